@@ -1,0 +1,95 @@
+"""What passes between the steps of grading. Small, frozen, free of HTTP and of any model library."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONDITIONS: tuple[str, ...] = ("unopened", "opened", "used", "damaged")
+"""From best to worst. "The worst visible state wins" is an ordering, and this is it."""
+
+Box = tuple[float, float, float, float]
+"""`(x1, y1, x2, y2)` in pixels of the upright full-size photo, `x1 < x2`, `y1 < y2`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A checked photo, upright and in sRGB, decoded once at the scale that the models need.
+
+    `rgb` is uint8 of shape (h, w, 3). `width` and `height` are those of the upright full-size photo;
+    `rgb` is smaller where the file was. `sha256` is that of the file's bytes, in hex.
+    """
+
+    index: int
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    rgb: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The verdict of the quality gate on one photo; `issues` holds codes such as `blurry`."""
+
+    ok: bool
+    issues: tuple[str, ...]
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A visible defect on one photo. `score` is in [0, 1], `severity` is `minor` or `major`."""
+
+    photo: int
+    type: str
+    score: float
+    box: Box
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCall:
+    """Which category an item was graded as, who said so, and the model's probability for it."""
+
+    name: str
+    source: str
+    """`declared` or `predicted`."""
+    confidence: float
+    best_guess: str
+    """The model's own top category, which may differ from a declared one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The item-level posterior over conditions, calibrated.
+
+    `probabilities` has one entry a condition and sums to 1. `prediction_set` is a conformal set.
+    `confidence` is the probability of `condition`. `auto_threshold` is the confidence at which the bundle
+    promises its selective guarantee, or None where it had too few calibration items to promise any.
+    """
+
+    condition: str
+    probabilities: Mapping[str, float]
+    prediction_set: tuple[str, ...]
+    confidence: float
+    auto_threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """All that the grader says of one item. `grade` is None where a photo must be retaken."""
+
+    category: CategoryCall | None
+    grade: Grade | None
+    defects: tuple[Defect, ...]
+    quality: tuple[Quality, ...]
+    """One a photo, in order."""
+    models: Mapping[str, str]
+    """Category to bundle version, of the bundles that spoke."""
+    timings_ms: Mapping[str, float]
+
+    @property
+    def retake(self) -> bool:
+        return any(not q.ok for q in self.quality)

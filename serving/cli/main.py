@@ -1,0 +1,36 @@
+"""`regrade`: one command, to which every installed room adds its own.
+
+Rooms are found by the entry-point group `regrade.commands`, so that serving imports no room it may not.
+Registering must stay cheap: a command imports what it needs when it runs.
+"""
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+from rich.console import Console
+
+from regrade.models.errors import RegradeError
+
+
+def build_app() -> typer.Typer:
+    """The Typer application with the commands of all installed rooms."""
+    app = typer.Typer(
+        name="regrade",
+        help="Grade returned goods from bench photos.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for point in sorted(entry_points(group="regrade.commands"), key=lambda p: p.name):
+        point.load()(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line. An expected error prints its message alone and exits with 2."""
+    try:
+        build_app()()
+    except RegradeError as error:
+        Console(stderr=True).print(f"[bold red]regrade:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
