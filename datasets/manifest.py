@@ -1,0 +1,142 @@
+"""The manifest of a dataset: one JSON object a photo, in a `.jsonl` file beside the photos.
+
+Fields are those of `Record`. What the reader demands is form (fields, types, closed vocabularies that hold
+for every dataset); what the photos and the category definitions must agree on is for `checks`.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from regrade.datasets.validation import dataset_error, one_of
+from regrade.models.errors import DatasetError
+from regrade.models.types import CONDITIONS, Box
+
+MANIFEST_NAME = "bench.jsonl"
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+SEVERITIES: tuple[str, ...] = ("minor", "major")
+UNUSABLE = "unusable"
+"""A vote that the photo cannot be graded at all; never a condition."""
+
+_Text = Annotated[str, StringConstraints(min_length=1)]
+_Condition = Annotated[str, AfterValidator(one_of("condition", CONDITIONS))]
+_Vote = Annotated[str, AfterValidator(one_of("vote", (*CONDITIONS, UNUSABLE)))]
+_Severity = Annotated[str, AfterValidator(one_of("severity", SEVERITIES))]
+_Split = Annotated[str, AfterValidator(one_of("split", SPLITS))]
+_Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+_Side = Annotated[int, Field(ge=1)]
+_FORBID = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DefectBox:
+    """A defect that a labeller drew: `box` in pixels of the upright photo, `severity` minor or major."""
+
+    __pydantic_config__ = _FORBID
+
+    type: _Text
+    severity: _Severity
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class ItemBox:
+    """A box around a whole item (a phone, a package), in pixels of the upright photo."""
+
+    __pydantic_config__ = _FORBID
+
+    type: _Text
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One photo of a dataset with what is known about it.
+
+    `condition` is the majority of `votes`, None where they all differ or nobody has voted. `votes` holds the
+    single votes in the order of the labelling passes. `defect_codes` are rubric codes, most named first.
+    No box in `defects` does not mean no damage. `group` joins near-duplicates and must not be split.
+    `tag` says whether a retail tag or polybag is visible, None where nobody looked.
+    """
+
+    __pydantic_config__ = _FORBID
+
+    id: _Text
+    file: Path
+    """Absolute once read; relative to the manifest's folder in the file."""
+    sha256: _Sha256
+    category: _Text
+    item_type: _Text
+    width: _Side
+    height: _Side
+    group: _Text
+    split: _Split
+    source: _Text
+    licence: _Text
+    repo: str = ""
+    blob: str = ""
+    condition: _Condition | None = None
+    votes: tuple[_Vote, ...] = ()
+    defect_codes: tuple[_Text, ...] = ()
+    defects: tuple[DefectBox, ...] = ()
+    items: tuple[ItemBox, ...] = ()
+    tag: bool | None = None
+
+
+_RECORD = TypeAdapter(Record)
+FIELDS: tuple[str, ...] = tuple(Record.__dataclass_fields__)
+
+
+def read_manifest(path: Path) -> list[Record]:
+    """The records of a manifest, in the order of the file.
+
+    `path` is a `.jsonl` file or a folder that holds `bench.jsonl`. Raises `DatasetError` naming file, line
+    and field (with the legal values of a closed vocabulary) at the first thing that is wrong.
+    """
+    file = path / MANIFEST_NAME if path.is_dir() else path
+    if not file.is_file():
+        raise DatasetError(f"{file}: no such manifest; give a .jsonl file or a folder with {MANIFEST_NAME}")
+    folder = file.parent.resolve()
+    records = []
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            records.append(_read_line(line, f"{file}:{number}", folder))
+    if not records:
+        raise DatasetError(f"{file}: holds no record; a manifest has one JSON object a line")
+    return records
+
+
+def _read_line(line: str, where: str, folder: Path) -> Record:
+    try:
+        record = _RECORD.validate_json(line)
+    except ValidationError as error:
+        raise dataset_error(where, error, FIELDS) from None
+    if record.file.is_absolute() or ".." in record.file.parts:
+        raise DatasetError(f"{where}: file: must lie below the manifest's folder, got '{record.file}'")
+    return replace(record, file=folder / record.file)
+
+
+def find_bench() -> Path | None:
+    """The folder of the bench photos: `REGRADE_BENCH`, else `../shared/data/bench`, else None.
+
+    The relative place is tried from the project root and from the working directory. Raises `DatasetError`
+    where the variable is set to a folder without a manifest: a wrong setting must not pass for no setting.
+    """
+    named = os.environ.get("REGRADE_BENCH")
+    if named:
+        folder = Path(named)
+        if not (folder / MANIFEST_NAME).is_file():
+            raise DatasetError(f"REGRADE_BENCH={named}: holds no {MANIFEST_NAME}; correct or unset it")
+        return folder.resolve()
+    for base in (Path(__file__).resolve().parent.parent, Path.cwd()):
+        folder = base.parent / "shared" / "data" / "bench"
+        if (folder / MANIFEST_NAME).is_file():
+            return folder.resolve()
+    return None
