@@ -7,6 +7,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from regrade.models.errors import DatasetError
 
+INCONSISTENT = "inconsistent"
+"""Error type of a fault between fields, whose message names them itself."""
+
 
 def one_of(what: str, legal: Sequence[str]) -> Callable[[str], str]:
     """A pydantic validator that lets only `legal` values pass and lists them when it refuses one."""
@@ -41,6 +44,8 @@ def _fault(fault: ErrorDetails, fields: Sequence[str]) -> str:
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         legal = f"; legal fields: {', '.join(fields)}" if fields and len(fault["loc"]) == 1 else ""
         return f"{path}: unknown field{legal}"
+    if kind == INCONSISTENT:
+        return fault["msg"]
     if kind in ("one_of", "json_invalid"):
         return f"{path}: {fault['msg']}"
     return f"{path}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, got {_shorten(fault['input'])}"
