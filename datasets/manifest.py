@@ -96,9 +96,7 @@ def read_manifest(path: Path) -> list[Record]:
     `path` is a `.jsonl` file or a folder that holds `bench.jsonl`. Raises `DatasetError` naming file, line
     and field (with the legal values of a closed vocabulary) at the first thing that is wrong.
     """
-    file = path / MANIFEST_NAME if path.is_dir() else path
-    if not file.is_file():
-        raise DatasetError(f"{file}: no such manifest; give a .jsonl file or a folder with {MANIFEST_NAME}")
+    file = locate_manifest(path)
     folder = file.parent.resolve()
     records = []
     try:
@@ -121,6 +119,18 @@ def _read_line(line: str, where: str, folder: Path) -> Record:
     if record.file.is_absolute() or ".." in record.file.parts:
         raise DatasetError(f"{where}: file: must lie below the manifest's folder, got '{record.file}'")
     return replace(record, file=folder / record.file)
+
+
+def locate_manifest(path: Path | None = None) -> Path:
+    """The manifest file that `path` means; None means the bench photos. Raises `DatasetError`."""
+    if path is None:
+        path = find_bench()
+        if path is None:
+            raise DatasetError("no bench photos found; give a path, or set REGRADE_BENCH to their folder")
+    file = path / MANIFEST_NAME if path.is_dir() else path
+    if not file.is_file():
+        raise DatasetError(f"{file}: no such manifest; give a .jsonl file or a folder with {MANIFEST_NAME}")
+    return file
 
 
 def find_bench() -> Path | None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from regrade.datasets.categories import SHIPPED, load_categories, load_category
+from regrade.datasets.category import SHIPPED, load_categories, load_category
 from regrade.models.errors import DatasetError
 from regrade.models.types import CONDITIONS
 

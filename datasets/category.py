@@ -1,7 +1,8 @@
 """Category definitions: one YAML file a category, in `datasets/categories/` or a folder of your own.
 
 A new category is one new file and labelled photos, never code. `Category` is the schema; a key that it does
-not know is refused, so that a misspelled one cannot pass for a default.
+not know is refused, so that a misspelled one cannot pass for a default. (The module is not called
+`categories`, because the folder of that name beside it would hide it from mypy.)
 """
 
 from collections.abc import Hashable
