@@ -1,0 +1,198 @@
+"""From a graded item to a suggested disposition, and whether a human must look at it first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from regrade.models.errors import PolicyError
+from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult
+from regrade.serving.policy import reasons
+from regrade.serving.policy.rules import Case, applies
+from regrade.serving.policy.schema import Economics, Terms
+from regrade.serving.policy.terms import Policy, economics_of
+from regrade.serving.policy.types import ACTIONS, Decision, Disposition, Money, Option, Reason
+from regrade.serving.policy.value import expected_recovery, value_of_information
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An item with all that is needed to decide on it, in the policy's currency."""
+
+    policy: Policy
+    terms: Terms
+    economics: Economics
+    own_economics: bool
+    category: CategoryCall
+    grade: Grade
+    case: Case
+
+
+def decide(
+    policy: Policy,
+    result: ItemResult,
+    *,
+    declared_value: Money | None,
+    seller: str | None,
+    sku: str | None = None,
+    human_condition: str | None = None,
+) -> Decision:
+    """The disposition with the highest expected net recovery that the policy's rules permit.
+
+    `result.grade` and `result.category` must not be None: an item to be retaken cannot be decided on.
+    `human_condition` is the condition that a reviewer has fixed: it is then certain, and no review is asked for.
+    Raises `PolicyError` for a currency without an exchange rate, a negative value or an unknown condition, and
+    `ValueError` for an item that was not graded.
+    """
+    if result.grade is None or result.category is None:
+        raise ValueError("an item that was not graded has no disposition: let its photos be retaken first")
+    terms = policy.terms(seller)
+    economics, own = economics_of(terms, result.category.name)
+    value = economics.default_value if declared_value is None else policy.convert(declared_value).amount
+    case = Case(
+        category=result.category.name,
+        value=value,
+        posterior=_posterior(result.grade, human_condition),
+        seller=seller,
+        sku=sku,
+        defects=frozenset(defect.type for defect in result.defects),
+    )
+    item = _Item(policy, terms, economics, own, result.category, result.grade, case)
+    closed = _closed(terms, case)
+    recoveries = {a: expected_recovery(economics, case.posterior, a, value) for a in ACTIONS}
+    ranked = sorted((a for a in ACTIONS if a not in closed), key=lambda a: -recoveries[a])
+    if not ranked:
+        raise PolicyError(f"The policy {policy.label} rules out every action for this item; check its rules.")
+    best = ranked[0]
+    disposition = Disposition(
+        action=best,
+        expected_recovery=_money(recoveries[best], policy.currency),
+        reasons=_why(item, ranked, recoveries, closed, declared_value, human_condition),
+        alternatives=tuple(Option(a, _money(recoveries[a], policy.currency)) for a in ranked[1:]),
+        policy=policy.label,
+    )
+    return Decision(disposition, () if human_condition is not None else _review(item, ranked))
+
+
+def _posterior(grade: Grade, human_condition: str | None) -> Mapping[str, float]:
+    """The probabilities of all conditions, summing to 1."""
+    if human_condition is not None:
+        if human_condition not in CONDITIONS:
+            raise PolicyError(
+                f"{human_condition!r} is not a condition. Legal values: {', '.join(CONDITIONS)}."
+            )
+        return {c: float(c == human_condition) for c in CONDITIONS}
+    total = sum(grade.probabilities.get(c, 0.0) for c in CONDITIONS)
+    if not total > 0:
+        raise ValueError("the grade has no probabilities for the known conditions")
+    return {c: grade.probabilities.get(c, 0.0) / total for c in CONDITIONS}
+
+
+def _closed(terms: Terms, case: Case) -> dict[str, reasons.Because]:
+    """The actions that a rule closes, and the words of the first rule that does."""
+    closed: dict[str, reasons.Because] = {}
+    for rule in terms.never:
+        if rule.action not in closed and applies(rule.when, case):
+            closed[rule.action] = rule.because
+    return closed
+
+
+def _why(
+    item: _Item,
+    ranked: Sequence[str],
+    recoveries: Mapping[str, float],
+    closed: Mapping[str, reasons.Because],
+    declared: Money | None,
+    human_condition: str | None,
+) -> tuple[Reason, ...]:
+    """Why this action: what it recovers, what was ruled out though it pays more, and what was assumed."""
+    case, currency, best = item.case, item.policy.currency, ranked[0]
+    likeliest = max(CONDITIONS, key=lambda c: case.posterior[c])
+    found = [
+        reasons.recovers(
+            likeliest,
+            case.posterior[likeliest],
+            ranked,
+            recoveries,
+            currency,
+            human=human_condition is not None,
+        )
+    ]
+    found += [
+        reasons.ruled_out(action, because, recoveries[action], currency)
+        for action, because in closed.items()
+        if recoveries[action] > recoveries[best]
+    ]
+    if "return_to_origin" in ranked:
+        found.append(reasons.return_to_origin(item.economics, case.posterior, case.value, currency))
+    if declared is None:
+        found.append(reasons.default_value(case.category, case.value, currency))
+    elif declared.currency != currency:
+        found.append(reasons.converted(declared, case.value, currency, item.policy.fx.date))
+    if not item.own_economics:
+        found.append(reasons.other_economics(case.category))
+    return tuple(found)
+
+
+def _review(item: _Item, ranked: Sequence[str]) -> tuple[Reason, ...]:
+    """Every reason for which a human must see the item before it moves."""
+    terms, case, best, currency = item.terms, item.case, ranked[0], item.policy.currency
+    found: list[Reason | None] = [
+        _sure_of_category(item),
+        None if item.own_economics else reasons.other_economics(case.category),
+        _sure_of_condition(item),
+        _may_go_alone(item, best),
+    ]
+    for rule in terms.require_review:
+        if rule.action in (None, best) and applies(rule.when, case):
+            found.append(reasons.rule(rule.because))
+    permitted_if = {
+        c: [a for a in ACTIONS if a not in _closed(terms, _known(case, c))] for c in case.posterior
+    }
+    worth = value_of_information(item.economics, case.posterior, ranked, permitted_if, case.value)
+    if worth > terms.review.cost:
+        found.append(reasons.information(worth, terms.review.cost, currency))
+    return tuple(r for r in found if r is not None)
+
+
+def _sure_of_category(item: _Item) -> Reason | None:
+    call, review = item.category, item.terms.review
+    if call.source == "predicted":
+        needed = review.predicted_category_min_confidence
+        return None if call.confidence >= needed else reasons.category_unsure(call, needed)
+    needed = review.declared_category_min_confidence
+    if call.best_guess != call.name and call.confidence < needed:
+        return reasons.category_mismatch(call)
+    return None
+
+
+def _sure_of_condition(item: _Item) -> Reason | None:
+    """The bundle's promise holds from its threshold up; the policy may ask for more, never for less."""
+    grade = item.grade
+    if grade.auto_threshold is None:
+        return reasons.no_guarantee(item.category.name)
+    needed = max(grade.auto_threshold, item.economics.min_confidence or 0.0)
+    if grade.confidence >= needed:
+        return None
+    return reasons.confidence_short(item.category.name, grade, needed)
+
+
+def _may_go_alone(item: _Item, action: str) -> Reason | None:
+    """What no policy can switch off: destroy never, relist only at the policy's own explicit threshold."""
+    if action == "destroy":
+        return Reason("destroy_needs_human")
+    if action == "relist":
+        needed = item.terms.auto_relist_min_probability
+        if needed is None:
+            return Reason("relist_needs_human")
+        if item.case.posterior["unopened"] < needed:
+            return reasons.relist_unsure(item.case.posterior["unopened"], needed)
+    return None
+
+
+def _known(case: Case, condition: str) -> Case:
+    """The same item, once its condition is known."""
+    posterior = {c: float(c == condition) for c in case.posterior}
+    return Case(case.category, case.value, posterior, case.seller, case.sku, case.defects)
+
+
+def _money(amount: float, currency: str) -> Money:
+    return Money(round(amount, 2) + 0.0, currency)

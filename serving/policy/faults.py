@@ -1,0 +1,96 @@
+"""Validation errors in words: the line, the path of the field, what is wrong and what would be right."""
+
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from regrade.serving.policy.source import Step, dotted
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a field stands: its path in the file, and the line if it can be told."""
+
+    path: tuple[Step, ...]
+    line: int | None
+
+
+def describe(
+    model: type[BaseModel], error: ValidationError, place: Callable[[Sequence[Step]], Place]
+) -> list[str]:
+    """One sentence a fault of `error`, which validating `model` raised; `place` finds a path in the file."""
+    faults = []
+    for detail in error.errors(include_url=False):
+        path = tuple(step for step in detail["loc"] if step != "[key]")
+        where = place(path)
+        line = f"line {where.line}: " if where.line else ""
+        faults.append(f"{line}{dotted(where.path)}: {_words(model, path, detail)}")
+    return faults
+
+
+def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:
+    kind, given = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return f"no such field. Legal fields: {', '.join(_fields(model, path[:-1]))}."
+    if kind == "missing":
+        return "missing; it must be set."
+    if kind in ("literal_error", "enum"):
+        return f"{given!r} is not legal. Legal values: {', '.join(_literals(model, path)) or detail['msg']}."
+    if kind == "value_error":
+        return f"{detail['ctx']['error']}."
+    bounds = {
+        "greater_than": ("gt", "greater than"),
+        "greater_than_equal": ("ge", "at least"),
+        "less_than": ("lt", "less than"),
+        "less_than_equal": ("le", "at most"),
+    }
+    if kind in bounds:
+        key, words = bounds[kind]
+        return f"{given!r} is out of range; it must be {words} {detail['ctx'][key]:g}."
+    if kind == "string_pattern_mismatch":
+        return f"{given!r} is not legal; it must match {detail['ctx']['pattern']}."
+    shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
+    return f"{detail['msg'][0].lower()}{detail['msg'][1:]}{shown}."
+
+
+def _fields(model: type[BaseModel], path: Sequence[Step]) -> list[str]:
+    """The fields that may stand at `path` under `model`."""
+    found = _walk(model, path)
+    if isinstance(found, type) and issubclass(found, BaseModel):
+        return [field.alias or name for name, field in found.model_fields.items()]
+    return []
+
+
+def _literals(model: type[BaseModel], path: Sequence[Step]) -> list[str]:
+    found = _walk(model, path)
+    return [str(value) for value in get_args(found)] if get_origin(found) is Literal else []
+
+
+def _walk(model: type[BaseModel], path: Sequence[Step]) -> Any:
+    """The type that stands at `path` under `model`, without `Annotated` and `| None`."""
+    found: Any = model
+    for step in path:
+        found = _bare(found)
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            field = next((f for n, f in found.model_fields.items() if step in (n, f.alias)), None)
+            if field is None:
+                return None
+            found = field.annotation
+        else:
+            arguments = get_args(found)
+            found = arguments[-1] if arguments else None
+    return _bare(found)
+
+
+def _bare(found: Any) -> Any:
+    while True:
+        if get_origin(found) is typing.Annotated:
+            found = get_args(found)[0]
+        elif get_origin(found) in (typing.Union, types.UnionType):
+            found = next(a for a in get_args(found) if a is not type(None))
+        else:
+            return found

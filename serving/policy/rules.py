@@ -1,0 +1,39 @@
+"""When a rule of the policy applies to an item, under uncertainty about its condition."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from regrade.serving.policy.schema import When
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a rule may ask about an item. `value` is in the policy's currency; `posterior` sums to 1."""
+
+    category: str
+    value: float
+    posterior: Mapping[str, float]
+    seller: str | None = None
+    sku: str | None = None
+    defects: frozenset[str] = frozenset()
+
+
+def applies(when: When, case: Case) -> bool:
+    """Whether all that `when` asks holds for `case`."""
+    if when.category_in is not None and case.category not in when.category_in:
+        return False
+    if when.seller_in is not None and case.seller not in when.seller_in:
+        return False
+    if when.sku_in is not None and not any(fnmatchcase(case.sku or "", p) for p in when.sku_in):
+        return False
+    if when.defect_in is not None and case.defects.isdisjoint(when.defect_in):
+        return False
+    if when.value_below is not None and not case.value < when.value_below:
+        return False
+    if when.value_above is not None and not case.value > when.value_above:
+        return False
+    if when.condition_in is not None:
+        chance = sum(case.posterior.get(c, 0.0) for c in set(when.condition_in))
+        return chance > when.probability_above
+    return True

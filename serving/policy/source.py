@@ -1,0 +1,92 @@
+"""YAML with line numbers: the data of a file, and on which line each field of it stands."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from regrade.models.errors import PolicyError
+
+Step = str | int
+"""A key of a mapping or an index of a list."""
+
+
+class Source:
+    """A parsed YAML document that remembers where its fields stand.
+
+    Raises `PolicyError` for text that is not YAML, is not a mapping, or names a key twice (YAML would silently
+    keep the last).
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        self.name = name
+        try:
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._refuse_duplicates(self._root, ())
+            data = yaml.safe_load(text)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = f"{name}, line {mark.line + 1}" if mark else name
+            raise PolicyError(f"{where}: not valid YAML: {error.problem or error.context}.") from error
+        except yaml.YAMLError as error:
+            raise PolicyError(f"{name}: not valid YAML: {error}.") from error
+        if not isinstance(data, dict):
+            raise PolicyError(f"{name}: a policy must be a mapping of fields to values.")
+        self.data: dict[str, Any] = data
+
+    def line(self, path: Sequence[Step]) -> int | None:
+        """The line, from 1, of the field at `path`, or of the nearest field above it that was written."""
+        node, line = self._root, None
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                found = next(((k, v) for k, v in node.value if _key(k) == str(step)), None)
+                if found is None:
+                    break
+                line, node = found[0].start_mark.line + 1, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                node = node.value[step]
+                line = node.start_mark.line + 1
+            else:
+                break
+        return line
+
+    def has(self, path: Sequence[Step]) -> bool:
+        """Whether a field is written at `path`."""
+        value: Any = self.data
+        for step in path:
+            if isinstance(value, dict) and step in value:
+                value = value[step]
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                return False
+        return True
+
+    def _refuse_duplicates(self, node: yaml.Node | None, path: tuple[Step, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, int] = {}
+            for key, value in node.value:
+                name = _key(key)
+                line = key.start_mark.line + 1
+                if name in seen:
+                    raise PolicyError(
+                        f"{self.name}, line {line}: {dotted((*path, name))} is already set on line {seen[name]}; "
+                        "keep one of the two."
+                    )
+                seen[name] = line
+                self._refuse_duplicates(value, (*path, name))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self._refuse_duplicates(value, (*path, index))
+
+
+def _key(node: yaml.Node) -> str:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else repr(node)
+
+
+def dotted(path: Sequence[Step]) -> str:
+    """A path as people write it: `never[0].when.value_below`."""
+    words = ""
+    for step in path:
+        words += f"[{step}]" if isinstance(step, int) else f".{step}" if words else str(step)
+    return words or "(the file)"
