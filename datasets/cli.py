@@ -8,13 +8,13 @@ import typer
 PathArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="Folder with bench.jsonl, or a .jsonl file. [default: the bench photos]", show_default=False
+        help="Folder with bench.jsonl, or a .jsonl file. Default: the bench photos.", show_default=False
     ),
 ]
 CategoriesOption = Annotated[
     Path | None,
     typer.Option(
-        "--categories", help="Folder with category files. [default: those shipped]", show_default=False
+        "--categories", help="Folder with category files. Default: those shipped.", show_default=False
     ),
 ]
 
