@@ -38,9 +38,9 @@ def decide(
     """The disposition with the highest expected net recovery that the policy's rules permit.
 
     `result.grade` and `result.category` must not be None: an item to be retaken cannot be decided on.
-    `human_condition` is the condition that a reviewer has fixed: it is then certain, and no review is asked for.
-    Raises `PolicyError` for a currency without an exchange rate, a negative value or an unknown condition, and
-    `ValueError` for an item that was not graded.
+    `human_condition` is the condition that a reviewer has fixed: it is then certain, and no review is asked
+    for. Raises `PolicyError` for a currency without an exchange rate, a negative value or an unknown
+    condition, and `ValueError` for an item that was not graded.
     """
     if result.grade is None or result.category is None:
         raise ValueError("an item that was not graded has no disposition: let its photos be retaken first")
@@ -106,16 +106,8 @@ def _why(
     """Why this action: what it recovers, what was ruled out though it pays more, and what was assumed."""
     case, currency, best = item.case, item.policy.currency, ranked[0]
     likeliest = max(CONDITIONS, key=lambda c: case.posterior[c])
-    found = [
-        reasons.recovers(
-            likeliest,
-            case.posterior[likeliest],
-            ranked,
-            recoveries,
-            currency,
-            human=human_condition is not None,
-        )
-    ]
+    probability = None if human_condition is not None else case.posterior[likeliest]
+    found = [reasons.recovers(likeliest, probability, ranked, recoveries, currency)]
     found += [
         reasons.ruled_out(action, because, recoveries[action], currency)
         for action, because in closed.items()

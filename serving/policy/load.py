@@ -55,8 +55,8 @@ def parse_policy(text: str, name: str = "policy") -> Policy:
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with what `override` sets, mapping by mapping. Neither is changed.
 
-    Rules (`never`, `require_review`) at the top are added to the base's: a seller may be stricter than the house,
-    never laxer.
+    Rules (`never`, `require_review`) at the top are added to the base's: a seller may be stricter than the
+    house, never laxer.
     """
     merged = _deep(base, override)
     for key in _LISTS:

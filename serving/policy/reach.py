@@ -1,6 +1,7 @@
 """That the rules of a policy always leave something to do with an item."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from regrade.models.errors import PolicyError
 from regrade.serving.policy.schema import NeverRule, Terms
@@ -24,8 +25,8 @@ def refuse_dead_ends(policy: Policy, name: str) -> None:
                     whose = f"seller {seller!r}" if seller else "sellers without terms of their own"
                     raise PolicyError(
                         f"The policy {name} can leave nothing to do with an item: for {whose}, category "
-                        f"{category!r} and a value of {value:g} {policy.currency}, `never` rules out every action. "
-                        "Leave one action free of rules there."
+                        f"{category!r} and a value of {value:g} {policy.currency}, `never` rules out every "
+                        "action. Leave one action free of rules there."
                     )
 
 
@@ -40,7 +41,7 @@ def _values(terms: Terms) -> list[float]:
         {b for r in terms.never for b in (r.when.value_below, r.when.value_above) if b is not None}
     )
     points = [0.0, *borders]
-    between = [(a + b) / 2 for a, b in zip(points, points[1:], strict=False)]
+    between = [(a + b) / 2 for a, b in pairwise(points)]
     return sorted({*points, *between, points[-1] + 1.0})
 
 

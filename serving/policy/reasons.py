@@ -13,14 +13,15 @@ Because = Words
 
 def recovers(
     condition: str,
-    probability: float,
+    probability: float | None,
     ranked: Sequence[str],
     recoveries: Mapping[str, float],
     currency: str,
-    *,
-    human: bool,
 ) -> Reason:
-    """What the best of `ranked` recovers, and how much more that is than the next."""
+    """What the best of `ranked` recovers, and how much more that is than the next.
+
+    `probability` is that of the likeliest `condition`, or None where a human has fixed it.
+    """
     best = ranked[0]
     params: dict[str, str | float] = {
         "condition": condition,
@@ -28,11 +29,13 @@ def recovers(
         "amount": recoveries[best],
         "currency": currency,
     }
-    if not human:
+    if probability is not None:
         params["probability"] = probability
     if len(ranked) > 1:
         params |= {"next": ranked[1], "margin": recoveries[best] - recoveries[ranked[1]]}
-    code = ("human" if human else "model") + ("_recovers_more" if len(ranked) > 1 else "_recovers")
+    code = ("human" if probability is None else "model") + (
+        "_recovers_more" if len(ranked) > 1 else "_recovers"
+    )
     return Reason(code, params)
 
 

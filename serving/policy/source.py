@@ -14,8 +14,8 @@ Step = str | int
 class Source:
     """A parsed YAML document that remembers where its fields stand.
 
-    Raises `PolicyError` for text that is not YAML, is not a mapping, or names a key twice (YAML would silently
-    keep the last).
+    Raises `PolicyError` for text that is not YAML, is not a mapping, or names a key twice (YAML would
+    silently keep the last).
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -50,18 +50,6 @@ class Source:
                 break
         return line
 
-    def has(self, path: Sequence[Step]) -> bool:
-        """Whether a field is written at `path`."""
-        value: Any = self.data
-        for step in path:
-            if isinstance(value, dict) and step in value:
-                value = value[step]
-            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-                value = value[step]
-            else:
-                return False
-        return True
-
     def _refuse_duplicates(self, node: yaml.Node | None, path: tuple[Step, ...]) -> None:
         if isinstance(node, yaml.MappingNode):
             seen: dict[str, int] = {}
@@ -70,8 +58,8 @@ class Source:
                 line = key.start_mark.line + 1
                 if name in seen:
                     raise PolicyError(
-                        f"{self.name}, line {line}: {dotted((*path, name))} is already set on line {seen[name]}; "
-                        "keep one of the two."
+                        f"{self.name}, line {line}: {dotted((*path, name))} is already set on line "
+                        f"{seen[name]}; keep one of the two."
                     )
                 seen[name] = line
                 self._refuse_duplicates(value, (*path, name))

@@ -45,7 +45,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Disposition:
-    """The suggested action. `alternatives` are the other permitted ones, best first; `policy` is `name@version`."""
+    """The suggested action.
+
+    `alternatives` are the other permitted actions, best first; `policy` is `name@version`.
+    """
 
     action: str
     expected_recovery: Money

@@ -1,4 +1,4 @@
-"""The arithmetic of a disposition: what an action recovers on average, and what knowing more would be worth."""
+"""The arithmetic of a disposition: what an action recovers on average, and what knowing more is worth."""
 
 from collections.abc import Mapping, Sequence
 
@@ -32,12 +32,12 @@ def value_of_information(
         sum over c of p(c) max over a of r(c, a)  -  max over a of sum over c of p(c) r(c, a)
 
     The expected value of perfect information (Raiffa & Schlaifer, Applied Statistical Decision Theory, 1961;
-    Howard, Information Value Theory, 1966). It bounds what any review is worth, since reviewers err too: comparing
-    it with the cost of a review sends rather too many items to a human than too few.
+    Howard, Information Value Theory, 1966). It bounds what any review is worth, since reviewers err too:
+    comparing it with the cost of a review sends rather too many items to a human than too few.
 
     `permitted` are the actions open now; `permitted_if[c]` those open once the condition is known to be `c`.
-    Knowing may open an action (relist, once it is sure to be unopened). One that is open now is kept open in the
-    comparison, so that a rule which closes it later does not make knowledge look harmful.
+    Knowing may open an action (relist, once it is sure to be unopened). One that is open now is kept open in
+    the comparison, so that a rule which closes it later does not make knowledge look harmful.
     """
     informed = sum(
         p * best_action(economics, {c: 1.0}, [*permitted, *permitted_if.get(c, ())], value)[1]
