@@ -8,6 +8,7 @@ import yaml
 from regrade.datasets.category import SHIPPED, load_categories, load_category
 from regrade.models.errors import DatasetError
 from regrade.models.types import CONDITIONS
+from regrade.serving.policy.load import load_policy
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -36,6 +37,13 @@ def test_rubrics_and_hints_are_in_both_languages() -> None:
         words = [category.title, *(c.rubric for c in category.conditions), *(v.hint for v in category.views)]
         assert all(w.en.isascii() for w in words)
         assert all(any("一" <= letter <= "鿿" for letter in w.zh_cn) for w in words)
+
+
+def test_policy_defaults_are_those_of_the_shipped_policy() -> None:
+    base = load_policy().base
+    for name, category in load_categories().items():
+        assert category.policy.default_value.amount == base.categories[name].default_value
+        assert category.policy.review_cost.amount == base.review.cost
 
 
 def test_a_new_category_is_one_new_file(tmp_path: Path, document: dict[str, Any]) -> None:
