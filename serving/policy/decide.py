@@ -140,8 +140,9 @@ def _review(item: _Item, ranked: Sequence[str]) -> tuple[Reason, ...]:
         c: [a for a in ACTIONS if a not in _closed(terms, _known(case, c))] for c in case.posterior
     }
     worth = value_of_information(item.economics, case.posterior, ranked, permitted_if, case.value)
-    if worth > terms.review.cost:
-        found.append(reasons.information(worth, terms.review.cost, currency))
+    cost = terms.review.cost if item.economics.review_cost is None else item.economics.review_cost
+    if worth > cost:
+        found.append(reasons.information(worth, cost, currency))
     return tuple(r for r in found if r is not None)
 
 

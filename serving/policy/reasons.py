@@ -23,20 +23,17 @@ def recovers(
     `probability` is that of the likeliest `condition`, or None where a human has fixed it.
     """
     best = ranked[0]
-    params: dict[str, str | float] = {
-        "condition": condition,
-        "action": best,
-        "amount": recoveries[best],
-        "currency": currency,
-    }
+    amount = recoveries[best]
+    params: dict[str, str | float] = {"condition": condition, "action": best, "currency": currency}
+    params["amount" if amount >= 0 else "loss"] = abs(amount)
     if probability is not None:
         params["probability"] = probability
     if len(ranked) > 1:
-        params |= {"next": ranked[1], "margin": recoveries[best] - recoveries[ranked[1]]}
-    code = ("human" if probability is None else "model") + (
-        "_recovers_more" if len(ranked) > 1 else "_recovers"
-    )
-    return Reason(code, params)
+        params |= {"next": ranked[1], "margin": amount - recoveries[ranked[1]]}
+    who = "human" if probability is None else "model"
+    verb = "recovers" if amount >= 0 else "loses"
+    than = "" if len(ranked) == 1 else "_more" if amount >= 0 else "_less"
+    return Reason(f"{who}_{verb}{than}", params)
 
 
 def _because(words: Because) -> dict[str, str | float]:
@@ -64,17 +61,18 @@ def return_to_origin(
     parts = {name: costs.part(name).at(value) for name in COST_PARTS}
     gross = sum(p * economics.rates.of(c).return_to_origin for c, p in posterior.items()) * value
     cost = sum(parts.values())
+    net = gross - cost
     params: dict[str, str | float] = {
         "gross": gross,
         "cost": cost,
-        "net": gross - cost,
+        "net" if net >= 0 else "loss": abs(net),
         "freight": parts["freight"],
         "customs": parts["customs"],
         "duty": parts["duty"],
         "rest": parts["handling"] + parts["parts"] + parts["fees"],
         "currency": currency,
     }
-    return Reason("return_to_origin_costs", params)
+    return Reason("return_to_origin_nets" if net >= 0 else "return_to_origin_loses", params)
 
 
 def default_value(category: str, value: float, currency: str) -> Reason:

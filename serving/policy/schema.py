@@ -124,11 +124,12 @@ class RatesByCondition(Model):
 class Economics(Model):
     """The economics of a category.
 
-    `default_value` is used when none is declared. `min_confidence` raises, and never lowers, the confidence
-    from which the model bundle lets items go without a human.
+    `default_value` is used when none is declared. `review_cost` replaces the policy's own. `min_confidence`
+    raises, and never lowers, the confidence from which the model bundle lets items go without a human.
     """
 
     default_value: Annotated[float, Field(gt=0)]
+    review_cost: Amount | None = None
     min_confidence: Probability | None = None
     rates: RatesByCondition
     costs: Costs
@@ -201,9 +202,9 @@ class ReviewRule(Model):
 class Review(Model):
     """When a human must look.
 
-    `cost` of one review in the policy's currency. `declared_category_min_confidence`: below it, a declared
-    category that is not the model's own guess counts as a mismatch. `predicted_category_min_confidence`:
-    below it, a category that nobody declared counts as unsure.
+    `cost` is that of one review in the policy's currency, unless a category has its own. Below
+    `declared_category_min_confidence`, a declared category that is not the model's own guess counts as a
+    mismatch; below `predicted_category_min_confidence`, a category that nobody declared counts as unsure.
     """
 
     cost: Amount
