@@ -10,8 +10,8 @@ may say how it is to be written:
 | `{paid:money.paid_in}` | the same, with the currency in the parameter `paid_in` |
 | `{action:action}` | a name: the text `action.<value>`; likewise `condition`, `category`, `defect` |
 
-Texts are never a reason to fail a request: an unknown key falls back to English and then to the key itself, and
-a parameter that is missing to its name. Tests set `STRICT` so that it raises `TextError` instead.
+Texts are never a reason to fail a request: an unknown key falls back to English and then to the key itself, a
+parameter that is missing to its name. Tests set `STRICT` so that it raises `TextError` instead.
 """
 
 import json

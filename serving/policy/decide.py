@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from regrade.models.errors import PolicyError
 from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult
 from regrade.serving.policy import reasons
-from regrade.serving.policy.rules import Case, applies
-from regrade.serving.policy.schema import Economics, Terms
+from regrade.serving.policy.rules import Case, applies, closed_actions, if_known
+from regrade.serving.policy.schema import Economics, Terms, Words
 from regrade.serving.policy.terms import Policy, economics_of
 from regrade.serving.policy.types import ACTIONS, Decision, Disposition, Money, Option, Reason
 from regrade.serving.policy.value import expected_recovery, value_of_information
@@ -56,7 +56,7 @@ def decide(
         defects=frozenset(defect.type for defect in result.defects),
     )
     item = _Item(policy, terms, economics, own, result.category, result.grade, case)
-    closed = _closed(terms, case)
+    closed = closed_actions(terms, case)
     recoveries = {a: expected_recovery(economics, case.posterior, a, value) for a in ACTIONS}
     ranked = sorted((a for a in ACTIONS if a not in closed), key=lambda a: -recoveries[a])
     if not ranked:
@@ -76,9 +76,7 @@ def _posterior(grade: Grade, human_condition: str | None) -> Mapping[str, float]
     """The probabilities of all conditions, summing to 1."""
     if human_condition is not None:
         if human_condition not in CONDITIONS:
-            raise PolicyError(
-                f"{human_condition!r} is not a condition. Legal values: {', '.join(CONDITIONS)}."
-            )
+            raise PolicyError(f"{human_condition!r} is not a condition. Legal values: {', '.join(CONDITIONS)}.")
         return {c: float(c == human_condition) for c in CONDITIONS}
     total = sum(grade.probabilities.get(c, 0.0) for c in CONDITIONS)
     if not total > 0:
@@ -86,20 +84,11 @@ def _posterior(grade: Grade, human_condition: str | None) -> Mapping[str, float]
     return {c: grade.probabilities.get(c, 0.0) / total for c in CONDITIONS}
 
 
-def _closed(terms: Terms, case: Case) -> dict[str, reasons.Because]:
-    """The actions that a rule closes, and the words of the first rule that does."""
-    closed: dict[str, reasons.Because] = {}
-    for rule in terms.never:
-        if rule.action not in closed and applies(rule.when, case):
-            closed[rule.action] = rule.because
-    return closed
-
-
 def _why(
     item: _Item,
     ranked: Sequence[str],
     recoveries: Mapping[str, float],
-    closed: Mapping[str, reasons.Because],
+    closed: Mapping[str, Words],
     declared: Money | None,
     human_condition: str | None,
 ) -> tuple[Reason, ...]:
@@ -137,7 +126,7 @@ def _review(item: _Item, ranked: Sequence[str]) -> tuple[Reason, ...]:
         if rule.action in (None, best) and applies(rule.when, case):
             found.append(reasons.rule(rule.because))
     permitted_if = {
-        c: [a for a in ACTIONS if a not in _closed(terms, _known(case, c))] for c in case.posterior
+        c: [a for a in ACTIONS if a not in closed_actions(terms, if_known(case, c))] for c in case.posterior
     }
     worth = value_of_information(item.economics, case.posterior, ranked, permitted_if, case.value)
     cost = terms.review.cost if item.economics.review_cost is None else item.economics.review_cost
@@ -179,12 +168,6 @@ def _may_go_alone(item: _Item, action: str) -> Reason | None:
         if item.case.posterior["unopened"] < needed:
             return reasons.relist_unsure(item.case.posterior["unopened"], needed)
     return None
-
-
-def _known(case: Case, condition: str) -> Case:
-    """The same item, once its condition is known."""
-    posterior = {c: float(c == condition) for c in case.posterior}
-    return Case(case.category, case.value, posterior, case.seller, case.sku, case.defects)
 
 
 def _money(amount: float, currency: str) -> Money:

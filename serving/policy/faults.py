@@ -19,9 +19,7 @@ class Place:
     line: int | None
 
 
-def describe(
-    model: type[BaseModel], error: ValidationError, place: Callable[[Sequence[Step]], Place]
-) -> list[str]:
+def describe(model: type[BaseModel], error: ValidationError, place: Callable[[Sequence[Step]], Place]) -> list[str]:
     """One sentence a fault of `error`, which validating `model` raised; `place` finds a path in the file."""
     faults = []
     for detail in error.errors(include_url=False):

@@ -37,9 +37,7 @@ def _all_terms(policy: Policy) -> Iterator[Terms]:
 
 def _values(terms: Terms) -> list[float]:
     """A value within every interval on which the rules agree, and the borders."""
-    borders = sorted(
-        {b for r in terms.never for b in (r.when.value_below, r.when.value_above) if b is not None}
-    )
+    borders = sorted({b for r in terms.never for b in (r.when.value_below, r.when.value_above) if b is not None})
     points = [0.0, *borders]
     between = [(a + b) / 2 for a, b in pairwise(points)]
     return sorted({*points, *between, points[-1] + 1.0})

@@ -7,9 +7,6 @@ from regrade.models.types import CategoryCall, Grade
 from regrade.serving.policy.schema import COST_PARTS, Economics, Words
 from regrade.serving.policy.types import Money, Reason
 
-Because = Words
-"""Why a rule stands, in the words of the policy's author."""
-
 
 def recovers(
     condition: str,
@@ -36,26 +33,24 @@ def recovers(
     return Reason(f"{who}_{verb}{than}", params)
 
 
-def _because(words: Because) -> dict[str, str | float]:
+def _because(words: Words) -> dict[str, str | float]:
     params: dict[str, str | float] = {"because": words.en}
     if words.zh_cn is not None:
         params["because@zh-CN"] = words.zh_cn
     return params
 
 
-def ruled_out(action: str, words: Because, amount: float, currency: str) -> Reason:
+def ruled_out(action: str, words: Words, amount: float, currency: str) -> Reason:
     """An action that would have recovered more, had no rule forbidden it."""
     return Reason("ruled_out", {"action": action, "amount": amount, "currency": currency, **_because(words)})
 
 
-def rule(words: Because) -> Reason:
+def rule(words: Words) -> Reason:
     """A rule of the policy asks for a human."""
     return Reason("rule", _because(words))
 
 
-def return_to_origin(
-    economics: Economics, posterior: Mapping[str, float], value: float, currency: str
-) -> Reason:
+def return_to_origin(economics: Economics, posterior: Mapping[str, float], value: float, currency: str) -> Reason:
     """What sending the item back would bring in, and what freight, customs and duty take of it."""
     costs = economics.costs.return_to_origin
     parts = {name: costs.part(name).at(value) for name in COST_PARTS}
@@ -104,9 +99,7 @@ def information(worth: float, cost: float, currency: str) -> Reason:
 
 def category_unsure(call: CategoryCall, needed: float) -> Reason:
     """Nobody declared a category and the model is not sure of its own."""
-    return Reason(
-        "category_unsure", {"category": call.name, "probability": call.confidence, "needed": needed}
-    )
+    return Reason("category_unsure", {"category": call.name, "probability": call.confidence, "needed": needed})
 
 
 def category_mismatch(call: CategoryCall) -> Reason:

@@ -1,10 +1,11 @@
 """When a rule of the policy applies to an item, under uncertainty about its condition."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from regrade.serving.policy.schema import When
+from regrade.models.types import CONDITIONS
+from regrade.serving.policy.schema import Terms, When, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,17 @@ def applies(when: When, case: Case) -> bool:
         chance = sum(case.posterior.get(c, 0.0) for c in set(when.condition_in))
         return chance > when.probability_above
     return True
+
+
+def closed_actions(terms: Terms, case: Case) -> dict[str, Words]:
+    """The actions that a `never` rule closes for `case`, and the words of the first rule that does."""
+    closed: dict[str, Words] = {}
+    for rule in terms.never:
+        if rule.action not in closed and applies(rule.when, case):
+            closed[rule.action] = rule.because
+    return closed
+
+
+def if_known(case: Case, condition: str) -> Case:
+    """The same item, once its condition is known to be `condition`."""
+    return replace(case, posterior={c: float(c == condition) for c in CONDITIONS})

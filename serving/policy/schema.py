@@ -172,31 +172,30 @@ class When(Model):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if (
-            self.value_below is not None
-            and self.value_above is not None
-            and self.value_above >= self.value_below
-        ):
+        if self.value_below is not None and self.value_above is not None and self.value_above >= self.value_below:
             raise ValueError("value_above must be less than value_below, or the rule can never apply")
         if "probability_above" in self.model_fields_set and self.condition_in is None:
             raise ValueError("probability_above belongs to condition_in, which is missing")
         return self
 
 
-class NeverRule(Model):
-    """An action that must not be taken, whatever it would recover. `because` is shown to people."""
+class Rule(Model):
+    """When it applies, and why it stands: `because` is shown to people, as the end of a sentence."""
 
-    action: Action
     when: When = When()
     because: Annotated[Words, BeforeValidator(_english)]
 
 
-class ReviewRule(Model):
+class NeverRule(Rule):
+    """An action that must not be taken, whatever it would recover."""
+
+    action: Action
+
+
+class ReviewRule(Rule):
     """Items that a human must see; with `action`, only those for which that action is suggested."""
 
     action: Action | None = None
-    when: When = When()
-    because: Annotated[Words, BeforeValidator(_english)]
 
 
 class Review(Model):

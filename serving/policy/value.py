@@ -12,9 +12,7 @@ def expected_recovery(economics: Economics, posterior: Posterior, action: str, v
     return sum(p * economics.recovery(c, action, value) for c, p in posterior.items())
 
 
-def best_action(
-    economics: Economics, posterior: Posterior, actions: Sequence[str], value: float
-) -> tuple[str, float]:
+def best_action(economics: Economics, posterior: Posterior, actions: Sequence[str], value: float) -> tuple[str, float]:
     """The action of `actions` (not empty) with the highest expected recovery; the first of equal ones."""
     recoveries = [(action, expected_recovery(economics, posterior, action, value)) for action in actions]
     return max(recoveries, key=lambda pair: pair[1])
