@@ -1,0 +1,224 @@
+// The station: an item and its photos in, one inspection out.
+
+import { $, el } from "./dom.js";
+import { describeProblem, send } from "./send.js";
+import * as photos from "./photos.js";
+import { announcement, faultyPhotos, resultNodes } from "./result.js";
+import { choose, chosen, loadWords, t } from "./words.js";
+
+const KEY = "regrade.key";
+const STATION = "regrade.station";
+const KEPT_FIELDS = ["category", "seller", "currency"]; // a bench grades many items of one seller in a row
+const { api, strings } = document.body.dataset;
+
+/** The inspection on show, the URLs of its photos, and the submission that is to be retried unchanged. */
+let shown = null;
+let pending = null;
+let busy = false;
+
+function item() {
+  const value = (id) => $(id).value.trim() || undefined;
+  const amount = $("amount").value === "" ? undefined : Number($("amount").value);
+  return {
+    rma: value("rma"),
+    category: value("category"),
+    seller: value("seller"),
+    station: localStorage.getItem(STATION) ?? undefined,
+    declared_value: amount === undefined ? undefined : { amount, currency: $("currency").value },
+  };
+}
+
+/** Put faults beside their fields and go to the first. True where there are none. */
+function complete() {
+  const amountWrong = $("amount").validity.badInput || $("amount").validity.rangeUnderflow || $("amount").validity.rangeOverflow;
+  const faults = [
+    ["rma", "rma-error", $("rma").value.trim() ? "" : t("station.rma_missing")],
+    ["amount", "amount-error", amountWrong ? t("station.amount_wrong") : ""],
+    ["choose", "photos-error", photos.all().length ? "" : t("station.photos_missing")],
+  ];
+  for (const [id, error, text] of faults) {
+    $(error).textContent = text;
+    if (id !== "choose") $(id).setAttribute("aria-invalid", String(text !== ""));
+  }
+  const first = faults.find(([, , text]) => text);
+  if (first) $(first[0]).focus();
+  return !first;
+}
+
+async function grade() {
+  if (busy || !complete()) return;
+  if (!sessionStorage.getItem(KEY)) return openSettings(t("station.key_needed"));
+  const body = item();
+  const files = photos.all().map((photo) => photo.file);
+  const same = pending && JSON.stringify(pending.body) === JSON.stringify(body) &&
+    pending.files.length === files.length && files.every((file, index) => file === pending.files[index]);
+  // Retrying what was sent before keeps its idempotency key, so that an item is never graded twice.
+  if (!same) pending = { body, files, key: randomKey() };
+  working(true);
+  const answer = await send(api, { ...pending, apiKey: sessionStorage.getItem(KEY), language: chosen() });
+  working(false);
+  if (answer.inspection) return show(answer.inspection, answer.replayed);
+  fail(answer);
+}
+
+// crypto.randomUUID exists on HTTPS pages only; a bench may well reach the service over plain HTTP.
+const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function working(on) {
+  busy = on;
+  $("grade").disabled = on;
+  $("outcome").setAttribute("aria-busy", String(on));
+  $("working").hidden = !on;
+  if (!on) return;
+  for (const id of ["empty", "result", "message", "next"]) $(id).hidden = true;
+  $("live").textContent = t("station.working");
+}
+
+function show(inspection, replayed) {
+  release();
+  // The result keeps its own URLs: the tray may be changed while it is on show.
+  shown = { inspection, replayed, urls: pending.files.map((file) => URL.createObjectURL(file)) };
+  photos.mark(faultyPhotos(inspection));
+  draw();
+  $("live").textContent = announcement(inspection);
+  $("outcome").scrollIntoView({ block: "nearest" });
+  if (inspection.status === "retake") $("result").querySelector("button").focus({ preventScroll: true });
+  else $("next").focus({ preventScroll: true });
+}
+
+function draw() {
+  if (!shown) return;
+  const { inspection, urls, replayed } = shown;
+  const note = replayed ? el("p", { class: "hint" }, t("station.replayed")) : null;
+  const nodes = resultNodes(inspection, urls, photos.retake);
+  $("result").replaceChildren(...[note, ...nodes].filter(Boolean));
+  $("result").hidden = $("next").hidden = false;
+}
+
+function release() {
+  shown?.urls.forEach((url) => URL.revokeObjectURL(url));
+  shown = null;
+}
+
+function fail({ status, problem, reason }) {
+  if (status === 401 || status === 403) {
+    if (status === 401) sessionStorage.removeItem(KEY);
+    $("empty").hidden = false;
+    return openSettings(t(status === 401 ? "station.key_wrong" : "station.key_no_role"));
+  }
+  const { title, lines, photo, wait } = describeProblem(status, problem, reason);
+  if (photo !== undefined) photos.mark(new Map([[photo, lines[0] ?? title]]));
+  const retry = el("button", { type: "button", class: "secondary", onclick: grade }, t("station.try_again"));
+  $("message").replaceChildren(el("strong", {}, title), ...lines.map((line) => el("p", {}, line)), retry);
+  $("message").hidden = false;
+  if (wait) countDown(retry, wait);
+  else retry.focus();
+}
+
+function countDown(button, seconds) {
+  button.disabled = seconds > 0;
+  button.textContent = seconds > 0 ? t("station.try_again_in", { seconds }) : t("station.try_again");
+  if (seconds > 0) setTimeout(countDown, 1000, button, seconds - 1);
+}
+
+function nextItem() {
+  if (busy) return;
+  release();
+  pending = null;
+  photos.clear();
+  const kept = KEPT_FIELDS.map((id) => [id, $(id).value]);
+  $("item").reset();
+  kept.forEach(([id, value]) => ($(id).value = value));
+  for (const id of ["rma-error", "amount-error"]) $(id).textContent = "";
+  for (const id of ["rma", "amount"]) $(id).removeAttribute("aria-invalid");
+  for (const id of ["result", "message", "next"]) $(id).hidden = true;
+  $("empty").hidden = false;
+  $("live").textContent = "";
+  $("rma").focus();
+}
+
+function openSettings(error = "") {
+  $("settings").hidden = false;
+  $("settings-open").setAttribute("aria-expanded", "true");
+  $("station-name").value = localStorage.getItem(STATION) ?? "";
+  $("key").value = sessionStorage.getItem(KEY) ?? "";
+  $("key-error").textContent = error;
+  $("key").setAttribute("aria-invalid", String(error !== ""));
+  showKeyState();
+  $("key").focus();
+  $("key").select();
+}
+
+function closeSettings() {
+  $("settings").hidden = true;
+  $("settings-open").setAttribute("aria-expanded", "false");
+}
+
+function showKeyState() {
+  const set = sessionStorage.getItem(KEY) !== null;
+  $("key-state").dataset.text = set ? "station.key_kept" : "station.key_missing";
+  $("key-state").textContent = t($("key-state").dataset.text);
+  $("settings-open").classList.toggle("set", set);
+}
+
+function saveSettings(event) {
+  event.preventDefault();
+  const key = $("key").value.trim();
+  if (!key) return openSettings(t("station.key_needed"));
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    $("key-error").textContent = t("station.key_not_ascii");
+    return;
+  }
+  sessionStorage.setItem(KEY, key);
+  const station = $("station-name").value.trim();
+  if (station) localStorage.setItem(STATION, station);
+  else localStorage.removeItem(STATION);
+  showKeyState();
+  closeSettings();
+  $("rma").focus();
+}
+
+/** Words inside a result come from the service: have it say them again in the language just chosen. */
+async function switchLanguage(code) {
+  choose(code);
+  photos.draw();
+  showKeyState();
+  if (!shown) return;
+  draw();
+  const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}`, "Accept-Language": code };
+  const { id } = shown.inspection;
+  const response = await fetch(`${api}/${encodeURIComponent(id)}`, { headers }).catch(() => null);
+  if (!response?.ok || shown?.inspection.id !== id || chosen() !== code) return;
+  shown.inspection = await response.json();
+  photos.mark(faultyPhotos(shown.inspection));
+  draw();
+}
+
+function scanned(event) {
+  // A barcode scanner ends with Enter: go on to the photos instead of sending half an item.
+  if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  $("rma-error").textContent = "";
+  $("rma").removeAttribute("aria-invalid");
+  (photos.all().length ? $("grade") : $(matchMedia("(pointer: coarse)").matches ? "take" : "choose")).focus();
+}
+
+await loadWords(strings);
+photos.onChange(() => photos.all().length && $("grade").focus());
+photos.wire();
+$("rma").addEventListener("keydown", scanned);
+$("item").addEventListener("submit", (event) => { event.preventDefault(); grade(); });
+for (const id of ["clear", "next"]) $(id).addEventListener("click", nextItem);
+$("settings").addEventListener("submit", saveSettings);
+$("settings-open").addEventListener("click", () => ($("settings").hidden ? openSettings() : closeSettings()));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); grade(); }
+  if (event.key === "Escape" && !$("settings").hidden) closeSettings();
+});
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => switchLanguage(button.dataset.language));
+}
+showKeyState();
+if (sessionStorage.getItem(KEY)) $("rma").focus();
+else openSettings();
+document.body.dataset.ready = "true";
