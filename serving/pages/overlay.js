@@ -50,8 +50,8 @@ function stage(photo, url, defects) {
 
 function box(defect, width, height) {
   const [x1, y1, x2, y2] = defect.box;
-  // Letters and lines keep their size on screen whatever the photo's resolution: 1/45 of the long side.
-  const size = Math.max(width, height) / 45;
+  // Letters and lines keep their size on screen whatever the photo's resolution: 1/30 of the long side.
+  const size = Math.max(width, height) / 30;
   const words = named("defect", defect.type);
   const above = y1 > size * 1.5;
   const label = svg("text", { x: x1 + size * 0.3, y: above ? y1 - size * 0.4 : y1 + size * 1.1, "font-size": size }, words);

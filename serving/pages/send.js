@@ -6,7 +6,7 @@ const PATIENCE_MS = 120_000;
 
 /**
  * Post an item with its photos. Never throws: answers {inspection, replayed}, or {status, problem} with the
- * problem+json where there was one, or {status: 0, reason} where no answer came.
+ * problem+json where there was one, or {status: 0, reason: "offline" | "too_slow"} where no answer came.
  */
 export async function send(url, { body, files, key, apiKey, language }) {
   const form = new FormData();
@@ -22,14 +22,13 @@ export async function send(url, { body, files, key, apiKey, language }) {
     }
     return { status: response.status, problem: { ...answer, retry_after: response.headers.get("Retry-After") } };
   } catch (error) {
-    const slow = error.name === "TimeoutError";
-    return { status: 0, reason: slow ? t("station.too_slow", { seconds: PATIENCE_MS / 1000 }) : t("station.offline") };
+    return { status: 0, reason: error.name === "TimeoutError" ? "too_slow" : "offline" };
   }
 }
 
 /** A refusal as {title, lines, photo, wait}: `photo` is the index at fault, `wait` seconds until a retry. */
 export function describeProblem(status, problem, reason) {
-  if (status === 0) return { title: t("station.failed"), lines: [reason] };
+  if (status === 0) return { title: t("station.failed"), lines: [t(`station.${reason}`, { seconds: PATIENCE_MS / 1000 })] };
   const lines = [];
   const slug = (problem.type ?? "").split(":").pop();
   // Some details begin with the photo's index, counted from 0; an inspector counts from 1.

@@ -11,9 +11,10 @@ const STATION = "regrade.station";
 const KEPT_FIELDS = ["category", "seller", "currency"]; // a bench grades many items of one seller in a row
 const { api, strings } = document.body.dataset;
 
-/** The inspection on show, the URLs of its photos, and the submission that is to be retried unchanged. */
+/** The inspection on show with its photos' URLs; the submission that a retry repeats; why it was refused. */
 let shown = null;
 let pending = null;
+let refusal = null;
 let busy = false;
 
 function item() {
@@ -54,6 +55,8 @@ async function grade() {
     pending.files.length === files.length && files.every((file, index) => file === pending.files[index]);
   // Retrying what was sent before keeps its idempotency key, so that an item is never graded twice.
   if (!same) pending = { body, files, key: randomKey() };
+  release();
+  refusal = null;
   working(true);
   const answer = await send(api, { ...pending, apiKey: sessionStorage.getItem(KEY), language: chosen() });
   working(false);
@@ -66,7 +69,8 @@ const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byt
 
 function working(on) {
   busy = on;
-  $("grade").disabled = on;
+  // What is being graded must not change under way.
+  $("item").inert = on;
   $("outcome").setAttribute("aria-busy", String(on));
   $("working").hidden = !on;
   if (!on) return;
@@ -75,7 +79,6 @@ function working(on) {
 }
 
 function show(inspection, replayed) {
-  release();
   // The result keeps its own URLs: the tray may be changed while it is on show.
   shown = { inspection, replayed, urls: pending.files.map((file) => URL.createObjectURL(file)) };
   photos.mark(faultyPhotos(inspection));
@@ -106,13 +109,20 @@ function fail({ status, problem, reason }) {
     $("empty").hidden = false;
     return openSettings(t(status === 401 ? "station.key_wrong" : "station.key_no_role"));
   }
-  const { title, lines, photo, wait } = describeProblem(status, problem, reason);
-  if (photo !== undefined) photos.mark(new Map([[photo, lines[0] ?? title]]));
+  refusal = { status, problem, reason };
+  const { photo, why, wait } = drawRefusal();
+  if (photo !== undefined) photos.mark(new Map([[photo, why]]));
+  const retry = $("message").querySelector("button");
+  if (wait) countDown(retry, wait);
+  else retry.focus();
+}
+
+function drawRefusal() {
+  const { title, lines, photo, wait } = describeProblem(refusal.status, refusal.problem, refusal.reason);
   const retry = el("button", { type: "button", class: "secondary", onclick: grade }, t("station.try_again"));
   $("message").replaceChildren(el("strong", {}, title), ...lines.map((line) => el("p", {}, line)), retry);
   $("message").hidden = false;
-  if (wait) countDown(retry, wait);
-  else retry.focus();
+  return { photo, why: lines[0] ?? title, wait };
 }
 
 function countDown(button, seconds) {
@@ -124,7 +134,7 @@ function countDown(button, seconds) {
 function nextItem() {
   if (busy) return;
   release();
-  pending = null;
+  pending = refusal = null;
   photos.clear();
   const kept = KEPT_FIELDS.map((id) => [id, $(id).value]);
   $("item").reset();
@@ -183,6 +193,7 @@ async function switchLanguage(code) {
   choose(code);
   photos.draw();
   showKeyState();
+  if (refusal) drawRefusal();
   if (!shown) return;
   draw();
   const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}`, "Accept-Language": code };
