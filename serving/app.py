@@ -1,0 +1,119 @@
+"""The application: `create_app(settings)` puts the routes, the runtime and the answers to errors together."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from regrade.models.errors import RegradeError
+from regrade.models.grader import Grader
+from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
+from regrade.serving.middleware import Wrap
+from regrade.serving.openapi import describe
+from regrade.serving.problems import Problem, problem_of
+from regrade.serving.routes import health, inspections, models, ops, pages, reviews
+from regrade.serving.runtime import Runtime
+from regrade.serving.settings import Settings, load_settings
+
+log = logging.getLogger("regrade")
+
+Announce = Callable[[str], None]
+
+
+def announce_on_stdout(token: str) -> None:
+    """Print the first admin key."""
+    sys.stdout.write(f"First admin key, shown only now: {token}\n")
+    sys.stdout.flush()
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    grader: Grader | None = None,
+    announce: Announce = announce_on_stdout,
+    on_failure: Callable[[Exception], None] | None = None,
+) -> FastAPI:
+    """The application for `settings` (those of the environment when None).
+
+    `grader` is used in place of loading one. `announce` is given the first admin key of a fresh installation.
+    `on_failure` is told when the models cannot be loaded; until somebody acts, the service is then never ready.
+    Raises `SettingsError` for settings that are unsafe; what is wrong with the data directory or the policy is
+    raised when the application starts.
+    """
+    settings = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        runtime = Runtime(settings)
+        app.state.runtime = runtime
+        try:
+            first = runtime.keys.create_first()
+            if first is not None:
+                announce(first)
+            loading = asyncio.create_task(_load(runtime, grader, on_failure))
+            yield
+            await loading
+        finally:
+            runtime.close()
+
+    app = FastAPIOffline(
+        title="regrade",
+        version=version("regrade"),
+        summary="Grades returned goods from bench photos.",
+        lifespan=lifespan,
+    )
+    for room in (inspections, reviews, models, health, ops, pages):
+        app.include_router(room.router)
+    app.add_middleware(Wrap)
+    app.add_exception_handler(RegradeError, _answer_expected)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    describe(app)
+    return app
+
+
+async def _load(runtime: Runtime, grader: Grader | None, on_failure: Callable[[Exception], None] | None) -> None:
+    try:
+        await runtime.load_grader(grader)
+    except Exception as error:
+        runtime.failure = error
+        log.error("The models cannot be loaded: %s", error)
+        if on_failure is not None:
+            on_failure(error)
+
+
+async def _answer_expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RegradeError)
+    problem = problem_of(error)
+    if problem is None:
+        raise error  # our own fault: the middleware answers 500 and logs it
+    metrics = request.app.state.runtime.metrics
+    metrics.problems.labels(problem.slug).inc()
+    if isinstance(error, BusyError):
+        metrics.refused.labels(error.reason).inc()
+    return problem.response()
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [FieldFault(".".join(str(s) for s in e["loc"][1:]), f"{e['msg']}.") for e in error.errors()]
+    return await _answer_expected(request, InvalidFieldsError("invalid-query", "request", faults))
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return Problem("not-found", f"There is nothing at {request.url.path}. See /docs for what there is.").response()
+    if error.status_code == 405:
+        headers = dict(error.headers or {})
+        detail = f"{request.method} is not possible here. Use {headers.get('Allow', 'another method')}."
+        return Problem("method-not-allowed", detail, {}, headers).response()
+    return Problem("bad-request", str(error.detail)).response()

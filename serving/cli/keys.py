@@ -1,0 +1,68 @@
+"""`regrade keys`: make, list and revoke API keys."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from regrade.serving.auth import KeyStore
+
+DataDir = Annotated[Path | None, typer.Option(help="The service's data directory.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
+    keys.command()(create)
+    keys.command(name="list")(show)
+    keys.command()(revoke)
+    app.add_typer(keys)
+
+
+def create(
+    role: Annotated[str, typer.Option(help="station, reviewer, engineer or admin.")],
+    name: Annotated[str | None, typer.Option(help="Whose key it is; shown in evidence and statistics.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key and print it. It is shown only now: what is stored is its hash."""
+    from regrade.models.errors import RegradeError
+    from regrade.serving.auth import ROLES
+
+    known = next((one for one in ROLES if one == role), None)
+    if known is None:
+        raise RegradeError(f"Unknown role {role!r}. Legal values: {', '.join(ROLES)}.")
+    label = role if name is None else name
+    if not 1 <= len(label) <= 100 or not label.isprintable():
+        raise RegradeError("The name must have 1 to 100 printable characters.")
+    token, _ = _store(data_dir).create(known, label)
+    typer.echo(token)
+
+
+def show(data_dir: DataDir = None) -> None:
+    """List the keys, without their secrets."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("id", "name", "role", "created", "revoked")
+    for key in _store(data_dir).all_keys():
+        revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else ""
+        table.add_row(key.id, key.name, key.role, f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
+    Console().print(table)
+
+
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as `regrade keys list` shows it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key useless from now on, also for a server that is running."""
+    _store(data_dir).revoke(key_id)
+    typer.echo(f"Revoked {key_id}.")
+
+
+def _store(data_dir: Path | None) -> "KeyStore":
+    from regrade.serving.auth import KeyStore
+    from regrade.serving.runtime import open_database
+    from regrade.serving.settings import load_settings
+
+    return KeyStore(open_database(load_settings(data_dir=data_dir)))

@@ -1,0 +1,49 @@
+"""`regrade serve`: run the service."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    from regrade.serving.settings import Settings
+
+    fields = Settings.model_fields
+    listed = "\n\n".join(
+        f"REGRADE_{name.upper()} (default: {field.default}) — {field.description}" for name, field in fields.items()
+    )
+    app.command(name="serve", help=f"{serve.__doc__}\n\nSettings, from the environment or a .env file:\n\n{listed}")(
+        serve
+    )
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the database, photos and keys are kept.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads that look at photos; 0: one per core.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Disposition policy (YAML).")] = None,
+    log_level: Annotated[str | None, typer.Option(help="critical, error, warning, info or debug.")] = None,
+) -> None:
+    """Run the service. The first start on a data directory prints an admin key, once."""
+    from regrade.serving.app import create_app
+    from regrade.serving.server import build_server
+    from regrade.serving.settings import load_settings
+
+    settings = load_settings(
+        host=host, port=port, data_dir=data_dir, workers=workers, policy_file=policy, log_level=log_level
+    )
+    failures: list[Exception] = []
+
+    def stop(error: Exception) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    server = build_server(create_app(settings, on_failure=stop), settings)
+    server.run()
+    if failures:
+        raise failures[0]
+    if not server.started:
+        raise typer.Exit(3)

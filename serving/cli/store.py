@@ -1,0 +1,53 @@
+"""`regrade store`: look after what is stored."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    store = typer.Typer(name="store", help="Look after what is stored.", no_args_is_help=True)
+    store.callback()(lambda: None)
+    store.command()(verify)
+    app.add_typer(store)
+
+
+def verify(
+    data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Remove orphans and leftovers; the server must be off.")] = False,
+) -> None:
+    """Check that every inspection has all its photos, whole; report photos and files that nobody needs.
+
+    Exits with 1 when an inspection lacks a photo or has a damaged one. Orphans and leftovers are harmless: a
+    crash between writing a photo and storing its inspection leaves them.
+    """
+    from regrade.serving.errors import DataDirError
+    from regrade.serving.photostore import LocalPhotoStore
+    from regrade.serving.runtime import DataDirLock, open_database
+    from regrade.serving.settings import load_settings
+    from regrade.serving.verify import remove_surplus, verify_store
+
+    settings = load_settings(data_dir=data_dir)
+    if not settings.data_dir.is_dir():
+        raise DataDirError(f"There is no data directory {settings.data_dir}. Name one with --data-dir.")
+    lock = DataDirLock(settings.data_dir) if fix else None
+    photos = LocalPhotoStore(settings.data_dir / "photos")
+    report = verify_store(open_database(settings), photos)
+    typer.echo(f"{report.inspections} inspections with {report.photos} different photos")
+    for word, found in (
+        ("missing photo", report.missing),
+        ("damaged photo", report.damaged),
+        ("inspection with a gap in its photos", report.incomplete),
+        ("orphan", report.orphans),
+        ("leftover", tuple(path.name for path in report.leftovers)),
+    ):
+        for name in found:
+            typer.echo(f"{word}: {name}")
+    if lock is not None:
+        remove_surplus(photos, report)
+        typer.echo(f"removed {len(report.orphans)} orphans and {len(report.leftovers)} leftovers")
+        lock.release()
+    if not report.sound:
+        raise typer.Exit(1)

@@ -1,0 +1,96 @@
+"""The database: how it is opened, how a transaction is begun, and how its schema is brought up to date.
+
+Everything that only SQLite needs is in this file. Any other database that SQLAlchemy knows is opened as it is.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+
+from regrade.serving.migrations import HEAD
+
+WRITE = "regrade_write"
+
+
+class Database:
+    """One engine. `read()` and `write()` give a connection in a transaction, from any thread."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _open(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads: it sees one state of the database throughout."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes. When this returns, what was written survives a loss of power."""
+        with self.engine.connect().execution_options(**{WRITE: True}) as connection, connection.begin():
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision, in one transaction: all of it happens, or nothing."""
+        with self.read() as connection:
+            if _revision(connection) == HEAD:
+                return
+        from alembic import command  # costs 0.1 s, and is needed once per upgrade
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def ping(self) -> None:
+        """Raise SQLAlchemy's error when the database does not answer."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _migrations() -> Path:
+    from regrade.serving import migrations
+
+    return Path(migrations.__file__).parent
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def _open(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    # Connections wait for each other inside SQLite, up to this many seconds.
+    engine = create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=24)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, record: Any) -> None:
+        # Python's driver would begin transactions itself, too late and not for DDL: take that over, see `begin`.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        # In WAL mode NORMAL may lose the last commits at a power cut; FULL syncs the log at every commit.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes the lock at once: a reader that turns into a writer would fail without waiting.
+        write = connection.get_execution_options().get(WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

@@ -1,0 +1,84 @@
+"""What wraps every request: its measurement, and an answer even to what nobody expected."""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from uuid import uuid4
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from regrade.serving.metrics import Metrics
+from regrade.serving.problems import Problem
+
+DRAIN_BYTES = 64 * 1024 * 1024
+DRAIN_SECONDS = 10.0
+
+log = logging.getLogger("regrade")
+
+
+class Wrap:
+    """Counts and times requests, answers unexpected errors with an incident id, and sets common headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        call = _Call(scope, receive, send)
+        try:
+            await self.app(scope, call.receive, call.send)
+        except Exception:
+            incident = uuid4().hex[:12]
+            log.exception("incident %s: %s %s", incident, scope["method"], scope["path"])
+            if call.status is not None:
+                raise  # half an answer is out; the server must cut the connection
+            detail = (
+                f"The service failed. It is not your request's fault; send it again, and report incident {incident}."
+            )
+            await Problem("internal", detail, {"incident": incident}).response()(scope, call.receive, call.send)
+        finally:
+            # A template, never the path itself: each new path would be another time series.
+            route = getattr(scope.get("route"), "path", "other")
+            metrics: Metrics = scope["app"].state.runtime.metrics
+            metrics.responses.labels(scope["method"], route, str(call.status or 0)).inc()
+            metrics.seconds.labels(scope["method"], route).observe(time.perf_counter() - call.started)
+
+
+class _Call:
+    """One request; remembers what of its body has been read and which status was sent."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.started = time.perf_counter()
+        self.status: int | None = None
+        self._receive = receive
+        self._send = send
+        headers = dict(scope["headers"])
+        has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+        self._unread = has_body
+        # With keep-alive the server goes on reading after the answer. Without, it closes, and a client that is
+        # still sending would see a reset connection in place of the answer.
+        closes = scope["http_version"] == "1.0" or headers.get(b"connection", b"").lower() == b"close"
+        self._drains = closes and headers.get(b"expect", b"").lower() != b"100-continue"
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._unread = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self._unread and self._drains:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
+            message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
+        await self._send(message)
+
+    async def _drain(self) -> None:
+        left = DRAIN_BYTES
+        while self._unread and left > 0:
+            left -= len((await self.receive()).get("body", b""))

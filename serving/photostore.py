@@ -1,0 +1,128 @@
+"""Where the bytes of photos live, under the hash of their content.
+
+A photo is staged (durable, under a temporary name) while it is being graded, and published (durable, under
+its hash) only once the whole item has been graded, so that a refused item leaves nothing behind. Whoever
+keeps photos elsewhere (an object store) writes another `PhotoStore`.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from regrade.serving.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPhoto:
+    """A photo on its way in: its hash (SHA-256, hex) and the store's own handle for it."""
+
+    sha256: str
+    handle: str
+
+
+class PhotoStore(Protocol):
+    """Content-addressed bytes. Every method may be called from any thread."""
+
+    def stage(self, data: bytes, sha256: str) -> StagedPhoto:
+        """Write `data` durably, not yet visible under its hash."""
+
+    def publish(self, staged: Sequence[StagedPhoto]) -> None:
+        """Make photos visible under their hashes, durably. Publishing what is there already is no error."""
+
+    def discard(self, staged: Sequence[StagedPhoto]) -> None:
+        """Remove staged photos that were not published."""
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes stored under `sha256`. Raises `NotFoundError`."""
+
+
+class LocalPhotoStore:
+    """Photos as files, `ROOT/ab/abcd…`, and `ROOT/tmp` for those on their way in.
+
+    Durable means: the file is fsynced before it is renamed, and afterwards so is every directory in which a
+    name was made (fsync(2): "fsync does not necessarily ensure that the entry in the directory has reached
+    disk"). A crash in between leaves a temporary file or an orphan, never half a photo under a hash.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.staging = root / "tmp"
+        make_directories(self.staging)
+
+    def stage(self, data: bytes, sha256: str) -> StagedPhoto:
+        path = self.staging / uuid4().hex
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return StagedPhoto(sha256, path.name)
+
+    def publish(self, staged: Sequence[StagedPhoto]) -> None:
+        # The root too, each time: another thread may have made `ab/` a moment ago and not yet synced its name.
+        touched = {self.root}
+        for photo in staged:
+            target = self.path(photo.sha256)
+            make_directories(target.parent)
+            # Replacing a file of the same content is harmless and mends one that was damaged.
+            (self.staging / photo.handle).replace(target)
+            touched.add(target.parent)
+        for directory in touched:
+            sync_directory(directory)
+
+    def discard(self, staged: Sequence[StagedPhoto]) -> None:
+        for photo in staged:
+            (self.staging / photo.handle).unlink(missing_ok=True)
+
+    def read(self, sha256: str) -> bytes:
+        try:
+            return self.path(sha256).read_bytes()
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"The photo {sha256} is recorded but its file is gone. Run `regrade store verify`."
+            ) from None
+
+    def path(self, sha256: str) -> Path:
+        """The file that holds, or would hold, the photo `sha256`."""
+        return self.root / sha256[:2] / sha256
+
+    def hashes(self) -> Iterator[str]:
+        """The hashes of all photos present, as their file names say."""
+        for directory in sorted(self.root.iterdir()):
+            if directory != self.staging and directory.is_dir():
+                yield from sorted(entry.name for entry in directory.iterdir())
+
+    def leftovers(self) -> list[Path]:
+        """Staged files; while no server runs, they are the remains of a crash."""
+        return sorted(self.staging.iterdir())
+
+    def clear_leftovers(self) -> int:
+        """Remove the remains of a crash and say how many. Only for the one server that owns the store."""
+        leftovers = self.leftovers()
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+        return len(leftovers)
+
+
+def make_directories(path: Path) -> None:
+    """Make `path` and its parents, so that each new name is durable in the directory that holds it."""
+    if path.is_dir():
+        return
+    make_directories(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,129 @@
+"""Problem documents (RFC 9457): every error that a client may see, its stable type and its status."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import Response
+
+from regrade.models.errors import PhotoError, RegradeError, UnknownCategoryError
+from regrade.serving import errors
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:regrade:problem:"
+
+KINDS: Mapping[str, tuple[int, str]] = {
+    "unauthenticated": (401, "No valid API key"),
+    "forbidden": (403, "The API key's role does not allow this"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "Method not allowed"),
+    "not-multipart": (415, "Not multipart/form-data"),
+    "malformed-multipart": (400, "Malformed multipart body"),
+    "unknown-part": (422, "Unknown part"),
+    "missing-item": (422, "No item"),
+    "duplicate-item": (422, "Two items"),
+    "no-photos": (422, "No photos"),
+    "too-many-photos": (422, "Too many photos"),
+    "item-too-large": (413, "Item too large"),
+    "body-too-large": (413, "Request too large"),
+    "upload-too-slow": (408, "Upload too slow"),
+    "upload-aborted": (400, "Upload aborted"),
+    "photo-too-large": (413, "Photo too large"),
+    "photo-unsupported-type": (415, "Photo of an unsupported type"),
+    "photo-empty": (422, "Empty photo"),
+    "photo-truncated": (422, "Truncated photo"),
+    "photo-unreadable": (422, "Unreadable photo"),
+    "photo-animated": (422, "Animated image"),
+    "photo-too-many-pixels": (422, "Photo with too many pixels"),
+    "photo-bad-dimensions": (422, "Photo too narrow or too long"),
+    "invalid-json": (422, "Not JSON"),
+    "invalid-item": (422, "Invalid item"),
+    "invalid-declared-value": (422, "Invalid declared value"),
+    "unknown-category": (422, "Unknown category"),
+    "unknown-currency": (422, "Unknown currency"),
+    "invalid-request": (422, "Invalid request"),
+    "invalid-query": (422, "Invalid query"),
+    "action-not-permitted": (422, "Action not permitted"),
+    "invalid-idempotency-key": (422, "Invalid Idempotency-Key"),
+    "idempotency-conflict": (409, "Idempotency-Key used for another request"),
+    "lease-lost": (409, "Lease expired or held by somebody else"),
+    "busy": (503, "Busy"),
+    "headers-too-large": (431, "Request headers too large"),
+    "bad-request": (400, "Not an HTTP request"),
+    "internal": (500, "Internal error"),
+}
+"""Slug → status and title. A slug never changes its meaning; the full type is `TYPE_PREFIX` + slug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem, ready to be answered. `members` are added to the document."""
+
+    slug: str
+    detail: str
+    members: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return KINDS[self.slug][0]
+
+    def body(self) -> bytes:
+        """The document, JSON in UTF-8."""
+        status, title = KINDS[self.slug]
+        document = {
+            "type": TYPE_PREFIX + self.slug,
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            **self.members,
+        }
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def response(self) -> Response:
+        """The HTTP answer."""
+        return Response(self.body(), self.status, dict(self.headers), MEDIA_TYPE)
+
+
+class ProblemError(RegradeError):
+    """Raised by routes, which alone know HTTP."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def problem_of(error: RegradeError) -> Problem | None:
+    """The problem that an expected error is answered with; None for one that is our own fault."""
+    match error:
+        case ProblemError():
+            return error.problem
+        case PhotoError():
+            where = f"Photo {error.photo}: " if error.photo is not None else ""
+            slug = f"photo-{error.code.replace('_', '-')}"
+            return Problem(slug, where + str(error), {"photo": error.photo, "reason": error.code})
+        case errors.UploadError():
+            members = {} if error.photo is None else {"photo": error.photo}
+            return Problem(error.code, str(error), members)
+        case errors.InvalidFieldsError():
+            faults = [{"field": fault.field, "message": fault.message} for fault in error.faults]
+            return Problem(error.code, str(error), {"errors": faults})
+        case errors.BusyError():
+            detail = f"{error} Send the request again in {error.retry_after} s."
+            return Problem("busy", detail, {"retry_after": error.retry_after}, {"Retry-After": str(error.retry_after)})
+    for kind, slug in _SLUGS:
+        if isinstance(error, kind):
+            return Problem(slug, str(error))
+    return None
+
+
+_SLUGS: tuple[tuple[type[RegradeError], str], ...] = (
+    (UnknownCategoryError, "unknown-category"),
+    (errors.UploadAborted, "upload-aborted"),
+    (errors.IdempotencyKeyError, "invalid-idempotency-key"),
+    (errors.IdempotencyConflictError, "idempotency-conflict"),
+    (errors.NotFoundError, "not-found"),
+    (errors.LeaseError, "lease-lost"),
+)

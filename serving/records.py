@@ -1,0 +1,95 @@
+"""What is stored of an inspection, and how it turns into JSON columns and back."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from regrade.models.types import Box, ItemResult
+from regrade.serving.policy.types import Decision, Disposition
+
+Status = Literal["graded", "needs_review", "reviewed", "retake"]
+STATUSES: tuple[Status, ...] = ("graded", "needs_review", "reviewed", "retake")
+
+RESULT: TypeAdapter[ItemResult] = TypeAdapter(ItemResult)
+DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+DISPOSITION: TypeAdapter[Disposition] = TypeAdapter(Disposition)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """One photo of an inspection. `width` and `height` are those of the upright photo, `size` is in bytes."""
+
+    index: int
+    sha256: str
+    media_type: str
+    size: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedDefect:
+    """A defect as a reviewer recorded it: on which photo, of what type, and where if that was drawn."""
+
+    photo: int
+    type: str
+    severity: str = "major"
+    box: Box | None = None
+
+
+DEFECTS: TypeAdapter[tuple[ReviewedDefect, ...]] = TypeAdapter(tuple[ReviewedDefect, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a human decided of an inspection. `defects` is None where the model's were left as they are."""
+
+    id: str
+    inspection_id: str
+    decided_at: datetime
+    key_id: str
+    reviewer: str
+    model_condition: str | None
+    condition: str
+    disposition: Disposition
+    disposition_source: Literal["policy", "reviewer"]
+    defects: tuple[ReviewedDefect, ...] | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """An inspection as it is stored. `result` and `decision` are the machine's and never change;
+    `reviews` are the humans' decisions, oldest first, of which the last one stands."""
+
+    id: str
+    created_at: datetime
+    status: Status
+    key_id: str
+    idempotency_key: str | None
+    body_digest: str
+    item: Mapping[str, Any]
+    result: ItemResult
+    decision: Decision | None
+    photos: tuple[StoredPhoto, ...]
+    reviews: tuple[Review, ...] = ()
+
+    @property
+    def review(self) -> Review | None:
+        """The human decision that stands, if there is one."""
+        return self.reviews[-1] if self.reviews else None
+
+
+def new_id() -> str:
+    """A UUID of version 7 (RFC 9562, 5.7): in the order of time, so that indexes stay compact."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(UUID(int=value))

@@ -1,0 +1,117 @@
+"""What routes share: who is calling, in which language, and a JSON body read within bounds."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ValidationError
+
+from regrade.serving.auth import ROLES, ApiKey, Role
+from regrade.serving.errors import InvalidFieldsError
+from regrade.serving.i18n import pick
+from regrade.serving.item import describe_fault
+from regrade.serving.problems import MEDIA_TYPE, Problem, ProblemError
+from regrade.serving.runtime import Runtime
+
+MAX_JSON_BYTES = 256 * 1024
+
+M = TypeVar("M", bound=BaseModel)
+
+_bearer = HTTPBearer(auto_error=False, description="A key made with `regrade keys create --role ROLE`.")
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The running service."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
+
+
+def language_of(request: Request) -> str:
+    """The language that the caller reads, of those that there are."""
+    return pick(request.headers.get("accept-language"))
+
+
+LanguageDep = Annotated[str, Depends(language_of)]
+
+
+def caller(*roles: Role) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
+    """A dependency: the caller's key, which must have one of `roles` or be an admin's.
+
+    It is settled before anything of the body is read: only headers are looked at.
+    """
+
+    async def check(
+        request: Request,
+        runtime: RuntimeDep,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> ApiKey:
+        key = None
+        if credentials is not None:
+            key = await runtime.call(runtime.keys.authenticate, credentials.credentials)
+        if key is None:
+            detail = "Send `Authorization: Bearer KEY` with a valid key. `regrade keys create --role ROLE` makes one."
+            raise ProblemError(Problem("unauthenticated", detail, {}, {"WWW-Authenticate": 'Bearer realm="regrade"'}))
+        if not key.may(*roles):
+            needed = " or ".join(sorted({*roles, "admin"}))
+            detail = f"This key's role is {key.role}; {request.method} {request.url.path} needs {needed}."
+            raise ProblemError(Problem("forbidden", detail, {"role": key.role, "needed": sorted({*roles, "admin"})}))
+        return key
+
+    return check
+
+
+ReaderDep = Annotated[ApiKey, Depends(caller(*ROLES))]
+
+
+async def read_json(request: Request, model: type[M]) -> M:
+    """The JSON body as `model`. Raises `InvalidFieldsError`, and `ProblemError` for a body that is too long.
+
+    Routes call this themselves: FastAPI would read a body parameter before it asks who is calling.
+    """
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_JSON_BYTES:
+            limit = f"{MAX_JSON_BYTES // 1024} KB"
+            raise ProblemError(Problem("body-too-large", f"The request is larger than {limit}. Shorten it."))
+    try:
+        return model.model_validate_json(bytes(data))
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        code = "invalid-json" if any(fault["type"] == "json_invalid" for fault in found) else "invalid-request"
+        raise InvalidFieldsError(code, "request", [describe_fault(fault, model) for fault in found]) from error
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int, also: Responses | None = None) -> Responses:
+    """The OpenAPI description of the problems that a route may answer, and of the answers in `also`."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+    described: Responses = {status: {"description": _TITLES[status], "content": content} for status in statuses}
+    return described | (also or {})
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI description of a JSON body that the route reads itself."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+_TITLES = {
+    400: "Malformed request",
+    401: "No valid API key",
+    403: "The key's role does not allow this",
+    404: "Not found",
+    408: "The body took too long",
+    409: "Conflict with an earlier request",
+    413: "Too large",
+    415: "Not an accepted type",
+    422: "Something in the request is wrong; `errors` or `photo` says what",
+    429: "Too many requests; see Retry-After",
+    503: "Busy or starting; see Retry-After",
+}

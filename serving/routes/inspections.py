@@ -1,0 +1,239 @@
+"""Photos in, a stored grade and a suggested disposition out; and everything to be read of it later."""
+
+import asyncio
+import time
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.requests import ClientDisconnect
+
+from regrade.serving import evidence
+from regrade.serving.admission import Ticket
+from regrade.serving.auth import ApiKey
+from regrade.serving.errors import (
+    FieldFault,
+    IdempotencyKeyError,
+    InvalidFieldsError,
+    NotFoundError,
+    UploadAborted,
+    UploadError,
+)
+from regrade.serving.item import Item
+from regrade.serving.pipeline import Outcome, Submission
+from regrade.serving.records import Inspection, Status
+from regrade.serving.render import inspection_out
+from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, problems
+from regrade.serving.runtime import Runtime
+from regrade.serving.schemas import EvidenceOut, InspectionOut, InspectionsOut, PublicKeyOut
+from regrade.serving.store import Filters
+from regrade.serving.uploads import Upload, body_too_large, boundary_of, read_upload
+
+router = APIRouter(prefix="/v1", tags=["inspections"])
+
+MAX_KEY_LENGTH = 128
+
+_MULTIPART: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["photos", "item"],
+                    "properties": {
+                        "photos": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 12,
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "JPEG, PNG or WebP; at most 20 MB and 50 megapixels each.",
+                        },
+                        "item": {"$ref": "#/components/schemas/Item"},
+                    },
+                },
+                "encoding": {
+                    "photos": {"contentType": "image/jpeg, image/png, image/webp"},
+                    "item": {"contentType": "application/json"},
+                },
+            }
+        },
+    },
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+            "description": "Repeat a request with the same key and body, and it is done once.",
+        }
+    ],
+}
+_REPLAYED: Responses = {200: {"model": InspectionOut, "description": "Stored before, under the same Idempotency-Key"}}
+_IMAGES: Responses = {
+    200: {"content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp")}},
+    304: {"description": "Not modified"},
+}
+BODIES = (Item,)
+"""Models that the description above refers to."""
+
+
+@router.post(
+    "/inspections",
+    status_code=201,
+    summary="Grade an item",
+    openapi_extra=_MULTIPART,
+    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, also=_REPLAYED),
+)
+async def create(
+    request: Request,
+    response: Response,
+    runtime: RuntimeDep,
+    lang: LanguageDep,
+    key: Annotated[ApiKey, Depends(caller("station"))],
+) -> InspectionOut:
+    """Grades the photos of one item and suggests what to do with it.
+
+    When this answers 201, the inspection and its photos survive a crash and a loss of power. In any other case
+    nothing is stored.
+    """
+    started = time.perf_counter()
+    idempotency_key = _idempotency_key(request)
+    announced = _announced(request, runtime)
+    pipeline = runtime.pipeline
+    with runtime.admission.enter(announced) as ticket:
+        upload = await _read(request, runtime, ticket)
+        outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, started))
+    return _answer(outcome, response, runtime, lang)
+
+
+def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str) -> InspectionOut:
+    if outcome.replayed:
+        response.status_code = 200
+        response.headers["Idempotency-Replayed"] = "true"
+        runtime.metrics.replayed.inc()
+    response.headers["Location"] = f"/v1/inspections/{outcome.inspection.id}"
+    response.headers["Content-Language"] = lang
+    return inspection_out(outcome.inspection, lang)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    values = request.headers.getlist("idempotency-key")
+    if not values:
+        return None
+    value = values[0]
+    if len(values) > 1 or not 1 <= len(value) <= MAX_KEY_LENGTH or not (value.isascii() and value.isprintable()):
+        raise IdempotencyKeyError(
+            f"Send one Idempotency-Key of 1 to {MAX_KEY_LENGTH} printable ASCII characters, such as a UUID."
+        )
+    return value
+
+
+def _announced(request: Request, runtime: Runtime) -> int:
+    """The length of the body if the client gave it, else 0. Refuses at once what can only be refused later."""
+    boundary_of(request.headers.get("content-type"))
+    length = request.headers.get("content-length", "")
+    announced = int(length) if length.isascii() and length.isdigit() else 0
+    if announced > runtime.settings.max_body_bytes:
+        raise body_too_large(runtime.settings)
+    return announced
+
+
+async def _read(request: Request, runtime: Runtime, ticket: Ticket) -> Upload:
+    settings = runtime.settings
+    try:
+        async with asyncio.timeout(settings.body_timeout):
+            with runtime.metrics.stage("read"):
+                content_type = request.headers.get("content-type")
+                return await read_upload(request.stream(), content_type, settings, ticket.received)
+    except TimeoutError:
+        raise UploadError(
+            "upload-too-slow",
+            f"The body was not complete after {settings.body_timeout:g} s. Check the network, or send fewer or "
+            "smaller photos.",
+        ) from None
+    except ClientDisconnect:
+        raise UploadAborted("The client went away before the body was complete; nothing was stored.") from None
+
+
+@router.get("/inspections", summary="List inspections", responses=problems(401, 403, 422))
+async def list_inspections(
+    runtime: RuntimeDep,
+    lang: LanguageDep,
+    key: ReaderDep,
+    status: Status | None = None,
+    seller: str | None = None,
+    category: str | None = None,
+    since: Annotated[datetime | None, Query(description="RFC 3339, with a zone.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+) -> InspectionsOut:
+    """Newest first. `next_cursor` is null on the last page."""
+    if since is not None and since.tzinfo is None:
+        fault = FieldFault("since", "must have a time zone, such as 2026-11-23T10:00:00Z")
+        raise InvalidFieldsError("invalid-query", "query", [fault])
+    filters = Filters(status, seller, category, since)
+    page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
+    items = [inspection_out(inspection, lang) for inspection in page.items]
+    return InspectionsOut(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/inspections/{inspection_id}", summary="Read an inspection", responses=problems(401, 403, 404))
+async def read(
+    inspection_id: str, response: Response, runtime: RuntimeDep, lang: LanguageDep, key: ReaderDep
+) -> InspectionOut:
+    """The inspection as it stands now: a reviewer's decision takes the place of the model's."""
+    response.headers["Content-Language"] = lang
+    return inspection_out(await _get(runtime, inspection_id), lang)
+
+
+@router.get(
+    "/inspections/{inspection_id}/photos/{index}",
+    summary="Read a photo",
+    response_class=Response,
+    responses=problems(401, 403, 404, 422, also=_IMAGES),
+)
+async def photo(
+    inspection_id: str,
+    index: int,
+    request: Request,
+    runtime: RuntimeDep,
+    key: ReaderDep,
+    width: Annotated[int | None, Query(ge=16, le=2048, description="A thumbnail this wide.")] = None,
+) -> Response:
+    """The file as it was sent, or an upright JPEG of the given width (never wider than the photo)."""
+    photos = (await _get(runtime, inspection_id)).photos
+    if not 0 <= index < len(photos):
+        raise NotFoundError(f"There is no photo {index}. The inspection has photos 0 to {len(photos) - 1}.")
+    stored = photos[index]
+    etag = f'"{stored.sha256}"' if width is None else f'"{stored.sha256}-{width}"'
+    # A photo never changes under its address; "private", because it needs a key.
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable"}
+    if etag in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
+        return Response(status_code=304, headers=headers)
+    if width is None:
+        data = await runtime.call(runtime.photos.read, stored.sha256)
+        return Response(data, headers=headers, media_type=stored.media_type)
+    data = await runtime.call(runtime.thumbnails.get, stored, width)
+    return Response(data, headers=headers, media_type="image/jpeg")
+
+
+@router.get(
+    "/inspections/{inspection_id}/evidence", summary="Read the signed evidence", responses=problems(401, 403, 404)
+)
+async def evidence_bundle(inspection_id: str, runtime: RuntimeDep, key: ReaderDep) -> EvidenceOut:
+    """What was seen and decided, by what and by whom, signed with Ed25519 over the RFC 8785 form of `payload`."""
+    inspection = await _get(runtime, inspection_id)
+    keys = {known.id: known for known in await runtime.call(runtime.keys.all_keys)}
+    bundle = runtime.signer.sign(evidence.payload(inspection, keys))
+    return EvidenceOut.model_validate(bundle)
+
+
+@router.get("/evidence/key", summary="Read the public key of the evidence")
+async def evidence_key(runtime: RuntimeDep) -> PublicKeyOut:
+    """The key with which anyone can check evidence; it needs no API key."""
+    return PublicKeyOut(**runtime.signer.public())
+
+
+async def _get(runtime: Runtime, inspection_id: str) -> Inspection:
+    return await runtime.call(runtime.inspections.get, inspection_id)

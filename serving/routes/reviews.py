@@ -1,0 +1,78 @@
+"""The review desk over HTTP: claim an item, decide on it, see how it goes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from regrade.serving.agreement import Agreement
+from regrade.serving.auth import ApiKey
+from regrade.serving.desk import Verdict
+from regrade.serving.records import ReviewedDefect
+from regrade.serving.render import inspection_out
+from regrade.serving.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
+from regrade.serving.schemas import AgreementOut, ClaimOut, InspectionOut, LeaseOut, QueueOut, ReviewIn, StatsOut
+
+router = APIRouter(prefix="/v1/reviews", tags=["review"])
+
+BODIES = (ReviewIn,)
+
+ReviewerDep = Annotated[ApiKey, Depends(caller("reviewer"))]
+
+
+@router.post(
+    "/claim",
+    summary="Claim an item to review",
+    response_model=ClaimOut,
+    responses=problems(401, 403, also={204: {"description": "Nothing waits"}}),
+)
+async def claim(runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep) -> ClaimOut | Response:
+    """Leases the item that has waited longest; nobody else is given it until the lease expires."""
+    claimed = await runtime.call(runtime.desk.claim, reviewer)
+    if claimed is None:
+        return Response(status_code=204)
+    lease = LeaseOut(token=claimed.token, expires_at=claimed.expires_at)
+    return ClaimOut(inspection=inspection_out(claimed.inspection, lang), lease=lease)
+
+
+@router.post(
+    "/{inspection_id}",
+    summary="Decide on a claimed item",
+    openapi_extra=json_body(ReviewIn),
+    responses=problems(401, 403, 404, 409, 413, 422),
+)
+async def decide(
+    inspection_id: str, request: Request, runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep
+) -> InspectionOut:
+    """Records the decision. Without a `disposition`, the policy's for the given condition is taken."""
+    body = await read_json(request, ReviewIn)
+    defects = None
+    if body.defects is not None:
+        defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box) for d in body.defects)
+    verdict = Verdict(body.condition, body.disposition, defects, body.note)
+    inspection = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
+    grade, call = inspection.result.grade, inspection.result.category
+    if grade is not None and call is not None:
+        runtime.metrics.reviewed.labels(call.name, str(grade.condition == body.condition).lower()).inc()
+    return inspection_out(inspection, lang)
+
+
+@router.get("/stats", summary="Read the state of the desk", responses=problems(401, 403))
+async def stats(runtime: RuntimeDep, key: Annotated[ApiKey, Depends(caller("reviewer", "engineer"))]) -> StatsOut:
+    """Depth and age of the queue, and how the model and the reviewers agree.
+
+    Only items that the model was unsure of come to the desk, so this agreement is below that over all items.
+    """
+    found = await runtime.call(runtime.desk.stats)
+    queue = found.queue
+    by = {part: {name: _agreement(one) for name, one in groups.items()} for part, groups in found.by.items()}
+    return StatsOut(
+        queue=QueueOut(depth=queue.depth, leased=queue.leased, oldest_seconds=queue.oldest_seconds),
+        agreement=_agreement(found.overall),
+        by_category=by["category"],
+        by_reviewer=by["reviewer"],
+        by_station=by["station"],
+    )
+
+
+def _agreement(found: Agreement) -> AgreementOut:
+    return AgreementOut(items=found.items, raw=found.raw, kappa=found.kappa)

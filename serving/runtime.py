@@ -1,0 +1,148 @@
+"""All that one application holds while it runs: database, stores, grader, threads. Made and closed by the app."""
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from regrade.models.grader import Grader
+from regrade.models.intake import IntakeLimits
+from regrade.serving.admission import Admission
+from regrade.serving.auth import KeyStore
+from regrade.serving.db import Database
+from regrade.serving.desk import ReviewDesk
+from regrade.serving.errors import BusyError, DataDirError
+from regrade.serving.evidence import Signer
+from regrade.serving.metrics import Metrics
+from regrade.serving.photostore import LocalPhotoStore, make_directories, sync_directory
+from regrade.serving.pipeline import Pipeline
+from regrade.serving.policy.load import load_policy
+from regrade.serving.settings import Settings
+from regrade.serving.store import InspectionStore
+from regrade.serving.thumbnails import Thumbnails
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("regrade")
+
+
+class Runtime:
+    """The parts of a running service. Raises on construction where the data directory or the policy is unusable."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.policy = load_policy(settings.policy_file)
+        self.lock = DataDirLock(settings.data_dir)
+        try:
+            self.database = open_database(settings)
+            self.keys = KeyStore(self.database)
+            self.inspections = InspectionStore(self.database)
+            self.photos = LocalPhotoStore(settings.data_dir / "photos")
+            self.signer = Signer.load(settings.data_dir / "keys")
+            if cleared := self.photos.clear_leftovers():
+                log.info("removed %d unfinished uploads of an earlier run", cleared)
+        except BaseException:
+            self.lock.release()
+            raise
+        self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes)
+        self.thumbnails = Thumbnails(self.photos, settings.data_dir / "cache" / "thumbnails", self.limits)
+        lease = timedelta(minutes=settings.lease_minutes)
+        self.desk = ReviewDesk(self.database, self.policy, lease)
+        self.admission = Admission(settings)
+        self.failure: Exception | None = None
+        self._pipeline: Pipeline | None = None
+        self._grader: Grader | None = None
+        # Reads and small writes; apart from the pipeline's threads, so that a full queue starves no reader.
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")
+
+    @property
+    def ready(self) -> bool:
+        """Whether items can be graded."""
+        return self._pipeline is not None
+
+    @property
+    def grader(self) -> Grader:
+        """The loaded grader. Raises `BusyError` while it is not yet there."""
+        if self._grader is None:
+            raise BusyError("starting", "The service is starting and its models are not loaded yet.", 2)
+        return self._grader
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The way to grade. Raises `BusyError` while the grader is not yet warm."""
+        if self._pipeline is None:
+            raise BusyError("starting", "The service is starting and its models are not warm yet.", 2)
+        return self._pipeline
+
+    async def load_grader(self, given: Grader | None) -> None:
+        """Load the models and run them once, so that the first item is as fast as the next."""
+        grader = given if given is not None else await self.call(self._load)
+        self._grader = grader
+        self._pipeline = Pipeline(
+            grader,
+            self.policy,
+            self.inspections,
+            self.photos,
+            self.admission,
+            self.metrics,
+            workers=self.settings.worker_count,
+            limits=self.limits,
+        )
+        log.info("ready: %s", ", ".join(grader.categories))
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking function on a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """End the threads after what they are doing, and give the data directory free."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+        self._threads.shutdown()
+        self.database.close()
+        self.lock.release()
+
+    def _load(self) -> Grader:
+        grader = Grader.load(self.settings.bundles_dir, precision=self.settings.precision)
+        grader.warm_up()
+        return grader
+
+
+class DataDirLock:
+    """Keeps a second server off a data directory; the kernel lets go of it however the process ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        try:
+            make_directories(data_dir.absolute())
+            self._descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataDirError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise DataDirError(
+                f"A server is already using the data directory {data_dir}. Stop it, or choose another --data-dir."
+            ) from None
+
+    def release(self) -> None:
+        """Give the directory free."""
+        os.close(self._descriptor)
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of an installation, with its schema up to date."""
+    data_dir = settings.data_dir.absolute()
+    make_directories(data_dir)
+    database = Database(settings.url)
+    database.migrate()
+    # The database's own file is a new name in the directory on the first start.
+    sync_directory(data_dir)
+    return database

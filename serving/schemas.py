@@ -1,0 +1,246 @@
+"""What goes over the wire: the bodies of answers (`…Out`) and of requests (`…In`)."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from regrade.models.types import CONDITIONS, Box
+from regrade.serving.policy.types import ACTIONS
+from regrade.serving.records import Status
+
+Condition = Literal["unopened", "opened", "used", "damaged"]
+Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
+assert (*CONDITIONS, *ACTIONS) == (*Condition.__args__, *Action.__args__)  # type: ignore[attr-defined]
+
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class MoneyOut(BaseModel):
+    amount: float
+    currency: str
+
+
+class CategoryOut(BaseModel):
+    name: str
+    source: Literal["declared", "predicted"]
+    confidence: Share = Field(description="The model's probability of this category.")
+
+
+class GradeOut(BaseModel):
+    condition: Condition
+    probabilities: dict[str, Share]
+    prediction_set: list[str]
+    confidence: Share
+
+
+class DefectOut(BaseModel):
+    photo: int
+    type: str
+    score: Share
+    box: Box | None = Field(description="x1, y1, x2, y2 in pixels of the upright photo.")
+    severity: str
+
+
+class OptionOut(BaseModel):
+    action: Action
+    expected_recovery: MoneyOut
+
+
+class DispositionOut(OptionOut):
+    reasons: list[str]
+    alternatives: list[OptionOut]
+    policy: str
+
+
+class DecidedOut(BaseModel):
+    by: str
+    at: datetime
+    model_condition: str | None
+    disposition_source: Literal["policy", "reviewer"]
+    note: str | None
+
+
+class ReviewOut(BaseModel):
+    required: bool
+    reasons: list[str]
+    decided: DecidedOut | None = Field(None, description="Only where a human has decided.")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "decided")
+
+
+class QualityOut(BaseModel):
+    ok: bool
+    issues: list[str]
+
+
+class PhotoOut(BaseModel):
+    index: int
+    sha256: str
+    width: int
+    height: int
+    quality: QualityOut
+
+
+class RetakeOut(BaseModel):
+    photo: int
+    issue: str
+    advice: str
+
+
+class TimingsOut(BaseModel):
+    decode: float = Field(description="Wall time of decoding, in milliseconds; photos run in parallel.")
+    infer: float = Field(description="Wall time of the quality gate and the networks, in milliseconds.")
+    total: float = Field(description="From the first byte of the body until it was stored, in milliseconds.")
+
+
+class InspectionOut(BaseModel):
+    """A graded item. Boxes and sizes are those of the upright photo."""
+
+    id: str
+    status: Status
+    created_at: datetime
+    item: dict[str, Any]
+    category: CategoryOut | None
+    grade: GradeOut | None
+    defects: list[DefectOut]
+    disposition: DispositionOut | None
+    review: ReviewOut
+    photos: list[PhotoOut]
+    models: dict[str, str]
+    timings_ms: TimingsOut
+    retake: list[RetakeOut] | None = Field(
+        None, description="Only with status `retake`: which photos to take again, and how."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "retake")
+
+
+class InspectionsOut(BaseModel):
+    items: list[InspectionOut]
+    next_cursor: str | None
+
+
+class LeaseOut(BaseModel):
+    token: str
+    expires_at: datetime
+
+
+class ClaimOut(BaseModel):
+    inspection: InspectionOut
+    lease: LeaseOut
+
+
+class DefectIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    photo: int = Field(ge=0)
+    type: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")]
+    severity: Literal["minor", "major"] = "major"
+    box: Box | None = None
+
+
+class ReviewIn(BaseModel):
+    """A reviewer's decision."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lease: str = Field(min_length=1, max_length=128, description="The token of the claim.")
+    condition: Condition
+    disposition: Action | None = Field(None, description="If left out, the policy's for this condition.")
+    defects: list[DefectIn] | None = Field(
+        None, max_length=200, description="All that are visible; if left out, the model's stand."
+    )
+    note: Text | None = Field(None, max_length=4000)
+
+
+class AgreementOut(BaseModel):
+    items: int = Field(description="Reviewed items that this is measured on.")
+    raw: float | None
+    kappa: float | None = Field(description="Cohen's kappa of model and reviewer.")
+
+
+class QueueOut(BaseModel):
+    depth: int
+    leased: int
+    oldest_seconds: float | None
+
+
+class StatsOut(BaseModel):
+    queue: QueueOut
+    agreement: AgreementOut
+    by_category: dict[str, AgreementOut]
+    by_reviewer: dict[str, AgreementOut]
+    by_station: dict[str, AgreementOut]
+
+
+class BundleOut(BaseModel):
+    version: str
+    active: bool
+    conditions: list[str]
+    defect_types: list[str]
+    auto_threshold: float | None
+    metrics: dict[str, Any]
+    card: str
+
+
+class CategoryModelsOut(BaseModel):
+    category: str
+    active: str | None
+    versions: list[BundleOut]
+
+
+class ModelsOut(BaseModel):
+    categories: list[CategoryModelsOut]
+
+
+class HealthOut(BaseModel):
+    status: Literal["ok", "starting", "failing"]
+    version: str
+    checks: dict[str, str]
+
+
+class PublicKeyOut(BaseModel):
+    algorithm: str
+    key_id: str
+    public_key: str = Field(description="32 raw bytes in base64.")
+
+
+class SignatureOut(PublicKeyOut):
+    canonicalization: str = Field(description="The form of `payload` that is signed: RFC 8785.")
+    value: str = Field(description="64 raw bytes in base64.")
+
+
+class EvidenceOut(BaseModel):
+    payload: dict[str, Any]
+    signature: SignatureOut
+
+
+class FaultOut(BaseModel):
+    field: str
+    message: str
+
+
+class ProblemOut(BaseModel):
+    """A problem (RFC 9457). `detail` says what to do; other members depend on the type."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    photo: int | None = Field(None, description="Index of the photo at fault.")
+    errors: list[FaultOut] | None = Field(None, description="The fields at fault.")
+
+
+def _without(values: Any, name: str) -> dict[str, Any]:
+    kept: dict[str, Any] = values
+    if kept.get(name) is None:
+        kept.pop(name, None)
+    return kept

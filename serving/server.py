@@ -1,0 +1,116 @@
+"""Runs the application under uvicorn, with limits on request heads that uvicorn does not have by itself."""
+
+import asyncio
+import logging
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from regrade.serving.problems import MEDIA_TYPE, Problem
+from regrade.serving.settings import Settings
+
+MAX_HEAD_BYTES = 64 * 1024
+HEAD_SECONDS = 20.0
+"""Longest time from a connection or the first byte of a request to the end of its headers."""
+
+log = logging.getLogger("regrade")
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Cuts off heads that are too long or never end; answers what is not HTTP with a problem document."""
+
+    _head_bytes = 0
+    _in_head = True
+    _too_large = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+        self._arm()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._disarm()
+        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MAX_HEAD_BYTES:
+            self._too_large = True
+            raise ValueError("head too large")  # the parser stops, and data_received answers
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head and self.parser is not None:
+            # The parser keeps an unfinished header to itself, however long it grows: count what it was fed.
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+                self._too_large = True
+                self.send_400_response("head too large")
+
+    def send_400_response(self, msg: str) -> None:
+        if self.transport.is_closing():
+            return
+        if self._too_large:
+            problem = Problem("headers-too-large", f"Send at most {MAX_HEAD_BYTES // 1024} KB of headers.")
+        else:
+            problem = Problem("bad-request", "This is not a well-formed HTTP/1.1 request. Check the client.")
+        body = problem.body()
+        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
+        self.transport.close()
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._expire)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """A server for `app`, not yet running. SIGINT and SIGTERM let requests under way end first."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        server_header=False,
+        access_log=settings.log_level == "debug",
+        log_level=settings.log_level,
+        log_config=_logging(settings.log_level.upper()),
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=settings.shutdown_timeout,
+        # Far above the queue's own limit, which answers better; this one bounds idle and reading connections.
+        limit_concurrency=settings.queue_limit + 1000,
+    )
+    return uvicorn.Server(config)
+
+
+def _logging(level: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "loggers": {
+            name: {"handlers": ["stderr"], "level": level, "propagate": False} for name in ("regrade", "uvicorn")
+        },
+    }

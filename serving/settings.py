@@ -1,0 +1,102 @@
+"""Every setting of the service, in one object that is refused when it is unsafe.
+
+Values come from the command line, then from `REGRADE_…` in the environment, then from a `.env` file in the
+working directory. There is on purpose no switch that turns authentication off.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from regrade.serving.errors import SettingsError
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Settings of one server process. Sizes are in bytes, times in seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REGRADE_", env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(Path("data"), description="Where the database, photos and keys are kept.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the database; by default SQLite in the data directory."
+    )
+    policy_file: Path | None = Field(None, description="Disposition policy (YAML); by default the shipped one.")
+    bundles_dir: Path | None = Field(None, description="Model bundles; by default the shipped ones.")
+    precision: Literal["int8", "fp32"] = Field("int8", description="Which networks of a bundle to run.")
+    workers: int = Field(0, ge=0, le=256, description="Threads that look at photos; 0 means one per core.")
+
+    max_photos: int = Field(12, ge=1, le=100, description="Photos of one item.")
+    max_photo_bytes: int = Field(20 * MIB, ge=1024, description="Size of one photo.")
+    max_item_bytes: int = Field(64 * 1024, ge=256, le=MIB, description="Size of the item JSON.")
+    max_body_bytes: int = Field(12 * 20 * MIB + MIB, ge=4096, description="Size of a whole request.")
+    max_bytes_in_flight: int = Field(
+        256 * MIB, ge=4096, description="Bodies held in memory at once, over all requests."
+    )
+    queue_limit: int = Field(32, ge=1, le=10_000, description="Inspections that may be under way or waiting.")
+    queue_timeout: float = Field(
+        30.0, gt=0, le=600, description="Longest wait for a free grader before a request is turned away."
+    )
+    body_timeout: float = Field(60.0, gt=0, le=3600, description="Longest time a client may take to send a body.")
+    shutdown_timeout: int = Field(30, ge=0, le=600, description="Time that requests have to end on shutdown.")
+    lease_minutes: float = Field(10.0, gt=0, le=24 * 60, description="How long a reviewer holds a claimed item.")
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
+        "info", description="What is logged to standard error."
+    )
+
+    @model_validator(mode="after")
+    def _refuse_nonsense(self) -> Self:
+        if self.max_body_bytes < self.max_photo_bytes:
+            raise ValueError(
+                f"max_body_bytes ({self.max_body_bytes}) is below max_photo_bytes ({self.max_photo_bytes}): "
+                "a single legal photo would be refused. Raise the first or lower the second."
+            )
+        if self.max_bytes_in_flight < self.max_body_bytes:
+            raise ValueError(
+                f"max_bytes_in_flight ({self.max_bytes_in_flight}) is below max_body_bytes "
+                f"({self.max_body_bytes}): the largest legal request could never be accepted. "
+                "Raise the first or lower the second."
+            )
+        if self.data_dir.exists() and not self.data_dir.is_dir():
+            raise ValueError(f"data_dir ({self.data_dir}) is a file. Name a directory.")
+        return self
+
+    @property
+    def worker_count(self) -> int:
+        """Threads that look at photos: `workers`, or the cores this process may use."""
+        if self.workers:
+            return self.workers
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        if self.database_url is not None:
+            return self.database_url
+        return f"sqlite:///{self.data_dir.absolute() / 'regrade.db'}"
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from `given` (those that are not None), the environment and `.env`.
+
+    Raises `SettingsError` that names each wrong setting, as an option and as a variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            name = ".".join(str(part) for part in problem["loc"])
+            where = f"REGRADE_{name.upper()}: " if name else ""
+            lines.append(f"{where}{problem['msg'].removeprefix('Value error, ')}")
+        raise SettingsError("These settings are refused. " + "; ".join(lines)) from error

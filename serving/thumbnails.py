@@ -1,0 +1,56 @@
+"""Small pictures of stored photos, upright, made when first asked for and kept in a cache that may be deleted."""
+
+import io
+from pathlib import Path
+from uuid import uuid4
+
+from PIL import Image
+
+from regrade.models.intake import IntakeLimits, open_photo
+from regrade.serving.photostore import PhotoStore
+from regrade.serving.records import StoredPhoto
+
+QUALITY = 85
+
+
+class Thumbnails:
+    """Thumbnails of the photos in `store`, cached under `root`. Methods block."""
+
+    def __init__(self, store: PhotoStore, root: Path, limits: IntakeLimits) -> None:
+        self._store = store
+        self._root = root
+        self._limits = limits
+
+    def get(self, photo: StoredPhoto, width: int) -> bytes:
+        """`photo` as a JPEG `width` pixels wide, or as wide as it is if that is less.
+
+        Raises `NotFoundError` when its file is gone, `PhotoError` when it is damaged.
+        """
+        width = min(width, photo.width)
+        path = self._root / photo.sha256[:2] / f"{photo.sha256}-{width}.jpg"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            data = self._make(photo, width)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{uuid4().hex}.tmp")
+        fresh.write_bytes(data)
+        fresh.replace(path)
+        return data
+
+    def _make(self, photo: StoredPhoto, width: int) -> bytes:
+        height = max(1, round(photo.height * width / photo.width))
+        limits = IntakeLimits(
+            max_bytes=self._limits.max_bytes,
+            max_pixels=self._limits.max_pixels,
+            max_side=self._limits.max_side,
+            min_side=self._limits.min_side,
+            working_side=max(width, height),
+        )
+        pixels = open_photo(self._store.read(photo.sha256), photo.index, limits).rgb
+        picture = Image.fromarray(pixels)
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=QUALITY, optimize=True)
+        return out.getvalue()
