@@ -111,9 +111,7 @@ def render(reason: Reason, lang: str) -> str:
 
 
 def _localised(params: Mapping[str, Param], lang: str) -> dict[str, Param]:
-    own = {
-        name.removesuffix(f"@{lang}"): value for name, value in params.items() if name.endswith(f"@{lang}")
-    }
+    own = {name.removesuffix(f"@{lang}"): value for name, value in params.items() if name.endswith(f"@{lang}")}
     return {**{name: value for name, value in params.items() if "@" not in name}, **own}
 
 

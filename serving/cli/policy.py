@@ -145,7 +145,7 @@ def _print(decision: "Decision", lang: str) -> None:
     Console().print(table)
     for reason in disposition.reasons:
         typer.echo(f"- {render(reason, lang)}")
-    typer.echo("Review:" if decision.review else "No review needed.")
+    typer.echo(text("policy.review" if decision.review else "policy.no_review", lang))
     for reason in decision.review:
         typer.echo(f"- {render(reason, lang)}")
 

@@ -20,14 +20,17 @@ class Place:
 
 
 def describe(model: type[BaseModel], error: ValidationError, place: Callable[[Sequence[Step]], Place]) -> list[str]:
-    """One sentence a fault of `error`, which validating `model` raised; `place` finds a path in the file."""
-    faults = []
+    """One sentence a fault of `error`, which validating `model` raised; `place` finds a path in the file.
+
+    In the order of the lines.
+    """
+    faults: list[tuple[int, str]] = []
     for detail in error.errors(include_url=False):
         path = tuple(step for step in detail["loc"] if step != "[key]")
         where = place(path)
         line = f"line {where.line}: " if where.line else ""
-        faults.append(f"{line}{dotted(where.path)}: {_words(model, path, detail)}")
-    return faults
+        faults.append((where.line or 0, f"{line}{dotted(where.path)}: {_words(model, path, detail)}"))
+    return [words for _, words in sorted(faults, key=lambda fault: fault[0])]
 
 
 def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:

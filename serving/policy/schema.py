@@ -142,8 +142,6 @@ class Economics(Model):
 class Words(Model):
     """A sentence in the languages of the product; English is a must."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
     en: Text
     zh_cn: Text | None = Field(default=None, alias="zh-CN")
 
