@@ -1,0 +1,150 @@
+"""A running service and a browser in front of it."""
+
+import io
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image, ImageDraw, ImageFilter
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from regrade.serving.app import create_app
+from regrade.serving.settings import Settings
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+FAILED_LOAD = "Failed to load resource"
+"""What Chromium logs of every answer of 400 and up; the tests provoke these."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service on a port of its own. `key` is a station's, `admin` the first one."""
+
+    url: str
+    key: str
+    admin: str
+    app: FastAPI
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """GET with the station's key."""
+        return httpx.get(self.url + path, headers={"Authorization": f"Bearer {self.key}", **headers})
+
+    def stored(self, rma: str) -> list[dict[str, Any]]:
+        """All inspections of one RMA."""
+        items: list[dict[str, Any]] = self.get("/v1/inspections?limit=100").json()["items"]
+        return [item for item in items if item["item"]["rma"] == rma]
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The real service with the shipped models, on a database of its own."""
+    announced: list[str] = []
+    settings = Settings(data_dir=tmp_path_factory.mktemp("station"), workers=1)
+    app = create_app(settings, announce=announced.append)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not (server.started and app.state.runtime.ready):
+            assert thread.is_alive(), "the service ended while starting"
+            assert time.monotonic() < deadline, f"the service did not start: {app.state.runtime.failure}"
+            time.sleep(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        key, _ = app.state.runtime.keys.create("station", "bench 1")
+        yield Service(f"http://127.0.0.1:{port}", key, announced[0], app)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Chromium without a window; skips loudly where none is installed."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("STATION PAGE NOT TESTED: no Chromium here; `apt-get install chromium` and run again")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def blank(chromium: Browser, service: Service) -> Iterator[Page]:
+    """The station page as it first opens, without a key, at 1366×768 in English.
+
+    The test fails if the page logs an error: that is how a breach of the content security policy shows.
+    """
+    context = chromium.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: message.type == "error" and FAILED_LOAD not in message.text and errors.append(message.text),
+    )
+    page.goto(f"{service.url}/station")
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(blank: Page, service: Service) -> Page:
+    """The station page with a valid key."""
+    blank.fill("#key", service.key)
+    blank.press("#key", "Enter")
+    return blank
+
+
+@pytest.fixture(scope="session")
+def carton() -> Image.Image:
+    """A drawn carton on a bench, sharp and well lit."""
+    noise = np.random.default_rng(7).normal(0, 9, (900, 1200, 3))
+    canvas = Image.new("RGB", (1200, 900), (205, 208, 212))
+    draw = ImageDraw.Draw(canvas)
+    draw.polygon([(220, 260), (820, 200), (1010, 330), (420, 420)], fill=(196, 154, 106))
+    draw.polygon([(220, 260), (420, 420), (430, 790), (230, 600)], fill=(158, 118, 76))
+    draw.polygon([(420, 420), (1010, 330), (1000, 680), (430, 790)], fill=(178, 136, 90))
+    draw.polygon([(500, 215), (560, 209), (760, 367), (690, 378)], fill=(222, 205, 170))
+    draw.rectangle((560, 520, 780, 660), fill=(240, 240, 236))
+    for x in range(575, 765, 9):
+        draw.rectangle((x, 540, x + (x * 7) % 5 + 1, 600), fill=(20, 20, 20))
+    textured = np.clip(np.asarray(canvas, dtype=np.float64) + noise, 0, 255).astype(np.uint8)
+    return Image.fromarray(textured)
+
+
+def _upload(image: Image.Image, name: str) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90)
+    return {"name": name, "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
+
+
+@pytest.fixture(scope="session")
+def sharp(carton: Image.Image) -> dict[str, Any]:
+    """A photo that passes the quality gate, as Playwright uploads it."""
+    return _upload(carton, "carton.jpg")
+
+
+@pytest.fixture(scope="session")
+def blurred(carton: Image.Image) -> dict[str, Any]:
+    """The same photo, far out of focus."""
+    return _upload(carton.filter(ImageFilter.GaussianBlur(14)), "blurred.jpg")

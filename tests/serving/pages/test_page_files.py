@@ -1,0 +1,88 @@
+"""What the station page is served as, without a browser."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from regrade.serving import i18n
+from regrade.serving.routes import pages
+
+SOURCES = Path(pages.__file__).parent.parent / "pages"
+
+
+def test_the_page_needs_no_key_and_forbids_what_it_does_not_use(service: Any) -> None:
+    answer = httpx.get(f"{service.url}/station")
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_page_has_no_inline_script_and_style_and_no_address_outside() -> None:
+    for file in SOURCES.iterdir():
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=\"|javascript:", text), file
+        assert set(re.findall(r"https?://[^\"' )]+", text)) <= {"http://www.w3.org/2000/svg"}, file
+
+
+def test_scripts_make_no_markup_from_text() -> None:
+    for file in SOURCES.glob("*.js"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), file
+
+
+@pytest.mark.parametrize(("header", "lang"), [("zh-CN,zh;q=0.9", "zh-CN"), ("de,en;q=0.5", "en"), ("", "en")])
+def test_the_page_comes_in_the_language_of_the_browser(service: Any, header: str, lang: str) -> None:
+    page = httpx.get(f"{service.url}/station", headers={"Accept-Language": header}).text
+    assert f'<html lang="{lang}">' in page
+    assert i18n.text("station.grade", lang) in page
+
+
+def test_the_page_offers_the_categories_and_currencies_of_the_service(service: Any) -> None:
+    page = httpx.get(f"{service.url}/station").text
+    runtime = service.app.state.runtime
+    assert re.findall(r'<option value="([a-z]+)"', page) == list(runtime.grader.categories)
+    assert re.findall(r"<option>([A-Z]{3})</option>", page) == list(runtime.policy.currencies)
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in SOURCES.iterdir() if p.suffix != ".html"))
+def test_every_file_is_served_and_kept_by_its_tag(service: Any, name: str) -> None:
+    first = httpx.get(f"{service.url}/station/{name}")
+    again = httpx.get(f"{service.url}/station/{name}", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, first.content) == (200, (SOURCES / name).read_bytes())
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "station.html", "..%2Fapp.py", "%2e%2e%2fapp.py"])
+def test_no_other_file_can_be_had(service: Any, name: str) -> None:
+    answer = httpx.get(f"{service.url}/station/{name}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_words_hold_nothing_but_what_the_page_shows(service: Any) -> None:
+    words = httpx.get(f"{service.url}/station/strings").json()
+    assert set(words) == set(i18n.LANGUAGES)
+    assert not [key for key in words["en"] if key.startswith("reason.")]
+    assert set(words["en"]) == set(words["zh-CN"])
+
+
+def test_every_word_is_used_and_every_word_used_exists() -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in SOURCES.iterdir())
+    text += Path(pages.__file__).read_text(encoding="utf-8")
+    built = {"station.category_declared", "station.category_predicted", "station.offline", "station.too_slow"}
+    built |= {f"station.{status}" for status in ("graded", "needs_review", "reviewed")}
+    used = {key for key in re.findall(r"station\.[a-z_]+", text) if not re.fullmatch(r"station\.(js|css|html)", key)}
+    used = {key for key in used if not key.endswith("_")} - {"station.problem"} | built
+    known = {key for key in i18n.catalogue("en") if re.fullmatch(r"station\.[a-z_]+", key)}
+    assert used == known
+
+
+def test_every_problem_that_has_words_of_its_own_exists() -> None:
+    from regrade.serving.problems import KINDS
+
+    own = {key.removeprefix("station.problem.") for key in i18n.catalogue("en") if key.startswith("station.problem.")}
+    assert own <= set(KINDS)
