@@ -12,6 +12,10 @@ from regrade.serving import i18n
 from regrade.serving.policy.load import DEFAULT_POLICY, Policy, load_policy, merge, parse_policy
 from regrade.serving.policy.types import ACTIONS
 
+# Hundreds of policies are written and read here; the loader and dumper in C are ten times as fast.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 MakePolicy = Callable[..., Policy]
 MakeItem = Callable[..., ItemResult]
 
@@ -32,10 +36,10 @@ def make_policy() -> MakePolicy:
     """The shipped policy with some fields changed; `without` names top-level fields to leave out."""
 
     def make(changes: Mapping[str, Any] | None = None, *, without: tuple[str, ...] = ()) -> Policy:
-        data = merge(yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8")), changes or {})
+        data = merge(yaml.load(DEFAULT_POLICY.read_text(encoding="utf-8"), LOADER), changes or {})
         for field in without:
             del data[field]
-        return parse_policy(yaml.safe_dump(data, allow_unicode=True))
+        return parse_policy(yaml.dump(data, Dumper=DUMPER, allow_unicode=True))
 
     return make
 
