@@ -1,23 +1,14 @@
-"""A running service and a browser in front of it."""
+"""A browser at the station page of a running service, and photos to give it."""
 
 import io
 import shutil
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import Browser, Page, sync_playwright
-
-from regrade.serving.app import create_app
-from regrade.serving.settings import Settings
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -31,46 +22,22 @@ FAILED_LOAD = "Failed to load resource"
 """What Chromium logs of every answer of 400 and up; the tests provoke these."""
 
 
-@dataclass(frozen=True)
-class Service:
-    """A service on a port of its own. `key` is a station's, `admin` the first one."""
+@pytest.fixture
+def station_key(service: Any) -> str:
+    """A key of the role that the page needs."""
+    key: str = service.key("station", "bench 1")
+    return key
 
-    url: str
-    key: str
-    admin: str
-    app: FastAPI
 
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        """GET with the station's key."""
-        return httpx.get(self.url + path, headers={"Authorization": f"Bearer {self.key}", **headers})
+@pytest.fixture
+def stored(service: Any) -> Callable[[str], list[dict[str, Any]]]:
+    """All inspections of one RMA that the service has, newest first."""
 
-    def stored(self, rma: str) -> list[dict[str, Any]]:
-        """All inspections of one RMA."""
-        items: list[dict[str, Any]] = self.get("/v1/inspections?limit=100").json()["items"]
+    def find(rma: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = service.client.get("/v1/inspections").json()["items"]
         return [item for item in items if item["item"]["rma"] == rma]
 
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The real service with the shipped models, on a database of its own."""
-    announced: list[str] = []
-    settings = Settings(data_dir=tmp_path_factory.mktemp("station"), workers=1)
-    app = create_app(settings, announce=announced.append)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 30
-        while not (server.started and app.state.runtime.ready):
-            assert thread.is_alive(), "the service ended while starting"
-            assert time.monotonic() < deadline, f"the service did not start: {app.state.runtime.failure}"
-            time.sleep(0.05)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        key, _ = app.state.runtime.keys.create("station", "bench 1")
-        yield Service(f"http://127.0.0.1:{port}", key, announced[0], app)
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +53,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def blank(chromium: Browser, service: Service) -> Iterator[Page]:
+def blank(chromium: Browser, service: Any) -> Iterator[Page]:
     """The station page as it first opens, without a key, at 1366×768 in English.
 
     The test fails if the page logs an error: that is how a breach of the content security policy shows.
@@ -96,10 +63,12 @@ def blank(chromium: Browser, service: Service) -> Iterator[Page]:
     page.set_default_timeout(15_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "console",
-        lambda message: message.type == "error" and FAILED_LOAD not in message.text and errors.append(message.text),
-    )
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and FAILED_LOAD not in message.text:
+            errors.append(message.text)
+
+    page.on("console", note)
     page.goto(f"{service.url}/station")
     page.wait_for_selector("body[data-ready]")
     yield page
@@ -108,9 +77,9 @@ def blank(chromium: Browser, service: Service) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(blank: Page, service: Service) -> Page:
+def page(blank: Page, station_key: str) -> Page:
     """The station page with a valid key."""
-    blank.fill("#key", service.key)
+    blank.fill("#key", station_key)
     blank.press("#key", "Enter")
     return blank
 
@@ -132,19 +101,19 @@ def carton() -> Image.Image:
     return Image.fromarray(textured)
 
 
-def _upload(image: Image.Image, name: str) -> dict[str, Any]:
+def _upload(image: Image.Image, name: str) -> FilePayload:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90)
     return {"name": name, "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
 
 
 @pytest.fixture(scope="session")
-def sharp(carton: Image.Image) -> dict[str, Any]:
+def sharp(carton: Image.Image) -> FilePayload:
     """A photo that passes the quality gate, as Playwright uploads it."""
     return _upload(carton, "carton.jpg")
 
 
 @pytest.fixture(scope="session")
-def blurred(carton: Image.Image) -> dict[str, Any]:
+def blurred(carton: Image.Image) -> FilePayload:
     """The same photo, far out of focus."""
     return _upload(carton.filter(ImageFilter.GaussianBlur(14)), "blurred.jpg")

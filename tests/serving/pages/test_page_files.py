@@ -43,7 +43,7 @@ def test_the_page_comes_in_the_language_of_the_browser(service: Any, header: str
 
 def test_the_page_offers_the_categories_and_currencies_of_the_service(service: Any) -> None:
     page = httpx.get(f"{service.url}/station").text
-    runtime = service.app.state.runtime
+    runtime = service.runtime
     assert re.findall(r'<option value="([a-z]+)"', page) == list(runtime.grader.categories)
     assert re.findall(r"<option>([A-Z]{3})</option>", page) == list(runtime.policy.currencies)
 

@@ -1,20 +1,21 @@
 """The station page in a real browser against the real service."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Page, Request, Route, expect
+from playwright.sync_api import Dialog, FilePayload, Page, Request, Route, expect
 
-Upload = dict[str, Any]
+Stored = Callable[[str], list[dict[str, Any]]]
 
 
-def fill_in(page: Page, rma: str, *photos: Upload) -> None:
+def fill_in(page: Page, rma: str, *photos: FilePayload) -> None:
     page.fill("#rma", rma)
     page.set_input_files("#files", list(photos))
 
 
-def grade(page: Page, rma: str, *photos: Upload) -> None:
+def grade(page: Page, rma: str, *photos: FilePayload) -> None:
     fill_in(page, rma, *photos)
     page.click("#grade")
     page.wait_for_selector("#result:visible")
@@ -30,64 +31,66 @@ def change_answer(page: Page, **changes: Any) -> None:
     page.route("**/v1/inspections", handle)
 
 
-def test_a_photo_and_an_rma_give_a_grade_that_is_stored(page: Page, service: Any, sharp: Upload) -> None:
+def test_a_photo_and_an_rma_give_a_grade_that_is_stored(
+    page: Page, service: Any, stored: Stored, sharp: FilePayload
+) -> None:
     grade(page, "RMA-1", sharp)
-    [stored] = service.stored("RMA-1")
-    words = service.get("/station/strings").json()["en"]
-    condition, action = stored["grade"]["condition"], stored["disposition"]["action"]
+    [item] = stored("RMA-1")
+    words = service.client.get("/station/strings").json()["en"]
+    condition, action = item["grade"]["condition"], item["disposition"]["action"]
     expect(page.locator(".headline .condition")).to_have_text(words[f"condition.{condition}"])
     expect(page.locator(".headline .action")).to_have_text(words[f"action.{action}"])
-    expect(page.locator(".provenance")).to_contain_text(stored["id"])
+    expect(page.locator(".provenance")).to_contain_text(item["id"])
 
 
-def test_every_condition_has_a_bar_as_long_as_its_probability(page: Page, service: Any, sharp: Upload) -> None:
+def test_every_condition_has_a_bar_as_long_as_its_probability(page: Page, stored: Stored, sharp: FilePayload) -> None:
     grade(page, "RMA-bars", sharp)
-    [stored] = service.stored("RMA-bars")
-    for condition, share in stored["grade"]["probabilities"].items():
+    [item] = stored("RMA-bars")
+    for condition, share in item["grade"]["probabilities"].items():
         bar = page.locator(f".fill.{condition}")
         length = bar.evaluate("bar => bar.clientWidth / bar.parentElement.clientWidth")
         assert length == pytest.approx(share, abs=0.02)
 
 
-def test_the_disposition_stands_against_its_alternatives(page: Page, service: Any, sharp: Upload) -> None:
+def test_the_disposition_stands_against_its_alternatives(page: Page, stored: Stored, sharp: FilePayload) -> None:
     grade(page, "RMA-options", sharp)
-    [stored] = service.stored("RMA-options")
+    [item] = stored("RMA-options")
     rows = page.locator("caption + tbody tr")
-    expect(rows).to_have_count(1 + len(stored["disposition"]["alternatives"]))
-    expect(rows.first).to_contain_text(f"${stored['disposition']['expected_recovery']['amount']:.2f}")
-    expect(page.locator(".reasons li")).to_have_text(stored["disposition"]["reasons"])
+    expect(rows).to_have_count(1 + len(item["disposition"]["alternatives"]))
+    expect(rows.first).to_contain_text(f"${item['disposition']['expected_recovery']['amount']:.2f}")
+    expect(page.locator(".reasons li")).to_have_text(item["disposition"]["reasons"])
 
 
-def test_what_was_typed_is_sent(page: Page, service: Any, sharp: Upload) -> None:
+def test_what_was_typed_is_sent(page: Page, stored: Stored, sharp: FilePayload) -> None:
     page.fill("#seller", "Lihua Trading")
     page.fill("#amount", "39.90")
     page.select_option("#currency", "EUR")
     page.select_option("#category", "packaging")
     grade(page, "RMA-fields", sharp, sharp)
-    [stored] = service.stored("RMA-fields")
+    [item] = stored("RMA-fields")
     value = {"amount": 39.9, "currency": "EUR"}
-    assert stored["item"] == {
+    assert item["item"] == {
         "rma": "RMA-fields", "seller": "Lihua Trading", "category": "packaging", "declared_value": value
     }  # fmt: skip
-    assert len(stored["photos"]) == 2
+    assert len(item["photos"]) == 2
 
 
-def test_a_station_name_is_kept_and_sent(page: Page, service: Any, sharp: Upload) -> None:
+def test_a_station_name_is_kept_and_sent(page: Page, stored: Stored, sharp: FilePayload) -> None:
     page.click("#settings-open")
     page.fill("#station-name", "Dock 4")
     page.press("#station-name", "Enter")
     grade(page, "RMA-named", sharp)
-    assert service.stored("RMA-named")[0]["item"]["station"] == "Dock 4"
+    assert stored("RMA-named")[0]["item"]["station"] == "Dock 4"
 
 
-def test_an_item_for_review_says_why(page: Page, sharp: Upload) -> None:
+def test_an_item_for_review_says_why(page: Page, sharp: FilePayload) -> None:
     change_answer(page, status="needs_review", review={"required": True, "reasons": ["Too close to call."]})
     grade(page, "RMA-review", sharp)
     expect(page.locator(".verdict .status")).to_have_text("A QA lead decides")
     expect(page.locator(".review-reasons li")).to_have_text("Too close to call.")
 
 
-def test_conditions_that_cannot_be_ruled_out_are_marked(page: Page, sharp: Upload) -> None:
+def test_conditions_that_cannot_be_ruled_out_are_marked(page: Page, sharp: FilePayload) -> None:
     shares = {"unopened": 0.1, "opened": 0.2, "used": 0.3, "damaged": 0.4}
     several = {"condition": "damaged", "probabilities": shares, "confidence": 0.4}
     change_answer(page, grade=several | {"prediction_set": ["used", "damaged"]})
@@ -95,7 +98,7 @@ def test_conditions_that_cannot_be_ruled_out_are_marked(page: Page, sharp: Uploa
     expect(page.locator("tr.plausible th")).to_contain_text(["used", "damaged"])
 
 
-def test_boxes_lie_where_the_defects_are(page: Page, sharp: Upload) -> None:
+def test_boxes_lie_where_the_defects_are(page: Page, sharp: FilePayload) -> None:
     box = {"photo": 0, "type": "tear", "score": 0.9, "severity": "major", "box": [300, 225, 900, 450]}
     change_answer(page, defects=[box])
     grade(page, "RMA-box", sharp)
@@ -109,18 +112,20 @@ def test_boxes_lie_where_the_defects_are(page: Page, sharp: Upload) -> None:
     expect(page.locator(".defects li")).to_contain_text(["tear"])
 
 
-def test_a_blurred_photo_must_be_taken_again(page: Page, service: Any, sharp: Upload, blurred: Upload) -> None:
+def test_a_blurred_photo_must_be_taken_again(
+    page: Page, stored: Stored, sharp: FilePayload, blurred: FilePayload
+) -> None:
     grade(page, "RMA-retake", sharp, blurred)
     expect(page.locator(".verdict .status")).to_have_text("Retake needed")
     expect(page.locator(".retake-card")).to_have_count(1)
     expect(page.locator(".retake-card")).to_contain_text("Photo 2")
     expect(page.locator(".retake-card")).to_contain_text("The photo is blurred.")
     expect(page.locator(".thumb").nth(1)).to_have_class("thumb wrong")
-    assert service.stored("RMA-retake")[0]["status"] == "retake"
+    assert stored("RMA-retake")[0]["status"] == "retake"
 
 
 def test_a_retaken_photo_takes_the_place_of_the_bad_one(
-    page: Page, service: Any, sharp: Upload, blurred: Upload
+    page: Page, stored: Stored, sharp: FilePayload, blurred: FilePayload
 ) -> None:
     grade(page, "RMA-again", blurred, sharp)
     with page.expect_file_chooser() as chooser:
@@ -129,46 +134,47 @@ def test_a_retaken_photo_takes_the_place_of_the_bad_one(
     expect(page.locator(".thumb")).to_have_count(2)
     page.click("#grade")
     expect(page.locator(".headline .condition")).to_be_visible()
-    second, first = service.stored("RMA-again")
+    second, first = stored("RMA-again")
     assert (first["status"], second["status"]) == ("retake", second["status"])
     assert second["grade"] is not None
 
 
-def test_a_wrong_key_is_refused_and_nothing_typed_is_lost(blank: Page, service: Any, sharp: Upload) -> None:
+def test_a_wrong_key_is_refused_and_nothing_typed_is_lost(
+    blank: Page, station_key: str, stored: Stored, sharp: FilePayload
+) -> None:
     blank.fill("#key", "rg_0000_wrong")
     blank.press("#key", "Enter")
     fill_in(blank, "RMA-key", sharp)
     blank.click("#grade")
     expect(blank.locator("#key-error")).to_contain_text("does not accept this key")
     expect(blank.locator("#key")).to_be_focused()
-    blank.fill("#key", service.key)
+    blank.fill("#key", station_key)
     blank.press("#key", "Enter")
     blank.click("#grade")
     expect(blank.locator(".headline .condition")).to_be_visible()
-    assert len(service.stored("RMA-key")) == 1
+    assert len(stored("RMA-key")) == 1
 
 
-def test_a_key_without_the_role_is_told_apart(blank: Page, service: Any, sharp: Upload) -> None:
-    reviewer, _ = service.app.state.runtime.keys.create("reviewer", "lead")
-    blank.fill("#key", reviewer)
+def test_a_key_without_the_role_is_told_apart(blank: Page, service: Any, sharp: FilePayload) -> None:
+    blank.fill("#key", service.key("reviewer"))
     blank.press("#key", "Enter")
     fill_in(blank, "RMA-role", sharp)
     blank.click("#grade")
     expect(blank.locator("#key-error")).to_contain_text("may not submit inspections")
 
 
-def test_the_key_lives_in_the_tab_alone(page: Page, service: Any) -> None:
+def test_the_key_lives_in_the_tab_alone(page: Page, station_key: str) -> None:
     page.reload()
     expect(page.locator("#key-state")).to_have_text("Key set")
-    assert page.evaluate("sessionStorage.getItem('regrade.key')") == service.key
-    assert service.key not in page.evaluate("JSON.stringify(localStorage)") + page.evaluate("document.cookie")
+    assert page.evaluate("sessionStorage.getItem('regrade.key')") == station_key
+    assert station_key not in page.evaluate("JSON.stringify(localStorage)") + page.evaluate("document.cookie")
 
 
-def test_no_key_asks_for_one_before_anything_is_sent(blank: Page, service: Any, sharp: Upload) -> None:
+def test_no_key_asks_for_one_before_anything_is_sent(blank: Page, stored: Stored, sharp: FilePayload) -> None:
     fill_in(blank, "RMA-none", sharp)
     blank.click("#grade")
     expect(blank.locator("#key-error")).to_have_text("Enter an API key first.")
-    assert service.stored("RMA-none") == []
+    assert stored("RMA-none") == []
 
 
 def test_what_is_missing_is_named_and_focused(page: Page) -> None:
@@ -178,36 +184,37 @@ def test_what_is_missing_is_named_and_focused(page: Page) -> None:
     expect(page.locator("#rma")).to_be_focused()
 
 
-def test_a_negative_value_is_refused_beside_its_field(page: Page, service: Any, sharp: Upload) -> None:
+def test_a_negative_value_is_refused_beside_its_field(page: Page, stored: Stored, sharp: FilePayload) -> None:
     page.fill("#amount", "-5")
     fill_in(page, "RMA-negative", sharp)
     page.click("#grade")
     expect(page.locator("#amount-error")).to_contain_text("must be a number from 0")
-    assert service.stored("RMA-negative") == []
+    assert stored("RMA-negative") == []
 
 
-def test_text_named_jpg_is_refused_with_the_photo_at_fault(page: Page, service: Any, sharp: Upload) -> None:
-    text = {"name": "note.jpg", "mimeType": "image/jpeg", "buffer": b"hello" * 100}
+def test_text_named_jpg_is_refused_with_the_photo_at_fault(page: Page, stored: Stored, sharp: FilePayload) -> None:
+    text: FilePayload = {"name": "note.jpg", "mimeType": "image/jpeg", "buffer": b"hello" * 100}
     fill_in(page, "RMA-text", sharp, text)
     page.click("#grade")
     expect(page.locator("#message")).to_contain_text("Photo 2: not a JPEG, PNG or WebP photo.")
     expect(page.locator(".thumb").nth(1)).to_have_class("thumb wrong")
-    assert service.stored("RMA-text") == []
+    assert stored("RMA-text") == []
 
 
-def test_files_that_are_no_photos_are_left_out(page: Page, sharp: Upload) -> None:
-    page.set_input_files("#files", [sharp, {"name": "list.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}])
+def test_files_that_are_no_photos_are_left_out(page: Page, sharp: FilePayload) -> None:
+    document: FilePayload = {"name": "list.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
+    page.set_input_files("#files", [sharp, document])
     expect(page.locator("#photos-error")).to_have_text("list.pdf: not a JPEG, PNG or WebP photo.")
     expect(page.locator(".thumb")).to_have_count(1)
 
 
-def test_a_thirteenth_photo_is_left_out(page: Page, sharp: Upload) -> None:
+def test_a_thirteenth_photo_is_left_out(page: Page, sharp: FilePayload) -> None:
     page.set_input_files("#files", [sharp] * 13)
     expect(page.locator(".thumb")).to_have_count(12)
     expect(page.locator("#photos-error")).to_contain_text("At most 12 photos")
 
 
-def test_a_photo_can_be_removed_by_keyboard(page: Page, sharp: Upload) -> None:
+def test_a_photo_can_be_removed_by_keyboard(page: Page, sharp: FilePayload) -> None:
     page.set_input_files("#files", [sharp, sharp])
     page.get_by_role("button", name="Remove photo 1").press("Enter")
     expect(page.locator(".thumb")).to_have_count(1)
@@ -230,7 +237,7 @@ def test_enter_from_a_scanner_does_not_send_half_an_item(page: Page) -> None:
     expect(page.locator("#photos-error")).to_be_empty()
 
 
-def test_an_item_is_graded_without_a_mouse(page: Page, sharp: Upload) -> None:
+def test_an_item_is_graded_without_a_mouse(page: Page, sharp: FilePayload) -> None:
     fill_in(page, "RMA-keys", sharp)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#next")).to_be_focused()
@@ -240,7 +247,7 @@ def test_an_item_is_graded_without_a_mouse(page: Page, sharp: Upload) -> None:
     expect(page.locator(".thumb")).to_have_count(0)
 
 
-def test_a_retry_after_a_lost_answer_grades_once(page: Page, service: Any, sharp: Upload) -> None:
+def test_a_retry_after_a_lost_answer_grades_once(page: Page, stored: Stored, sharp: FilePayload) -> None:
     keys: list[str] = []
 
     def lose_the_first(route: Route, request: Request) -> None:
@@ -258,18 +265,18 @@ def test_a_retry_after_a_lost_answer_grades_once(page: Page, service: Any, sharp
     page.click("#message button")
     expect(page.locator("#result .hint")).to_contain_text("had been graded before")
     assert len(set(keys)) == 1
-    assert len(service.stored("RMA-lost")) == 1
+    assert len(stored("RMA-lost")) == 1
 
 
-def test_another_item_gets_another_idempotency_key(page: Page, service: Any, sharp: Upload) -> None:
+def test_another_item_gets_another_idempotency_key(page: Page, stored: Stored, sharp: FilePayload) -> None:
     grade(page, "RMA-first", sharp)
     page.fill("#rma", "RMA-second")
     page.click("#grade")
     expect(page.locator(".verdict .rma")).to_have_text("RMA-second")
-    assert len(service.stored("RMA-first")) == len(service.stored("RMA-second")) == 1
+    assert len(stored("RMA-first")) == len(stored("RMA-second")) == 1
 
 
-def test_a_busy_service_is_waited_for(page: Page, sharp: Upload) -> None:
+def test_a_busy_service_is_waited_for(page: Page, service: Any, sharp: FilePayload) -> None:
     problem = {"type": "urn:regrade:problem:busy", "title": "Busy", "status": 503, "detail": "Full."}
     page.route(
         "**/v1/inspections",
@@ -295,19 +302,26 @@ def test_the_language_is_switched_and_remembered(page: Page) -> None:
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
 
 
-def test_a_result_on_show_is_said_in_the_other_language(page: Page, service: Any, sharp: Upload) -> None:
+def test_a_result_on_show_is_said_in_the_other_language(
+    page: Page, service: Any, stored: Stored, sharp: FilePayload
+) -> None:
     grade(page, "RMA-zh", sharp)
     page.click("[data-language='zh-CN']")
-    [stored] = service.stored("RMA-zh")
-    chinese = service.get(f"/v1/inspections/{stored['id']}", **{"Accept-Language": "zh-CN"}).json()
+    [item] = stored("RMA-zh")
+    chinese = service.client.get(f"/v1/inspections/{item['id']}", headers={"Accept-Language": "zh-CN"}).json()
     expect(page.locator(".reasons li")).to_have_text(chinese["disposition"]["reasons"])
-    assert chinese["disposition"]["reasons"] != stored["disposition"]["reasons"]
+    assert chinese["disposition"]["reasons"] != item["disposition"]["reasons"]
 
 
 @pytest.mark.parametrize("attack", ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>"])
-def test_markup_in_rma_and_seller_stays_text(page: Page, sharp: Upload, attack: str) -> None:
+def test_markup_in_rma_and_seller_stays_text(page: Page, sharp: FilePayload, attack: str) -> None:
     dialogs: list[Dialog] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        dialogs.append(dialog)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
     page.fill("#seller", attack)
     change_answer(page, defects=[{"photo": 0, "type": attack, "score": 1, "box": [1, 1, 9, 9], "severity": attack}])
     grade(page, attack, sharp)
@@ -318,7 +332,7 @@ def test_markup_in_rma_and_seller_stays_text(page: Page, sharp: Upload, attack: 
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (820, 1180), (390, 844)])
-def test_nothing_leaves_the_screen_sideways(page: Page, sharp: Upload, size: tuple[int, int]) -> None:
+def test_nothing_leaves_the_screen_sideways(page: Page, sharp: FilePayload, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.fill("#seller", "S" * 128)
     grade(page, "R" * 128, *[sharp] * 3)
