@@ -8,7 +8,19 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from regrade.serving.policy.schema import PATTERNS
 from regrade.serving.policy.source import Step, dotted
+
+_ASKED = {
+    "model_type": "a mapping of fields to values",
+    "dict_type": "a mapping of fields to values",
+    "list_type": "a list",
+    "string_type": "a text; put it in quotes if it looks like a number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "string_too_short": "a text that says something",
+    "too_short": "a list of at least one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +65,10 @@ def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:
         key, words = bounds[kind]
         return f"{given!r} is out of range; it must be {words} {detail['ctx'][key]:g}."
     if kind == "string_pattern_mismatch":
-        return f"{given!r} is not legal; it must match {detail['ctx']['pattern']}."
+        return f"{given!r} is not legal; it must be {PATTERNS[detail['ctx']['pattern']]}."
     shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
-    return f"{detail['msg'][0].lower()}{detail['msg'][1:]}{shown}."
+    asked = _ASKED.get(kind) or detail["msg"].removeprefix("Input should be ")
+    return f"it must be {asked}{shown}."
 
 
 def _fields(model: type[BaseModel], path: Sequence[Step]) -> list[str]:

@@ -20,8 +20,17 @@ OTHER = "other"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+NAME = r"^[a-z0-9][a-z0-9_.-]*$"
+CURRENCY = r"^[A-Z]{3}$"
+PATTERNS = {
+    NAME: "lower-case letters, digits, dots, dashes and underscores, with a letter or digit first",
+    CURRENCY: "three capital letters (ISO 4217), such as USD",
+}
+"""What the patterns ask, in words."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 

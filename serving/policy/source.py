@@ -26,7 +26,7 @@ class Source:
         try:
             loader = _LOADER(text)
             self._root = loader.get_single_node()
-            self._refuse_duplicates(self._root, ())
+            self._refuse_duplicates(self._root, (), set())
             data = loader.construct_document(self._root) if self._root is not None else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -54,7 +54,10 @@ class Source:
                 break
         return line
 
-    def _refuse_duplicates(self, node: yaml.Node | None, path: tuple[Step, ...]) -> None:
+    def _refuse_duplicates(self, node: yaml.Node | None, path: tuple[Step, ...], visited: set[int]) -> None:
+        if id(node) in visited:  # an alias of what was seen, perhaps of a node that holds it
+            return
+        visited.add(id(node))
         if isinstance(node, yaml.MappingNode):
             seen: dict[str, int] = {}
             for key, value in node.value:
@@ -66,10 +69,10 @@ class Source:
                         f"{seen[name]}; keep one of the two."
                     )
                 seen[name] = line
-                self._refuse_duplicates(value, (*path, name))
+                self._refuse_duplicates(value, (*path, name), visited)
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
-                self._refuse_duplicates(value, (*path, index))
+                self._refuse_duplicates(value, (*path, index), visited)
 
 
 def _key(node: yaml.Node) -> str:

@@ -57,7 +57,7 @@ def test_check_of_a_wrong_file_exits_with_2_and_names_the_line(tmp_path, monkeyp
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 2
-    assert "line 2: version: input should be a valid integer (it is 'one')." in capsys.readouterr().err
+    assert "line 2: version: it must be a whole number (it is 'one')." in capsys.readouterr().err
 
 
 def test_show_marks_what_is_suggested_and_what_is_ruled_out(run):
