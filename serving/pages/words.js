@@ -43,10 +43,12 @@ export function t(key, params = {}) {
 /** What a condition, action, defect … is called; a code that no catalogue knows stands for itself. */
 export const named = (kind, code) => known(`${kind}.${code}`) ?? code.replaceAll("_", " ");
 
-export const percent = (share) =>
-  new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: share > 0.995 && share < 1 ? 1 : 0 }).format(share);
-
-export function money({ amount, currency }) {
-  const display = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
-  return new Intl.NumberFormat(language, display).format(amount) + (currency === "USD" ? "" : ` ${currency}`);
+// Figures are written as the service writes them in its reasons, so that the same one never stands twice in
+// two ways: percentages rounded down to a tenth, and nothing uncertain as 0% or 100%.
+export function percent(share) {
+  if (share > 0.999 && share < 1) return ">99.9%";
+  if (share > 0 && share < 0.001) return "<0.1%";
+  return `${Math.floor(share * 1000 + 1e-6) / 10}%`;
 }
+
+export const money = ({ amount, currency }) => new Intl.NumberFormat(language, { style: "currency", currency }).format(amount);

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, FilePayload, Page, Request, Route, expect
 
+from regrade.serving.i18n import LANGUAGES
+from regrade.serving.money import format_money, format_percent
+
 Stored = Callable[[str], list[dict[str, Any]]]
 
 
@@ -59,6 +62,19 @@ def test_the_disposition_stands_against_its_alternatives(page: Page, stored: Sto
     expect(rows).to_have_count(1 + len(item["disposition"]["alternatives"]))
     expect(rows.first).to_contain_text(f"${item['disposition']['expected_recovery']['amount']:.2f}")
     expect(page.locator(".reasons li")).to_have_text(item["disposition"]["reasons"])
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_figures_are_written_as_the_service_writes_them(page: Page, lang: str) -> None:
+    page.click(f"[data-language='{lang}']")
+    shares = [0, 0.0004, 0.001, 0.29, 0.9496, 0.97, 0.9995, 1]
+    amounts = [(1234.5, "USD"), (-2.6, "USD"), (0.4, "CNY"), (88, "HKD"), (7, "EUR"), (5, "GBP"), (640.4, "JPY")]
+    script = (
+        "async ([shares, amounts]) => { const w = await import('/station/words.js'); return [shares.map(w.percent), "
+    )
+    script += "amounts.map(([amount, currency]) => w.money({ amount, currency }))]; }"
+    written = [[format_percent(share) for share in shares], [format_money(*paid, lang) for paid in amounts]]
+    assert page.evaluate(script, [shares, amounts]) == written
 
 
 def test_what_was_typed_is_sent(page: Page, stored: Stored, sharp: FilePayload) -> None:
