@@ -1,0 +1,170 @@
+"""A real service on a free port with a fresh data directory, and photos that pass the quality gate."""
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from PIL import Image, ImageDraw
+
+from regrade.models.grader import Grader
+from regrade.serving.app import create_app
+from regrade.serving.auth import Role
+from regrade.serving.runtime import Runtime
+from regrade.serving.server import build_server
+from regrade.serving.settings import Settings
+
+RenderPhoto = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session")
+def grader() -> Grader:
+    """The shipped grader, loaded once."""
+    loaded = Grader.load()
+    loaded.warm_up()
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def render_photo() -> RenderPhoto:
+    """Renders a sharp, well-lit scene of boxes on textured ground; another one for each seed."""
+
+    def render(seed: int = 0, size: tuple[int, int] = (640, 480), kind: str = "JPEG", **options: Any) -> bytes:
+        random = np.random.default_rng(seed)
+        ground = random.integers(70, 190, (size[1], size[0], 3), dtype=np.uint8)
+        image = Image.fromarray(ground)
+        draw = ImageDraw.Draw(image)
+        for _ in range(8):
+            x, y = int(random.integers(0, size[0] - 60)), int(random.integers(0, size[1] - 60))
+            colour = tuple(int(value) for value in random.integers(0, 255, 3))
+            draw.rectangle((x, y, x + size[0] // 6, y + size[1] // 6), fill=colour, outline="black", width=3)
+        out = io.BytesIO()
+        image.save(out, kind, **({"quality": 80} if kind == "JPEG" else {}) | options)
+        return out.getvalue()
+
+    return render
+
+
+@dataclass
+class Service:
+    """A running service. `client` speaks to it as an admin."""
+
+    url: str
+    settings: Settings
+    runtime: Runtime
+    client: httpx.Client
+    stop: Callable[[], None] = field(repr=False)
+    _stack: ExitStack = field(repr=False)
+
+    def key(self, role: Role, name: str = "test") -> str:
+        """A new key of the given role."""
+        token, _ = self.runtime.keys.create(role, name)
+        return token
+
+    def as_role(self, role: Role, name: str = "test") -> httpx.Client:
+        """A client with a new key of the given role."""
+        return self.with_key(self.key(role, name))
+
+    def with_key(self, key: str | None) -> httpx.Client:
+        """A client with the given key, or none."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return self._stack.enter_context(httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False))
+
+    def post(
+        self,
+        photos: list[bytes],
+        item: object = None,
+        *,
+        key: str | None = None,
+        client: httpx.Client | None = None,
+        **headers: str,
+    ) -> httpx.Response:
+        """Post an item; `item` may be any JSON value or the bytes of the part."""
+        given = {"rma": "RMA-1"} if item is None else item
+        text = given if isinstance(given, bytes) else json.dumps(given).encode()
+        files = [("photos", (f"{index}.jpg", data, "image/jpeg")) for index, data in enumerate(photos)]
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key is not None:
+            sent["Idempotency-Key"] = key
+        return (client or self.client).post("/v1/inspections", files=files, data={"item": text.decode()}, headers=sent)
+
+    def files(self) -> list[Path]:
+        """All photo files, temporary ones included."""
+        return [path for path in (self.settings.data_dir / "photos").rglob("*") if path.is_file()]
+
+    def assert_nothing_stored(self) -> None:
+        """No row, no photo, no temporary file."""
+        assert self.runtime.inspections.count() == 0
+        assert self.files() == []
+
+
+class Serve(Protocol):
+    """Starts a service; keyword arguments are settings."""
+
+    def __call__(self, data_dir: Path | None = None, **settings: Any) -> Service: ...
+
+
+@pytest.fixture
+def serve(tmp_path: Path, grader: Grader) -> Iterator[Serve]:
+    """Starts services that end with the test."""
+    with ExitStack() as stack:
+
+        def start(data_dir: Path | None = None, **given: Any) -> Service:
+            given = {"port": 0, "data_dir": data_dir or tmp_path / "data", "workers": 2, "log_level": "warning"} | given
+            settings = Settings(_env_file=None, **given)
+            tokens: list[str] = []
+            app = create_app(settings, grader=grader, announce=tokens.append)
+            server = build_server(app, settings)
+            thread = threading.Thread(target=server.run, daemon=True)
+            thread.start()
+            stop = partial(_stop, server, thread)
+            stack.callback(stop)
+            _wait_until(lambda: server.started and app.state.runtime.ready)
+            runtime: Runtime = app.state.runtime
+            token = tokens[0] if tokens else runtime.keys.create("admin", "test")[0]
+            port = server.servers[0].sockets[0].getsockname()[1]
+            client = httpx.Client(
+                base_url=f"http://127.0.0.1:{port}",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=60,
+                trust_env=False,
+            )
+            stack.enter_context(client)
+            return Service(str(client.base_url).rstrip("/"), settings, runtime, client, stop, stack)
+
+        yield start
+
+
+def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def _wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "the service did not start"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def service(serve: Serve) -> Service:
+    """A service with the settings of a fresh installation, on a free port."""
+    return serve()
+
+
+@pytest.fixture
+def photo(render_photo: RenderPhoto) -> bytes:
+    """One good JPEG."""
+    return render_photo(0)

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from regrade.serving.errors import SettingsError
+from regrade.serving.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_environment_sets_what_the_command_line_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGRADE_PORT", "9000")
+    assert load_settings().port == 9000
+    assert load_settings(port=9001).port == 9001
+    assert load_settings(port=None).port == 9000
+
+
+def test_a_dotenv_file_is_read_and_may_hold_others_settings(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REGRADE_LEASE_MINUTES=3\nPOSTGRES_PASSWORD=x\n")
+    assert load_settings().lease_minutes == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 70_000),
+        ("workers", -1),
+        ("max_photos", 0),
+        ("queue_limit", 0),
+        ("body_timeout", 0),
+        ("lease_minutes", -1),
+        ("precision", "int4"),
+        ("log_level", "loud"),
+    ],
+)
+def test_a_nonsensical_setting_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"REGRADE_{name.upper()}"):
+        load_settings(**{name: value})
+
+
+def test_limits_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(SettingsError, match="max_body_bytes"):
+        load_settings(max_body_bytes=5000, max_photo_bytes=6000)
+    with pytest.raises(SettingsError, match="max_bytes_in_flight"):
+        load_settings(max_bytes_in_flight=5000)
+
+
+def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="is a file"):
+        load_settings(data_dir=tmp_path / "file")
+
+
+def test_nothing_turns_authentication_off() -> None:
+    assert not [name for name in Settings.model_fields if "auth" in name or "key" in name]
+
+
+def test_settings_do_not_change() -> None:
+    settings = load_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1
