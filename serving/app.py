@@ -37,32 +37,33 @@ def announce_on_stdout(token: str) -> None:
 def create_app(
     settings: Settings | None = None,
     *,
+    runtime: Runtime | None = None,
     grader: Grader | None = None,
     announce: Announce = announce_on_stdout,
     on_failure: Callable[[Exception], None] | None = None,
 ) -> FastAPI:
     """The application for `settings` (those of the environment when None).
 
-    `grader` is used in place of loading one. `announce` is given the first admin key of a fresh installation.
+    `runtime` is used, and closed at the end, in place of making one when the application starts: whoever makes it
+    first learns what is wrong with the data directory or the policy. `grader` is used in place of loading one. `announce` is given the first admin key of a fresh installation.
     `on_failure` is told when the models cannot be loaded; until somebody acts, the service is then never ready.
-    Raises `SettingsError` for settings that are unsafe; what is wrong with the data directory or the policy is
-    raised when the application starts.
+    Raises `SettingsError` for settings that are unsafe.
     """
     settings = settings or load_settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runtime = Runtime(settings)
-        app.state.runtime = runtime
+        running = runtime or Runtime(settings)
+        app.state.runtime = running
         try:
-            first = runtime.keys.create_first()
+            first = running.keys.create_first()
             if first is not None:
                 announce(first)
-            loading = asyncio.create_task(_load(runtime, grader, on_failure))
+            loading = asyncio.create_task(_load(running, grader, on_failure))
             yield
             await loading
         finally:
-            runtime.close()
+            running.close()
 
     app = FastAPIOffline(
         title="regrade",

@@ -29,6 +29,7 @@ def serve(
 ) -> None:
     """Run the service. The first start on a data directory prints an admin key, once."""
     from regrade.serving.app import create_app
+    from regrade.serving.runtime import Runtime
     from regrade.serving.server import build_server
     from regrade.serving.settings import load_settings
 
@@ -41,7 +42,9 @@ def serve(
         failures.append(error)
         server.should_exit = True
 
-    server = build_server(create_app(settings, on_failure=stop), settings)
+    # Made here and not when the server starts, so that what is wrong is one line and not a traceback.
+    app = create_app(settings, runtime=Runtime(settings), on_failure=stop)
+    server = build_server(app, settings)
     server.run()
     if failures:
         raise failures[0]

@@ -131,3 +131,18 @@ def test_models_are_listed(grader: Any) -> None:
         assert bundle.category in table
         assert bundle.version in table
     assert {one["category"] for one in json.loads(run("models", "list", "--json"))} == set(grader.categories)
+
+
+def test_a_service_that_cannot_start_says_why_in_one_line(service: Any) -> None:
+    command = [
+        Path(sys.executable).with_name("regrade"),
+        "serve",
+        "--port",
+        "0",
+        "--data-dir",
+        service.settings.data_dir,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "already using the data directory" in done.stderr
+    assert "Traceback" not in done.stderr

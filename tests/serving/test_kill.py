@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,12 @@ class Server:
     def wait_until_ready(self) -> None:
         assert self.process is not None
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if httpx.get(f"{self.url}/v2/health/ready", timeout=5, trust_env=False).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.01)
+        with httpx.Client(timeout=5, trust_env=False) as client:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                with suppress(httpx.TransportError):
+                    if client.get(f"{self.url}/v2/health/ready").status_code == 200:
+                        return
+                time.sleep(0.02)
         raise AssertionError(self.log.read_text())
 
     def end(self, how: signal.Signals) -> int:
