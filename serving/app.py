@@ -45,7 +45,8 @@ def create_app(
     """The application for `settings` (those of the environment when None).
 
     `runtime` is used, and closed at the end, in place of making one when the application starts: whoever makes it
-    first learns what is wrong with the data directory or the policy. `grader` is used in place of loading one. `announce` is given the first admin key of a fresh installation.
+    first learns what is wrong with the data directory or the policy. `grader` is used in place of loading one.
+    `announce` is given the first admin key of a fresh installation.
     `on_failure` is told when the models cannot be loaded; until somebody acts, the service is then never ready.
     Raises `SettingsError` for settings that are unsafe.
     """
@@ -70,6 +71,8 @@ def create_app(
         version=version("regrade"),
         summary="Grades returned goods from bench photos.",
         lifespan=lifespan,
+        # A redirected POST loses its body with some clients: a wrong path is an error at once.
+        redirect_slashes=False,
     )
     for room in (inspections, reviews, models, health, ops, pages):
         app.include_router(room.router)

@@ -151,7 +151,7 @@ def decode_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         created_at, inspection_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return datetime.fromisoformat(created_at).astimezone(UTC), str(inspection_id)
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, OverflowError, binascii.Error) as error:
         fault = FieldFault("cursor", "pass the `next_cursor` of the page before, unchanged, or leave it out")
         raise InvalidFieldsError("invalid-query", "query", [fault]) from error
 

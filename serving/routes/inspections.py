@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -169,13 +169,21 @@ async def list_inspections(
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> InspectionsOut:
     """Newest first. `next_cursor` is null on the last page."""
-    if since is not None and since.tzinfo is None:
-        fault = FieldFault("since", "must have a time zone, such as 2026-11-23T10:00:00Z")
-        raise InvalidFieldsError("invalid-query", "query", [fault])
-    filters = Filters(status, seller, category, since)
+    filters = Filters(status, seller, category, None if since is None else _in_utc(since))
     page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
     items = [inspection_out(inspection, lang) for inspection in page.items]
     return InspectionsOut(items=items, next_cursor=page.next_cursor)
+
+
+def _in_utc(since: datetime) -> datetime:
+    if since.tzinfo is None:
+        fault = FieldFault("since", "must have a time zone, such as 2026-11-23T10:00:00Z.")
+        raise InvalidFieldsError("invalid-query", "query", [fault])
+    try:
+        return since.astimezone(UTC)
+    except OverflowError:
+        fault = FieldFault("since", "must lie within the years 1 to 9999 in UTC.")
+        raise InvalidFieldsError("invalid-query", "query", [fault]) from None
 
 
 @router.get("/inspections/{inspection_id}", summary="Read an inspection", responses=problems(401, 403, 404))

@@ -159,7 +159,11 @@ def test_the_list_can_be_narrowed(service: Any, photo: bytes) -> None:
         ({"status": "lost"}, "status"),
         ({"since": "yesterday"}, "since"),
         ({"since": "2026-01-01T00:00:00"}, "since"),
+        ({"since": "0001-01-01T00:00:00+23:59"}, "since"),
+        ({"since": "9999-12-31T23:59:59-23:59"}, "since"),
         ({"cursor": "AAAA"}, "cursor"),
+        ({"cursor": "e30"}, "cursor"),
+        ({"cursor": "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzIzOjU5IiwgIngiXQ"}, "cursor"),
         ({"cursor": "é"}, "cursor"),
     ],
 )

@@ -1,6 +1,7 @@
 """Bodies that no honest client sends."""
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from regrade.serving.errors import UploadError
 from regrade.serving.settings import Settings
 from regrade.serving.uploads import read_upload
+from regrade.serving.verify import verify_store
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
 ITEM = HEAD % b"item" + b'{"rma": "1"}\r\n'
@@ -156,3 +158,24 @@ def test_what_is_not_http_is_answered_with_a_problem(service: Any) -> None:
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"urn:regrade:problem:bad-request" in answer
+
+
+def test_no_mangled_body_is_our_fault(service: Any, render_photo: Any) -> None:
+    photo = render_photo(0, (320, 240))
+    body = ITEM + HEAD % b"photos" + photo + b"\r\n" + END
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    source = random.Random(7)
+    for _ in range(150):
+        mangled = bytearray(body)
+        at = source.randrange(200) if source.random() < 0.7 else source.randrange(len(body))
+        match source.randrange(3):
+            case 0:
+                mangled[at] = source.randrange(256)
+            case 1:
+                del mangled[at : at + source.randrange(1, 200)]
+            case _:
+                mangled[at:at] = source.randbytes(source.randrange(1, 20))
+        answer = service.client.post("/v1/inspections", content=bytes(mangled), headers=headers)
+        assert answer.status_code == 201 or 400 <= answer.status_code < 500, bytes(mangled[:300])
+    report = verify_store(service.runtime.database, service.runtime.photos)
+    assert (report.sound, report.orphans, report.leftovers) == (True, (), ())

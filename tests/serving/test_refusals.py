@@ -214,6 +214,7 @@ def test_a_client_that_closes_after_its_request_still_reads_the_refusal(service:
 
 def test_unknown_paths_and_methods_are_problems_too(service: Any) -> None:
     assert_problem(service.client.get("/v1/nothing"), 404, "not-found")
+    assert_problem(service.client.post("/v1/inspections/"), 404, "not-found")  # no redirect: it could lose the body
     answer = service.client.delete("/v1/inspections")
     assert_problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"]
