@@ -2,6 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ITEM = {"rma": "1", "declared_value": {"amount": 10, "currency": "USD"}}
 
 
@@ -81,3 +83,20 @@ def test_a_key_is_remembered_over_a_restart(serve: Any, tmp_path: Path, photo: b
     after = serve(tmp_path / "shared")
     again = after.post([photo], ITEM, key="k", Authorization=token)
     assert (again.status_code, again.json()) == (200, made)
+
+
+def test_the_database_has_the_last_word(service: Any, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if another process stored the same request between our look and our insert."""
+    made = service.post([photo], ITEM, key="k").json()
+    look, answers = service.runtime.inspections.by_idempotency_key, [None]
+
+    def late(*slot: str) -> Any:
+        return answers.pop() if answers else look(*slot)
+
+    monkeypatch.setattr(service.runtime.inspections, "by_idempotency_key", late)
+    again = service.post([photo], ITEM, key="k")
+    assert (again.status_code, again.json()) == (200, made)
+    answers.append(None)
+    assert service.post([photo], {"rma": "2"}, key="k").status_code == 409
+    assert service.runtime.inspections.count() == 1
+    assert service.runtime.photos.leftovers() == []

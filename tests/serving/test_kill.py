@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -182,3 +183,20 @@ def test_what_was_acknowledged_survives_every_kill(tmp_path: Path, render_photo:
     # The kills must have hit something, or this has shown nothing.
     assert statuses["201"] >= KILLS
     assert statuses["ReadError"] + statuses["RemoteProtocolError"] > 0
+
+
+def test_a_first_start_that_was_killed_can_be_repeated(tmp_path: Path) -> None:
+    """The schema is made in one transaction, so there is no state from which a start cannot go on."""
+    server = Server(tmp_path / "data", free_port(), tmp_path / "log")
+    for _ in range(5):
+        server.start()
+        deadline = time.monotonic() + 30
+        while not (server.data_dir / "regrade.db").exists():
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.1))
+        server.end(signal.SIGKILL)
+        database = open_database(Settings(_env_file=None, data_dir=server.data_dir))
+        assert len(KeyStore(database).all_keys()) in (0, 1)
+        database.close()
+        shutil.rmtree(server.data_dir)
