@@ -1,0 +1,244 @@
+"""The grader: checked photos of one item → condition, defects and a calibrated confidence.
+
+    grader = Grader.load()
+    result = grader.grade([open_photo(path.read_bytes())], category="packaging")
+
+`look` is the costly step and concerns one photo, so that a server can run photos of one item side by side;
+`conclude` is cheap and fuses what was seen. `grade` does both.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrade.models.bundle import (
+    PRECISIONS,
+    ROUTER,
+    Bundle,
+    active_version,
+    installed_categories,
+    load_bundle,
+    shipped_root,
+    versions,
+)
+from regrade.models.errors import BundleError, UnknownCategoryError
+from regrade.models.fusion import fuse, mean_probabilities
+from regrade.models.localize import strongest_region
+from regrade.models.preprocess import model_input
+from regrade.models.quality import QualityLimits, assess
+from regrade.models.runtime import Model, as_float
+from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo, Quality
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEvidence:
+    """What was seen on one photo. `seen` maps a backbone's SHA-256 to its `features`, float32 (1, D), and `map`,
+    float32 (1, C, h, w); it is empty where the photo failed the quality gate."""
+
+    photo: int
+    width: int
+    height: int
+    quality: Quality
+    seen: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+    infer_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class BundleInfo:
+    """What can be told of a bundle without running it."""
+
+    category: str
+    version: str
+    active: bool
+    conditions: tuple[str, ...]
+    defect_types: tuple[str, ...]
+    metrics: Mapping[str, Any]
+    card: str
+    auto_threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    bundle: Bundle
+    model: Model
+    backbone: str
+
+
+class Grader:
+    """Grades items with the active bundles under one root. Immutable and thread-safe once loaded."""
+
+    def __init__(
+        self, root: Path, heads: Mapping[str, _Head], backbones: Mapping[str, Model], quality: QualityLimits
+    ) -> None:
+        self.root = root
+        self._heads = heads
+        self._backbones = backbones
+        self._quality = quality
+        self._sides = {h.backbone: h.bundle.input_side for h in heads.values()}
+        self.categories = tuple(sorted(name for name in heads if name != ROUTER))
+
+    @classmethod
+    def load(
+        cls, root: Path | None = None, *, precision: str = "int8", quality: QualityLimits | None = None
+    ) -> "Grader":
+        """Load the active bundle of every category under `root` (the shipped ones when None).
+
+        `precision` is `int8` or `fp32`. Raises `BundleError` if a file is missing or is not what its manifest says.
+        """
+        if precision not in PRECISIONS:
+            raise BundleError(f"Unknown precision {precision!r}. Use one of: {', '.join(PRECISIONS)}.")
+        root = root or shipped_root()
+        names = installed_categories(root)
+        if not names:
+            raise BundleError(f"No category is active under {root}. Train one with `regrade train condition`.")
+        heads: dict[str, _Head] = {}
+        backbones: dict[str, Model] = {}
+        for name in (ROUTER, *names):
+            bundle = load_bundle(root, name)
+            path = bundle.backbone_path(precision)
+            digest = bundle.backbones[precision]
+            if digest not in backbones:
+                backbones[digest] = Model(path)
+            heads[name] = _Head(bundle, Model(bundle.head_path), digest)
+        return cls(root, heads, backbones, quality or QualityLimits())
+
+    def look(self, photo: Photo) -> PhotoEvidence:
+        """Gate one photo and run every backbone on it, once. A photo that fails the gate is not looked at further."""
+        quality = assess(photo, self._quality)
+        start = time.perf_counter()
+        seen: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        if quality.ok:
+            for digest, backbone in self._backbones.items():
+                pixels = model_input(photo.rgb, self._sides[digest])[np.newaxis]
+                features, feature_map = backbone.run({"pixels": pixels}, ("features", "map"))
+                seen[digest] = (features, feature_map)
+        elapsed = (time.perf_counter() - start) * 1000
+        return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, elapsed)
+
+    def conclude(self, evidence: Sequence[PhotoEvidence], category: str | None = None) -> ItemResult:
+        """Fuse the evidence of one item's photos, in order, into its grade.
+
+        `category` None lets the model decide it. Raises `UnknownCategoryError` for one without a bundle, and
+        ValueError for no photos.
+        """
+        if not evidence:
+            raise ValueError("an item needs at least one photo")
+        self._require(category)
+        start = time.perf_counter()
+        quality = tuple(e.quality for e in evidence)
+        call: CategoryCall | None = None
+        grade: Grade | None = None
+        defects: tuple[Defect, ...] = ()
+        models: dict[str, str] = {}
+        if all(q.ok for q in quality):
+            call = self._category(evidence, category)
+            grade, defects = self._condition(evidence, self._heads[call.name])
+            models = {call.name: self._heads[call.name].bundle.version}
+        timings = {
+            "infer": sum(e.infer_ms for e in evidence),
+            "fuse": (time.perf_counter() - start) * 1000,
+        }
+        return ItemResult(call, grade, defects, quality, models, timings)
+
+    def grade(self, photos: Sequence[Photo], category: str | None = None) -> ItemResult:
+        """Look at each photo of one item and conclude."""
+        self._require(category)
+        return self.conclude([self.look(photo) for photo in photos], category)
+
+    def warm_up(self) -> None:
+        """Run every network once, so that the first item does not pay for it."""
+        rng = np.random.default_rng(0)
+        for digest, backbone in self._backbones.items():
+            side = self._sides[digest]
+            pixels = rng.integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+            features, feature_map = backbone.run({"pixels": pixels}, ("features", "map"))
+            for head in self._heads.values():
+                if head.backbone == digest:
+                    head.model.run({"features": features, "map": feature_map})
+
+    def describe(self) -> list[BundleInfo]:
+        """Every installed bundle of every category, oldest version first."""
+        infos: list[BundleInfo] = []
+        for category in self.categories:
+            for version in versions(self.root, category):
+                active = version == active_version(self.root, category)
+                bundle = self._heads[category].bundle if active else load_bundle(self.root, category, version)
+                infos.append(
+                    BundleInfo(
+                        category=category,
+                        version=version,
+                        active=active,
+                        conditions=bundle.labels,
+                        defect_types=tuple(d.name for d in bundle.defects),
+                        metrics=bundle.metrics,
+                        card=bundle.card,
+                        auto_threshold=bundle.calibration.selective.threshold,
+                    )
+                )
+        return infos
+
+    def _require(self, category: str | None) -> None:
+        if category is not None and category not in self.categories:
+            raise UnknownCategoryError(
+                f"Unknown category {category!r}. Known are: {', '.join(self.categories)}; "
+                "leave it out to have it predicted."
+            )
+
+    def _category(self, evidence: Sequence[PhotoEvidence], declared: str | None) -> CategoryCall:
+        head = self._heads[ROUTER]
+        features, feature_map = _stack(evidence, head.backbone)
+        (logits,) = head.model.run({"features": features, "map": feature_map}, ("class_logits",))
+        item = mean_probabilities(head.bundle.calibration.probabilities(as_float(logits)))
+        by_name = dict(zip(head.bundle.labels, item.tolist(), strict=True))
+        # A category can have a bundle that the router was not trained on; it is then graded when declared.
+        known = {name: by_name.get(name, 0.0) for name in self.categories}
+        best = max(known, key=lambda name: known[name])
+        name = declared or best
+        return CategoryCall(name, "declared" if declared else "predicted", known[name], best)
+
+    def _condition(self, evidence: Sequence[PhotoEvidence], head: _Head) -> tuple[Grade, tuple[Defect, ...]]:
+        bundle, calibration = head.bundle, head.bundle.calibration
+        features, feature_map = _stack(evidence, head.backbone)
+        out = dict(zip(head.model.outputs, head.model.run({"features": features, "map": feature_map}), strict=True))
+        photos = calibration.probabilities(as_float(out["class_logits"]))
+        item = fuse(photos, calibration.fusion_sharpness)
+        best = int(item.argmax())
+        grade = Grade(
+            condition=bundle.labels[best],
+            probabilities=dict(zip(bundle.labels, item.tolist(), strict=True)),
+            prediction_set=tuple(bundle.labels[i] for i in calibration.prediction_set(item)),
+            confidence=float(item[best]),
+            auto_threshold=calibration.selective.threshold,
+        )
+        if not bundle.defects:
+            return grade, ()
+        return grade, _defects(evidence, bundle, as_float(out["defect_logits"]), as_float(out["defect_maps"]))
+
+
+def _stack(evidence: Sequence[PhotoEvidence], backbone: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    features = np.concatenate([e.seen[backbone][0] for e in evidence])
+    return features, np.concatenate([e.seen[backbone][1] for e in evidence])
+
+
+def _defects(
+    evidence: Sequence[PhotoEvidence],
+    bundle: Bundle,
+    logits: NDArray[np.float64],
+    maps: NDArray[np.float64],
+) -> tuple[Defect, ...]:
+    scores = 1.0 / (1.0 + np.exp(-logits))
+    found: list[Defect] = []
+    for i, seen in enumerate(evidence):
+        for k, kind in enumerate(bundle.defects):
+            threshold = bundle.calibration.defect_thresholds.get(kind.name)
+            if threshold is None or scores[i, k] < threshold:
+                continue
+            box = strongest_region(maps[i, k], seen.width, seen.height)
+            if box is not None:
+                found.append(Defect(seen.photo, kind.name, float(scores[i, k]), box, kind.severity))
+    return tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type)))

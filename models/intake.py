@@ -1,0 +1,198 @@
+"""Intake: the bytes of a photo → checked, upright sRGB pixels, decoded once at the scale the models need.
+
+Everything that a photo file can do wrong ends here, as a `PhotoError` with a stable code. Limits are checked
+on the header, before a pixel is decoded, so that a decompression bomb costs nothing.
+"""
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageCms, ImageFile, ImageOps
+
+from regrade.models.errors import PhotoError
+from regrade.models.types import Photo
+
+# Pillow must refuse a truncated file; a library that flipped this global would make us grade half a photo.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Our own limit is checked on the header with a clear message; Pillow's would be a bare warning.
+Image.MAX_IMAGE_PIXELS = None
+
+MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_SRGB: Final = ImageCms.createProfile("sRGB")
+_EXIF_ORIENTATION: Final = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits:
+    """What is accepted. Sizes in bytes and pixels of the file, before any scaling."""
+
+    max_bytes: int = 20 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    max_side: int = 20_000
+    min_side: int = 16
+    working_side: int = 640
+    """The long side that photos are decoded for, in pixels: the largest input of any model."""
+
+
+DEFAULT_LIMITS: Final = IntakeLimits()
+
+
+def sniff(data: bytes) -> str:
+    """The media type that the first bytes of `data` announce, whatever the file is called.
+
+    Raises `PhotoError` `empty` for no bytes and `unsupported_type` for anything but JPEG, PNG and WebP.
+    """
+    if not data:
+        raise PhotoError("empty", "The photo has no bytes. Take it again, or check the upload.")
+    if data[:3] == b"\xff\xd8\xff":
+        return "image/jpeg"
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return "image/png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    raise PhotoError("unsupported_type", "The file is not a JPEG, PNG or WebP image. Send the photo as one of these.")
+
+
+def open_photo(data: bytes, index: int = 0, limits: IntakeLimits = DEFAULT_LIMITS) -> Photo:
+    """Check and decode one photo.
+
+    A JPEG is decoded at the smallest DCT scale whose long side still reaches `limits.working_side`; any photo
+    is then reduced to that long side at most, turned upright by its EXIF orientation, and brought to 8-bit
+    sRGB: CMYK, palette, greyscale and 16-bit are converted, an embedded ICC profile is applied, transparency
+    is laid on white.
+
+    Raises `PhotoError` (`empty`, `unsupported_type`, `too_large`, `too_many_pixels`, `bad_dimensions`,
+    `animated`, `truncated`, `unreadable`), with `photo` set to `index`.
+    """
+    try:
+        return _open(data, index, limits)
+    except PhotoError as error:
+        error.photo = index
+        raise
+
+
+def _open(data: bytes, index: int, limits: IntakeLimits) -> Photo:
+    media_type = sniff(data)
+    if len(data) > limits.max_bytes:
+        raise PhotoError(
+            "too_large",
+            f"The photo is {len(data) / 2**20:.1f} MB; at most {limits.max_bytes / 2**20:.0f} MB are "
+            "accepted. Lower the camera's resolution or JPEG quality.",
+        )
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of odd EXIF and ICC blocks; they are not the inspector's concern.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=list(MEDIA_TYPES)) as image:
+                _check_header(image, limits)
+                return _decode(image, data, index, media_type, limits)
+    except PhotoError:
+        raise
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        if "truncated" in str(error).lower() or isinstance(error, EOFError):
+            raise PhotoError(
+                "truncated", "The photo ends before its last pixel. Upload it again, or take it again."
+            ) from error
+        raise PhotoError(
+            "unreadable", f"The photo cannot be decoded ({error}). Take it again, or save it anew as JPEG."
+        ) from error
+
+
+def _check_header(image: Image.Image, limits: IntakeLimits) -> None:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise PhotoError(
+            "too_many_pixels",
+            f"The photo has {width}×{height} = {width * height / 1e6:.0f} megapixels; at most "
+            f"{limits.max_pixels / 1e6:.0f} are accepted. Lower the camera's resolution.",
+        )
+    if max(width, height) > limits.max_side or min(width, height) < limits.min_side:
+        raise PhotoError(
+            "bad_dimensions",
+            f"The photo is {width}×{height} pixels; each side must be from {limits.min_side} to "
+            f"{limits.max_side}. Send the photo as the camera took it.",
+        )
+    if getattr(image, "is_animated", False) and not _is_multi_picture_jpeg(image):
+        raise PhotoError("animated", "The file is an animation. Send a single still photo.")
+
+
+def _is_multi_picture_jpeg(image: Image.Image) -> bool:
+    # Phones store a preview or a depth map beside the photo (MPO); the first picture is the photo.
+    return image.format == "MPO"
+
+
+def _decode(image: Image.Image, data: bytes, index: int, media_type: str, limits: IntakeLimits) -> Photo:
+    full_width, full_height = image.size
+    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    side = limits.working_side
+    scale = min(1.0, side / max(full_width, full_height))
+    target = (max(1, round(full_width * scale)), max(1, round(full_height * scale)))
+    # draft() picks the smallest of 1/1, 1/2, 1/4, 1/8 that is not below the size asked for.
+    image.draft(None, target)
+    image.load()
+    rgb = _to_srgb(image, target)
+    upright = _upright(rgb, orientation)
+    if orientation in (5, 6, 7, 8):
+        full_width, full_height = full_height, full_width
+    pixels = np.asarray(upright, dtype=np.uint8)
+    digest = hashlib.sha256(data).hexdigest()
+    return Photo(index, digest, media_type, full_width, full_height, pixels)
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    if orientation == 1:
+        return image
+    exif = Image.Exif()
+    exif[_EXIF_ORIENTATION] = orientation
+    # exif_transpose reads the tag from the image itself; after conversions it is no longer there.
+    tagged = image.copy()
+    tagged.info["exif"] = exif.tobytes()
+    return ImageOps.exif_transpose(tagged)
+
+
+def _to_srgb(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    """`image` in 8-bit sRGB at `target` (width, height): reduced first, so that conversions stay cheap."""
+    icc = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _sixteen_bit_to_grey(image)
+    if (
+        image.mode == "P"
+        or (image.mode in ("L", "RGB", "1") and "transparency" in image.info)
+        or image.mode in ("LA", "La", "PA", "RGBa")
+    ):
+        image = image.convert("RGBA")
+    elif image.mode == "1":
+        image = image.convert("L")
+    if image.size != target:
+        image = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    if image.mode == "RGBA":
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image).convert("RGB")
+    return _apply_profile(image, icc)
+
+
+def _sixteen_bit_to_grey(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, dtype=np.float32)
+    # Pillow hands 16-bit greyscale over as I;16 or I with 0–65535; its own convert("L") would clip at 255.
+    top = 65535.0 if image.mode.startswith("I") else 255.0
+    return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
+
+
+def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
+    if icc and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            if "sRGB" not in ImageCms.getProfileDescription(profile):
+                converted = ImageCms.profileToProfile(image, profile, _SRGB, outputMode="RGB")
+                if converted is not None:
+                    return converted
+        except (ImageCms.PyCMSError, OSError):
+            pass  # A broken profile must not cost the photo: its numbers are then read as sRGB.
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+__all__ = ["DEFAULT_LIMITS", "MEDIA_TYPES", "IntakeLimits", "open_photo", "sniff"]

@@ -1,0 +1,45 @@
+"""ONNX Runtime sessions: one thread each, shared between the workers, no spinning."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from regrade.models.errors import BundleError
+
+Arrays = tuple[NDArray[Any], ...]
+
+
+class Model:
+    """One ONNX file, ready to run. Thread-safe: `run` releases the GIL and keeps no state."""
+
+    def __init__(self, path: Path) -> None:
+        options = ort.SessionOptions()
+        # Parallelism comes from running photos side by side; threads inside one photo would fight over cores.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises bare C++ exceptions of many types
+            raise BundleError(f"{path} cannot be loaded by ONNX Runtime: {error}") from error
+        self._inputs = tuple(i.name for i in self._session.get_inputs())
+        self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> Arrays:
+        """The named `outputs` (all, in graph order, when None) for `feeds`, input name → array.
+
+        Feeds that the graph has no input for are left out: a head without defects does not ask for the map.
+        """
+        asked = {name: feeds[name] for name in self._inputs}
+        result = self._session.run(list(outputs) if outputs else None, asked)
+        return tuple(cast(list[NDArray[Any]], result))
+
+
+def as_float(array: NDArray[Any]) -> NDArray[np.float64]:
+    """`array` in float64, in which all decisions after the networks are computed."""
+    return np.asarray(array, dtype=np.float64)

@@ -1,0 +1,71 @@
+"""The quality gate: a usable photo passes, and each fault is called by its name."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from regrade.models.quality import ADVICE, assess, blur_by_axis
+from regrade.models.types import Photo
+
+
+def photo_of(image: Image.Image, width: int = 1600, height: int = 1200) -> Photo:
+    return Photo(0, "0" * 64, "image/jpeg", width, height, np.asarray(image.convert("RGB")))
+
+
+@pytest.fixture
+def parcel() -> Image.Image:
+    """A brown parcel with a printed label on a grey bench, with sensor noise."""
+    rng = np.random.default_rng(1)
+    pixels = np.full((480, 640, 3), (150, 150, 155), dtype=np.float32)
+    pixels[90:400, 120:520] = (170, 125, 80)
+    pixels[140:260, 200:380] = 235
+    for line in range(150, 250, 12):
+        pixels[line : line + 4, 210 : 210 + int(rng.integers(80, 160))] = 40
+    return Image.fromarray(np.clip(pixels + rng.normal(0, 4, pixels.shape), 0, 255).astype(np.uint8))
+
+
+def test_a_sharp_well_lit_photo_passes(parcel: Image.Image) -> None:
+    quality = assess(photo_of(parcel))
+    assert quality.ok
+    assert quality.issues == ()
+
+
+def test_a_defocused_photo_is_blurry(parcel: Image.Image) -> None:
+    assert assess(photo_of(parcel.filter(ImageFilter.GaussianBlur(8)))).issues == ("blurry",)
+
+
+def test_motion_along_one_axis_is_blurry_too(parcel: Image.Image) -> None:
+    pixels = np.asarray(parcel, dtype=np.float32)
+    moved = np.mean([np.roll(pixels, shift, axis=1) for shift in range(24)], axis=0).astype(np.uint8)
+    assert assess(photo_of(Image.fromarray(moved))).issues == ("blurry",)
+
+
+def test_a_photo_in_the_dark_is_too_dark_and_not_also_blurry(parcel: Image.Image) -> None:
+    assert assess(photo_of(parcel.point(lambda v: v // 8))).issues == ("too_dark",)
+
+
+def test_an_overexposed_photo_is_too_bright(parcel: Image.Image) -> None:
+    assert assess(photo_of(parcel.point(lambda v: min(255, v + 225)))).issues == ("too_bright",)
+
+
+def test_a_bare_bench_shows_no_item() -> None:
+    noise = np.random.default_rng(0).normal(150, 3, (480, 640, 3)).clip(0, 255).astype(np.uint8)
+    assert assess(photo_of(Image.fromarray(noise))).issues == ("no_item",)
+
+
+def test_a_thumbnail_is_too_small(parcel: Image.Image) -> None:
+    assert assess(photo_of(parcel.resize((160, 120)), 160, 120)).issues == ("too_small",)
+
+
+def test_every_issue_has_advice(parcel: Image.Image) -> None:
+    assert set(ADVICE) == {"blurry", "too_dark", "too_bright", "too_small", "no_item"}
+    assert all(text.endswith(".") for text in ADVICE.values())
+
+
+def test_blur_grows_with_blurring(parcel: Image.Image) -> None:
+    values = [
+        max(blur_by_axis(np.asarray(parcel.convert("L").filter(ImageFilter.GaussianBlur(s)), dtype=np.float32)))
+        for s in (0, 1, 2, 4)
+    ]
+    assert values == sorted(values)
+    assert all(0 <= v <= 1 for v in values)
