@@ -61,6 +61,8 @@ class Runtime:
         self._grader: Grader | None = None
         # Reads and small writes; apart from the pipeline's threads, so that a full queue starves no reader.
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")
+        # Few and apart: decoding 50 megapixels can take 200 MB, and must hold up neither readers nor the door.
+        self._drawers = ThreadPoolExecutor(2, thread_name_prefix="draw")
 
     @property
     def ready(self) -> bool:
@@ -98,14 +100,19 @@ class Runtime:
         log.info("ready: %s", ", ".join(grader.categories))
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a blocking function on a thread."""
+        """Run a function that waits for the database or the disk on a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+
+    async def draw(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function that decodes a photo on a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._drawers, lambda: function(*args, **kwargs))
 
     def close(self) -> None:
         """End the threads after what they are doing, and give the data directory free."""
         if self._pipeline is not None:
             self._pipeline.close()
         self._threads.shutdown()
+        self._drawers.shutdown()
         self.database.close()
         self.lock.release()
 

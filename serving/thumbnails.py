@@ -1,7 +1,6 @@
 """Small pictures of stored photos, upright, made when first asked for and kept in a cache that may be deleted."""
 
 import io
-import threading
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,8 +11,6 @@ from regrade.serving.photostore import PhotoStore
 from regrade.serving.records import StoredPhoto
 
 QUALITY = 85
-AT_ONCE = 2
-"""Photos decoded at once: one of 50 megapixels can take 200 MB, and readers are not in the queue of stations."""
 
 
 class Thumbnails:
@@ -23,7 +20,6 @@ class Thumbnails:
         self._store = store
         self._root = root
         self._limits = limits
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
 
     def get(self, photo: StoredPhoto, width: int) -> bytes:
         """`photo` as a JPEG `width` pixels wide, or as wide as it is if that is less.
@@ -51,8 +47,7 @@ class Thumbnails:
             min_side=self._limits.min_side,
             working_side=max(width, height),
         )
-        with self._turns:
-            pixels = open_photo(self._store.read(photo.sha256), photo.index, limits).rgb
+        pixels = open_photo(self._store.read(photo.sha256), photo.index, limits).rgb
         picture = Image.fromarray(pixels)
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)

@@ -222,7 +222,7 @@ async def photo(
     if width is None:
         data = await runtime.call(runtime.photos.read, stored.sha256)
         return Response(data, headers=headers, media_type=stored.media_type)
-    data = await runtime.call(runtime.thumbnails.get, stored, width)
+    data = await runtime.draw(runtime.thumbnails.get, stored, width)
     return Response(data, headers=headers, media_type="image/jpeg")
 
 
