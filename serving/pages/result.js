@@ -61,6 +61,7 @@ function probabilities(grade) {
     const plausible = several && grade.prediction_set.includes(condition);
     const bar = el("span", { class: `fill ${condition}` });
     bar.style.width = `${share * 100}%`;
+    bar.hidden = share === 0;
     const row = [condition === grade.condition ? "top" : "", plausible ? "plausible" : ""].join(" ").trim();
     return el("tr", { class: row },
       el("th", { scope: "row" }, named("condition", condition), plausible ? mark() : null),
