@@ -7,23 +7,17 @@ import typer
 
 PathArgument = Annotated[
     Path | None,
-    typer.Argument(
-        help="Folder with bench.jsonl, or a .jsonl file. Default: the bench photos.", show_default=False
-    ),
+    typer.Argument(help="Folder with bench.jsonl, or a .jsonl file. Default: the bench photos.", show_default=False),
 ]
 CategoriesOption = Annotated[
     Path | None,
-    typer.Option(
-        "--categories", help="Folder with category files. Default: those shipped.", show_default=False
-    ),
+    typer.Option("--categories", help="Folder with category files. Default: those shipped.", show_default=False),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add `regrade data` to `app`."""
-    data = typer.Typer(
-        help="Check a dataset of labelled photos, and see what is in it.", no_args_is_help=True
-    )
+    data = typer.Typer(help="Check a dataset of labelled photos, and see what is in it.", no_args_is_help=True)
     data.command("check")(check)
     data.command("summary")(summary)
     app.add_typer(data, name="data")
@@ -65,9 +59,7 @@ def check(
         console = Console()
         if findings:
             console.print(findings_table(findings))
-        console.print(
-            f"{manifest}: " + ", ".join(f"{n} {what}" for what, n in counts.items()), soft_wrap=True
-        )
+        console.print(f"{manifest}: " + ", ".join(f"{n} {what}" for what, n in counts.items()), soft_wrap=True)
     raise typer.Exit(1 if errors else 0)
 
 

@@ -93,9 +93,7 @@ def passes(records: Sequence[Record], damaged_only: bool = False) -> tuple[list[
     return [label(r.votes[0]) for r in twice], [label(r.votes[1]) for r in twice], [r.group for r in twice]
 
 
-def _tables_by_group(
-    first: Sequence[str], second: Sequence[str], groups: Sequence[str]
-) -> NDArray[np.float64]:
+def _tables_by_group(first: Sequence[str], second: Sequence[str], groups: Sequence[str]) -> NDArray[np.float64]:
     """Confusion tables of shape (groups, k, k)."""
     labels = {label: i for i, label in enumerate(sorted({*first, *second}))}
     places = {group: i for i, group in enumerate(dict.fromkeys(groups))}

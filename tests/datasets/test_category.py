@@ -107,9 +107,7 @@ def test_a_category_may_have_fewer_conditions(tmp_path: Path, document: dict[str
         (lambda d: d["policy"]["default_value"].update(currency="$"), "policy.default_value.currency: "),
     ],
 )
-def test_a_wrong_file_is_refused_by_field(
-    tmp_path: Path, document: dict[str, Any], edit: Edit, message: str
-) -> None:
+def test_a_wrong_file_is_refused_by_field(tmp_path: Path, document: dict[str, Any], edit: Edit, message: str) -> None:
     edit(document)
     with pytest.raises(DatasetError, match=rf"packaging\.yaml: {message}"):
         load_category(save(tmp_path, document))
@@ -123,9 +121,7 @@ def test_a_file_must_be_named_after_its_category(tmp_path: Path, document: dict[
 def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "toys.yaml"
     path.write_text("name: toys\nname: dolls\n")
-    with pytest.raises(
-        DatasetError, match=r"toys\.yaml: not valid YAML: key 'name' is given more than once.*line 2"
-    ):
+    with pytest.raises(DatasetError, match=r"toys\.yaml: not valid YAML: key 'name' is given more than once.*line 2"):
         load_category(path)
 
 

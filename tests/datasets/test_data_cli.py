@@ -21,9 +21,7 @@ def app() -> typer.Typer:
     return app
 
 
-def test_check_of_a_right_one_exits_with_0(
-    app: typer.Typer, make_row: MakeRow, write_manifest: Write
-) -> None:
+def test_check_of_a_right_one_exits_with_0(app: typer.Typer, make_row: MakeRow, write_manifest: Write) -> None:
     result = CliRunner().invoke(app, ["data", "check", str(write_manifest(make_row("a")))])
     assert result.exit_code == 0
     assert "1 photos, 0 errors, 0 warnings" in result.output
@@ -59,9 +57,7 @@ def test_check_takes_categories_of_ones_own(
     assert "holds no category" in str(result.exception)
 
 
-def test_summary_draws_a_bar_for_each_condition(
-    app: typer.Typer, make_row: MakeRow, write_manifest: Write
-) -> None:
+def test_summary_draws_a_bar_for_each_condition(app: typer.Typer, make_row: MakeRow, write_manifest: Write) -> None:
     rows = [make_row("a"), make_row("b"), make_row("c", condition="used", split="test")]
     output = CliRunner().invoke(app, ["data", "summary", str(write_manifest(*rows))]).output
     bars = {line.split()[0]: line.count("█") for line in output.splitlines() if line}

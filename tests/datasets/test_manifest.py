@@ -111,9 +111,7 @@ def test_binary_rubbish_is_an_error(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-def test_bench_is_found_by_variable(
-    make_row: MakeRow, write_manifest: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bench_is_found_by_variable(make_row: MakeRow, write_manifest: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_manifest(make_row("a"))
     monkeypatch.setenv("REGRADE_BENCH", str(folder))
     assert find_bench() == folder.resolve()

@@ -62,9 +62,7 @@ def test_the_interval_covers_the_true_agreement() -> None:
     for seed in range(100):
         right = rng.random(120) < 0.8
         second = np.where(right, "used", "opened")
-        raw = agreement(
-            ["used"] * 120, list(second), [str(i) for i in range(120)], resamples=400, seed=seed
-        ).raw
+        raw = agreement(["used"] * 120, list(second), [str(i) for i in range(120)], resamples=400, seed=seed).raw
         hits += raw.low <= 0.8 <= raw.high
     assert 88 <= hits <= 100
 
