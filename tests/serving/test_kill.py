@@ -193,6 +193,8 @@ def test_a_first_start_that_was_killed_can_be_repeated(tmp_path: Path) -> None:
         deadline = time.monotonic() + 30
         while not (server.data_dir / "regrade.db").exists():
             assert time.monotonic() < deadline, server.log.read_text()
+            assert server.process is not None
+            assert server.process.poll() is None, server.log.read_text()
             time.sleep(0.001)
         time.sleep(random.uniform(0, 0.1))
         server.end(signal.SIGKILL)
