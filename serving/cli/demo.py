@@ -1,0 +1,160 @@
+"""`regrade demo`: the whole service on demo photos, in one command."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regrade.models.errors import RegradeError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from regrade.serving.demo.items import DemoItem
+
+READY_SECONDS = 60.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(name="demo")(demo)
+
+
+def demo(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep the data here; by default in a temporary directory.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
+    once: Annotated[bool, typer.Option("--once", help="End after the grades are printed.")] = False,
+) -> None:
+    """Start the service, post demo items with rendered photos through its API and print their grades.
+
+    It then runs on until Ctrl-C, so that its pages and its API can be tried.
+    """
+    import tempfile
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from regrade.serving.demo.client import post_inspection
+    from regrade.serving.demo.items import demo_items
+
+    console = Console()
+    items = demo_items()
+    with ExitStack() as stack:
+        folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regrade-demo-")))
+        service = stack.enter_context(running(folder, port))
+        answers = [
+            post_inspection(service.host, service.port, service.station_key, one.item, one.photos)
+            for one in track(items, "Grading", console=console, transient=True)
+        ]
+        console.print(table_of(items, answers))
+        if once:
+            return
+        console.print(f"Station  {service.url}/station\nDocs     {service.url}/docs", highlight=False)
+        console.print(f"Key      {service.admin_key}   (admin, for this demo)", highlight=False, soft_wrap=True)
+        console.print("Ctrl-C ends it.", style="dim")
+        _wait(service)
+
+
+@dataclass(frozen=True)
+class DemoService:
+    """A running service and keys to it."""
+
+    host: str
+    port: int
+    station_key: str
+    admin_key: str
+    thread: threading.Thread
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+@contextmanager
+def running(data_dir: Path, port: int = 0) -> Iterator[DemoService]:
+    """The service on the loopback address, ready to grade; stopped in good order at the end.
+
+    Raises `RegradeError` where it cannot start: the port or the directory in use, the bundles unusable.
+    """
+    from regrade.serving.app import create_app
+    from regrade.serving.runtime import Runtime
+    from regrade.serving.server import build_server
+    from regrade.serving.settings import load_settings
+
+    settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir, log_level="warning")
+    runtime = Runtime(settings)
+    app = create_app(settings, runtime=runtime, announce=lambda token: None)
+    server = build_server(app, settings)
+    thread = threading.Thread(target=_run, args=(server,), name="demo-service")
+    thread.start()
+    try:
+        end = time.monotonic() + READY_SECONDS
+        while not (server.started and runtime.ready):
+            if runtime.failure is not None:
+                raise RegradeError(f"The demo cannot start: {runtime.failure}")
+            if not thread.is_alive():
+                raise RegradeError(f"The demo cannot listen on port {port}. Name another, or 0 for a free one.")
+            if time.monotonic() > end:
+                raise RegradeError(f"The service was not ready after {READY_SECONDS:.0f} s.")
+            time.sleep(0.02)
+        bound = server.servers[0].sockets[0].getsockname()[1]
+        station, admin = (runtime.keys.create(role, "demo")[0] for role in ("station", "admin"))
+        yield DemoService("127.0.0.1", bound, station, admin, thread)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _run(server: Any) -> None:
+    # uvicorn exits the process where it cannot bind; on a thread that only ends the thread, without a traceback.
+    try:
+        server.run()
+    except SystemExit:
+        return
+
+
+def _wait(service: DemoService) -> None:
+    try:
+        while service.thread.is_alive():
+            service.thread.join(0.5)
+    except KeyboardInterrupt:
+        return
+
+
+def table_of(items: "Sequence[DemoItem]", answers: Sequence[dict[str, Any]]) -> "Table":
+    """The grades as a table, with what a person would say beside what the model says."""
+    from rich.table import Table
+
+    from regrade.serving.i18n import LANGUAGES, text
+    from regrade.serving.money import format_money, format_percent
+
+    def words(key: str) -> str:
+        return text(key, LANGUAGES[0])
+
+    table = Table("item", "a person says", "condition", "confidence", "disposition", "recovery", "review")
+    for one, answer in zip(items, answers, strict=True):
+        said = words(f"condition.{one.condition}")
+        grade, disposition = answer["grade"], answer["disposition"]
+        if grade is None or disposition is None:
+            issues = ", ".join(f"photo {again['photo']}: {again['issue']}" for again in answer.get("retake", ()))
+            table.add_row(one.title, said, words("status.retake"), "", "", "", issues)
+            continue
+        colour = "green" if grade["condition"] == one.condition else "red"
+        money = disposition["expected_recovery"]
+        table.add_row(
+            one.title,
+            said,
+            f"[{colour}]{words('condition.' + grade['condition'])}[/]",
+            format_percent(grade["confidence"]),
+            words(f"action.{disposition['action']}"),
+            format_money(money["amount"], money["currency"], LANGUAGES[0]),
+            "yes" if answer["review"]["required"] else "no",
+        )
+    return table
