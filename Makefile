@@ -8,7 +8,7 @@ PORT ?= 8080
 DATA_DIR ?= data
 ROOMS := datasets labeling models serving training
 
-.PHONY: install install-dev run test lint demo-photos clean
+.PHONY: install install-dev run test lint constraints demo-photos clean
 
 install: $(VENV)/.serve
 
@@ -41,6 +41,15 @@ lint: install-dev .dev/regrade
 
 test: lint
 	$(BIN)/pytest -n 2 -m "not long"
+
+# Writes down what is installed now, after a deliberate upgrade; a fresh install then repeats it.
+constraints: install-dev
+	$(BIN)/python -m pip freeze --exclude-editable | sed '1i # Exact versions of everything; `make constraints` writes them anew.' > constraints.new
+	mv constraints.new constraints.txt
+
+demo-photos: install-dev
+	$(PIP) -e ".[render]"
+	$(BIN)/python -m regrade.serving.demo.scenes.render
 
 clean:
 	rm -rf $(VENV) .dev .mypy_cache .ruff_cache .pytest_cache build *.egg-info

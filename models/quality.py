@@ -100,9 +100,12 @@ def blur_by_axis(luminance: NDArray[np.float32], window: int = 11) -> tuple[floa
 
 def _box_blur(plane: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     half = window // 2
-    padded = np.pad(plane, ((half + 1, half), (0, 0)), mode="edge").astype(np.float64)
-    sums = np.cumsum(padded, axis=0)
-    return ((sums[window:] - sums[:-window]) / window).astype(np.float32)
+    padded = np.pad(plane, ((half, half), (0, 0)), mode="edge")
+    out = padded[: len(plane)].copy()
+    for shift in range(1, window):
+        out += padded[shift : shift + len(plane)]
+    out /= window
+    return out
 
 
 def _detail_by_axis(luminance: NDArray[np.float32]) -> tuple[float, float]:

@@ -95,12 +95,17 @@ def router_card(trained: "Trained", provenance: Mapping[str, Any]) -> str:
 
 
 def _score_table(trained: "Trained", names: Sequence[str] = tuple(_SCORES)) -> list[str]:
-    cv, test, fp32 = trained.cv, trained.test, trained.test_fp32
-    first = test.estimates["accuracy"]
-    head = f"cross-validation (N={cv.estimates['accuracy'].n}) | test, INT8 (N={first.n}) | test, FP32"
-    rows = [f"| | {head} |", "|---|---|---|---|"]
+    columns = {
+        "cross-validation, all photos": trained.all_cv,
+        "cross-validation, train + val": trained.cv,
+        "test, INT8": trained.test,
+        "test, FP32": trained.test_fp32,
+    }
+    heads = [f"{name} (N={scored.estimates['accuracy'].n})" for name, scored in columns.items()]
+    rows = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for key in names:
-        rows.append(f"| {_SCORES[key]} | {cv.estimates[key]} | {test.estimates[key]} | {fp32.estimates[key]} |")
+        cells = " | ".join(str(scored.estimates[key]) for scored in columns.values())
+        rows.append(f"| {_SCORES[key]} | {cells} |")
     return rows
 
 

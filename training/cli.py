@@ -83,29 +83,30 @@ def score_table(trained: "dict[str, Trained]") -> "object":
     """The scores as a rich table, one row a bundle; intervals are 95%, by bootstrap over groups."""
     from rich.table import Table
 
-    table = Table(title="macro-F1, damage AUROC and calibration error with 95% intervals over groups")
-    for column in (
+    table = Table(title="95% intervals by bootstrap over groups; cv: cross-validation over groups")
+    columns = (
         "bundle",
-        "N cv/test",
-        "F1, cv",
-        "F1, test INT8",
+        "N all/test",
+        "F1, cv all",
+        "F1, test",
         "F1, test FP32",
-        "AUROC, cv",
+        "AUROC, cv all",
         "ECE, cv",
         "auto from",
-    ):
+    )
+    for column in columns:
         table.add_column(column)
     for name, t in trained.items():
-        cv, test = t.cv.estimates, t.test.estimates
+        whole, test = t.all_cv.estimates, t.test.estimates
         threshold = t.calibration.selective.threshold
         table.add_row(
             name,
-            f"{cv['accuracy'].n}/{test['accuracy'].n}",
-            str(cv["macro_f1"]),
+            f"{whole['accuracy'].n}/{test['accuracy'].n}",
+            str(whole["macro_f1"]),
             str(test["macro_f1"]),
             str(t.test_fp32.estimates["macro_f1"]),
-            "" if name.startswith("_") else str(cv["damage_auroc"]),
-            str(cv["ece"]),
+            "" if name.startswith("_") else str(whole["damage_auroc"]),
+            str(t.cv.estimates["ece"]),
             "–" if threshold is None else f"{threshold:.2f} ({t.calibration.selective.coverage:.0%})",
         )
     return table

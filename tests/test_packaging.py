@@ -1,0 +1,62 @@
+"""What is on disk is what the wheel holds, and what the base install needs is what serving imports."""
+
+import tomllib
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+CONFIG = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+ROOMS = CONFIG["tool"]["setuptools"]["package-dir"]
+
+
+def test_every_folder_with_code_is_a_listed_package() -> None:
+    found = set()
+    for package, folder in ROOMS.items():
+        for file in (PROJECT / folder).rglob("*.py"):
+            parts = file.relative_to(PROJECT / folder).parts[:-1]
+            found.add(".".join([package, *parts]))
+    assert found == set(CONFIG["tool"]["setuptools"]["packages"])
+
+
+def test_models_and_datasets_have_no_init_that_could_shadow_another_package() -> None:
+    assert not (PROJECT / "models" / "__init__.py").exists()
+    assert not (PROJECT / "datasets" / "__init__.py").exists()
+
+
+def test_the_base_install_names_no_training_library() -> None:
+    names = " ".join(CONFIG["project"]["dependencies"])
+    assert not any(word in names for word in ("torch", "timm", "scikit", "ultralytics", "albumentations", "opencv"))
+
+
+def test_every_dependency_is_pinned_by_the_constraints() -> None:
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
+        line.split("==")[0].lower() for line in (PROJECT / "constraints.txt").read_text().splitlines() if "==" in line
+    }
+    extras = [d for group in CONFIG["project"]["optional-dependencies"].values() for d in group]
+    for requirement in [*CONFIG["project"]["dependencies"], *extras]:
+        name = requirement.split(";")[0].strip()
+        for stop in "=<>~[ ":
+            name = name.split(stop)[0]
+        assert name.lower().replace("_", "-") in pinned, f"add {name} to constraints.txt: make constraints"
+
+
+def test_rooms_import_only_the_rooms_they_may() -> None:
+    allowed = {
+        "models": {"models"},
+        "datasets": {"datasets", "models"},
+        "labeling": {"labeling", "datasets", "models"},
+        "training": {"training", "datasets", "models"},
+        "serving": {"serving", "models"},
+    }
+    for room, may in allowed.items():
+        for file in (PROJECT / room).rglob("*.py"):
+            for line in file.read_text().splitlines():
+                words = line.split()
+                if len(words) > 1 and words[0] in ("from", "import") and words[1].startswith("regrade."):
+                    assert words[1].split(".")[1] in may, f"{file}: {line.strip()}"
+
+
+def test_the_runtime_of_models_needs_only_numpy_pillow_and_onnxruntime() -> None:
+    heavy = ("torch", "timm", "sklearn", "scipy", "pydantic", "yaml")
+    for file in (PROJECT / "models").glob("*.py"):
+        text = file.read_text()
+        assert not any(f"import {name}" in text or f"from {name}" in text for name in heavy), file

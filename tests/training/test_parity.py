@@ -1,0 +1,63 @@
+"""Golden photos: torch, the FP32 graph and the INT8 graph say the same of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from regrade.models.arch.efficientnet_lite import LiteBackbone, pretrained_weights_path, timm_name
+from regrade.models.bundle import ROUTER, load_bundle, shipped_root
+from regrade.models.grader import Grader
+from regrade.models.intake import open_photo
+from regrade.models.preprocess import batch_input
+from regrade.models.runtime import Model
+from regrade.models.types import Photo
+
+PHOTOS = sorted((Path(__file__).parents[2] / "serving" / "demo" / "photos").glob("*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def golden() -> list[Photo]:
+    assert PHOTOS, "the project ships its demo photos"
+    return [open_photo(path.read_bytes()) for path in PHOTOS]
+
+
+def test_torch_and_the_shipped_fp32_graph_agree(golden: list[Photo]) -> None:
+    bundle = load_bundle(shipped_root(), ROUTER)
+    pixels = batch_input(golden[:4], bundle.input_side)
+    features, feature_map = Model(bundle.backbone_path("fp32")).run({"pixels": pixels})
+    with torch.no_grad():
+        expected, expected_map = LiteBackbone(pretrained_weights_path()).eval()(torch.from_numpy(pixels))
+    np.testing.assert_allclose(features, expected.numpy(), atol=1e-3)
+    np.testing.assert_allclose(feature_map, expected_map.numpy(), atol=1e-2)
+
+
+def test_the_features_are_the_mean_of_the_map(golden: list[Photo]) -> None:
+    bundle = load_bundle(shipped_root(), ROUTER)
+    pixels = batch_input(golden[:1], bundle.input_side)
+    features, feature_map = Model(bundle.backbone_path("fp32")).run({"pixels": pixels})
+    np.testing.assert_allclose(features[:, : feature_map.shape[1]], feature_map.mean(axis=(2, 3)), atol=1e-4)
+
+
+def test_int8_keeps_the_direction_of_the_features(golden: list[Photo]) -> None:
+    bundle = load_bundle(shipped_root(), ROUTER)
+    pixels = batch_input(golden, bundle.input_side)
+    exact, rounded = (Model(bundle.backbone_path(p)).run({"pixels": pixels})[0] for p in ("fp32", "int8"))
+    cosine = (exact * rounded).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)
+    assert cosine.min() > 0.9
+
+
+def test_int8_and_fp32_grade_alike(golden: list[Photo]) -> None:
+    exact, rounded = Grader.load(precision="fp32"), Grader.load(precision="int8")
+    for photo in golden:
+        a, b = exact.grade([photo]), rounded.grade([photo])
+        assert a.grade is not None
+        assert b.grade is not None
+        distance = sum(abs(a.grade.probabilities[k] - b.grade.probabilities[k]) for k in a.grade.probabilities) / 2
+        assert distance < 0.25
+
+
+def test_every_name_in_the_package_has_one_in_timms_layout() -> None:
+    state = torch.load(pretrained_weights_path(), map_location="cpu", weights_only=True)
+    assert {timm_name(name) for name in state} == set(LiteBackbone().net.state_dict())
