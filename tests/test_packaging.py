@@ -28,9 +28,9 @@ def test_the_base_install_names_no_training_library() -> None:
 
 
 def test_every_dependency_is_pinned_by_the_constraints() -> None:
-    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
-        line.split("==")[0].lower() for line in (PROJECT / "constraints.txt").read_text().splitlines() if "==" in line
-    }
+    lines = (PROJECT / "constraints.txt").read_text().splitlines()
+    names = (line.split("==")[0].lower() for line in lines if "==" in line)
+    pinned = {name.replace("_", "-") for name in names}
     extras = [d for group in CONFIG["project"]["optional-dependencies"].values() for d in group]
     for requirement in [*CONFIG["project"]["dependencies"], *extras]:
         name = requirement.split(";")[0].strip()
