@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from regrade.models.errors import RegradeError
 
@@ -32,5 +33,6 @@ def main() -> None:
     try:
         build_app()()
     except RegradeError as error:
-        Console(stderr=True).print(f"[bold red]regrade:[/] {error}", highlight=False, soft_wrap=True)
+        # escape(): messages quote patterns and paths, whose brackets are no markup.
+        Console(stderr=True).print(f"[bold red]regrade:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
