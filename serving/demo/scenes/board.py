@@ -12,7 +12,7 @@ from regrade.serving.demo.scenes.stage import Shapes
 
 BOARD = 0.38
 """Thickness of single-wall C-flute board, cm."""
-LID = 0.13
+LID = 0.20
 """How far the closed flaps stand above the score line that they turn on, cm."""
 PX = 24.0
 """Texture resolution, pixels per cm."""

@@ -52,9 +52,10 @@ def views(state: str, rng: np.random.Generator) -> list[View]:
             View(about(4, -66, 74), about(0, 1, 12, 1), fov=54),
             View(about(-16, -38, 84), about(0, 1, 12, 1), fov=50),
         ]
+    film = "volpath"  # light falls in through the hole
     return [
-        View(about(16, -70, 52), about(2, -3, 10, 1), fov=43),
-        View(about(-14, -56, 36), about(-1, -8, 11, 1), fov=42),
+        View(about(16, -70, 52), about(2, -3, 10, 1), fov=43, integrator=film),
+        View(about(-14, -56, 36), about(-1, -8, 11, 1), fov=42, integrator=film),
     ]
 
 
@@ -162,7 +163,7 @@ def _flaps(rng: np.random.Generator, size: Size, warp: Warp, state: str, major: 
     )
     for name, along, away, turn, angle in plans:
         is_minor = name in ("left", "right")
-        angle += float(rng.normal(0, 14)) if state == "open" else float(rng.uniform(-0.12, 0.12))
+        angle += float(rng.normal(0, 14)) if state == "open" else float(rng.uniform(-0.03, 0.03))
         bend = float(rng.uniform(-8, 8)) if state == "open" else 0.0
         d = np.concatenate([np.linspace(0, 1.2, 14), np.linspace(1.4, reach, 36)])
         a = np.radians(angle * textures.smoothstep(0, 1.1, d.astype(np.float32)) + bend * (d / reach) ** 2)

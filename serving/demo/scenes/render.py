@@ -12,7 +12,7 @@ from PIL import Image as Pil
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from regrade.models.errors import RegradeError
-from regrade.serving.demo.scenes import carton, garment, phone, stage
+from regrade.serving.demo.scenes import carton, garment, phone, shoe, stage
 from regrade.serving.demo.scenes.stage import Shapes, View
 
 PHOTOS = Path(__file__).parent.parent / "photos"
@@ -36,11 +36,12 @@ SCENES: dict[str, Scene] = {
     "phone-cracked": Scene(phone.build, phone.views, "cracked"),
     "shirt-bagged": Scene(garment.build, garment.views, "bagged"),
     "shirt-stained": Scene(garment.build, garment.views, "stained"),
+    "shoes-clean": Scene(shoe.build, shoe.views, "clean"),
 }
 
 
 def render(
-    name: str, *, seed: int = 0, width: int = 1200, spp: int = 16, only_view: int | None = None
+    name: str, *, seed: int = 0, width: int = 1200, spp: int = 10, only_view: int | None = None
 ) -> Iterator[Pil.Image]:
     """The photos of one item, in order. The seed varies item, texture, damage, light and camera.
 
@@ -61,7 +62,7 @@ def main(
     only: Annotated[str, typer.Option(help="Names to render, separated by commas; all by default.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for the JPEG files.")] = PHOTOS,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other photos.")] = 0,
-    spp: Annotated[int, typer.Option(min=1, help="Light paths a pixel.")] = 16,
+    spp: Annotated[int, typer.Option(min=1, help="Light paths a pixel.")] = 10,
     width: Annotated[int, typer.Option(min=64, help="Long side, in pixels.")] = 1200,
 ) -> None:
     """Render the demo photos with Mitsuba 3 (the `render` extra)."""

@@ -154,7 +154,7 @@ def shoot(shapes: Shapes, view: View, rng: np.random.Generator, *, width: int, s
         "integrator": {
             "type": "aov",
             "aovs": "al:albedo,nn:sh_normal",
-            "img": {"type": view.integrator, "max_depth": 7, "rr_depth": 3},
+            "img": {"type": view.integrator, "max_depth": 6, "rr_depth": 3},
         },
         "sensor": {
             "type": "thinlens",

@@ -148,7 +148,7 @@ def shipping_label(rng: np.random.Generator, width: int = 900, height: int = 620
     pen.line((12, 190, width - 13, 190), fill=20, width=4)
     pen.text((34, 28), "RETURN", fill=20, font=font(58))
     pen.text((34, 104), f"RMA {rng.integers(10**7, 10**8)}", fill=20, font=font(46))
-    pen.text((width - 210, 34), f"{'ABCDEF'[rng.integers(6)]}{rng.integers(10, 99)}", fill=20, font=font(110))
+    pen.text((width - 250, 34), f"{'ABCDEF'[rng.integers(6)]}{rng.integers(10, 99)}", fill=20, font=font(110))
     lines = ("TO  RETURNS DESK", f"DOCK {rng.integers(2, 40)}  BAY {rng.integers(1, 9)}", "WAREHOUSE ROAD 1180")
     for k, line in enumerate(lines):
         pen.text((34, 208 + k * 48), line, fill=25, font=font(38))
