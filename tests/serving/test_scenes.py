@@ -1,6 +1,5 @@
 """The renderer behind the demo photos. What needs Mitsuba is skipped where it is not installed."""
 
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -114,11 +113,10 @@ def test_a_saved_photo_keeps_within_its_limit(tmp_path: Path) -> None:
     assert size == (tmp_path / "a.jpg").stat().st_size <= 120_000
 
 
-def test_the_same_seed_renders_the_same_photo_and_another_seed_another() -> None:
+def test_a_seed_renders_its_own_photo_again_and_another_seed_another() -> None:
     pytest.importorskip("mitsuba", reason="rendering needs the `render` extra")
-    photos = []
-    for seed in (3, 3, 4):
-        out = io.BytesIO()
-        next(render("phone-cracked", seed=seed, width=64, spp=2)).save(out, "PNG")
-        photos.append(out.getvalue())
-    assert photos[0] == photos[1] != photos[2]
+    first, again, other = (
+        np.asarray(next(render("phone-cracked", seed=seed, width=64, spp=4)), dtype=float) for seed in (3, 3, 4)
+    )
+    # Not to the last bit: without LLVM, threads draw their samples in an order of their own.
+    assert np.abs(first - again).mean() < 0.25 * np.abs(first - other).mean()

@@ -45,6 +45,8 @@ def render(
 ) -> Iterator[Pil.Image]:
     """The photos of one item, in order. The seed varies item, texture, damage, light and camera.
 
+    The same seed gives the same photo, bit for bit with LLVM; without it, the noise within a pixel differs.
+
     `width` is the long side in pixels, `spp` the light paths a pixel. Raises RegradeError for a name that is
     not in `SCENES`.
     """
