@@ -83,6 +83,8 @@ def _open(data: bytes, index: int, limits: IntakeLimits) -> Photo:
             f"The photo is {len(data) / 2**20:.1f} MB; at most {limits.max_bytes / 2**20:.0f} MB are "
             "accepted. Lower the camera's resolution or JPEG quality.",
         )
+    if _ends_early(data, media_type):
+        raise _truncated()
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd EXIF and ICC blocks; they are not the inspector's concern.
@@ -94,12 +96,19 @@ def _open(data: bytes, index: int, limits: IntakeLimits) -> Photo:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         if "truncated" in str(error).lower() or isinstance(error, EOFError):
-            raise PhotoError(
-                "truncated", "The photo ends before its last pixel. Upload it again, or take it again."
-            ) from error
+            raise _truncated() from error
         raise PhotoError(
-            "unreadable", f"The photo cannot be decoded ({error}). Take it again, or save it anew as JPEG."
+            "unreadable", "The photo's data is damaged and cannot be decoded. Take it again, or save it anew as JPEG."
         ) from error
+
+
+def _truncated() -> PhotoError:
+    return PhotoError("truncated", "The photo ends before its last pixel. Upload it again, or take it again.")
+
+
+def _ends_early(data: bytes, media_type: str) -> bool:
+    """Whether a WebP is shorter than its RIFF header says; its decoder would only call it undecodable."""
+    return media_type == "image/webp" and len(data) < 8 + int.from_bytes(data[4:8], "little")
 
 
 def _check_header(image: Image.Image, limits: IntakeLimits) -> None:

@@ -1,14 +1,20 @@
 """ONNX Runtime sessions: one thread each, shared between the workers, no spinning."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
+
+# Must be set before the import: ONNX Runtime would otherwise collect usage and send it out of the warehouse.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from regrade.models.errors import BundleError
+
+ort.disable_telemetry_events()
 
 Arrays = tuple[NDArray[Any], ...]
 

@@ -160,7 +160,7 @@ def test_sniff_believes_the_bytes_and_not_a_name() -> None:
     assert sniff(encoded(four_corners(), "WEBP")) == "image/webp"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.97])
 def test_a_truncated_photo_is_refused(kind: str, share: float) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8))
@@ -170,6 +170,12 @@ def test_a_truncated_photo_is_refused(kind: str, share: float) -> None:
 
 def test_a_jpeg_header_followed_by_rubbish_is_unreadable() -> None:
     assert code_of(b"\xff\xd8\xff" + bytes(500)) == "unreadable"
+
+
+def test_an_error_speaks_of_the_photo_and_not_of_the_program() -> None:
+    with pytest.raises(PhotoError) as caught:
+        open_photo(b"\xff\xd8\xff" + bytes(100))
+    assert "BytesIO" not in str(caught.value)
 
 
 def test_an_animated_png_is_refused() -> None:

@@ -1,0 +1,79 @@
+"""The README's commands work, and no command is missing from it."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from regrade.serving.cli.main import build_app
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def documented() -> list[list[str]]:
+    """The words of every `regrade …` command in the README, without the program's name."""
+    joined = README.replace("\\\n", " ")
+    lines = re.findall(r"(?:\.venv/bin/)?\bregrade ((?:[a-z]+)(?: [^`\n#]*)?)", "\n".join(_code(joined)))
+    return [shlex.split(line) for line in lines]
+
+
+def _code(text: str) -> Iterator[str]:
+    yield from re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    yield from re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    children: dict[str, Any] = getattr(group, "commands", {})
+    if not children:
+        yield path
+    for name, child in children.items():
+        yield from commands(child, (*path, name))
+
+
+ALL = sorted(commands(typer.main.get_command(build_app())))
+
+
+@pytest.mark.parametrize("command", ALL, ids=" ".join)
+def test_every_command_is_in_the_readme(command: tuple[str, ...]) -> None:
+    assert any(tuple(words[: len(command)]) == command for words in documented()), (
+        f"document: regrade {' '.join(command)}"
+    )
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    for words in documented():
+        assert any(tuple(words[: len(c)]) == c or c[: len(words)] == tuple(words) for c in ALL), words
+
+
+def test_the_first_photo_is_graded_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = next(w for w in documented() if w[0] == "grade")
+    monkeypatch.chdir(PROJECT)
+    target = tmp_path / "graded.png"
+    words[words.index("--draw") + 1] = str(target)
+    result = CliRunner().invoke(build_app(), words)
+    assert result.exit_code == 0, result.output
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_answer_in_the_readme_has_the_fields_of_a_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = json.loads(re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)[0])
+    monkeypatch.chdir(PROJECT)
+    words = ["grade", "serving/demo/photos/carton-torn-1.jpg", "--category", "packaging", "--value", "80", "--json"]
+    real = json.loads(CliRunner().invoke(build_app(), words).stdout)
+    assert shown["grade"]["condition"] == real["grade"]["condition"]
+    assert shown["grade"]["confidence"] == pytest.approx(real["grade"]["confidence"], abs=0.02)
+    assert set(shown) >= set(real) - {"retake"}
+    assert shown["disposition"]["action"] == real["disposition"]["action"]
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", README))
+def test_every_link_leads_to_a_file(path: str) -> None:
+    assert (PROJECT / path).exists()
