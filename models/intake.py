@@ -20,6 +20,9 @@ from regrade.models.types import Photo
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Our own limit is checked on the header with a clear message; Pillow's would be a bare warning.
 Image.MAX_IMAGE_PIXELS = None
+# Pillow remarks on odd EXIF and palettes; they are not the inspector's concern. Set once for the process, since
+# warnings.catch_warnings() is not safe between threads.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _SRGB: Final = ImageCms.createProfile("sRGB")
@@ -86,12 +89,9 @@ def _open(data: bytes, index: int, limits: IntakeLimits) -> Photo:
     if _ends_early(data, media_type):
         raise _truncated()
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of odd EXIF and ICC blocks; they are not the inspector's concern.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=list(MEDIA_TYPES)) as image:
-                _check_header(image, limits)
-                return _decode(image, data, index, media_type, limits)
+        with Image.open(io.BytesIO(data), formats=list(MEDIA_TYPES)) as image:
+            _check_header(image, limits)
+            return _decode(image, data, index, media_type, limits)
     except PhotoError:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:

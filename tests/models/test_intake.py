@@ -211,3 +211,10 @@ def test_absurd_dimensions_are_refused(size: tuple[int, int]) -> None:
 
 def test_a_file_above_the_limit_is_refused_before_it_is_decoded() -> None:
     assert code_of(encoded(four_corners()), IntakeLimits(max_bytes=100)) == "too_large"
+
+
+def test_a_palette_with_transparency_in_bytes_is_opened_without_a_word() -> None:
+    image = Image.new("P", (64, 64), 0)
+    image.putpalette([10, 20, 30] + [0] * 765)
+    photo = open_photo(encoded(image, "PNG", transparency=bytes([0] + [255] * 255)))
+    assert (photo.rgb == 255).all()
