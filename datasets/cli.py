@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from regrade.datasets import synth_cli
+
 PathArgument = Annotated[
     Path | None,
     typer.Argument(help="Folder with bench.jsonl, or a .jsonl file. Default: the bench photos.", show_default=False),
@@ -21,6 +23,7 @@ def register(app: typer.Typer) -> None:
     data.command("check")(check)
     data.command("summary")(summary)
     app.add_typer(data, name="data")
+    synth_cli.register(app)
 
 
 def check(

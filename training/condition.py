@@ -24,6 +24,7 @@ from regrade.training import calibrate
 from regrade.training.backbone import prepared_backbones
 from regrade.training.card import condition_card, router_card
 from regrade.training.defects import DefectHeads, fit_defects, hit_rates
+from regrade.training.edited import edited_photos
 from regrade.training.evaluate import Scored, score, softmax_at
 from regrade.training.export import head_onnx
 from regrade.training.features import Extractor
@@ -179,11 +180,12 @@ def _train_category(
 ) -> Trained:
     fitted, test = rows_of(records, category.name, FITTED_SPLITS), rows_of(records, category.name, ("test",))
     labels = category.condition_names
-    sample = condition_sample(records, features, fitted, labels, balance=1.0)
+    extra = edited_photos(records, extractor, category.name, labels)
+    sample = condition_sample(records, features, fitted, labels, balance=1.0, extra=extra)
     held = condition_sample(records, features, test, labels, balance=1.0)
     defects = fit_defects(records, features, fitted, category, seed=config.seed, tick=lambda: tick(category.name))
     hits = hit_rates(extractor, records, category.name, defects) if defects else {}
-    whole = condition_sample(records, features, np.concatenate([fitted, test]), labels, balance=1.0)
+    whole = condition_sample(records, features, np.concatenate([fitted, test]), labels, balance=1.0, extra=extra)
     trained, head, found = _fit(category.name, sample, held, defects, labels, config, tick, hits, whole)
     writer.write(trained, head, found, condition_card(trained, writer.provenance, records))
     return trained

@@ -6,7 +6,7 @@ where it stopped, and a changed photo or backbone is never mistaken for the old 
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from PIL import Image, ImageEnhance
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from regrade.datasets.manifest import Record
+from regrade.models.arch.efficientnet_lite import FEATURES
 from regrade.models.bundle import sha256
 from regrade.models.intake import open_photo
 from regrade.models.preprocess import model_input
@@ -46,20 +47,32 @@ class Extractor:
             path.write_bytes(onnx_file)
         return cls(Model(path), digest, side, cache / "features")
 
-    def extract(self, records: Sequence[Record], view: str) -> NDArray[np.float32]:
-        """Features of `records` in this view, float32 (n, D), in order. Ctrl-C loses at most 64 photos."""
+    def extract(self, records: Sequence[Record], view: str, pixels_of: "PixelsOf | None" = None) -> NDArray[np.float32]:
+        """Features of `records` in this view, float32 (n, D), in order. Ctrl-C loses at most 64 photos.
+
+        `pixels_of` makes the view (`view_of` when None); a photo for which it has none gets a row of NaN.
+        """
+        pixels_of = pixels_of or view_of
         store = _Store(self.cache / f"{self.digest[:16]}-{self.side}-{view}.npz")
         missing = [r for r in records if r.sha256 not in store.rows]
         with _bar() as progress:
             task = progress.add_task(f"features, {view}", total=len(records), completed=len(records) - len(missing))
             for start in range(0, len(missing), _SHARD):
                 for record in missing[start : start + _SHARD]:
-                    pixels = view_of(record, view, self.side)[np.newaxis]
-                    (features,) = self.model.run({"pixels": pixels}, ("features",))
-                    store.rows[record.sha256] = features[0]
+                    store.rows[record.sha256] = self._row(pixels_of(record, view, self.side))
                     progress.advance(task)
                 store.save()
         return np.stack([store.rows[r.sha256] for r in records])
+
+    def _row(self, pixels: NDArray[np.uint8] | None) -> NDArray[np.float32]:
+        if pixels is None:
+            return np.full(FEATURES, np.nan, dtype=np.float32)
+        features: NDArray[np.float32] = self.model.run({"pixels": pixels[np.newaxis]}, ("features",))[0]
+        return features[0]
+
+
+PixelsOf = Callable[[Record, str, int], NDArray[np.uint8] | None]
+"""(record, view, side) → uint8 (side, side, 3), or None where the view cannot be made of this photo."""
 
 
 class _Store:
@@ -87,12 +100,17 @@ def view_of(record: Record, view: str, side: int) -> NDArray[np.uint8]:
         return model_input(rgb, side)
     if view == "mirrored":
         return model_input(np.ascontiguousarray(rgb[:, ::-1]), side)
-    seed = int.from_bytes(hashlib.sha256(f"{record.sha256}/{view}".encode()).digest()[:8], "big")
-    rng = np.random.default_rng(seed)
+    rng = seeded(record, view)
     image = _crop(Image.fromarray(rgb), rng, least=0.8 if view == "shifted" else 0.6)
     if view == "restaged":
         image = _restage(image, rng)
     return model_input(np.asarray(image), side)
+
+
+def seeded(record: Record, view: str) -> np.random.Generator:
+    """A generator that is the same for the same photo and view, wherever and whenever it runs."""
+    digest = hashlib.sha256(f"{record.sha256}/{view}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
 def _crop(image: Image.Image, rng: np.random.Generator, least: float) -> Image.Image:

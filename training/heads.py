@@ -94,12 +94,23 @@ def class_weights(labels: NDArray[np.intp], classes: int, power: float) -> Float
     return weights
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Edited photos to fit on besides the real ones, never scored: `features` (m, D), `targets` (m, k), the `groups`
+    (m,) of the photos they were made from, and `weights` (m,), in units of one real photo."""
+
+    features: NDArray[np.float32]
+    targets: Floats
+    groups: NDArray[np.str_]
+    weights: Floats
+
+
 class Sample:
     """What a head is fitted on.
 
     `views` holds the features of each view of the photos, (n, D) each, the first being the one that is scored;
     `targets` (n, k) soft labels; `labels` (n,) their majority; `groups` (n,) ids; `balance` the power of
-    `class_weights`.
+    `class_weights`. `extra` joins a fit with the photos of the same groups, so a held-out photo's edits stay out.
     """
 
     def __init__(
@@ -109,27 +120,37 @@ class Sample:
         labels: NDArray[np.intp],
         groups: NDArray[np.str_],
         balance: float,
+        extra: Extra | None = None,
     ) -> None:
         self.views, self.targets, self.labels, self.groups, self.balance = views, targets, labels, groups, balance
+        self.extra = extra
 
     @cached_property
     def basis(self) -> Basis:
         """The basis of all views together."""
-        return Basis.of(np.concatenate(self.views))
+        edited = [] if self.extra is None else [self.extra.features]
+        return Basis.of(np.concatenate([*self.views, *edited]))
 
     @cached_property
     def _projected(self) -> list[NDArray[np.float32]]:
         return [self.basis.project(view) for view in self.views]
 
+    @cached_property
+    def _projected_extra(self) -> NDArray[np.float32]:
+        assert self.extra is not None
+        return self.basis.project(self.extra.features)
+
     def fit(self, rows: NDArray[np.intp], penalty: float) -> LinearHead:
         """A head on raw features, fitted on all views of `rows`."""
-        weights = class_weights(self.labels[rows], self.targets.shape[1], self.balance)
-        head = fit(
-            np.concatenate([view[rows] for view in self._projected]),
-            np.tile(self.targets[rows], (len(self.views), 1)),
-            np.tile(weights, len(self.views)),
-            penalty,
-        )
+        features = [view[rows] for view in self._projected]
+        targets = [self.targets[rows]] * len(self.views)
+        weights = [class_weights(self.labels[rows], self.targets.shape[1], self.balance)] * len(self.views)
+        if self.extra is not None:
+            known = np.isin(self.extra.groups, self.groups[rows])
+            features.append(self._projected_extra[known])
+            targets.append(self.extra.targets[known])
+            weights.append(self.extra.weights[known] * len(self.views))
+        head = fit(np.concatenate(features), np.concatenate(targets), np.concatenate(weights), penalty)
         return self.basis.unfold(head)
 
 

@@ -10,7 +10,7 @@ from regrade.datasets.manifest import Record
 from regrade.models.arch.efficientnet_lite import MAP_CHANNELS
 from regrade.models.errors import DatasetError
 from regrade.training.features import VIEWS, Extractor
-from regrade.training.heads import Sample
+from regrade.training.heads import Extra, Sample
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -70,12 +70,17 @@ def groups_of(records: Sequence[Record], rows: Ints) -> NDArray[np.str_]:
 
 
 def condition_sample(
-    records: Sequence[Record], features: Features, rows: Ints, classes: Sequence[str], balance: float
+    records: Sequence[Record],
+    features: Features,
+    rows: Ints,
+    classes: Sequence[str],
+    balance: float,
+    extra: Extra | None = None,
 ) -> Sample:
     """What the condition head of one category is fitted on."""
     chosen = [records[i] for i in rows]
     labels = np.array([classes.index(r.condition or "") for r in chosen], dtype=np.intp)
-    return Sample(features.take(rows), soft_targets(chosen, classes), labels, groups_of(records, rows), balance)
+    return Sample(features.take(rows), soft_targets(chosen, classes), labels, groups_of(records, rows), balance, extra)
 
 
 def category_sample(

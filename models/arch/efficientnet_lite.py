@@ -16,6 +16,7 @@ from torch import Tensor, nn
 PIXEL_MEAN = 127.0
 PIXEL_STD = 128.0
 MAP_CHANNELS = 1280
+FEATURES = MAP_CHANNELS + 112 + 192
 _TEXTURE_STAGES = (4, 5)
 
 # The package names its layers as EfficientNet-PyTorch did; timm groups the sixteen blocks by stage.

@@ -1,0 +1,57 @@
+"""Edited copies of real photos as further training material: synthetic damage, and harmless edits beside it.
+
+Photos of cracked electronics hardly exist with a free licence, and stained garments and torn cartons are few. A head
+that only ever saw edits as damage would learn to find editing, so harmless edits keep their photo's own label.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrade.datasets.manifest import Record
+from regrade.datasets.synthesis import RECIPES, VERSION, synthesize, synthesize_harmless
+from regrade.models.intake import open_photo
+from regrade.models.preprocess import model_input
+from regrade.training.features import Extractor, seeded
+from regrade.training.heads import Extra
+from regrade.training.samples import soft_targets
+
+DAMAGED_VIEWS = (f"damaged-1-r{VERSION}", f"damaged-2-r{VERSION}")
+HARMLESS_VIEW = f"harmless-r{VERSION}"
+DAMAGED_SHARE, HARMLESS_SHARE = 0.5, 0.5
+"""Weight of all edited photos of a kind, as a share of the weight of one class."""
+
+
+def edited_view(record: Record, view: str, side: int) -> NDArray[np.uint8] | None:
+    """One edit of a photo as model input, uint8 (side, side, 3); None where there is no place for it."""
+    rgb = open_photo(record.file.read_bytes()).rgb
+    box = max((i.box for i in record.items), key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
+    rng = seeded(record, view)
+    if view == HARMLESS_VIEW:
+        return model_input(synthesize_harmless(rgb, record.category, box, rng), side)
+    made = synthesize(rgb, record.category, box, rng)
+    return None if made is None else model_input(made.rgb, side)
+
+
+def edited_photos(
+    records: Sequence[Record], extractor: Extractor, category: str, classes: Sequence[str]
+) -> Extra | None:
+    """Edits of every undamaged graded photo of `category`; None where the category has no recipe."""
+    if category not in RECIPES:
+        return None
+    sources = [r for r in records if r.category == category and r.condition not in (None, classes[-1])]
+    groups = np.array([r.group for r in sources])
+    damaged = np.tile(np.eye(len(classes))[-1], (len(sources), 1))
+    class_weight = len(sources) / len(classes)
+    features, targets, sides, weights = [], [], [], []
+    for view in (*DAMAGED_VIEWS, HARMLESS_VIEW):
+        rows = extractor.extract(sources, view, edited_view)
+        made = ~np.isnan(rows[:, 0])
+        harmless = view == HARMLESS_VIEW
+        share = HARMLESS_SHARE if harmless else DAMAGED_SHARE / len(DAMAGED_VIEWS)
+        features.append(rows[made])
+        targets.append((soft_targets(sources, classes) if harmless else damaged)[made])
+        sides.append(groups[made])
+        weights.append(np.full(int(made.sum()), share * class_weight / max(1, int(made.sum()))))
+    return Extra(np.concatenate(features), np.concatenate(targets), np.concatenate(sides), np.concatenate(weights))
