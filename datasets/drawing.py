@@ -14,17 +14,15 @@ Points = NDArray[np.float64]
 
 
 def inner(rgb: Rgb, box: Box | None) -> Box:
+    """`box` a little shrunk and within the photo; the photo's middle where there is none, or next to nothing of it."""
     height, width = rgb.shape[:2]
+    middle = (width * 0.2, height * 0.2, width * 0.8, height * 0.8)
     if box is None:
-        box = (width * 0.15, height * 0.15, width * 0.85, height * 0.85)
-    x1, y1, x2, y2 = box
-    margin_x, margin_y = (x2 - x1) * 0.08, (y2 - y1) * 0.08
-    return (
-        max(0.0, x1 + margin_x),
-        max(0.0, y1 + margin_y),
-        min(width - 1.0, x2 - margin_x),
-        min(height - 1.0, y2 - margin_y),
-    )
+        return middle
+    margin_x, margin_y = (box[2] - box[0]) * 0.08, (box[3] - box[1]) * 0.08
+    x1, y1 = max(0.0, box[0] + margin_x), max(0.0, box[1] + margin_y)
+    x2, y2 = min(width - 1.0, box[2] - margin_x), min(height - 1.0, box[3] - margin_y)
+    return (x1, y1, x2, y2) if x2 - x1 >= 24 and y2 - y1 >= 24 else middle
 
 
 def place(box: Box, rng: np.random.Generator) -> tuple[Points, Points]:

@@ -26,7 +26,9 @@ DAMAGED_SHARE, HARMLESS_SHARE = 0.5, 0.5
 def edited_view(record: Record, view: str, side: int) -> NDArray[np.uint8] | None:
     """One edit of a photo as model input, uint8 (side, side, 3); None where there is no place for it."""
     rgb = open_photo(record.file.read_bytes()).rgb
-    box = max((i.box for i in record.items), key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
+    scale = rgb.shape[1] / record.width
+    boxes = [(i.box[0] * scale, i.box[1] * scale, i.box[2] * scale, i.box[3] * scale) for i in record.items]
+    box = max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
     rng = seeded(record, view)
     if view == HARMLESS_VIEW:
         return model_input(synthesize_harmless(rgb, record.category, box, rng), side)

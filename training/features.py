@@ -67,8 +67,8 @@ class Extractor:
     def _row(self, pixels: NDArray[np.uint8] | None) -> NDArray[np.float32]:
         if pixels is None:
             return np.full(FEATURES, np.nan, dtype=np.float32)
-        features: NDArray[np.float32] = self.model.run({"pixels": pixels[np.newaxis]}, ("features",))[0]
-        return features[0]
+        row: NDArray[np.float32] = self.model.run({"pixels": pixels[np.newaxis]}, ("features",))[0][0]
+        return row
 
 
 PixelsOf = Callable[[Record, str, int], NDArray[np.uint8] | None]

@@ -65,3 +65,12 @@ def test_every_category_with_damage_has_harmless_edits_too(photo: np.ndarray, ca
 def test_an_unknown_category_lists_the_known(photo: np.ndarray) -> None:
     with pytest.raises(DatasetError, match="apparel"):
         synthesize(photo, "toys", None, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("box", [(900.0, 900.0, 1200.0, 1200.0), (5.0, 5.0, 9.0, 9.0)])
+def test_a_misplaced_item_box_is_not_followed_out_of_the_photo(
+    photo: np.ndarray, box: tuple[float, float, float, float]
+) -> None:
+    made = synthesize(photo, "packaging", box, np.random.default_rng(3))
+    assert made is not None
+    assert all(d.box[2] <= 400 and d.box[3] <= 300 for d in made.defects)
