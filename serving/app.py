@@ -12,14 +12,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
 from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
-from regrade.serving.middleware import Wrap
+from regrade.serving.middleware import Wrap, asked_method
 from regrade.serving.openapi import describe
 from regrade.serving.problems import Problem, problem_of
 from regrade.serving.routes import health, inspections, models, ops, pages, reviews
+from regrade.serving.routes.common import language_of
 from regrade.serving.runtime import Runtime
 from regrade.serving.settings import Settings, load_settings
 
@@ -96,9 +98,11 @@ async def _load(runtime: Runtime, grader: Grader | None, on_failure: Callable[[E
 
 async def _answer_expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, RegradeError)
-    problem = problem_of(error)
+    problem = problem_of(error, language_of(request))
     if problem is None:
         raise error  # our own fault: the middleware answers 500 and logs it
+    if problem.status == 500:
+        log.error("%s %s: %s", request.method, request.url.path, error)
     metrics = request.app.state.runtime.metrics
     metrics.problems.labels(problem.slug).inc()
     if isinstance(error, BusyError):
@@ -117,7 +121,18 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return Problem("not-found", f"There is nothing at {request.url.path}. See /docs for what there is.").response()
     if error.status_code == 405:
-        headers = dict(error.headers or {})
-        detail = f"{request.method} is not possible here. Use {headers.get('Allow', 'another method')}."
-        return Problem("method-not-allowed", detail, {}, headers).response()
+        allowed = ", ".join(_methods(request))
+        detail = f"{asked_method(request.scope)} is not possible here. Use {allowed}."
+        return Problem("method-not-allowed", detail, {}, {"Allow": allowed}).response()
     return Problem("bad-request", str(error.detail)).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods that the path knows (RFC 9110 section 10.2.1); the router itself names those of one route."""
+    known = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    found = [
+        method
+        for method in known
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return ["GET", "HEAD", *found[1:]] if "GET" in found else found

@@ -2,8 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from regrade.models.errors import RegradeError
+from regrade.serving.i18n import LANGUAGES, Message, say, text
+
+
+class SpokenError(RegradeError):
+    """An error that a person at a bench or desk may read, in a language of theirs."""
+
+    def __init__(self, message: Message | str) -> None:
+        super().__init__(str(message))
+        self.message = message
+
+    def to(self, lang: str) -> str:
+        """What it says, in `lang`."""
+        return say(self.message, lang)
 
 
 class SettingsError(RegradeError):
@@ -14,22 +28,35 @@ class DataDirError(RegradeError):
     """The data directory cannot be used: taken by another server, not writable, or damaged."""
 
 
+class DatabaseError(RegradeError):
+    """The database cannot be opened: a wrong URL, no driver, no server there, or a schema that cannot be used."""
+
+
+class ListenError(RegradeError):
+    """The address cannot be listened on: the port is taken or not allowed, or the host is unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldFault:
     """One wrong field: where it is (`declared_value.amount`) and what is expected there."""
 
     field: str
-    message: str
+    message: Message | str
+
+    def to(self, lang: str) -> str:
+        """Both, in `lang`."""
+        message = say(self.message, lang)
+        return text("problem.field", lang, field=self.field, message=message) if self.field else message
 
 
-class UploadError(RegradeError):
+class UploadError(SpokenError):
     """A request body that is refused. `code` is stable and part of the HTTP contract.
 
     Codes: `not-multipart`, `malformed-multipart`, `unknown-part`, `missing-item`, `duplicate-item`,
     `item-too-large`, `body-too-large`, `photo-too-large`, `too-many-photos`, `no-photos`, `upload-too-slow`.
     """
 
-    def __init__(self, code: str, message: str, *, photo: int | None = None) -> None:
+    def __init__(self, code: str, message: Message | str, *, photo: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.photo = photo
@@ -46,33 +73,49 @@ class InvalidFieldsError(RegradeError):
     `unknown-category`, `unknown-currency`, `invalid-request`, `invalid-query`, `action-not-permitted`.
     """
 
-    def __init__(self, code: str, what: str, faults: Sequence[FieldFault]) -> None:
-        listed = "; ".join(f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in faults)
-        super().__init__(f"The {what} is not valid. {listed}")
+    def __init__(
+        self, code: str, what: Literal["item", "request", "review", "query"], faults: Sequence[FieldFault]
+    ) -> None:
         self.code = code
+        self.what = what
         self.faults = tuple(faults)
+        super().__init__(self.to(LANGUAGES[0]))
+
+    def to(self, lang: str) -> str:
+        """The sentence that lists all faults, in `lang`."""
+        listed = text("problem.fault_separator", lang).join(fault.to(lang) for fault in self.faults)
+        return text(f"problem.invalid_{self.what}", lang, faults=listed)
 
 
 class IdempotencyKeyError(RegradeError):
     """An Idempotency-Key that is empty, too long, or not printable ASCII."""
 
 
-class IdempotencyConflictError(RegradeError):
+class IdempotencyConflictError(SpokenError):
     """The Idempotency-Key was used before, with another body."""
 
 
-class BusyError(RegradeError):
+class BusyError(SpokenError):
     """No room for another request. `retry_after` is in whole seconds; `reason` is a label for metrics."""
 
-    def __init__(self, reason: str, message: str, retry_after: int) -> None:
+    def __init__(self, reason: str, message: Message, retry_after: int) -> None:
         super().__init__(message)
         self.reason = reason
         self.retry_after = retry_after
 
 
-class NotFoundError(RegradeError):
+class NotFoundError(SpokenError):
     """What was asked for is not there."""
 
 
-class LeaseError(RegradeError):
+class PhotoDamagedError(SpokenError):
+    """A stored photo whose file is gone (`missing`) or holds other bytes than its hash says."""
+
+    def __init__(self, sha256: str, *, missing: bool) -> None:
+        super().__init__(Message("problem.photo_missing" if missing else "problem.photo_damaged", {"photo": sha256}))
+        self.sha256 = sha256
+        self.missing = missing
+
+
+class LeaseError(SpokenError):
     """A review lease that has expired, belongs to somebody else, or was never given."""

@@ -17,6 +17,7 @@ parameter that is missing to its name. Tests set `STRICT` so that it raises `Tex
 import json
 import string
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,26 @@ def render(reason: Reason, lang: str) -> str:
     """A reason in words: the text `reason.<code>` with its parameters."""
     words = text(f"reason.{reason.code}", lang, **reason.params)
     return words[:1].upper() + words[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text of the catalogue that is written only once its reader's language is known."""
+
+    key: str
+    params: Mapping[str, Param] = field(default_factory=dict)
+
+    def to(self, lang: str) -> str:
+        """The text in `lang`."""
+        return text(self.key, lang, **self.params)
+
+    def __str__(self) -> str:
+        return self.to(LANGUAGES[0])
+
+
+def say(message: Message | str, lang: str) -> str:
+    """`message` in `lang`; a plain string, which only programs are meant to read, as it is."""
+    return message.to(lang) if isinstance(message, Message) else message
 
 
 def _localised(params: Mapping[str, Param], lang: str) -> dict[str, Param]:

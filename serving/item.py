@@ -3,16 +3,21 @@
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import FieldFault, InvalidFieldsError
+from regrade.serving.fields import describe_fault
+from regrade.serving.i18n import Message
 
 MAX_ANSWERS_DEPTH = 16
 
-# No control characters: they have no meaning in an identifier, and PostgreSQL cannot store NUL.
-Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# No control characters: they have no meaning in an identifier, and PostgreSQL cannot store NUL. Nor marks that turn
+# the direction of writing (Unicode's Bidi_Control): with them one identifier can be made to look like another.
+_UNFIT = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# Spaces around it are dropped first: scanners and clipboards add them.
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128, pattern=f"^[^{_UNFIT}]+$")]
 
 
 class DeclaredValue(BaseModel):
@@ -20,8 +25,14 @@ class DeclaredValue(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    amount: float = Field(ge=0, le=1e9, description="Zero or more.", examples=[129.0])
+    # Strict: text or a truth value here is a mistake of the client's, and money is no place to guess.
+    amount: float = Field(strict=True, ge=0, le=1e9, description="Zero or more.", examples=[129.0])
     currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217 code.", examples=["USD"])
+
+    @field_validator("amount")
+    @classmethod
+    def _without_negative_zero(cls, amount: float) -> float:
+        return amount + 0.0
 
 
 class Item(BaseModel):
@@ -41,10 +52,13 @@ class Item(BaseModel):
     @classmethod
     def _storable(cls, answers: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
         if _depth(answers) > MAX_ANSWERS_DEPTH:
-            raise ValueError(f"may be nested at most {MAX_ANSWERS_DEPTH} deep")
+            raise PydanticCustomError("too_nested", "must not be nested so deep")
         if "\\u0000" in json.dumps(answers):
-            raise ValueError("must not hold NUL characters")
-        canonical_json(answers)  # raises for numbers that no JSON reader agrees on
+            raise PydanticCustomError("nul_character", "must not hold NUL characters")
+        try:
+            canonical_json(answers)
+        except ValueError as error:  # a number that no two JSON readers agree on
+            raise PydanticCustomError("beyond_numbers", "must hold only numbers that fit a double") from error
         return answers
 
     def canonical(self) -> dict[str, Any]:
@@ -64,39 +78,16 @@ def parse_item(data: bytes, categories: tuple[str, ...], currencies: tuple[str, 
         faults = [describe_fault(fault, Item) for fault in error.errors(include_url=False)]
         raise InvalidFieldsError(_code(error), "item", faults) from error
     if item.category is not None and item.category not in categories:
-        fault = FieldFault("category", f"{item.category!r} is unknown. Legal values: {', '.join(categories)}.")
+        message = Message("fault.unknown_category", {"given": item.category, "legal": ", ".join(categories)})
+        fault = FieldFault("category", message)
         raise InvalidFieldsError("unknown-category", "item", [fault])
     value = item.declared_value
     if value is not None and value.currency not in currencies:
-        message = f"the policy has no rate for {value.currency}. Legal values: {', '.join(sorted(currencies))}."
+        legal = ", ".join(sorted(currencies))
+        message = Message("fault.unknown_currency", {"given": value.currency, "legal": legal})
         fault = FieldFault("declared_value.currency", message)
         raise InvalidFieldsError("unknown-currency", "item", [fault])
     return item
-
-
-def describe_fault(fault: ErrorDetails, model: type[BaseModel]) -> FieldFault:
-    """A fault that pydantic found, with the legal field names where a field is unknown."""
-    where = ".".join(str(step) for step in fault["loc"])
-    match fault["type"]:
-        case "json_invalid":
-            return FieldFault("", f"It is not JSON: {fault['ctx']['error']}.")
-        case "extra_forbidden":
-            return FieldFault(where, f"there is no such field. Legal fields: {', '.join(_fields(fault, model))}.")
-        case "missing":
-            return FieldFault(where, "this field is required.")
-        case "string_pattern_mismatch" if where.endswith("currency"):
-            return FieldFault(where, "must be three capital letters (ISO 4217), such as USD.")
-        case "string_pattern_mismatch":
-            return FieldFault(where, "must not contain control characters.")
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return FieldFault(where, message if message.endswith(".") else f"{message}.")
-
-
-def _fields(fault: ErrorDetails, model: type[BaseModel]) -> list[str]:
-    for step in fault["loc"][:-1]:
-        inner = DeclaredValue if step == "declared_value" else None
-        model = inner or model
-    return list(model.model_fields)
 
 
 def _code(error: ValidationError) -> str:

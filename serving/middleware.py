@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from regrade.serving.i18n import pick, text
 from regrade.serving.metrics import Metrics
 from regrade.serving.problems import Problem
 
@@ -15,6 +16,14 @@ DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 10.0
 
 log = logging.getLogger("regrade")
+
+ASKED = "regrade.asked_method"
+
+
+def asked_method(scope: Scope) -> str:
+    """The method that the client asked for."""
+    asked: str = scope.get(ASKED, scope["method"])
+    return asked
 
 
 class Wrap:
@@ -27,24 +36,27 @@ class Wrap:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # Whatever answers GET answers HEAD: the same head, without the content (RFC 9110 section 9.3.2). The server
+        # keeps the content back, and knows from the scope it made itself that HEAD was asked for.
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET", ASKED: "HEAD"}
         call = _Call(scope, receive, send)
         try:
             await self.app(scope, call.receive, call.send)
         except Exception:
             incident = uuid4().hex[:12]
-            log.exception("incident %s: %s %s", incident, scope["method"], scope["path"])
+            log.exception("incident %s: %s %s", incident, asked_method(scope), scope["path"])
             if call.status is not None:
                 raise  # half an answer is out; the server must cut the connection
-            detail = (
-                f"The service failed. It is not your request's fault; send it again, and report incident {incident}."
-            )
+            languages = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+            detail = text("problem.internal", pick(languages), incident=incident)
             await Problem("internal", detail, {"incident": incident}).response()(scope, call.receive, call.send)
         finally:
             # A template, never the path itself: each new path would be another time series.
             route = getattr(scope.get("route"), "path", "other")
             metrics: Metrics = scope["app"].state.runtime.metrics
-            metrics.responses.labels(scope["method"], route, str(call.status or 0)).inc()
-            metrics.seconds.labels(scope["method"], route).observe(time.perf_counter() - call.started)
+            metrics.responses.labels(asked_method(scope), route, str(call.status or 0)).inc()
+            metrics.seconds.labels(asked_method(scope), route).observe(time.perf_counter() - call.started)
 
 
 class _Call:

@@ -15,6 +15,7 @@ from regrade.models.types import ItemResult
 from regrade.serving.admission import Admission
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import IdempotencyConflictError
+from regrade.serving.i18n import Message
 from regrade.serving.item import Item, parse_item
 from regrade.serving.metrics import Metrics
 from regrade.serving.photostore import PhotoStore, StagedPhoto
@@ -249,7 +250,4 @@ def _unless_failed(look: _Look | BaseException) -> _Look:
 
 def _refuse_other_body(stored: str, sent: str) -> None:
     if stored != sent:
-        raise IdempotencyConflictError(
-            "This Idempotency-Key was used before with another item or other photos. Use a new key for a new "
-            "request; repeat a request byte for byte to be given its result again."
-        )
+        raise IdempotencyConflictError(Message("problem.idempotency_conflict"))

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from regrade.models.errors import PhotoError, RegradeError, UnknownCategoryError
 from regrade.serving import errors
+from regrade.serving.i18n import LANGUAGES, say, text
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:regrade:problem:"
@@ -49,6 +50,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "idempotency-conflict": (409, "Idempotency-Key used for another request"),
     "lease-lost": (409, "Lease expired or held by somebody else"),
     "busy": (503, "Busy"),
+    "photo-damaged": (500, "Stored photo damaged or missing"),
     "headers-too-large": (431, "Request headers too large"),
     "bad-request": (400, "Not an HTTP request"),
     "internal": (500, "Internal error"),
@@ -84,7 +86,8 @@ class Problem:
 
     def response(self) -> Response:
         """The HTTP answer."""
-        return Response(self.body(), self.status, dict(self.headers), MEDIA_TYPE)
+        headers = {"Vary": "Accept-Language", **self.headers}
+        return Response(self.body(), self.status, headers, MEDIA_TYPE)
 
 
 class ProblemError(RegradeError):
@@ -95,27 +98,30 @@ class ProblemError(RegradeError):
         self.problem = problem
 
 
-def problem_of(error: RegradeError) -> Problem | None:
-    """The problem that an expected error is answered with; None for one that is our own fault."""
+def problem_of(error: RegradeError, lang: str) -> Problem | None:
+    """The problem that an expected error is answered with, in `lang`; None for one that is our own fault."""
     match error:
         case ProblemError():
             return error.problem
         case PhotoError():
-            where = f"Photo {error.photo}: " if error.photo is not None else ""
             slug = f"photo-{error.code.replace('_', '-')}"
-            return Problem(slug, where + str(error), {"photo": error.photo, "reason": error.code})
+            # The models room speaks English, with the figures of this photo; others have a text for each code.
+            detail = str(error) if lang == LANGUAGES[0] else text(f"station.problem.{slug}", lang)
+            if error.photo is not None:
+                detail = text("problem.photo", lang, photo=error.photo, detail=detail)
+            return Problem(slug, detail, {"photo": error.photo, "reason": error.code})
         case errors.UploadError():
             members = {} if error.photo is None else {"photo": error.photo}
-            return Problem(error.code, str(error), members)
+            return Problem(error.code, error.to(lang), members)
         case errors.InvalidFieldsError():
-            faults = [{"field": fault.field, "message": fault.message} for fault in error.faults]
-            return Problem(error.code, str(error), {"errors": faults})
+            faults = [{"field": fault.field, "message": say(fault.message, lang)} for fault in error.faults]
+            return Problem(error.code, error.to(lang), {"errors": faults})
         case errors.BusyError():
-            detail = f"{error} Send the request again in {error.retry_after} s."
+            detail = text("problem.busy", lang, why=error.to(lang), seconds=error.retry_after)
             return Problem("busy", detail, {"retry_after": error.retry_after}, {"Retry-After": str(error.retry_after)})
     for kind, slug in _SLUGS:
         if isinstance(error, kind):
-            return Problem(slug, str(error))
+            return Problem(slug, error.to(lang) if isinstance(error, errors.SpokenError) else str(error))
     return None
 
 
@@ -126,4 +132,5 @@ _SLUGS: tuple[tuple[type[RegradeError], str], ...] = (
     (errors.IdempotencyConflictError, "idempotency-conflict"),
     (errors.NotFoundError, "not-found"),
     (errors.LeaseError, "lease-lost"),
+    (errors.PhotoDamagedError, "photo-damaged"),
 )

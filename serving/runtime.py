@@ -18,6 +18,7 @@ from regrade.serving.db import Database
 from regrade.serving.desk import ReviewDesk
 from regrade.serving.errors import BusyError, DataDirError
 from regrade.serving.evidence import Signer
+from regrade.serving.i18n import Message
 from regrade.serving.metrics import Metrics
 from regrade.serving.photostore import LocalPhotoStore, make_directories, sync_directory
 from regrade.serving.pipeline import Pipeline
@@ -30,6 +31,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("regrade")
+
+PRIVATE = 0o700
+"""Permissions of a data directory that we make: it holds photos of people's goods, and keys."""
 
 
 class Runtime:
@@ -73,14 +77,14 @@ class Runtime:
     def grader(self) -> Grader:
         """The loaded grader. Raises `BusyError` while it is not yet there."""
         if self._grader is None:
-            raise BusyError("starting", "The service is starting and its models are not loaded yet.", 2)
+            raise BusyError("starting", Message("problem.starting"), 2)
         return self._grader
 
     @property
     def pipeline(self) -> Pipeline:
         """The way to grade. Raises `BusyError` while the grader is not yet warm."""
         if self._pipeline is None:
-            raise BusyError("starting", "The service is starting and its models are not warm yet.", 2)
+            raise BusyError("starting", Message("problem.starting"), 2)
         return self._pipeline
 
     async def load_grader(self, given: Grader | None) -> None:
@@ -127,7 +131,7 @@ class DataDirLock:
 
     def __init__(self, data_dir: Path) -> None:
         try:
-            make_directories(data_dir.absolute())
+            make_directories(data_dir.absolute(), PRIVATE)
             self._descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DataDirError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from error
@@ -147,7 +151,7 @@ class DataDirLock:
 def open_database(settings: Settings) -> Database:
     """The database of an installation, with its schema up to date."""
     data_dir = settings.data_dir.absolute()
-    make_directories(data_dir)
+    make_directories(data_dir, PRIVATE)
     database = Database(settings.url)
     database.migrate()
     # The database's own file is a new name in the directory on the first start.

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         256 * MIB, ge=4096, description="Bodies held in memory at once, over all requests."
     )
     queue_limit: int = Field(32, ge=1, le=10_000, description="Inspections that may be under way or waiting.")
+    upload_limit: int = Field(256, ge=1, le=10_000, description="Requests whose bodies may be coming in at once.")
     queue_timeout: float = Field(
         30.0, gt=0, le=600, description="Longest wait for a free grader before a request is turned away."
     )

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from regrade.serving.db import Database
 from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.i18n import Message
 from regrade.serving.records import DECISION, DEFECTS, DISPOSITION, RESULT, Inspection, Review, StoredPhoto
 from regrade.serving.tables import inspection_photos, inspections, reviews
 
@@ -62,7 +63,7 @@ class InspectionStore:
         """One inspection. Raises `NotFoundError`."""
         found = self._find(inspections.c.id == inspection_id)
         if found is None:
-            raise NotFoundError(f"There is no inspection {inspection_id!r}. GET /v1/inspections lists them.")
+            raise NotFoundError(Message("problem.no_inspection", {"inspection": inspection_id}))
         return found
 
     def by_idempotency_key(self, key_id: str, idempotency_key: str) -> Inspection | None:

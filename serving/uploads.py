@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from regrade.serving.errors import UploadError
+from regrade.serving.i18n import Message
 from regrade.serving.settings import MIB, Settings
 
 PARTS = ("photos", "item")
@@ -69,7 +70,8 @@ async def read_upload(
     except MultipartError as error:
         advice = "Shorten the headers of the parts" if isinstance(error, ParserLimitReached) else "Check the client"
         raise UploadError(
-            "malformed-multipart", f"The body is not well-formed multipart: {error}. {advice} and send it again."
+            "malformed-multipart",
+            f"The body is not well-formed multipart: {error.args[0]}. {advice} and send it again.",
         ) from error
     return parts.upload()
 
@@ -78,7 +80,7 @@ def body_too_large(settings: Settings) -> UploadError:
     """The refusal of a body beyond `settings.max_body_bytes`."""
     return UploadError(
         "body-too-large",
-        f"The request is larger than {settings.max_body_bytes / MIB:.0f} MB. Send fewer or smaller photos.",
+        Message("problem.body_too_large", {"limit": f"{settings.max_body_bytes / MIB:.0f}"}),
     )
 
 
@@ -107,7 +109,7 @@ class _Parts:
         if self._item is None:
             raise UploadError("missing-item", 'The `item` part is missing. Send it as JSON text, at least {"rma": …}.')
         if not self._photos:
-            raise UploadError("no-photos", "There is no photo. Send 1 or more `photos` parts.")
+            raise UploadError("no-photos", Message("problem.no_photos"))
         return Upload(self._item, tuple(self._photos))
 
     def _begin(self, name: str) -> None:
@@ -120,8 +122,7 @@ class _Parts:
         if name == "photos" and len(self._photos) == self._settings.max_photos:
             raise UploadError(
                 "too-many-photos",
-                f"There are more than {self._settings.max_photos} photos. Send the {self._settings.max_photos} "
-                "that show the item best.",
+                Message("problem.too_many_photos", {"limit": self._settings.max_photos}),
             )
 
     def _grow(self, chunk: bytes) -> None:
@@ -132,11 +133,10 @@ class _Parts:
                 f"The `item` part is larger than {self._settings.max_item_bytes / 1024:.0f} KB. Shorten `answers`.",
             )
         if self._name == "photos" and self._size > self._settings.max_photo_bytes:
-            index = len(self._photos)
+            index, limit = len(self._photos), f"{self._settings.max_photo_bytes / MIB:.0f}"
             raise UploadError(
                 "photo-too-large",
-                f"Photo {index} is larger than {self._settings.max_photo_bytes / MIB:.0f} MB. Lower the "
-                "camera's resolution or JPEG quality.",
+                Message("problem.photo_too_large", {"photo": index, "limit": limit}),
                 photo=index,
             )
         self._chunks.append(chunk)

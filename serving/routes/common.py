@@ -3,14 +3,15 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ValidationError
 
 from regrade.serving.auth import ROLES, ApiKey, Role
 from regrade.serving.errors import InvalidFieldsError
-from regrade.serving.i18n import pick
-from regrade.serving.item import describe_fault
+from regrade.serving.fields import describe_fault
+from regrade.serving.i18n import pick, text
+from regrade.serving.middleware import asked_method
 from regrade.serving.problems import MEDIA_TYPE, Problem, ProblemError
 from regrade.serving.runtime import Runtime
 
@@ -35,7 +36,15 @@ def language_of(request: Request) -> str:
     return pick(request.headers.get("accept-language"))
 
 
-LanguageDep = Annotated[str, Depends(language_of)]
+def _answer_in(request: Request, response: Response) -> str:
+    lang = language_of(request)
+    response.headers["Content-Language"] = lang
+    response.headers["Vary"] = "Accept-Language"
+    return lang
+
+
+LanguageDep = Annotated[str, Depends(_answer_in)]
+"""The caller's language; the answer says that it is in it."""
 
 
 def caller(*roles: Role) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
@@ -53,12 +62,14 @@ def caller(*roles: Role) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
         if credentials is not None:
             key = await runtime.call(runtime.keys.authenticate, credentials.credentials)
         if key is None:
-            detail = "Send `Authorization: Bearer KEY` with a valid key. `regrade keys create --role ROLE` makes one."
+            detail = text("problem.unauthenticated", language_of(request))
             raise ProblemError(Problem("unauthenticated", detail, {}, {"WWW-Authenticate": 'Bearer realm="regrade"'}))
         if not key.may(*roles):
-            needed = " or ".join(sorted({*roles, "admin"}))
-            detail = f"This key's role is {key.role}; {request.method} {request.url.path} needs {needed}."
-            raise ProblemError(Problem("forbidden", detail, {"role": key.role, "needed": sorted({*roles, "admin"})}))
+            needed = sorted({*roles, "admin"})
+            asked = f"{asked_method(request.scope)} {request.url.path}"
+            params = {"role": key.role, "asked": asked, "needed": ", ".join(needed)}
+            detail = text("problem.forbidden", language_of(request), **params)
+            raise ProblemError(Problem("forbidden", detail, {"role": key.role, "needed": needed}))
         return key
 
     return check

@@ -19,6 +19,7 @@ from regrade.serving.errors import (
     UploadAborted,
     UploadError,
 )
+from regrade.serving.i18n import Message
 from regrade.serving.item import Item
 from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
@@ -103,6 +104,7 @@ async def create(
     pipeline = runtime.pipeline
     with runtime.admission.enter(announced) as ticket:
         upload = await _read(request, runtime, ticket)
+        ticket.enqueue()
         outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, started))
     return _answer(outcome, response, runtime, lang)
 
@@ -113,7 +115,6 @@ def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str) -
         response.headers["Idempotency-Replayed"] = "true"
         runtime.metrics.replayed.inc()
     response.headers["Location"] = f"/v1/inspections/{outcome.inspection.id}"
-    response.headers["Content-Language"] = lang
     return inspection_out(outcome.inspection, lang)
 
 
@@ -149,8 +150,7 @@ async def _read(request: Request, runtime: Runtime, ticket: Ticket) -> Upload:
     except TimeoutError:
         raise UploadError(
             "upload-too-slow",
-            f"The body was not complete after {settings.body_timeout:g} s. Check the network, or send fewer or "
-            "smaller photos.",
+            Message("problem.upload_too_slow", {"seconds": settings.body_timeout}),
         ) from None
     except ClientDisconnect:
         raise UploadAborted("The client went away before the body was complete; nothing was stored.") from None
@@ -187,11 +187,8 @@ def _in_utc(since: datetime) -> datetime:
 
 
 @router.get("/inspections/{inspection_id}", summary="Read an inspection", responses=problems(401, 403, 404))
-async def read(
-    inspection_id: str, response: Response, runtime: RuntimeDep, lang: LanguageDep, key: ReaderDep
-) -> InspectionOut:
+async def read(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: ReaderDep) -> InspectionOut:
     """The inspection as it stands now: a reviewer's decision takes the place of the model's."""
-    response.headers["Content-Language"] = lang
     return inspection_out(await _get(runtime, inspection_id), lang)
 
 
@@ -212,7 +209,7 @@ async def photo(
     """The file as it was sent, or an upright JPEG of the given width (never wider than the photo)."""
     photos = (await _get(runtime, inspection_id)).photos
     if not 0 <= index < len(photos):
-        raise NotFoundError(f"There is no photo {index}. The inspection has photos 0 to {len(photos) - 1}.")
+        raise NotFoundError(Message("problem.no_photo", {"photo": index, "last": len(photos) - 1}))
     stored = photos[index]
     etag = f'"{stored.sha256}"' if width is None else f'"{stored.sha256}-{width}"'
     # A photo never changes under its address; "private", because it needs a key.

@@ -45,6 +45,7 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
         categories = runtime.grader.categories
     except BusyError as error:
         headers = {**SECURITY_HEADERS, "Refresh": str(error.retry_after), "Retry-After": str(error.retry_after)}
+        headers["Vary"] = "Accept-Language"
         return HTMLResponse(_page("starting.html", lang), 503, headers)
     page = _page(
         "station.html",

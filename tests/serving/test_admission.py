@@ -18,13 +18,30 @@ def door(**settings: Any) -> Admission:
 
 def test_a_full_house_turns_the_next_away() -> None:
     admission = door(queue_limit=2)
-    with admission.enter(0), admission.enter(0):
-        with pytest.raises(BusyError) as caught, admission.enter(0):
-            pass
-        assert caught.value.reason == "requests"
-        assert caught.value.retry_after >= 1
-    with admission.enter(0):
-        assert admission.requests == 1
+    with admission.enter(0) as first, admission.enter(0) as second, admission.enter(0) as late:
+        first.enqueue()
+        second.enqueue()
+        for refused in (late.enqueue, lambda: admission.enter(0).__enter__()):
+            with pytest.raises(BusyError) as caught:
+                refused()
+            assert caught.value.reason == "requests"
+            assert caught.value.retry_after >= 1
+    assert (admission.requests, admission.uploads) == (0, 0)
+
+
+def test_a_body_that_is_still_coming_holds_no_place_in_the_queue() -> None:
+    admission = door(queue_limit=1, upload_limit=3)
+    with admission.enter(0), admission.enter(0), admission.enter(0) as whole:
+        whole.enqueue()
+        assert (admission.uploads, admission.requests) == (2, 1)
+    assert (admission.uploads, admission.requests) == (0, 0)
+
+
+def test_uploads_have_a_bound_of_their_own() -> None:
+    admission = door(upload_limit=2)
+    with admission.enter(0), admission.enter(0), pytest.raises(BusyError) as caught, admission.enter(0):
+        pass
+    assert (caught.value.reason, admission.uploads) == ("uploads", 0)
 
 
 def test_announced_bytes_are_set_aside_and_given_back() -> None:

@@ -65,7 +65,7 @@ def test_every_text_and_reason_that_the_source_names_exists():
                 continue
             called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             key = node.args[0].value
-            key = {"text": key, "Reason": f"reason.{key}"}.get(called) if isinstance(key, str) else None
+            key = {"text": key, "Message": key, "Reason": f"reason.{key}"}.get(called) if isinstance(key, str) else None
             if key is not None and "." in key and " " not in key and key not in catalogue("en"):
                 missing.append((source.name, node.lineno, key))
     assert missing == []

@@ -3,7 +3,9 @@
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -121,6 +123,29 @@ def test_a_client_that_stalls_is_told_so(serve: Any) -> None:
     with request(service, f"{MULTIPART}Content-Length: 5000\r\n", ITEM) as connection:
         assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
     service.assert_nothing_stored()
+
+
+def test_clients_that_stall_do_not_keep_others_from_grading(serve: Any, photo: bytes) -> None:
+    service = serve(queue_limit=2)
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(request(service, f"{MULTIPART}Content-Length: 5000\r\n", ITEM))
+        wait_until(lambda: service.runtime.admission.uploads == 5)
+        assert service.post([photo]).status_code == 201
+    wait_until(lambda: service.runtime.admission.uploads == 0)
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_faulty_part_header_is_told_in_words() -> None:
+    with pytest.raises(UploadError, match=r"Segment header failed to decode\. Check the client") as caught:
+        read(b"--b\r\nContent-Disposition: form-data; name=\xff\r\n\r\nx\r\n" + END)
+    assert "('" not in str(caught.value)
 
 
 @pytest.mark.parametrize("length", ["-5", "many", "1, 2", "99999999999999999999"])

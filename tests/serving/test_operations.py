@@ -138,3 +138,13 @@ def test_models_that_cannot_be_loaded_are_an_error(tmp_path: Path) -> None:
             _ = runtime.pipeline
     finally:
         runtime.close()
+
+
+def test_head_is_answered_as_get_is_without_the_content(service: Any, photo: bytes) -> None:
+    made = service.post([photo]).json()
+    photos = f"/v1/inspections/{made['id']}/photos/0"
+    for path in ("/healthz", "/v2/health/live", "/v2/health/ready", "/station", photos, f"{photos}?width=100"):
+        get, head = service.client.get(path), service.client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == str(len(get.content))
+    assert service.client.head("/v1/nothing").status_code == 404

@@ -137,6 +137,40 @@ def test_an_unknown_category_or_currency_lists_the_known(service: Any, photo: by
     assert all(name in currency["detail"] for name in service.runtime.policy.currencies)
 
 
+FAULTS: dict[str, tuple[object, str]] = {
+    "a list": ([], "The item is not valid. It must be a JSON object."),
+    "a number": ({"rma": 7}, "rma: must be a string."),
+    "blank": ({"rma": " \t"}, "rma: must not be empty."),
+    "long": ({"rma": "1" * 129}, "rma: must have at most 128 characters."),
+    "bidi": ({"rma": "1", "sku": "a\u202eb"}, "sku: must not contain control characters or marks"),
+    "C1": ({"rma": "1", "seller": "a\u0085b"}, "seller: must not contain control characters"),
+    "list": ({"rma": "1", "answers": [1]}, "answers: must be a JSON object."),
+    "text": ({"rma": "1", "declared_value": {"amount": "12", "currency": "USD"}}, "amount: must be a number."),
+    "truth": ({"rma": "1", "declared_value": {"amount": True, "currency": "USD"}}, "amount: must be a number."),
+    "dear": ({"rma": "1", "declared_value": {"amount": 1e10, "currency": "USD"}}, "must be 1000000000 or less."),
+    "below": ({"rma": "1", "declared_value": {"amount": -1, "currency": "USD"}}, "amount: must be 0 or more."),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_told_in_a_whole_sentence(service: Any, photo: bytes, name: str) -> None:
+    item, words = FAULTS[name]
+    answer = service.post([photo], item)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+
+
+def test_spaces_around_names_are_dropped(service: Any, photo: bytes) -> None:
+    item = {"rma": " RMA-1\n", "seller": "\tacme ", "sku": " a b", "station": "s1 "}
+    made = service.post([photo], item).json()
+    assert made["item"] == {"rma": "RMA-1", "seller": "acme", "sku": "a b", "station": "s1"}
+
+
+def test_a_negative_zero_is_zero(service: Any, photo: bytes) -> None:
+    item = b'{"rma": "1", "declared_value": {"amount": -0.0, "currency": "USD"}}'
+    assert '"amount":0.0,"currency":"USD"' in service.post([photo], item).text.replace(" ", "")
+
+
 def test_every_wrong_field_is_named_at_once(service: Any, photo: bytes) -> None:
     problem = assert_problem(service.post([photo], {"rma": "", "x": 1, "sku": 5}), 422, "invalid-item")
     assert {fault["field"] for fault in problem["errors"]} == {"rma", "x", "sku"}
@@ -216,8 +250,10 @@ def test_unknown_paths_and_methods_are_problems_too(service: Any) -> None:
     assert_problem(service.client.get("/v1/nothing"), 404, "not-found")
     assert_problem(service.client.post("/v1/inspections/"), 404, "not-found")  # no redirect: it could lose the body
     answer = service.client.delete("/v1/inspections")
-    assert_problem(answer, 405, "method-not-allowed")
-    assert answer.headers["allow"]
+    assert "Use GET, HEAD, POST." in assert_problem(answer, 405, "method-not-allowed")["detail"]
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+    assert service.client.get("/v1/reviews/claim").headers["allow"] == "POST"
+    assert service.client.head("/v1/reviews/claim").status_code == 405
 
 
 def test_an_unexpected_error_has_an_incident_number(
