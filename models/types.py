@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 CONDITIONS: tuple[str, ...] = ("unopened", "opened", "used", "damaged")
 """From best to worst. "The worst visible state wins" is an ordering, and this is it."""
 
+DEFECT_TYPES: tuple[str, ...] = (
+    "tear", "hole", "crush", "wet", "stain", "crack", "scratch", "scuff", "wear", "broken", "display", "dirt", "open",
+)  # fmt: skip
+"""All that the rubric names. A bundle finds those that it was trained on; a reviewer may record any."""
+
 Box = tuple[float, float, float, float]
 """`(x1, y1, x2, y2)` in pixels of the upright full-size photo, `x1 < x2`, `y1 < y2`."""
 

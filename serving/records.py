@@ -41,6 +41,8 @@ class ReviewedDefect:
     type: str
     severity: str = "major"
     box: Box | None = None
+    score: float = 1.0
+    """In [0, 1]: the model's, where the reviewer kept a defect of the model's."""
 
 
 DEFECTS: TypeAdapter[tuple[ReviewedDefect, ...]] = TypeAdapter(tuple[ReviewedDefect, ...])

@@ -88,7 +88,8 @@ def _grade(result: ItemResult, review: Review | None) -> GradeOut | None:
 def _defects(result: ItemResult, review: Review | None) -> list[DefectOut]:
     if review is not None and review.defects is not None:
         return [
-            DefectOut(photo=d.photo, type=d.type, score=1.0, box=d.box, severity=d.severity) for d in review.defects
+            DefectOut(photo=d.photo, type=d.type, score=_share(d.score), box=d.box, severity=d.severity)
+            for d in review.defects
         ]
     return [
         DefectOut(photo=d.photo, type=d.type, score=_share(d.score), box=_pixels(d.box), severity=d.severity)

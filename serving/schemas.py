@@ -1,17 +1,20 @@
 """What goes over the wire: the bodies of answers (`…Out`) and of requests (`…In`)."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from regrade.models.types import CONDITIONS, Box
+from regrade.models.types import CONDITIONS, DEFECT_TYPES, Box
 from regrade.serving.policy.types import ACTIONS
 from regrade.serving.records import Status
 
 Condition = Literal["unopened", "opened", "used", "damaged"]
+DefectType = Literal[
+    "tear", "hole", "crush", "wet", "stain", "crack", "scratch", "scuff", "wear", "broken", "display", "dirt", "open"
+]
 Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
-assert (*CONDITIONS, *ACTIONS) == (*Condition.__args__, *Action.__args__)  # type: ignore[attr-defined]
+assert tuple(get_args(one) for one in (Condition, Action, DefectType)) == (CONDITIONS, ACTIONS, DEFECT_TYPES)
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -137,12 +140,15 @@ class ClaimOut(BaseModel):
 
 
 class DefectIn(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    """A defect as a reviewer saw it. A box lies within its photo: 0 ≤ x1 < x2 ≤ width, 0 ≤ y1 < y2 ≤ height."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     photo: int = Field(ge=0)
-    type: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")]
+    type: DefectType
     severity: Literal["minor", "major"] = "major"
-    box: Box | None = None
+    box: Box | None = Field(None, description="x1, y1, x2, y2 in pixels of the upright photo.")
+    score: Share = Field(1.0, description="The model's, where the reviewer kept a defect of the model's.")
 
 
 class ReviewIn(BaseModel):
@@ -165,6 +171,10 @@ class AgreementOut(BaseModel):
     kappa: float | None = Field(description="Cohen's kappa of model and reviewer.")
 
 
+class ReviewerAgreementOut(AgreementOut):
+    name: str = Field(description="Whose key it is, as it was called at the last decision.")
+
+
 class QueueOut(BaseModel):
     depth: int
     leased: int
@@ -175,7 +185,7 @@ class StatsOut(BaseModel):
     queue: QueueOut
     agreement: AgreementOut
     by_category: dict[str, AgreementOut]
-    by_reviewer: dict[str, AgreementOut]
+    by_reviewer: dict[str, ReviewerAgreementOut] = Field(description="By the id of the reviewer's API key.")
     by_station: dict[str, AgreementOut]
 
 

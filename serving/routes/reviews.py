@@ -10,7 +10,16 @@ from regrade.serving.desk import Verdict
 from regrade.serving.records import ReviewedDefect
 from regrade.serving.render import inspection_out
 from regrade.serving.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
-from regrade.serving.schemas import AgreementOut, ClaimOut, InspectionOut, LeaseOut, QueueOut, ReviewIn, StatsOut
+from regrade.serving.schemas import (
+    AgreementOut,
+    ClaimOut,
+    InspectionOut,
+    LeaseOut,
+    QueueOut,
+    ReviewerAgreementOut,
+    ReviewIn,
+    StatsOut,
+)
 
 router = APIRouter(prefix="/v1/reviews", tags=["review"])
 
@@ -26,7 +35,10 @@ ReviewerDep = Annotated[ApiKey, Depends(caller("reviewer"))]
     responses=problems(401, 403, also={204: {"description": "Nothing waits"}}),
 )
 async def claim(runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep) -> ClaimOut | Response:
-    """Leases the item that has waited longest; nobody else is given it until the lease expires."""
+    """Leases the item that has waited longest; nobody else is given it until the lease expires.
+
+    Who holds an item already is given that one again, under a new lease that takes the place of the old.
+    """
     claimed = await runtime.call(runtime.desk.claim, reviewer)
     if claimed is None:
         return Response(status_code=204)
@@ -41,17 +53,28 @@ async def claim(runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep) -
     responses=problems(401, 403, 404, 409, 413, 422),
 )
 async def decide(
-    inspection_id: str, request: Request, runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep
+    inspection_id: str,
+    request: Request,
+    response: Response,
+    runtime: RuntimeDep,
+    lang: LanguageDep,
+    reviewer: ReviewerDep,
 ) -> InspectionOut:
-    """Records the decision. Without a `disposition`, the policy's for the given condition is taken."""
+    """Records the decision. Without a `disposition`, the policy's for the given condition is taken.
+
+    The same decision under the same lease may be sent again, should its answer have been lost.
+    """
     body = await read_json(request, ReviewIn)
     defects = None
     if body.defects is not None:
-        defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box) for d in body.defects)
+        defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box, d.score) for d in body.defects)
     verdict = Verdict(body.condition, body.disposition, defects, body.note)
-    inspection = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
+    decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
+    inspection = decided.inspection
     grade, call = inspection.result.grade, inspection.result.category
-    if grade is not None and call is not None:
+    if decided.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    elif grade is not None and call is not None:
         runtime.metrics.reviewed.labels(call.name, str(grade.condition == body.condition).lower()).inc()
     return inspection_out(inspection, lang)
 
@@ -69,7 +92,10 @@ async def stats(runtime: RuntimeDep, key: Annotated[ApiKey, Depends(caller("revi
         queue=QueueOut(depth=queue.depth, leased=queue.leased, oldest_seconds=queue.oldest_seconds),
         agreement=_agreement(found.overall),
         by_category=by["category"],
-        by_reviewer=by["reviewer"],
+        by_reviewer={
+            key_id: ReviewerAgreementOut(name=found.names[key_id], **_agreement(one).model_dump())
+            for key_id, one in found.by["key_id"].items()
+        },
         by_station=by["station"],
     )
 
