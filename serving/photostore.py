@@ -5,6 +5,7 @@ its hash) only once the whole item has been graded, so that a refused item leave
 keeps photos elsewhere (an object store) writes another `PhotoStore`.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from regrade.serving.errors import NotFoundError
+from regrade.serving.errors import PhotoDamagedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class PhotoStore(Protocol):
         """Remove staged photos that were not published."""
 
     def read(self, sha256: str) -> bytes:
-        """The bytes stored under `sha256`. Raises `NotFoundError`."""
+        """The bytes stored under `sha256`. Raises `PhotoDamagedError` where they are gone or are not those bytes."""
 
 
 class LocalPhotoStore:
@@ -82,11 +83,13 @@ class LocalPhotoStore:
 
     def read(self, sha256: str) -> bytes:
         try:
-            return self.path(sha256).read_bytes()
+            data = self.path(sha256).read_bytes()
         except FileNotFoundError:
-            raise NotFoundError(
-                f"The photo {sha256} is recorded but its file is gone. Run `regrade store verify`."
-            ) from None
+            raise PhotoDamagedError(sha256, missing=True) from None
+        # A few milliseconds for the largest photo: what is shown as evidence must be what was sent.
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise PhotoDamagedError(sha256, missing=False)
+        return data
 
     def path(self, sha256: str) -> Path:
         """The file that holds, or would hold, the photo `sha256`."""
@@ -110,12 +113,15 @@ class LocalPhotoStore:
         return len(leftovers)
 
 
-def make_directories(path: Path) -> None:
-    """Make `path` and its parents, so that each new name is durable in the directory that holds it."""
+def make_directories(path: Path, mode: int = 0o777) -> None:
+    """Make `path` and its parents, so that each new name is durable in the directory that holds it.
+
+    `mode` is for `path` itself where it is new, as in mkdir(2).
+    """
     if path.is_dir():
         return
     make_directories(path.parent)
-    path.mkdir(exist_ok=True)
+    path.mkdir(mode, exist_ok=True)
     sync_directory(path.parent)
 
 

@@ -1,5 +1,6 @@
 """Small pictures of stored photos, upright, made when first asked for and kept in a cache that may be deleted."""
 
+import hashlib
 import io
 from pathlib import Path
 from uuid import uuid4
@@ -24,21 +25,23 @@ class Thumbnails:
     def get(self, photo: StoredPhoto, width: int) -> bytes:
         """`photo` as a JPEG `width` pixels wide, or as wide as it is if that is less.
 
-        Raises `NotFoundError` when its file is gone, `PhotoError` when it is damaged.
+        Raises `PhotoDamagedError` where the photo's own file is gone or damaged, also when a thumbnail is at hand:
+        a small picture must not hide that the evidence is lost.
         """
+        original = self._store.read(photo.sha256)
         width = min(width, photo.width)
         path = self._root / photo.sha256[:2] / f"{photo.sha256}-{width}.jpg"
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            data = self._make(photo, width)
+        cached = _checked(path)
+        if cached is not None:
+            return cached
+        data = self._make(photo, original, width)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{uuid4().hex}.tmp")
-        fresh.write_bytes(data)
+        fresh.write_bytes(hashlib.sha256(data).digest() + data)
         fresh.replace(path)
         return data
 
-    def _make(self, photo: StoredPhoto, width: int) -> bytes:
+    def _make(self, photo: StoredPhoto, original: bytes, width: int) -> bytes:
         height = max(1, round(photo.height * width / photo.width))
         limits = IntakeLimits(
             max_bytes=self._limits.max_bytes,
@@ -47,10 +50,24 @@ class Thumbnails:
             min_side=self._limits.min_side,
             working_side=max(width, height),
         )
-        pixels = open_photo(self._store.read(photo.sha256), photo.index, limits).rgb
+        pixels = open_photo(original, photo.index, limits).rgb
         picture = Image.fromarray(pixels)
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=QUALITY, optimize=True)
         return out.getvalue()
+
+
+def _checked(path: Path) -> bytes | None:
+    """The cached picture in `path`, without the hash that stands before it; None where it is not there or not whole.
+
+    The cache is not synced to the disk, so a loss of power may leave half a file or an empty one.
+    """
+    try:
+        stored = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    size = hashlib.sha256().digest_size
+    data = stored[size:]
+    return data if stored[:size] == hashlib.sha256(data).digest() else None

@@ -1,23 +1,33 @@
 """Checks that what the database says of photos is true, and finds what no inspection needs."""
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
 
 from regrade.serving.db import Database
-from regrade.serving.errors import NotFoundError
+from regrade.serving.errors import PhotoDamagedError
 from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.store import InspectionStore
 from regrade.serving.tables import inspection_photos, inspections
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """One place where a photo is used: the photo `position` of an inspection."""
+
+    inspection: str
+    rma: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """`missing` and `damaged` are hashes that inspections need; `orphans` and `leftovers` may be removed.
 
-    `incomplete` are ids of inspections whose photos are not numbered 0, 1, … without a gap.
+    `incomplete` are ids of inspections whose photos are not numbered 0, 1, … without a gap. `uses` says which
+    inspections need each missing or damaged photo.
     """
 
     inspections: int
@@ -27,6 +37,7 @@ class Report:
     incomplete: tuple[str, ...]
     orphans: tuple[str, ...]
     leftovers: tuple[Path, ...]
+    uses: Mapping[str, tuple[Use, ...]]
 
     @property
     def sound(self) -> bool:
@@ -41,13 +52,13 @@ def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
     # of a row that came later. (The removal of orphans still needs the server to be stopped.)
     present = set(photos.hashes())
     wanted = store.photo_hashes()
-    missing, damaged = [], []
+    missing: list[str] = []
+    damaged: list[str] = []
     for sha256 in sorted(wanted):
         try:
-            if hashlib.sha256(photos.read(sha256)).hexdigest() != sha256:
-                damaged.append(sha256)
-        except NotFoundError:
-            missing.append(sha256)
+            photos.read(sha256)
+        except PhotoDamagedError as error:
+            (missing if error.missing else damaged).append(sha256)
     return Report(
         inspections=store.count(),
         photos=len(wanted),
@@ -56,6 +67,7 @@ def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
         incomplete=_incomplete(database),
         orphans=tuple(sorted(present - wanted)),
         leftovers=tuple(photos.leftovers()),
+        uses={sha256: _uses(database, sha256) for sha256 in (*missing, *damaged)},
     )
 
 
@@ -65,6 +77,17 @@ def remove_surplus(photos: LocalPhotoStore, report: Report) -> None:
         photos.path(sha256).unlink(missing_ok=True)
     for path in report.leftovers:
         path.unlink(missing_ok=True)
+
+
+def _uses(database: Database, sha256: str) -> tuple[Use, ...]:
+    query = (
+        select(inspections.c.id, inspections.c.rma, inspection_photos.c.position)
+        .join(inspections, inspection_photos.c.inspection_id == inspections.c.id)
+        .where(inspection_photos.c.sha256 == sha256)
+        .order_by(inspections.c.created_at, inspections.c.id, inspection_photos.c.position)
+    )
+    with database.read() as connection:
+        return tuple(Use(row.id, row.rma, row.position) for row in connection.execute(query))
 
 
 def _incomplete(database: Database) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ def verify(
     ):
         for name in found:
             typer.echo(f"{word}: {name}")
+            for use in report.uses.get(name, ()):
+                typer.echo(f"  photo {use.position} of inspection {use.inspection}, RMA {use.rma}")
     if lock is not None:
         remove_surplus(photos, report)
         typer.echo(f"removed {len(report.orphans)} orphans and {len(report.leftovers)} leftovers")

@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 
 from regrade.serving import migrations
 from regrade.serving.db import Database
-from regrade.serving.errors import NotFoundError
+from regrade.serving.errors import PhotoDamagedError
 from regrade.serving.photostore import LocalPhotoStore, make_directories
 from regrade.serving.tables import api_keys, metadata
 from regrade.serving.verify import remove_surplus, verify_store
@@ -101,7 +101,7 @@ def test_a_published_photo_reads_back(tmp_path: Path) -> None:
 def test_a_staged_photo_is_not_visible_and_can_be_discarded(tmp_path: Path) -> None:
     store = LocalPhotoStore(tmp_path)
     staged = store.stage(b"pixels", "ab" * 32)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(PhotoDamagedError):
         store.read("ab" * 32)
     store.discard([staged])
     store.discard([staged])
@@ -195,10 +195,23 @@ def test_orphans_and_leftovers_are_found_and_removed(service: Any, photo: bytes)
     assert [path.read_bytes() for path in service.files()] == [photo]
 
 
-def test_a_thumbnail_of_a_photo_that_is_gone_is_not_found(service: Any, photo: bytes) -> None:
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_a_harmed_photo_is_never_served_as_good(service: Any, photo: bytes, harm: str) -> None:
     made = service.post([photo]).json()
-    service.files()[0].unlink()
-    for query in ("", "?width=100"):
-        answer = service.client.get(f"/v1/inspections/{made['id']}/photos/0{query}")
-        assert answer.status_code == 404
+    address = f"/v1/inspections/{made['id']}/photos/0"
+    assert service.client.get(f"{address}?width=100").status_code == 200  # this one is now in the cache
+    (path,) = service.files()
+    path.unlink() if harm == "missing" else path.write_bytes(photo[:-1])
+    for query in ("", "?width=100", "?width=60"):
+        answer = service.client.get(address + query)
+        assert (answer.status_code, answer.json()["type"]) == (500, "urn:regrade:problem:photo-damaged")
         assert "regrade store verify" in answer.json()["detail"]
+
+
+def test_a_thumbnail_that_was_cut_off_in_the_cache_is_made_anew(service: Any, photo: bytes) -> None:
+    address = f"/v1/inspections/{service.post([photo]).json()['id']}/photos/0?width=100"
+    good = service.client.get(address).content
+    (cached,) = (path for path in (service.settings.data_dir / "cache").rglob("*.jpg"))
+    for length in (0, 500):
+        cached.write_bytes(cached.read_bytes()[:length])
+        assert service.client.get(address).content == good
