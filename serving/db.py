@@ -3,24 +3,48 @@
 Everything that only SQLite needs is in this file. Any other database that SQLAlchemy knows is opened as it is.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from regrade.serving.errors import DatabaseError
 from regrade.serving.migrations import HEAD
 
 WRITE = "regrade_write"
+_ADVICE = (
+    "Check REGRADE_DATABASE_URL, such as postgresql+psycopg://user:password@host/name, or leave it out for SQLite in "
+    "the data directory."
+)
 
 
 class Database:
     """One engine. `read()` and `write()` give a connection in a transaction, from any thread."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _open(url)
+        try:
+            parsed = make_url(url)
+            self._shown = parsed.render_as_string(hide_password=True)
+        except (ArgumentError, ValueError) as error:
+            # The URL is not shown: it may hold a password.
+            raise DatabaseError(f"REGRADE_DATABASE_URL is not a database URL. {_ADVICE}") from error
+        try:
+            self.engine = _open(parsed)
+        except NoSuchModuleError as error:
+            raise DatabaseError(f"The database {self._shown} is of an unknown kind. {_ADVICE}") from error
+        except ImportError as error:
+            driver = error.name or str(error)
+            raise DatabaseError(
+                f"The database {self._shown} needs the driver {driver!r}. Install it beside regrade, or name another "
+                "driver in REGRADE_DATABASE_URL."
+            ) from error
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise DatabaseError(f"The database {self._shown} cannot be opened: {error}. {_ADVICE}") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -35,7 +59,21 @@ class Database:
             yield connection
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision, in one transaction: all of it happens, or nothing."""
+        """Bring the schema to the newest revision, in one transaction: all of it happens, or nothing.
+
+        It is the first thing that is asked of a database. Raises `DatabaseError` where it does not answer.
+        """
+        try:
+            self._migrate()
+        except DBAPIError as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise DatabaseError(f"The database {self._shown} cannot be used: {reason}. {_ADVICE}") from error
+        except UnicodeError as error:
+            raise DatabaseError(
+                f"The database {self._shown} cannot be used: its address is not valid. {_ADVICE}"
+            ) from error
+
+    def _migrate(self) -> None:
         with self.read() as connection:
             if _revision(connection) == HEAD:
                 return
@@ -72,9 +110,14 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _open(url: str) -> Engine:
-    if not url.startswith("sqlite"):
+def _open(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
+    if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+        # SQLite would make it readable by everyone; its log files take their permissions from it. Where this does not
+        # succeed, the file is there or SQLite says why it cannot be.
+        with suppress(OSError):
+            os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     # Connections wait for each other inside SQLite, up to this many seconds.
     engine = create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=24)
 

@@ -43,7 +43,7 @@ class Signer:
     def load(cls, directory: Path) -> "Signer":
         """The key kept in `directory`, made there on first use. Raises `DataDirError` for a damaged one."""
         path = directory / "evidence-ed25519.pem"
-        make_directories(directory)
+        make_directories(directory, 0o700)
         if not path.exists():
             _create(path)
         try:

@@ -85,14 +85,20 @@ def running(data_dir: Path, port: int = 0) -> Iterator[DemoService]:
     """
     from regrade.serving.app import create_app
     from regrade.serving.runtime import Runtime
-    from regrade.serving.server import build_server
+    from regrade.serving.server import build_server, listen
     from regrade.serving.settings import load_settings
 
     settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir, log_level="warning")
-    runtime = Runtime(settings)
+    sockets = listen(settings)
+    try:
+        runtime = Runtime(settings)
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
     app = create_app(settings, runtime=runtime, announce=lambda token: None)
     server = build_server(app, settings)
-    thread = threading.Thread(target=_run, args=(server,), name="demo-service")
+    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets}, name="demo-service")
     thread.start()
     try:
         end = time.monotonic() + READY_SECONDS
@@ -100,24 +106,16 @@ def running(data_dir: Path, port: int = 0) -> Iterator[DemoService]:
             if runtime.failure is not None:
                 raise RegradeError(f"The demo cannot start: {runtime.failure}")
             if not thread.is_alive():
-                raise RegradeError(f"The demo cannot listen on port {port}. Name another, or 0 for a free one.")
+                raise RegradeError("The demo's service ended before it was ready.")
             if time.monotonic() > end:
                 raise RegradeError(f"The service was not ready after {READY_SECONDS:.0f} s.")
             time.sleep(0.02)
-        bound = server.servers[0].sockets[0].getsockname()[1]
+        bound = sockets[0].getsockname()[1]
         station, admin = (runtime.keys.create(role, "demo")[0] for role in ("station", "admin"))
         yield DemoService("127.0.0.1", bound, station, admin, thread)
     finally:
         server.should_exit = True
         thread.join()
-
-
-def _run(server: Any) -> None:
-    # uvicorn exits the process where it cannot bind; on a thread that only ends the thread, without a traceback.
-    try:
-        server.run()
-    except SystemExit:
-        return
 
 
 def _wait(service: DemoService) -> None:
@@ -130,6 +128,7 @@ def _wait(service: DemoService) -> None:
 
 def table_of(items: "Sequence[DemoItem]", answers: Sequence[dict[str, Any]]) -> "Table":
     """The grades as a table, with what a person would say beside what the model says."""
+    from rich.box import SIMPLE
     from rich.table import Table
 
     from regrade.serving.i18n import LANGUAGES, text
@@ -138,7 +137,11 @@ def table_of(items: "Sequence[DemoItem]", answers: Sequence[dict[str, Any]]) -> 
     def words(key: str) -> str:
         return text(key, LANGUAGES[0])
 
-    table = Table("item", "a person says", "condition", "confidence", "disposition", "recovery", "review")
+    # Without rules, and with only what may be two lines long free to wrap, it loses nothing on 80 columns.
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("item", "a person says", "condition", "confidence", "disposition", "recovery", "review"):
+        free = heading in ("item", "a person says", "disposition")
+        table.add_column(heading, overflow="fold", no_wrap=not free, min_width=len(max(heading.split(), key=len)))
     for one, answer in zip(items, answers, strict=True):
         said = words(f"condition.{one.condition}")
         grade, disposition = answer["grade"], answer["disposition"]

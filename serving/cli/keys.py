@@ -45,7 +45,7 @@ def show(data_dir: DataDir = None) -> None:
     from rich.table import Table
 
     table = Table("id", "name", "role", "created", "revoked")
-    for key in _store(data_dir).all_keys():
+    for key in _store(data_dir, fresh=False).all_keys():
         revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else ""
         table.add_row(key.id, key.name, key.role, f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
     Console().print(table)
@@ -56,13 +56,18 @@ def revoke(
     data_dir: DataDir = None,
 ) -> None:
     """Make a key useless from now on, also for a server that is running."""
-    _store(data_dir).revoke(key_id)
+    _store(data_dir, fresh=False).revoke(key_id)
     typer.echo(f"Revoked {key_id}.")
 
 
-def _store(data_dir: Path | None) -> "KeyStore":
+def _store(data_dir: Path | None, *, fresh: bool = True) -> "KeyStore":
+    """The keys of an installation, of a new one too only if `fresh`."""
     from regrade.serving.auth import KeyStore
+    from regrade.serving.errors import DataDirError
     from regrade.serving.runtime import open_database
     from regrade.serving.settings import load_settings
 
-    return KeyStore(open_database(load_settings(data_dir=data_dir)))
+    settings = load_settings(data_dir=data_dir)
+    if not fresh and settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
+        raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory with --data-dir.")
+    return KeyStore(open_database(settings))

@@ -1,5 +1,6 @@
 """`regrade serve`: run the service."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -28,9 +29,11 @@ def serve(
     log_level: Annotated[str | None, typer.Option(help="critical, error, warning, info or debug.")] = None,
 ) -> None:
     """Run the service. The first start on a data directory prints an admin key, once."""
+    import logging
+
     from regrade.serving.app import create_app
     from regrade.serving.runtime import Runtime
-    from regrade.serving.server import build_server
+    from regrade.serving.server import build_server, listen
     from regrade.serving.settings import load_settings
 
     settings = load_settings(
@@ -42,10 +45,16 @@ def serve(
         failures.append(error)
         server.should_exit = True
 
-    # Made here and not when the server starts, so that what is wrong is one line and not a traceback.
-    app = create_app(settings, runtime=Runtime(settings), on_failure=stop)
-    server = build_server(app, settings)
-    server.run()
+    # Both made here and not when the server starts, so that what is wrong is one line and not a traceback.
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(one) for one in listen(settings)]
+        app = create_app(settings, runtime=Runtime(settings), on_failure=stop)
+        server = build_server(app, settings)
+        for one in sockets:
+            address, number = one.getsockname()[:2]
+            shown = f"[{address}]" if ":" in address else address
+            logging.getLogger("regrade").info("listening on http://%s:%d", shown, number)
+        server.run(sockets=sockets)
     if failures:
         raise failures[0]
     if not server.started:

@@ -92,6 +92,30 @@ def test_verify_fails_for_a_missing_photo(service: Any, photo: bytes) -> None:
     assert f"missing photo: {hashlib.sha256(photo).hexdigest()}" in result.stdout
 
 
+def test_verify_says_which_returns_have_lost_a_photo(service: Any, photo: bytes) -> None:
+    ids = [service.post([photo], {"rma": rma}).json()["id"] for rma in ("RMA-7", "RMA-8")]
+    service.files()[0].write_bytes(b"other")
+    result = CliRunner().invoke(build_app(), ["store", "verify", "--data-dir", str(service.settings.data_dir)])
+    for inspection, rma in zip(ids, ("RMA-7", "RMA-8"), strict=True):
+        assert f"photo 0 of inspection {inspection}, RMA {rma}\n" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("revoke", "abc")])
+def test_keys_of_no_installation_make_none(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(RegradeError, match="There is no installation in nowhere"):
+        run("keys", *arguments, "--data-dir", "nowhere")
+    assert not Path("nowhere").exists()
+
+
+def test_what_is_kept_is_for_its_owner_alone(serve: Any, tmp_path: Path) -> None:
+    data = tmp_path / "new"
+    serve(data)
+    assert data.stat().st_mode & 0o777 == 0o700
+    kept = [*data.glob("regrade.db*"), *(data / "keys").iterdir()]
+    assert len(kept) >= 2
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+
+
 def test_fixing_wants_the_service_to_be_off(service: Any) -> None:
     with pytest.raises(RegradeError, match="already using"):
         run("store", "verify", "--fix", "--data-dir", service.settings.data_dir)

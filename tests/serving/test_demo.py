@@ -1,3 +1,4 @@
+import io
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from regrade.models.errors import RegradeError
@@ -18,7 +20,9 @@ from regrade.serving.cli.demo import running, table_of
 from regrade.serving.cli.main import build_app
 from regrade.serving.demo.client import DemoRefusedError, post_inspection
 from regrade.serving.demo.items import PHOTOS, demo_items
+from regrade.serving.i18n import text
 from regrade.serving.item import Item
+from regrade.serving.policy.types import ACTIONS
 
 COMMAND = Path(sys.executable).with_name("regrade")
 
@@ -92,6 +96,21 @@ def test_the_table_shows_an_item_that_must_be_taken_again() -> None:
     answer = {"grade": None, "disposition": None, "retake": [{"photo": 0, "issue": "blurry", "advice": ""}]}
     table = table_of(demo_items()[:1], [answer])
     assert "photo 0: blurry" in list(table.columns[-1].cells)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_eighty_columns_hold_every_word_of_the_table(action: str) -> None:
+    money = {"amount": 1206.8, "currency": "USD"}
+    answer = {
+        "grade": {"condition": "unopened", "confidence": 0.9999},
+        "disposition": {"action": action, "expected_recovery": money},
+        "review": {"required": True},
+    }
+    out = io.StringIO()
+    Console(file=out, width=80).print(table_of(demo_items(), [answer] * len(demo_items())))
+    for word in (*text(f"action.{action}", "en").split(), "unopened", ">99.9%", "$1,206.80", "disposition", "review"):
+        assert word in out.getvalue()
+    assert "…" not in out.getvalue()
 
 
 def test_ctrl_c_ends_the_demo_and_its_temporary_data(tmp_path: Path) -> None:
