@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from regrade.datasets.manifest import Record
+from regrade.training.edited import SHARES
 from regrade.training.samples import rows_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def condition_card(trained: "Trained", provenance: Mapping[str, Any], records: S
         "",
         *_score_table(trained),
         "",
+        *_edits(trained, provenance),
         "Intervals are 95%, by bootstrap over groups. The labels are votes of vision models that read contact "
         "sheets against a rubric, not of warehouse inspectors; their agreement flatters, and so may these scores.",
         "",
@@ -92,6 +94,16 @@ def router_card(trained: "Trained", provenance: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _edits(trained: "Trained", provenance: Mapping[str, Any]) -> list[str]:
+    if trained.category not in SHARES or not provenance["settings"]["synthesis"]:
+        return []
+    return [
+        "The head was also fitted on synthetic damage drawn onto the undamaged photos of the same folds, and on "
+        "harmless edits of them; every score is on real photos alone.",
+        "",
+    ]
 
 
 def _score_table(trained: "Trained", names: Sequence[str] = tuple(_SCORES)) -> list[str]:

@@ -28,6 +28,9 @@ def condition(
     seed: Annotated[int, typer.Option(help="Seed of folds, simulated items and bootstraps.")] = 0,
     alpha: Annotated[float, typer.Option(min=0.001, max=0.5, help="Promised error of automatic grades.")] = 0.05,
     delta: Annotated[float, typer.Option(min=0.001, max=0.5, help="Risk that the promise does not hold.")] = 0.10,
+    synthesis: Annotated[
+        bool, typer.Option(help="Fit on synthetic damage too, where that has been shown to help.")
+    ] = True,
     report: Annotated[Path | None, typer.Option(help="Folder for the scores as JSON and pictures.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder of the feature cache, by which a run goes on.")] = Path(".cache"),
 ) -> None:
@@ -55,6 +58,7 @@ def condition(
         seed=seed,
         alpha=alpha,
         delta=delta,
+        synthesis=synthesis,
         cache=cache,
     )
     console = Console()

@@ -29,6 +29,7 @@ from regrade.training.evaluate import Scored, score, softmax_at
 from regrade.training.export import head_onnx
 from regrade.training.features import Extractor
 from regrade.training.heads import Sample, choose_penalty, out_of_fold
+from regrade.training.metrics import macro_f1
 from regrade.training.samples import (
     FITTED_SPLITS,
     Features,
@@ -52,6 +53,7 @@ class TrainConfig:
     side: int = 320
     alpha: float = 0.05
     delta: float = 0.10
+    synthesis: bool = True
     cache: Path = field(default_factory=lambda: Path(".cache"))
 
 
@@ -180,7 +182,7 @@ def _train_category(
 ) -> Trained:
     fitted, test = rows_of(records, category.name, FITTED_SPLITS), rows_of(records, category.name, ("test",))
     labels = category.condition_names
-    extra = edited_photos(records, extractor, category.name, labels)
+    extra = edited_photos(records, extractor, category.name, labels) if config.synthesis else None
     sample = condition_sample(records, features, fitted, labels, balance=1.0, extra=extra)
     held = condition_sample(records, features, test, labels, balance=1.0)
     defects = fit_defects(records, features, fitted, category, seed=config.seed, tick=lambda: tick(category.name))
@@ -202,10 +204,11 @@ def _fit(
     hits: Mapping[str, Mapping[str, float | int]] | None = None,
     whole: Sample | None = None,
 ) -> tuple[Trained, bytes, tuple[DefectType, ...]]:
-    def balanced_fit(logits: Floats) -> float:
-        return -_balanced_loss(logits, sample)
+    def worth(logits: Floats) -> float:
+        # Macro-F1 is what is wanted of a condition; the loss decides between penalties that are equally good at it.
+        return macro_f1(logits, sample.labels) - 1e-3 * _balanced_loss(logits, sample)
 
-    penalty, logits = choose_penalty(sample, balanced_fit, seed=config.seed, tick=lambda: tick(name))
+    penalty, logits = choose_penalty(sample, worth, seed=config.seed, tick=lambda: tick(name))
     head = sample.fit(np.arange(len(sample.labels)), penalty)
     # Confidence is to mean "how often is the majority label met", so it is fitted to majorities, not to votes.
     temperature = calibrate.temperature(logits, np.eye(len(labels))[sample.labels])
@@ -281,7 +284,8 @@ def _provenance(config: TrainConfig, records: Sequence[Record]) -> dict[str, Any
 
     settings = {k: v for k, v in asdict(config).items() if k not in ("data", "out", "cache")}
     return {
-        "command": f"regrade train condition --version {config.version} --seed {config.seed}",
+        "command": f"regrade train condition --version {config.version} --seed {config.seed}"
+        + ("" if config.synthesis else " --no-synthesis"),
         "date": date.today().isoformat(),
         "manifest_sha256": sha256(locate_manifest(config.data).read_bytes()),
         "photos": len(records),

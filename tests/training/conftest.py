@@ -31,13 +31,13 @@ def _render(category: str, condition: str, seed: int) -> Image.Image:
 
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `bench.jsonl` and 192 photos of two categories, four conditions each."""
+    """A folder with `bench.jsonl` and 160 photos of two categories, four conditions each."""
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "images").mkdir()
     lines = []
     for c, category in enumerate(("packaging", "electronics")):
         for k, condition in enumerate(CONDITIONS):
-            for i in range(24):
+            for i in range(20):
                 name = f"{category}-{condition}-{i}"
                 path = folder / "images" / f"{name}.png"
                 _render(category, condition, seed=c * 1000 + k * 100 + i).save(path)

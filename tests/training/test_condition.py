@@ -55,7 +55,7 @@ def test_serving_computes_what_training_scored(trained: dict[str, Trained], conf
 
 def test_the_card_names_sources_and_numbers(trained: dict[str, Trained], config: TrainConfig) -> None:
     card = load_bundle(config.out, "electronics").card
-    assert "| rendered | 96 | CC0-1.0 |" in card
+    assert "| rendered | 80 | CC0-1.0 |" in card
     assert str(trained["electronics"].test.estimates["macro_f1"]) in card
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score, roc_auc_score
 
 from regrade.training.metrics import accuracy, calibration_error, damage_auroc, estimate, macro_f1
 
@@ -19,6 +20,14 @@ def test_macro_f1_counts_a_rare_class_as_much_as_a_common_one() -> None:
     always_first = np.eye(4)[np.zeros(100, dtype=int)]
     assert accuracy(always_first, labels) == 0.99
     assert macro_f1(always_first, labels) < 0.51
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_fast_scores_are_those_of_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, labels = rng.dirichlet(np.ones(4), 60).round(2), rng.integers(0, 4, 60)
+    assert macro_f1(p, labels) == pytest.approx(f1_score(labels, p.argmax(axis=1), average="macro"))
+    assert damage_auroc(p, labels) == pytest.approx(roc_auc_score(labels == 3, p[:, 3]))
 
 
 def test_damage_auroc_is_undefined_without_damage() -> None:
