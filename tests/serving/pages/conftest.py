@@ -40,9 +40,12 @@ def stored(service: Any) -> Callable[[str], list[dict[str, Any]]]:
     return find
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Chromium without a window; skips loudly where none is installed."""
+    """Chromium without a window; skips loudly where none is installed.
+
+    For one module: while it runs, an event loop does too, and other modules want to run their own.
+    """
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         pytest.skip("STATION PAGE NOT TESTED: no Chromium here; `apt-get install chromium` and run again")
