@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from regrade.models.bundle import load_bundle, shipped_root
 from regrade.serving.cli.main import build_app
 
 PROJECT = Path(__file__).parents[1]
@@ -66,7 +67,8 @@ def test_the_first_photo_is_graded_as_shown(tmp_path: Path, monkeypatch: pytest.
 def test_the_answer_in_the_readme_has_the_fields_of_a_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = json.loads(re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)[0])
     monkeypatch.chdir(PROJECT)
-    words = ["grade", "serving/demo/photos/carton-torn-1.jpg", "--category", "packaging", "--value", "80", "--json"]
+    words = next(w for w in documented() if w[0] == "grade")
+    words = [*words[: words.index("--draw")], "--json"]
     real = json.loads(CliRunner().invoke(build_app(), words).stdout)
     assert shown["grade"]["condition"] == real["grade"]["condition"]
     assert shown["grade"]["confidence"] == pytest.approx(real["grade"]["confidence"], abs=0.02)
@@ -77,3 +79,17 @@ def test_the_answer_in_the_readme_has_the_fields_of_a_real_one(monkeypatch: pyte
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", README))
 def test_every_link_leads_to_a_file(path: str) -> None:
     assert (PROJECT / path).exists()
+
+
+@pytest.mark.parametrize("category", ["packaging", "electronics", "footwear", "apparel"])
+def test_scores_in_the_readme_are_those_of_the_shipped_bundle(category: str) -> None:
+    metrics = load_bundle(shipped_root(), category).metrics
+    row = next(line for line in README.splitlines() if line.startswith(f"| {category} |"))
+    for score in (metrics["all_cv"]["macro_f1"], metrics["all_cv"]["damage_auroc"], metrics["test"]["macro_f1"]):
+        assert f"{score['value']:.2f} [{score['low']:.2f}, {score['high']:.2f}]" in row
+
+
+def test_the_time_of_an_item_in_the_readme_is_the_measured_one() -> None:
+    measured = json.loads((PROJECT / "benchmarks" / "results" / "item_latency.json").read_text())
+    assert f"**{measured['end_to_end_ms']['p50']:.0f} ms**" in README
+    assert f"{measured['start_to_ready_s']} s" in README
