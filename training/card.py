@@ -143,14 +143,20 @@ def _defects(trained: "Trained") -> list[str]:
         return ["## Defects", "", "No defect type has enough photos; none is reported."]
     rows = ["## Defects", "", "| type | photos | AUROC, cross-validation | reported from |", "|---|---|---|---|"]
     for kind, row in types.items():
-        shown = "never: too imprecise" if row["threshold"] is None else f"{row['threshold']:.2f}"
+        shown = "never: imprecise, or its boxes are unproven" if row["threshold"] is None else f"{row['threshold']:.2f}"
         rows.append(f"| {kind} | {row['photos']} | {row['cv_auroc']:.2f} | {shown} |")
-    for part, hits in trained.defects["hit_rate"].items():
-        rows += [
-            "",
-            f"Boxes are read off activation maps and show where to look. On {hits['n']} drawn defects of the {part} "
-            f"photos the box's centre lies on the defect in {hits['rate']:.0%} (a random point: {hits['chance']:.0%}).",
-        ]
+    rows += [
+        "",
+        "Boxes are read off activation maps and show where to look. A type is reported only if its boxes were shown "
+        "to land on drawn defects of photos whose boxes the head never saw:",
+        "",
+    ]
+    for part, kinds in trained.defects["hit_rate"].items():
+        for kind, hits in kinds.items():
+            rows.append(
+                f"- {kind}, {part} photos: the box's centre lies on the defect in {hits['rate']:.0%} of {hits['n']} "
+                f"(a random point: {hits['chance']:.0%})"
+            )
     return rows
 
 

@@ -23,7 +23,7 @@ from regrade.models.errors import DatasetError
 from regrade.training import calibrate
 from regrade.training.backbone import prepared_backbones
 from regrade.training.card import condition_card, router_card
-from regrade.training.defects import DefectHeads, fit_defects, hit_rates
+from regrade.training.defects import DefectHeads, HitRates, fit_defects, hit_rates, keep_proven
 from regrade.training.edited import edited_photos
 from regrade.training.evaluate import Scored, score, softmax_at
 from regrade.training.export import head_onnx
@@ -186,7 +186,10 @@ def _train_category(
     sample = condition_sample(records, features, fitted, labels, balance=1.0, extra=extra)
     held = condition_sample(records, features, test, labels, balance=1.0)
     defects = fit_defects(records, features, fitted, category, seed=config.seed, tick=lambda: tick(category.name))
-    hits = hit_rates(extractor, records, category.name, defects) if defects else {}
+    hits: HitRates = {}
+    if defects is not None:
+        hits = hit_rates(extractor, records, category.name, defects)
+        defects = keep_proven(defects, hits)
     whole = condition_sample(records, features, np.concatenate([fitted, test]), labels, balance=1.0, extra=extra)
     trained, head, found = _fit(category.name, sample, held, defects, labels, config, tick, hits, whole)
     writer.write(trained, head, found, condition_card(trained, writer.provenance, records))
@@ -201,14 +204,14 @@ def _fit(
     labels: tuple[str, ...],
     config: TrainConfig,
     tick: Callable[[str], None],
-    hits: Mapping[str, Mapping[str, float | int]] | None = None,
+    hits: HitRates | None = None,
     whole: Sample | None = None,
 ) -> tuple[Trained, bytes, tuple[DefectType, ...]]:
     def worth(logits: Floats) -> float:
         # Macro-F1 is what is wanted of a condition; the loss decides between penalties that are equally good at it.
         return macro_f1(logits, sample.labels) - 1e-3 * _balanced_loss(logits, sample)
 
-    penalty, logits = choose_penalty(sample, worth, seed=config.seed, tick=lambda: tick(name))
+    penalty, logits = choose_penalty(sample, worth, seed=config.seed, repeats=3, tick=lambda: tick(name))
     head = sample.fit(np.arange(len(sample.labels)), penalty)
     # Confidence is to mean "how often is the majority label met", so it is fitted to majorities, not to votes.
     temperature = calibrate.temperature(logits, np.eye(len(labels))[sample.labels])

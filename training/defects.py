@@ -1,7 +1,7 @@
 """Defect-type heads: which kinds of defect a photo shows, and by activation maps roughly where."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from regrade.training.samples import FITTED_SPLITS, Features, Ints, defect_sampl
 MIN_POSITIVES = 25
 MIN_PRECISION = 0.7
 MIN_HITS = 10
+MIN_BOXES = 20
+MIN_HIT_RATE = 0.5
 NOT_A_DEFECT = frozenset({"open"})
 """Codes that describe a state, not a defect: an open flap is the condition `opened`."""
 
@@ -85,15 +87,18 @@ def _centre_inside(box: Box, truth: Box) -> bool:
     return truth[0] <= x <= truth[2] and truth[1] <= y <= truth[3]
 
 
-def hit_rates(
-    extractor: Extractor, records: Sequence[Record], category: str, heads: DefectHeads
-) -> dict[str, dict[str, float | int]]:
-    """How often the box of the right type lands on a drawn one, per set: `test`, and `fitted`, whose photos the head
-    knows but whose boxes it never saw. `chance` is the mean share of the photo that true boxes cover: what a point
-    thrown at random would hit."""
-    table: dict[str, dict[str, float | int]] = {}
+HitRates = dict[str, dict[str, dict[str, float | int]]]
+
+
+def hit_rates(extractor: Extractor, records: Sequence[Record], category: str, heads: DefectHeads) -> HitRates:
+    """How often a type's box lands on a drawn one: by set, by type, `rate`, `chance` and `n`.
+
+    Sets are `test`, and `fitted`, whose photos the head knows but whose boxes it never saw. `chance` is the mean share
+    of the photo that true boxes cover: what a point thrown at random would hit.
+    """
+    table: HitRates = {}
     for name, splits in (("test", ("test",)), ("fitted", FITTED_SPLITS)):
-        hits, chances = [], []
+        found: dict[str, list[tuple[bool, float]]] = {}
         for record in records:
             if record.category != category or record.split not in splits or not record.defects:
                 continue
@@ -103,12 +108,29 @@ def hit_rates(
                 boxes = [d.box for d in record.defects if d.type == kind.name]
                 if boxes:
                     evidence = np.tensordot(heads.head.weights[k], feature_map[0], axes=1)
-                    hits.append(_hit(evidence, record, boxes))
-                    chances.append(_covered(record, boxes))
-        if hits:
-            rate, chance = float(np.mean(hits)), float(np.mean(chances))
-            table[name] = {"rate": round(rate, 3), "chance": round(chance, 3), "n": len(hits)}
+                    found.setdefault(kind.name, []).append((_hit(evidence, record, boxes), _covered(record, boxes)))
+        table[name] = {
+            kind: {
+                "rate": round(float(np.mean([hit for hit, _ in pairs])), 3),
+                "chance": round(float(np.mean([share for _, share in pairs])), 3),
+                "n": len(pairs),
+            }
+            for kind, pairs in found.items()
+        }
     return table
+
+
+def keep_proven(heads: DefectHeads, hits: HitRates) -> DefectHeads:
+    """`heads` that report only types whose boxes have been shown to land on the defect.
+
+    A head can tell a photo with a stain by the ruler beside it; its box is then a lie, however right its score.
+    """
+
+    def proven(kind: str) -> bool:
+        row = hits["fitted"].get(kind)
+        return row is not None and row["n"] >= MIN_BOXES and row["rate"] >= max(MIN_HIT_RATE, 2 * row["chance"])
+
+    return replace(heads, thresholds={k: t for k, t in heads.thresholds.items() if proven(k)})
 
 
 def _covered(record: Record, boxes: Sequence[Box]) -> float:

@@ -19,7 +19,7 @@ from regrade.training.samples import soft_targets
 
 DAMAGED_VIEWS = (f"damaged-1-r{VERSION}", f"damaged-2-r{VERSION}")
 HARMLESS_VIEW = f"harmless-r{VERSION}"
-SHARES = {"electronics": 0.5, "apparel": 0.25}
+SHARES = {"electronics": 0.35, "apparel": 0.25}
 """Weight of all damaged edits of a category, and of all harmless ones, as a share of the weight of one class.
 
 A category that is not here is fitted on real photos alone: synthetic tears cost packaging, which has real ones, a point

@@ -67,3 +67,9 @@ def test_the_best_scoring_penalty_wins() -> None:
     penalty, logits = choose_penalty(sample, lambda z: float((z.argmax(axis=1) == sample.labels).mean()))
     assert penalty > 0
     assert (logits.argmax(axis=1) == sample.labels).mean() > 0.85
+
+
+def test_a_choice_over_several_ways_to_fold_returns_the_first_ones_logits() -> None:
+    sample = blobs()
+    penalty, logits = choose_penalty(sample, lambda z: -float(np.abs(z).mean()), repeats=2)
+    np.testing.assert_array_equal(logits, out_of_fold(sample, penalty, folds=5, seed=0))
