@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# setuptools remarks on every editable install that it is one.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 HOST ?= 127.0.0.1
 PORT ?= 8080
 DATA_DIR ?= data
@@ -23,7 +24,7 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve
-	$(PIP) -e ".[train,dev]"
+	$(PIP) -e ".[train,dev,render]"
 	@touch $@
 
 run: install
@@ -48,7 +49,6 @@ constraints: install-dev
 	mv constraints.new constraints.txt
 
 demo-photos: install-dev
-	$(PIP) -e ".[render]"
 	$(BIN)/python -m regrade.serving.demo.scenes.render
 
 clean:
