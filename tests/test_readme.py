@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from regrade.datasets.manifest import find_bench
 from regrade.models.bundle import load_bundle, shipped_root
 from regrade.serving.cli.main import build_app
 
@@ -74,6 +75,18 @@ def test_the_answer_in_the_readme_has_the_fields_of_a_real_one(monkeypatch: pyte
     assert shown["grade"]["confidence"] == pytest.approx(real["grade"]["confidence"], abs=0.02)
     assert set(shown) >= set(real) - {"retake"}
     assert shown["disposition"]["action"] == real["disposition"]["action"]
+
+
+@pytest.mark.photos
+def test_the_real_photo_of_the_readme_is_graded_as_a_torn_carton() -> None:
+    bench = find_bench()
+    if bench is None:
+        pytest.skip("the real bench photos are not here; set REGRADE_BENCH to their folder to run this")
+    words = next(w for w in documented() if w[0] == "grade" and "$REGRADE_BENCH" in w[1])
+    words = [word.replace("$REGRADE_BENCH", str(bench)) for word in words]
+    answer = json.loads(CliRunner().invoke(build_app(), [*words, "--json"]).stdout)
+    assert answer["grade"]["condition"] == "damaged"
+    assert "tear" in [defect["type"] for defect in answer["defects"]]
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", README))
