@@ -32,7 +32,7 @@ def test_confidence_at_the_threshold_is_enough(policy, make_item):
 
 def test_a_category_without_a_promise_goes_to_a_human_whole(policy, make_item):
     assert words(policy, make_item("apparel", opened=1.0, threshold=None)) == [
-        "Too few checked apparel items were at hand to say how sure is sure enough, so a human checks every one."
+        "How sure is sure enough has not been proven for apparel yet, so a human checks every item."
     ]
 
 
