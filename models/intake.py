@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from regrade.models.errors import PhotoError
@@ -60,25 +61,27 @@ def sniff(data: bytes) -> str:
     raise PhotoError("unsupported_type", "The file is not a JPEG, PNG or WebP image. Send the photo as one of these.")
 
 
-def open_photo(data: bytes, index: int = 0, limits: IntakeLimits = DEFAULT_LIMITS) -> Photo:
+def open_photo(
+    data: bytes, index: int = 0, limits: IntakeLimits = DEFAULT_LIMITS, *, sha256: str | None = None
+) -> Photo:
     """Check and decode one photo.
 
     A JPEG is decoded at the smallest DCT scale whose long side still reaches `limits.working_side`; any photo
     is then reduced to that long side at most, turned upright by its EXIF orientation, and brought to 8-bit
     sRGB: CMYK, palette, greyscale and 16-bit are converted, an embedded ICC profile is applied, transparency
-    is laid on white.
+    is laid on white. `sha256` is the hash of `data`, in hex, where the caller has it already.
 
     Raises `PhotoError` (`empty`, `unsupported_type`, `too_large`, `too_many_pixels`, `bad_dimensions`,
     `animated`, `truncated`, `unreadable`), with `photo` set to `index`.
     """
     try:
-        return _open(data, index, limits)
+        return _open(data, index, limits, sha256)
     except PhotoError as error:
         error.photo = index
         raise
 
 
-def _open(data: bytes, index: int, limits: IntakeLimits) -> Photo:
+def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str | None) -> Photo:
     media_type = sniff(data)
     if len(data) > limits.max_bytes:
         raise PhotoError(
@@ -91,7 +94,8 @@ def _open(data: bytes, index: int, limits: IntakeLimits) -> Photo:
     try:
         with Image.open(io.BytesIO(data), formats=list(MEDIA_TYPES)) as image:
             _check_header(image, limits)
-            return _decode(image, data, index, media_type, limits)
+            rgb, width, height = _decode(image, limits)
+        return Photo(index, sha256 or hashlib.sha256(data).hexdigest(), media_type, width, height, rgb)
     except PhotoError:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
@@ -134,7 +138,8 @@ def _is_multi_picture_jpeg(image: Image.Image) -> bool:
     return image.format == "MPO"
 
 
-def _decode(image: Image.Image, data: bytes, index: int, media_type: str, limits: IntakeLimits) -> Photo:
+def _decode(image: Image.Image, limits: IntakeLimits) -> tuple[NDArray[np.uint8], int, int]:
+    """Upright pixels at the working scale, and the width and height of the upright full-size photo."""
     full_width, full_height = image.size
     orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     side = limits.working_side
@@ -147,9 +152,7 @@ def _decode(image: Image.Image, data: bytes, index: int, media_type: str, limits
     upright = _upright(rgb, orientation)
     if orientation in (5, 6, 7, 8):
         full_width, full_height = full_height, full_width
-    pixels = np.asarray(upright, dtype=np.uint8)
-    digest = hashlib.sha256(data).hexdigest()
-    return Photo(index, digest, media_type, full_width, full_height, pixels)
+    return np.asarray(upright, dtype=np.uint8), full_width, full_height
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -181,7 +181,8 @@ class Pipeline:
     async def _grade(self, intake: _Intake) -> tuple[tuple[StoredPhoto, ...], ItemResult]:
         loop, started = asyncio.get_running_loop(), time.perf_counter()
         tasks = [
-            loop.run_in_executor(self._lookers, self._look, data, index) for index, data in enumerate(intake.photos)
+            loop.run_in_executor(self._lookers, self._look, data, index, sha256)
+            for index, (data, sha256) in enumerate(zip(intake.photos, intake.hashes, strict=True))
         ]
         # All are awaited even when one fails: none must still run when the request is answered.
         seen = await asyncio.gather(*tasks, return_exceptions=True)
@@ -198,9 +199,9 @@ class Pipeline:
         timings = {"decode": round(decode_wall * 1000, 1), "infer": round(infer_wall * 1000, 1)}
         return tuple(look.stored for look in looks), replace(result, timings_ms=timings)
 
-    def _look(self, data: bytes, index: int) -> _Look:
+    def _look(self, data: bytes, index: int, sha256: str) -> _Look:
         started = time.perf_counter()
-        photo = open_photo(data, index, self._limits)
+        photo = open_photo(data, index, self._limits, sha256=sha256)
         decoded = time.perf_counter()
         evidence = self._grader.look(photo)
         stored = StoredPhoto(index, photo.sha256, photo.media_type, len(data), photo.width, photo.height)
