@@ -3,13 +3,9 @@
 Normalisation is not here: it is the first layer of the exported graph, so that it cannot be done twice.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from regrade.models.types import Photo
 
 
 def model_input(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -22,8 +18,3 @@ def model_input(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         return rgb
     image = Image.fromarray(rgb).resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(image, dtype=np.uint8)
-
-
-def batch_input(photos: Sequence[Photo], side: int) -> NDArray[np.uint8]:
-    """Stack `photos` to uint8 (n, side, side, 3), RGB, the layout that every exported backbone takes."""
-    return np.stack([model_input(photo.rgb, side) for photo in photos])

@@ -13,14 +13,8 @@ from PIL import Image
 
 from regrade.models.types import Photo, Quality
 
-ADVICE: Final = {
-    "blurry": "The photo is blurred. Hold the camera still, let it focus on the item, and take it again.",
-    "too_dark": "The photo is too dark. Switch on the bench light or move the item into it, and take it again.",
-    "too_bright": "The photo is overexposed. Turn the item out of the glare or lower the exposure, and take it again.",
-    "too_small": "The photo has too few pixels. Use the camera's full resolution, not a thumbnail.",
-    "no_item": "No item can be seen. Put the item in the frame, uncover the lens, and take it again.",
-}
-"""Issue code → what is wrong and what to do. The codes are part of the HTTP contract."""
+ISSUES: Final = ("blurry", "too_dark", "too_bright", "too_small", "no_item")
+"""What the gate can find. The codes are part of the HTTP contract; what to do about each is said by the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)

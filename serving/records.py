@@ -14,7 +14,6 @@ from regrade.models.types import Box, ItemResult
 from regrade.serving.policy.types import Decision, Disposition
 
 Status = Literal["graded", "needs_review", "reviewed", "retake"]
-STATUSES: tuple[Status, ...] = ("graded", "needs_review", "reviewed", "retake")
 
 RESULT: TypeAdapter[ItemResult] = TypeAdapter(ItemResult)
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)

@@ -10,7 +10,7 @@ from regrade.models.arch.efficientnet_lite import LiteBackbone, pretrained_weigh
 from regrade.models.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
-from regrade.models.preprocess import batch_input
+from regrade.models.preprocess import model_input
 from regrade.models.runtime import Model
 from regrade.models.types import Photo
 
@@ -23,9 +23,13 @@ def golden() -> list[Photo]:
     return [open_photo(path.read_bytes()) for path in PHOTOS]
 
 
+def stacked(photos: list[Photo], side: int) -> np.ndarray:
+    return np.stack([model_input(photo.rgb, side) for photo in photos])
+
+
 def test_torch_and_the_shipped_fp32_graph_agree(golden: list[Photo]) -> None:
     bundle = load_bundle(shipped_root(), ROUTER)
-    pixels = batch_input(golden[:4], bundle.input_side)
+    pixels = stacked(golden[:4], bundle.input_side)
     features, feature_map = Model(bundle.backbone_path("fp32")).run({"pixels": pixels})
     with torch.no_grad():
         expected, expected_map = LiteBackbone(pretrained_weights_path()).eval()(torch.from_numpy(pixels))
@@ -35,14 +39,14 @@ def test_torch_and_the_shipped_fp32_graph_agree(golden: list[Photo]) -> None:
 
 def test_the_features_are_the_mean_of_the_map(golden: list[Photo]) -> None:
     bundle = load_bundle(shipped_root(), ROUTER)
-    pixels = batch_input(golden[:1], bundle.input_side)
+    pixels = stacked(golden[:1], bundle.input_side)
     features, feature_map = Model(bundle.backbone_path("fp32")).run({"pixels": pixels})
     np.testing.assert_allclose(features[:, : feature_map.shape[1]], feature_map.mean(axis=(2, 3)), atol=1e-4)
 
 
 def test_int8_keeps_the_direction_of_the_features(golden: list[Photo]) -> None:
     bundle = load_bundle(shipped_root(), ROUTER)
-    pixels = batch_input(golden, bundle.input_side)
+    pixels = stacked(golden, bundle.input_side)
     exact, rounded = (Model(bundle.backbone_path(p)).run({"pixels": pixels})[0] for p in ("fp32", "int8"))
     cosine = (exact * rounded).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)
     assert cosine.min() > 0.9
