@@ -85,6 +85,12 @@ class Record:
     items: tuple[ItemBox, ...] = ()
     tag: bool | None = None
 
+    @property
+    def largest_item(self) -> Box | None:
+        """The box of the largest item on the photo, which is what was photographed; None where none is drawn."""
+        boxes = (item.box for item in self.items)
+        return max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
+
 
 _RECORD = TypeAdapter(Record)
 FIELDS: tuple[str, ...] = tuple(Record.__dataclass_fields__)

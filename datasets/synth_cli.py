@@ -46,8 +46,7 @@ def preview(
     tiles: list[Image.Image] = []
     for record in some(whole, photos):
         image = Image.open(record.file).convert("RGB")
-        box = max((i.box for i in record.items), key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
-        made = synthesize(np.asarray(image), category, box, rng)
+        made = synthesize(np.asarray(image), category, record.largest_item, rng)
         damaged = image if made is None else Image.fromarray(made.rgb)
         for defect in made.defects if made else ():
             ImageDraw.Draw(damaged).rectangle(defect.box, outline="red", width=2)

@@ -31,9 +31,10 @@ tears cost packaging, which has real ones, a point or two of macro-F1 at every w
 def edited_view(record: Record, view: str, side: int) -> NDArray[np.uint8] | None:
     """One edit of a photo as model input, uint8 (side, side, 3); None where there is no place for it."""
     rgb = open_photo(record.file.read_bytes()).rgb
-    scale = rgb.shape[1] / record.width
-    boxes = [(i.box[0] * scale, i.box[1] * scale, i.box[2] * scale, i.box[3] * scale) for i in record.items]
-    box = max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
+    box = record.largest_item
+    if box is not None:  # of the full-size photo; `rgb` may be smaller
+        scale = rgb.shape[1] / record.width
+        box = (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
     rng = seeded(record, view)
     if view == HARMLESS_VIEW:
         return model_input(synthesize_harmless(rgb, record.category, box, rng), side)
