@@ -232,11 +232,12 @@ def _fit(
     )
     p_int8 = softmax_at(head.logits(test.views[0]), temperature)
     p_fp32 = softmax_at(head.logits(test.views[-1]), temperature)
+    cv = score(held_out, sample.labels, sample.groups, config.seed)
     trained = Trained(
         category=name,
         labels=labels,
-        all_cv=_all_photos(whole or sample, penalty, temperature, config.seed),
-        cv=score(held_out, sample.labels, sample.groups, config.seed),
+        all_cv=cv if whole is None else _all_photos(whole, penalty, temperature, config.seed),
+        cv=cv,
         test=score(p_int8, test.labels, test.groups, config.seed),
         test_fp32=score(p_fp32, test.labels, test.groups, config.seed),
         calibration=calibration,
