@@ -32,3 +32,11 @@ class PolicyError(RegradeError):
 
 class DatasetError(RegradeError):
     """A manifest or category definition that is wrong; the message names the file, line and field."""
+
+
+class RunError(RegradeError):
+    """A training run that cannot be begun or gone on with; the message names the setting, file or process."""
+
+
+class GateRefusedError(RegradeError):
+    """A trained candidate that is not as good as what is active; the message holds the numbers."""

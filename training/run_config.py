@@ -1,0 +1,114 @@
+"""What decides how a training run comes out, apart from the photos and the category definitions themselves."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from regrade.models.errors import RunError
+
+ALL: Final = "all"
+"""The category name that stands for every category that is both defined and photographed."""
+MAY_CHANGE: Final = frozenset({"data", "categories", "detector_weights", "cache", "device", "activate"})
+"""Fields that a run may be resumed with other values of: they say where things lie and how fast it goes, not what
+comes out. Of the files among them the run remembers the content."""
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,2})?")
+_PATHS: Final = ("data", "out", "categories", "detector_weights", "cache")
+_STRIDE: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """The settings of one run; refused with a `RunError` that names the field where one makes no sense.
+
+    `category` is a category's name, or "all". `data` is a manifest or its folder, `out` the folder of the bundles,
+    `categories` a folder of category definitions (None: those shipped). `side` and `detector_side` are in pixels,
+    `epochs` and `detector_epochs` None let the device decide. `alpha` is the promised error of automatic grades,
+    `delta` the risk that the promise does not hold. Photos of the sources in `leave_out` are kept from every fit.
+    """
+
+    category: str
+    data: Path
+    out: Path
+    version: str
+    categories: Path | None = None
+    seed: int = 0
+    alpha: float = 0.05
+    delta: float = 0.10
+    side: int = 320
+    detector_side: int = 640
+    epochs: int | None = None
+    detector_epochs: int | None = None
+    detector: bool = True
+    detector_weights: Path | None = None
+    leave_out: tuple[str, ...] = ()
+    synthesis: bool = True
+    device: str = "auto"
+    cache: Path = Path(".cache")
+    activate: bool = True
+
+    def __post_init__(self) -> None:
+        _require(_NAME.fullmatch(self.category), "category", self.category, "a category's name, or 'all'")
+        _require(_VERSION.fullmatch(self.version), "version", self.version, "letters, digits, dots, dashes: 2026.11.2")
+        _require(_DEVICE.fullmatch(self.device), "device", self.device, "auto, cpu, cuda or cuda:N")
+        _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
+        for name in ("alpha", "delta"):
+            value = getattr(self, name)
+            _require(0.0 < value <= 0.5, name, value, "above 0 and at most 0.5")
+        for name in ("side", "detector_side"):
+            value = getattr(self, name)
+            _require(value % _STRIDE == 0 and 64 <= value <= 1536, name, value, f"64 to 1536, divisible by {_STRIDE}")
+        for name in ("epochs", "detector_epochs"):
+            value = getattr(self, name)
+            _require(value is None or 1 <= value <= 10_000, name, value, "1 to 10000, or left out")
+        twice = sorted({s for s in self.leave_out if self.leave_out.count(s) > 1 or not s.strip()})
+        _require(not twice, "leave_out", ", ".join(twice), "each source once")
+        if not self.detector and (self.detector_weights is not None or self.detector_epochs is not None):
+            raise RunError("detector_weights and detector_epochs make no sense without a detector; leave them out.")
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, paths as text and made absolute."""
+        found = asdict(self)
+        for name in _PATHS:
+            found[name] = None if found[name] is None else str(found[name].absolute())
+        return {**found, "leave_out": list(self.leave_out)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "RunConfig":
+        """The opposite of `to_json`. Raises `RunError` naming a field that is unknown, missing or of another type."""
+        names = {f.name for f in fields(cls)}
+        if unknown := sorted(set(data) - names):
+            raise RunError(f"unknown setting {', '.join(unknown)}; this release knows {', '.join(sorted(names))}.")
+        values = {k: Path(v) if k in _PATHS and v is not None else v for k, v in data.items()}
+        try:
+            return cls(**{**values, "leave_out": tuple(data.get("leave_out", ()))})
+        except TypeError as error:
+            raise RunError(f"the settings of a run are not understood: {error}.") from None
+
+    def differences(self, other: "RunConfig") -> tuple[str, ...]:
+        """How `other` differs in what decides the outcome, as `field: ours, not theirs`."""
+        ours, theirs = self.to_json(), other.to_json()
+        return tuple(
+            f"{name}: {_shown(ours[name])}, not {_shown(theirs[name])}"
+            for name in ours
+            if name not in MAY_CHANGE and ours[name] != theirs[name]
+        )
+
+    def sha256(self) -> str:
+        """SHA-256, in hex, of the fields that decide the outcome."""
+        kept = {k: v for k, v in self.to_json().items() if k not in MAY_CHANGE}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _require(ok: object, name: str, value: object, legal: str) -> None:
+    if not ok:
+        raise RunError(f"{name}: {value!r} is not legal; give {legal}.")
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
