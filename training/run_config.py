@@ -84,7 +84,7 @@ class RunConfig:
         names = {f.name for f in fields(cls)}
         if unknown := sorted(set(data) - names):
             raise RunError(f"unknown setting {', '.join(unknown)}; this release knows {', '.join(sorted(names))}.")
-        values = {k: Path(v) if k in _PATHS and v is not None else v for k, v in data.items()}
+        values: dict[str, Any] = {k: Path(v) if k in _PATHS and v is not None else v for k, v in data.items()}
         try:
             return cls(**{**values, "leave_out": tuple(data.get("leave_out", ()))})
         except TypeError as error:
