@@ -1,116 +1,112 @@
-"""`regrade train …`: the commands of the training room."""
+"""`regrade train`: from photos to an active bundle, in one command that can be stopped and gone on with."""
 
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from regrade.training.condition import Trained
+from regrade.training import runs_cli
 
 
 def register(app: typer.Typer) -> None:
-    """Add `regrade train` to `app`."""
-    train = typer.Typer(help="Train model bundles.", no_args_is_help=True)
-    train.command("condition")(condition)
-    app.add_typer(train, name="train")
+    """Add the commands of the training room to `app`."""
+    paragraphs = (train.__doc__ or "").split("\n\n")
+    app.command("train", help="\n\n".join(" ".join(lines.split()) for lines in paragraphs))(train)
+    runs_cli.register(app)
 
 
-def condition(
+def train(
+    category: Annotated[str, typer.Argument(help="A category, or 'all'.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder of the manifest; default: REGRADE_BENCH or ../shared/data/bench.")
+        Path | None, typer.Option(help="Manifest or its folder. Default: REGRADE_BENCH, else ../shared/data/bench.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the bundles; default: those shipped, models/bundles.")
+    categories: Annotated[
+        Path | None, typer.Option(help="Folder of category definitions. Default: those shipped.")
     ] = None,
-    version: Annotated[str | None, typer.Option(help="Version of the new bundles; default: year.month.number.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of folds, simulated items and bootstraps.")] = 0,
-    alpha: Annotated[float, typer.Option(min=0.001, max=0.5, help="Promised error of automatic grades.")] = 0.05,
-    delta: Annotated[float, typer.Option(min=0.001, max=0.5, help="Risk that the promise does not hold.")] = 0.10,
+    out: Annotated[Path | None, typer.Option(help="Folder of bundles. Default: those shipped, models/bundles.")] = None,
+    version: Annotated[str | None, typer.Option(help="Version of the bundle. Default: year.month.number.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="Folder of the run. Default: runs/<category>-<version>.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run: that of --run, else the latest of this category.")
+    ] = False,
+    only: Annotated[
+        str | None, typer.Option("--stage", help="Do this stage alone, even if it is done. See `regrade runs show`.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Do this stage anew, then what rests on it or is not done.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Do no stage after this one.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything drawn. Default: 0.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Promised error of automatic grades. Default: 0.05.")] = None,
+    delta: Annotated[float | None, typer.Option(help="Risk that the promise does not hold. Default: 0.1.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of the classifier. Default: by device, fewer without a GPU.")
+    ] = None,
+    detector_epochs: Annotated[int | None, typer.Option(help="Epochs of the detector. Default: by device.")] = None,
+    detector_weights: Annotated[
+        Path | None, typer.Option(help="Weights that the detector starts from. Default: YOLO26n, trained on COCO.")
+    ] = None,
+    detector: Annotated[
+        bool | None, typer.Option("--detector/--no-detector", help="Train a detector too. Default: yes.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="A source whose photos no fit may see; may be given again.")
+    ] = None,
     synthesis: Annotated[
-        bool, typer.Option(help="Fit on synthetic damage too, where that has been shown to help.")
-    ] = True,
-    report: Annotated[Path | None, typer.Option(help="Folder for the scores as JSON and pictures.")] = None,
-    cache: Annotated[Path, typer.Option(help="Folder of the feature cache, by which a run goes on.")] = Path(".cache"),
+        bool | None, typer.Option("--synthesis/--no-synthesis", help="Draw damage onto photos. Default: yes.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. Default: auto.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of what is computed once. Default: .cache.")] = None,
+    activate: Annotated[
+        bool | None, typer.Option("--activate/--no-activate", help="Activate a bundle that passes. Default: yes.")
+    ] = None,
 ) -> None:
-    """Train the category router and a condition bundle for every category, and activate them.
+    """Train CATEGORY, or all, from labelled photos to a gated, active bundle.
 
-    Ctrl-C is safe: features are cached, and a bundle is written wholly or not at all.
+    Stages: fit-classifier, fit-detector, export, quantize, calibrate, evaluate, gate, register. Ctrl-C is safe at any
+    time: --resume goes on where the run was stopped, with the settings that it was begun with. A bundle that the gate
+    refuses is not registered; the exit status is then 3.
     """
     try:
-        from regrade.training.condition import TrainConfig, train_condition
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(
-            f"training needs {error.name}; install it with: pip install 'regrade[train]'"
-        ) from None
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        import torch  # noqa: F401
+    except ModuleNotFoundError:
+        raise typer.BadParameter("training needs torch; install it with: pip install 'regrade[train]'") from None
+    from regrade.models.errors import GateRefusedError
+    from regrade.training.pipeline import Choice, execute, plan
+    from regrade.training.run_start import Wanted, open_run, resume_command, terminating
+    from regrade.training.runs_cli import stage_table
 
-    from regrade.datasets.manifest import locate_manifest
-    from regrade.models.bundle import shipped_root
-
-    root = out or shipped_root()
-    config = TrainConfig(
-        data=locate_manifest(data),
-        out=root,
-        version=version or next_version(root, date.today()),
-        seed=seed,
-        alpha=alpha,
-        delta=delta,
-        synthesis=synthesis,
-        cache=cache,
-    )
-    console = Console()
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task("starting")
-        trained = train_condition(config, lambda step: progress.update(task, description=step, advance=1))
-    console.print(score_table(trained))
-    if report is not None:
-        from regrade.training.report import write_report
-
-        for path in write_report(trained, report):
-            console.print(f"wrote {path}")
-    console.print(f"active: version {config.version} under {root}")
-
-
-def next_version(root: Path, today: date) -> str:
-    """`year.month.number`, the first number that no bundle under `root` has taken this month."""
-    taken = {path.parent.name for path in root.glob("*/*/manifest.json")}
-    number = 1
-    while (name := f"{today.year}.{today.month:02d}.{number}") in taken:
-        number += 1
-    return name
-
-
-def score_table(trained: "dict[str, Trained]") -> "object":
-    """The scores as a rich table, one row a bundle; intervals are 95%, by bootstrap over groups."""
-    from rich.table import Table
-
-    table = Table(title="95% intervals by bootstrap over groups; cv: cross-validation over groups")
-    columns = (
-        "bundle",
-        "N all/test",
-        "F1, cv all",
-        "F1, test",
-        "F1, test FP32",
-        "AUROC, cv all",
-        "ECE, cv",
-        "auto from",
-    )
-    for column in columns:
-        table.add_column(column)
-    for name, t in trained.items():
-        whole, test = t.all_cv.estimates, t.test.estimates
-        threshold = t.calibration.selective.threshold
-        table.add_row(
-            name,
-            f"{whole['accuracy'].n}/{test['accuracy'].n}",
-            str(whole["macro_f1"]),
-            str(test["macro_f1"]),
-            str(t.test_fp32.estimates["macro_f1"]),
-            "" if name.startswith("_") else str(whole["damage_auroc"]),
-            str(t.cv.estimates["ece"]),
-            "–" if threshold is None else f"{threshold:.2f} ({t.calibration.selective.coverage:.0%})",
-        )
-    return table
+    given = {
+        "data": data,
+        "categories": categories,
+        "out": out,
+        "version": version,
+        "seed": seed,
+        "alpha": alpha,
+        "delta": delta,
+        "epochs": epochs,
+        "detector_epochs": detector_epochs,
+        "detector_weights": detector_weights,
+        "detector": detector,
+        "leave_out": tuple(leave_out) if leave_out else None,
+        "synthesis": synthesis,
+        "device": device,
+        "cache": cache,
+        "activate": activate,
+    }
+    choice = Choice(only, start, until)
+    wanted = Wanted(category, folder, resume, choice, {k: v for k, v in given.items() if v is not None})
+    with open_run(wanted) as run, terminating():
+        try:
+            stages = plan(run, choice)
+            run.log.info("%d stages to do on %s; log in %s", len(stages), run.device, run.folder / "log.txt")
+            execute(run, stages)
+        except KeyboardInterrupt as stopped:
+            typer.echo(f"Stopped. Go on with: {resume_command(run)}", err=True)
+            raise typer.Exit(getattr(stopped, "status", 130)) from None
+        except GateRefusedError as refused:
+            typer.echo(f"regrade: {refused}", err=True)
+            raise typer.Exit(3) from None
+        run.console.print(stage_table(run))

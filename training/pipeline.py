@@ -8,6 +8,7 @@ import importlib
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -45,28 +46,48 @@ def needs_of(config: RunConfig, stage: str) -> tuple[str, ...]:
     return tuple(name for name in STAGES[stage] if name in present)
 
 
-def plan(run: Run, *, only: str | None = None, start: str | None = None, until: str | None = None) -> tuple[str, ...]:
-    """The stages to do, in order.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which stages are wanted: all, or `only` one, done or not; or `start` anew, then what rests on it or is not done;
+    and none after `until`."""
 
-    All that are not done; with `only`, that one, done or not; with `start`, that one anew, then what rests on it or
-    is not done; with `until`, none after it. Raises `RunError` for an unknown stage, for an order that makes no sense,
-    and where a stage would run before those that it rests on.
-    """
-    names = stages_of(run.config)
-    for name in (only, start, until):
-        if name is not None:
-            needs_of(run.config, name)
-    if only is not None and (start is not None or until is not None):
-        raise RunError("--stage does one stage alone; leave out --from and --until.")
-    if only is not None:
-        chosen: tuple[str, ...] = (only,)
-    else:
-        first = names.index(start) if start else 0
-        last = names.index(until) if until else len(names) - 1
+    only: str | None = None
+    start: str | None = None
+    until: str | None = None
+
+    @property
+    def anew(self) -> str | None:
+        """The stage to do even if it is done."""
+        return self.only or self.start
+
+    def of(self, config: RunConfig) -> tuple[str, ...]:
+        """The stages between the ends, done or not. Raises `RunError` for an unknown one, and for ends that make no
+        sense."""
+        names = stages_of(config)
+        for name in (self.only, self.start, self.until):
+            if name is not None:
+                needs_of(config, name)
+        if self.only is not None:
+            if self.start is not None or self.until is not None:
+                raise RunError("--stage does one stage alone; leave out --from and --until.")
+            return (self.only,)
+        first = names.index(self.start) if self.start else 0
+        last = names.index(self.until) if self.until else len(names) - 1
         if first > last:
-            raise RunError(f"--from {start} comes after --until {until}; the order is {', '.join(names)}.")
-        anew = (start, *resting_on(start)) if start else ()
-        chosen = tuple(name for name in names[first : last + 1] if name in anew or not run.done(name))
+            raise RunError(f"--from {self.start} comes after --until {self.until}; the order is {', '.join(names)}.")
+        return names[first : last + 1]
+
+
+ALL_STAGES: Final = Choice()
+
+
+def plan(run: Run, choice: Choice = ALL_STAGES) -> tuple[str, ...]:
+    """The stages of `choice` that are to be done, in order.
+
+    Raises `RunError` as `Choice.of` does, and where a stage would run before those that it rests on.
+    """
+    anew = () if choice.anew is None else (choice.anew, *resting_on(choice.anew))
+    chosen = tuple(name for name in choice.of(run.config) if name in anew or not run.done(name))
     for name in chosen:
         missing = [n for n in needs_of(run.config, name) if n not in chosen[: chosen.index(name)] and not run.done(n)]
         if missing:

@@ -53,6 +53,21 @@ class RunLock:
             os.close(self._descriptor)
 
 
+def holder(folder: Path) -> str | None:
+    """Who holds the lock of `folder`, in words; None where nobody does."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _read(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _read(descriptor: int) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))

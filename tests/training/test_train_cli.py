@@ -1,0 +1,174 @@
+"""`regrade train` and `regrade runs`: what they refuse, and how a run is stopped and gone on with."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from regrade.models.errors import RegradeError
+from regrade.serving.cli.main import build_app
+from regrade.training.run import STAGES, Run, RunConfig
+from regrade.training.run_start import latest_run, next_version
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "240")
+
+
+def run(*arguments: object) -> str:
+    """What the command prints on standard output; its errors are raised."""
+    result = CliRunner().invoke(build_app(), [str(one) for one in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["toys"], r"Defined are apparel, electronics, footwear, packaging; 'all'"),
+        (["footwear"], r"no photo of category footwear; it has electronics, packaging"),
+        (["packaging", "--leave-out", "attic"], r"Sources are rendered"),
+        (["packaging", "--leave-out", "rendered"], r"in split train"),
+        (["packaging", "--seed", "-1"], r"seed: -1 is not legal"),
+        (["packaging", "--until", "bake"], r"its stages are fit-classifier"),
+        (["packaging", "--stage", "gate"], r"gate rests on evaluate"),
+        (["packaging", "--from", "gate", "--until", "export"], r"gate rests on|comes after"),
+        (["packaging", "--resume"], r"no run of packaging in runs"),
+        (["packaging", "--run", "here", "--resume"], r"here holds no run"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_a_folder_is_made(
+    tiny_dataset: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(RegradeError, match=message):
+        run("train", *arguments, "--data", tiny_dataset, "--out", "bundles")
+    assert not list(tmp_path.iterdir())
+
+
+def begun(folder: Path, data: Path, category: str = "packaging", version: str = "2026.1.1") -> Path:
+    Run.create(folder, RunConfig(category=category, data=data, out=Path("bundles"), version=version)).close()
+    return folder
+
+
+def test_a_run_is_not_begun_over_another(tiny_dataset: Path) -> None:
+    begun(Path("runs/packaging-2026.1.1"), tiny_dataset)
+    with pytest.raises(RegradeError, match="--resume"):
+        run("train", "packaging", "--version", "2026.1.1", "--data", tiny_dataset)
+
+
+def test_a_run_is_not_resumed_with_another_setting(tiny_dataset: Path) -> None:
+    begun(Path("runs/packaging-2026.1.1"), tiny_dataset)
+    with pytest.raises(RegradeError, match=r"alpha: 0\.05, not 0\.1"):
+        run("train", "packaging", "--resume", "--alpha", "0.1")
+    with pytest.raises(RegradeError, match=r'category: "packaging", not "electronics"'):
+        run("train", "electronics", "--resume", "--run", "runs/packaging-2026.1.1")
+
+
+def test_the_latest_run_of_a_category_is_the_one_last_worked_on(tiny_dataset: Path) -> None:
+    first, second = begun(Path("runs/a"), tiny_dataset), begun(Path("runs/b"), tiny_dataset)
+    begun(Path("runs/c"), tiny_dataset, category="electronics")
+    assert latest_run("packaging") == second
+    with Run.open(first) as opened:
+        opened.mark("fit-classifier")
+    assert latest_run("packaging") == first
+
+
+def test_a_version_that_a_run_has_taken_is_not_given_again(tiny_dataset: Path) -> None:
+    begun(Path("runs/packaging-2026.01.1"), tiny_dataset, version="2026.01.1")
+    assert next_version(Path("bundles"), date(2026, 1, 5)) == "2026.01.2"
+
+
+def test_runs_are_listed_and_shown(tiny_dataset: Path) -> None:
+    folder = begun(Path("runs/packaging-2026.1.1"), tiny_dataset)
+    with Run.open(folder) as opened:
+        opened.mark("fit-classifier", 75.0)
+        assert f"process {os.getpid()}" in run("runs", "list")
+    assert re.search(r"packaging-2026\.1\.1 .*1 of 8 .*fit-detector", run("runs", "list"))
+    shown = run("runs", "show", folder)
+    assert re.search(r"fit-classifier .*done .*0:01:15", shown)
+    assert "regrade train packaging --run runs/packaging-2026.1.1 --resume" in shown
+    assert all(name in shown for name in STAGES)
+
+
+def test_a_folder_without_runs_says_how_to_begin_one() -> None:
+    with pytest.raises(RegradeError, match="regrade train CATEGORY"):
+        run("runs", "list")
+
+
+SLOW_STAGES = """
+import sys, time, types
+from regrade.models.errors import GateRefusedError
+from regrade.training.run import STAGES
+
+def body(name):
+    def do(run):
+        run.log.info("in %s", name)
+        run.path("reached").write_text(name)
+        time.sleep(30 if name == "export" and not run.path("quick").exists() else 0)
+        if name == "gate" and run.path("worse").exists():
+            raise GateRefusedError("macro-F1 0.80 -> 0.60")
+    return do
+
+stages = types.ModuleType("regrade.training.stages")
+for name in STAGES:
+    setattr(stages, name.replace("-", "_"), body(name))
+sys.modules["regrade.training.stages"] = stages
+from regrade.serving.cli.main import main
+main()
+"""
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line with stages that only wait."""
+    return [sys.executable, "-c", SLOW_STAGES, *(str(one) for one in arguments)]
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_in_one_line_how_to_go_on(
+    tiny_dataset: Path, tmp_path: Path, how: signal.Signals, status: int
+) -> None:
+    first = command("train", "packaging", "--data", tiny_dataset, "--out", "bundles", "--run", "r", "--device", "cpu")
+    with subprocess.Popen(first, stderr=subprocess.PIPE, text=True) as process:
+        reached = tmp_path / "r" / "reached"
+        deadline = time.monotonic() + 60
+        while not (reached.exists() and reached.read_text() == "export") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert errors.splitlines()[-1] == "Stopped. Go on with: regrade train packaging --run r --resume"
+    assert "Traceback" not in errors
+    (tmp_path / "r" / "quick").touch()
+    done = subprocess.run(command("train", "packaging", "--run", "r", "--resume"), capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with Run.open(Path("r"), lock=False) as looked:
+        assert all(looked.done(name) for name in STAGES)
+        assert looked.state["fit-classifier"]["seconds"] < 10
+
+
+def test_a_refused_candidate_ends_with_status_3_and_the_numbers(tiny_dataset: Path, tmp_path: Path) -> None:
+    folder = begun(tmp_path / "r", tiny_dataset)
+    (folder / "quick").touch()
+    (folder / "worse").touch()
+    done = subprocess.run(
+        command("train", "packaging", "--run", "r", "--resume", "--out", "bundles", "--device", "cpu"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 3
+    assert "macro-F1 0.80 -> 0.60" in done.stderr
+    with Run.open(folder, lock=False) as looked:
+        assert looked.done("evaluate")
+        assert not looked.done("gate")
