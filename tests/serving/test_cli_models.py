@@ -1,0 +1,117 @@
+"""`regrade models`: which bundle is active, and what a change of it asks of a running service."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from regrade.models.bundle import active_version, load_bundle, shipped_root, write_bundle
+from regrade.models.errors import RegradeError
+from regrade.serving.cli.main import build_app
+
+NEW = "2099.1.1"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the shipped bundles with a second version of packaging that differs in its card."""
+    root = Path(shutil.copytree(shipped_root(), tmp_path / "bundles"))
+    old = load_bundle(root, "packaging")
+    files = {n: (old.folder / n).read_bytes() for n in ("head.onnx", "calibration.json", "metrics.json", "card.md")}
+    write_bundle(
+        root,
+        "packaging",
+        NEW,
+        files={**files, "card.md": files["card.md"] + b"\nnew\n"},
+        backbones={p: old.backbone_path(p).read_bytes() for p in old.backbones},
+        labels=old.labels,
+        defects=old.defects,
+        input_side=old.input_side,
+    )
+    return root
+
+
+def run(*arguments: object, status: int = 0) -> str:
+    """What the command prints on standard output; its errors are raised."""
+    result = CliRunner().invoke(build_app(), ["models", *(str(one) for one in arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == status, result.output
+    return result.stdout
+
+
+def listed(root: Path, status: int = 0) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = json.loads(run("list", "--json", "--bundles", root, status=status))
+    return {(row["category"], row["version"]): row for row in rows}
+
+
+def test_an_activation_says_what_a_running_service_needs(root: Path) -> None:
+    before = active_version(root, "packaging")
+    said = run("activate", "packaging", NEW, "--bundles", root, "--by", "ann", "--reason", "better [on] scuffs")
+    assert f"packaging {NEW} is active (before: {before})" in said
+    assert "restart `regrade serve`" in said
+    assert listed(root)["packaging", NEW]["active"]
+    assert listed(root)["packaging", before]["previous"]
+    assert "better [on] scuffs" in run("history", "packaging", "--bundles", root)
+
+
+def test_activating_what_is_active_says_so(root: Path) -> None:
+    run("activate", "packaging", NEW, "--bundles", root)
+    assert "active already" in run("activate", "packaging", NEW, "--bundles", root)
+
+
+def test_a_rollback_goes_back_and_is_in_the_history(root: Path) -> None:
+    before = active_version(root, "packaging")
+    run("activate", "packaging", NEW, "--bundles", root)
+    run("rollback", "packaging", "--bundles", root, "--by", "bob", "--reason", "complaints")
+    assert active_version(root, "packaging") == before
+    changes = json.loads(run("history", "--json", "--bundles", root))
+    assert [(one["after"], one["reason"]) for one in changes] == [(NEW, ""), (before, "complaints")]
+
+
+def test_without_a_version_before_a_rollback_names_what_can_be_activated(root: Path) -> None:
+    with pytest.raises(RegradeError, match=NEW):
+        run("rollback", "packaging", "--bundles", root)
+
+
+def test_the_bundles_of_the_service_are_meant_unless_others_are_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGRADE_BUNDLES_DIR", str(root))
+    run("activate", "packaging", NEW)
+    assert active_version(root, "packaging") == NEW
+    assert active_version(shipped_root(), "packaging") != NEW
+
+
+def test_a_diff_defaults_to_what_was_active_before_and_what_is(root: Path) -> None:
+    before = active_version(root, "packaging")
+    with pytest.raises(RegradeError, match="Name two"):
+        run("diff", "packaging", "--bundles", root)
+    run("activate", "packaging", NEW, "--bundles", root)
+    found = json.loads(run("diff", "packaging", "--json", "--bundles", root))
+    assert (found["a"], found["b"]) == (before, NEW)
+    assert "files.card.md" in [one["what"] for one in found["differences"]]
+    assert "files.card.md" in run("diff", "packaging", before, NEW, "--bundles", root)
+
+
+def test_a_version_does_not_differ_from_itself(root: Path) -> None:
+    assert "do not differ" in run("diff", "packaging", NEW, NEW, "--bundles", root)
+
+
+def test_a_spoilt_version_is_listed_as_such_and_fails_the_command(root: Path) -> None:
+    (root / "packaging" / NEW / "card.md").write_bytes(b"spoilt")
+    assert "card.md" in listed(root, status=1)["packaging", NEW]["fault"]
+    assert "spoilt" in run("list", "--bundles", root, status=1)
+
+
+def test_no_history_is_said_to_be_none(root: Path) -> None:
+    assert "No change is logged" in run("history", "--bundles", root)
