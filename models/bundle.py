@@ -4,9 +4,9 @@
       _router/2026.11.1/             which category is this?
       electronics/ACTIVE             the active version's name, replaced atomically; PREVIOUS beside it
       electronics/2026.11.1/         manifest.json  head.onnx  calibration.json  metrics.json  card.md
-      _shared/<sha256>.onnx          backbones, by content: several bundles may name the same one
+      _shared/<sha256>.onnx          backbones and detectors, by content: several bundles may name the same one
 
-Bundles are immutable. A file whose hash is not the manifest's is never loaded. A backbone that several bundles
+Bundles are immutable. A file whose hash is not the manifest's is never loaded. A network that several bundles
 share is stored once, loaded once and run once a photo.
 """
 
@@ -23,7 +23,9 @@ from typing import Any, Final
 from regrade.models.calibration import Calibration
 from regrade.models.errors import BundleError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""2 added the detector; bundles of format 1 have none and are still read."""
+READABLE: Final = (1, 2)
 ROUTER: Final = "_router"
 SHARED: Final = "_shared"
 PRECISIONS: Final = ("int8", "fp32")
@@ -39,11 +41,22 @@ class DefectType:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectorFiles:
+    """A detector: the SHA-256 of its ONNX file in `_shared/` by precision, its input side in pixels, and its classes
+    in the order of its outputs."""
+
+    files: Mapping[str, str]
+    side: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle whose every file has been checked against its manifest.
 
     `labels` are the conditions (or, for the router, the categories) in the order of the head's outputs.
-    `backbones` maps a precision to the SHA-256 of the ONNX file in `_shared/`.
+    `backbones` maps a precision to the SHA-256 of the ONNX file in `_shared/`. `detector` is None where boxes come
+    from the backbone's maps alone.
     """
 
     category: str
@@ -56,6 +69,7 @@ class Bundle:
     calibration: Calibration
     metrics: Mapping[str, Any]
     card: str
+    detector: DetectorFiles | None = None
 
     @property
     def head_path(self) -> Path:
@@ -63,12 +77,19 @@ class Bundle:
 
     def backbone_path(self, precision: str) -> Path:
         """The shared backbone file of this precision; raises `BundleError` if the bundle has none."""
-        if precision not in self.backbones:
+        return self._shared(self.backbones, precision, "backbone")
+
+    def detector_path(self, precision: str) -> Path | None:
+        """The shared detector file of this precision, None without a detector; raises `BundleError` if the bundle has
+        one in other precisions only."""
+        return None if self.detector is None else self._shared(self.detector.files, precision, "detector")
+
+    def _shared(self, files: Mapping[str, str], precision: str, what: str) -> Path:
+        if precision not in files:
             raise BundleError(
-                f"Bundle {self.category}/{self.version} has no {precision} backbone; it has "
-                f"{', '.join(sorted(self.backbones))}."
+                f"Bundle {self.category}/{self.version} has no {precision} {what}; it has {', '.join(sorted(files))}."
             )
-        return self.folder.parent.parent / SHARED / f"{self.backbones[precision]}.onnx"
+        return self.folder.parent.parent / SHARED / f"{files[precision]}.onnx"
 
 
 def shipped_root() -> Path:
@@ -119,16 +140,17 @@ def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle
     folder = root / category / version
     manifest = _read_json(folder / "manifest.json")
     try:
-        if manifest["format"] != FORMAT:
+        if manifest["format"] not in READABLE:
             raise BundleError(
-                f"{folder} has bundle format {manifest['format']}; this release reads {FORMAT}. "
-                "Retrain it or upgrade regrade."
+                f"{folder} has bundle format {manifest['format']}; this release reads "
+                f"{', '.join(map(str, READABLE))}. Retrain it or upgrade regrade."
             )
         if (manifest["category"], manifest["version"]) != (category, version):
             raise BundleError(f"{folder}/manifest.json is that of another bundle; restore the folder.")
         for name, digest in manifest["files"].items():
             _check(folder / name, digest)
-        for digest in manifest["backbones"].values():
+        detector = _detector(manifest.get("detector"))
+        for digest in (*manifest["backbones"].values(), *(detector.files.values() if detector else ())):
             _check(root / SHARED / f"{digest}.onnx", digest)
         return Bundle(
             category=category,
@@ -141,9 +163,25 @@ def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle
             calibration=Calibration.from_json(_read_json(folder / "calibration.json")),
             metrics=_read_json(folder / "metrics.json"),
             card=(folder / "card.md").read_text(encoding="utf-8"),
+            detector=detector,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error
+
+
+def _detector(entry: Mapping[str, Any] | None) -> DetectorFiles | None:
+    if entry is None:
+        return None
+    return DetectorFiles(dict(entry["files"]), int(entry["side"]), tuple(entry["classes"]))
+
+
+@dataclass(frozen=True, slots=True)
+class NewDetector:
+    """A detector to write: ONNX bytes by precision, input side in pixels, classes in the order of its outputs."""
+
+    files: Mapping[str, bytes]
+    side: int
+    classes: tuple[str, ...]
 
 
 def write_bundle(
@@ -156,6 +194,7 @@ def write_bundle(
     labels: tuple[str, ...],
     defects: tuple[DefectType, ...],
     input_side: int,
+    detector: NewDetector | None = None,
 ) -> Path:
     """Write a bundle so that it is there wholly or not at all; returns its folder.
 
@@ -167,10 +206,7 @@ def write_bundle(
         raise BundleError(f"{version!r} is no version name. Use letters, digits, dots and dashes: 2026.11.1.")
     if folder.exists():
         raise BundleError(f"Bundle {category}/{version} exists and is immutable. Give a new --version.")
-    digests = {precision: sha256(data) for precision, data in backbones.items()}
-    (root / SHARED).mkdir(parents=True, exist_ok=True)
-    for precision, data in backbones.items():
-        _replace(root / SHARED / f"{digests[precision]}.onnx", data)
+    digests = _share(root, backbones)
     manifest = {
         "format": FORMAT,
         "category": category,
@@ -179,6 +215,9 @@ def write_bundle(
         "labels": list(labels),
         "defects": [{"name": d.name, "severity": d.severity} for d in defects],
         "backbones": digests,
+        "detector": None
+        if detector is None
+        else {"side": detector.side, "classes": list(detector.classes), "files": _share(root, detector.files)},
         "files": {name: sha256(data) for name, data in sorted(files.items())},
     }
     staging = folder.with_name(f".{version}.partial")
@@ -188,6 +227,15 @@ def write_bundle(
     _replace(staging / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     staging.rename(folder)
     return folder
+
+
+def _share(root: Path, networks: Mapping[str, bytes]) -> dict[str, str]:
+    """Store ONNX files under their hash, which is returned by precision."""
+    (root / SHARED).mkdir(parents=True, exist_ok=True)
+    digests = {precision: sha256(data) for precision, data in networks.items()}
+    for precision, data in networks.items():
+        _replace(root / SHARED / f"{digests[precision]}.onnx", data)
+    return digests
 
 
 def sha256(data: bytes) -> str:

@@ -30,13 +30,24 @@ class Selective:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectorEvidence:
+    """How much the detector's word counts: the log-odds of `damaged` move by weight × (s − offset), with s the logit of
+    the best score among `types` on the photo. Fitted on photos that the detector was not trained on."""
+
+    weight: float
+    offset: float
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """Per-bundle constants, all fitted on predictions for photos that the head was not fitted on.
 
     `temperature` divides the logits (Guo et al. 2017). `fusion_sharpness` is r of `fusion.fuse`.
     `conformal_quantile` is the largest non-conformity 1 − p that the prediction set admits, at
     `conformal_alpha` (split conformal, Vovk et al.; LAC of Sadinle et al. 2019). `defect_thresholds` maps a
-    defect type to the least score that is reported.
+    defect type to the least score that is reported; `box_sources` to where its boxes come from, `detector` or `map`
+    (the default). `detector` is None where the detector has no say in the condition.
     """
 
     temperature: float
@@ -45,6 +56,8 @@ class Calibration:
     conformal_quantile: float
     selective: Selective
     defect_thresholds: Mapping[str, float] = field(default_factory=dict)
+    box_sources: Mapping[str, str] = field(default_factory=dict)
+    detector: DetectorEvidence | None = None
 
     def probabilities(self, logits: Floats) -> Floats:
         """Calibrated probabilities of photos: logits (n, k) → (n, k), rows sum to 1."""
@@ -64,7 +77,11 @@ class Calibration:
     def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
         """Read what `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
         fields = dict(data)
-        calibration = cls(**{**fields, "selective": Selective(**fields["selective"])})
+        evidence = fields.pop("detector", None)
+        if evidence is not None:
+            evidence = DetectorEvidence(evidence["weight"], evidence["offset"], tuple(evidence["types"]))
+        selective = Selective(**fields.pop("selective"))
+        calibration = cls(**fields, selective=selective, detector=evidence)
         if not calibration.temperature > 0 or not calibration.fusion_sharpness > 0:
             raise ValueError("temperature and fusion_sharpness must be positive")
         return calibration

@@ -14,8 +14,12 @@ four at 60% leaves 27%. A single photo passes through unchanged, so its calibrat
 import numpy as np
 from numpy.typing import NDArray
 
+from regrade.models.calibration import DetectorEvidence
+
 Floats = NDArray[np.float64]
 
+SCORE_FLOOR = 0.01
+"""A detector that has found nothing has a score of this, not of nothing."""
 MAX_LOGIT = 6.0
 """No photo is allowed to be surer than 99.75% of a step: heads are overconfident far from their data."""
 
@@ -38,6 +42,17 @@ def fuse(probabilities: Floats, sharpness: float) -> Floats:
     posterior: Floats = np.maximum(at_least[:-1] - at_least[1:], 0.0)
     posterior /= posterior.sum()
     return posterior
+
+
+def add_detector(probabilities: Floats, scores: Floats, evidence: DetectorEvidence) -> Floats:
+    """Photos' distributions (n, k) with the detector heard: `scores` (n,) in [0, 1] is its best score for damage on each
+    photo. Only the odds of the last class, `damaged`, against the others move; among those the proportions stay."""
+    shift = evidence.weight * (_logit(np.clip(scores, SCORE_FLOOR, 1.0 - SCORE_FLOOR)) - evidence.offset)
+    damaged = _sigmoid(_logit(probabilities[:, -1]) + shift)
+    rest = probabilities[:, :-1]
+    scale = (1.0 - damaged) / np.clip(rest.sum(axis=1), 1e-12, None)
+    out: Floats = np.concatenate([rest * scale[:, None], damaged[:, None]], axis=1)
+    return out
 
 
 def mean_probabilities(probabilities: Floats) -> Floats:

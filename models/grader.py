@@ -9,7 +9,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,9 @@ from regrade.models.bundle import (
     shipped_root,
     versions,
 )
+from regrade.models.detector import Detection, Detector
 from regrade.models.errors import BundleError, UnknownCategoryError
-from regrade.models.fusion import fuse, mean_probabilities
+from regrade.models.fusion import add_detector, fuse, mean_probabilities
 from regrade.models.localize import strongest_region
 from regrade.models.preprocess import model_input
 from regrade.models.quality import QualityLimits, assess
@@ -38,7 +39,8 @@ from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo,
 @dataclass(frozen=True, slots=True)
 class PhotoEvidence:
     """What was seen on one photo. `seen` maps a backbone's SHA-256 to its `features`, float32 (1, D), and `map`,
-    float32 (1, C, h, w); it is empty where the photo failed the quality gate."""
+    float32 (1, C, h, w); `detections` a detector's SHA-256 to what it found. Both are empty where the photo failed the
+    quality gate."""
 
     photo: int
     width: int
@@ -46,6 +48,7 @@ class PhotoEvidence:
     quality: Quality
     seen: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
     infer_ms: float
+    detections: Mapping[str, tuple[Detection, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +70,24 @@ class _Head:
     bundle: Bundle
     model: Model
     backbone: str
+    detector: str | None
 
 
 class Grader:
     """Grades items with the active bundles under one root. Immutable and thread-safe once loaded."""
 
     def __init__(
-        self, root: Path, heads: Mapping[str, _Head], backbones: Mapping[str, Model], quality: QualityLimits
+        self,
+        root: Path,
+        heads: Mapping[str, _Head],
+        backbones: Mapping[str, Model],
+        detectors: Mapping[str, Detector],
+        quality: QualityLimits,
     ) -> None:
         self.root = root
         self._heads = heads
         self._backbones = backbones
+        self._detectors = detectors
         self._quality = quality
         self._sides = {h.backbone: h.bundle.input_side for h in heads.values()}
         self.categories = tuple(sorted(name for name in heads if name != ROUTER))
@@ -98,27 +108,32 @@ class Grader:
             raise BundleError(f"No category is active under {root}. Train one with `regrade train condition`.")
         heads: dict[str, _Head] = {}
         backbones: dict[str, Model] = {}
+        detectors: dict[str, Detector] = {}
         for name in (ROUTER, *names):
             bundle = load_bundle(root, name)
             path = bundle.backbone_path(precision)
             digest = bundle.backbones[precision]
             if digest not in backbones:
                 backbones[digest] = Model(path)
-            heads[name] = _Head(bundle, Model(bundle.head_path), digest)
-        return cls(root, heads, backbones, quality or QualityLimits())
+            detector = _load_detector(bundle, precision, detectors)
+            heads[name] = _Head(bundle, Model(bundle.head_path), digest, detector)
+        return cls(root, heads, backbones, detectors, quality or QualityLimits())
 
     def look(self, photo: Photo) -> PhotoEvidence:
-        """Gate one photo and run every backbone on it, once. A photo that fails the gate is not looked at further."""
+        """Gate one photo and run every network on it, once. A photo that fails the gate is not looked at further."""
         quality = assess(photo, self._quality)
         start = time.perf_counter()
         seen: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        found: dict[str, tuple[Detection, ...]] = {}
         if quality.ok:
             for digest, backbone in self._backbones.items():
                 pixels = model_input(photo.rgb, self._sides[digest])[np.newaxis]
                 features, feature_map = backbone.run({"pixels": pixels}, ("features", "map"))
                 seen[digest] = (features, feature_map)
+            for digest, detector in self._detectors.items():
+                found[digest] = detector.detect(photo.rgb, photo.width, photo.height)
         elapsed = (time.perf_counter() - start) * 1000
-        return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, elapsed)
+        return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, elapsed, found)
 
     def conclude(self, evidence: Sequence[PhotoEvidence], category: str | None = None) -> ItemResult:
         """Fuse the evidence of one item's photos, in order, into its grade.
@@ -160,6 +175,8 @@ class Grader:
             for head in self._heads.values():
                 if head.backbone == digest:
                     head.model.run({"features": features, "map": feature_map})
+        for detector in self._detectors.values():
+            detector.detect(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), 640, 480)
 
     def describe(self) -> list[BundleInfo]:
         """Every installed bundle of every category, oldest version first."""
@@ -206,6 +223,10 @@ class Grader:
         features, feature_map = _stack(evidence, head.backbone)
         out = dict(zip(head.model.outputs, head.model.run({"features": features, "map": feature_map}), strict=True))
         photos = calibration.probabilities(as_float(out["class_logits"]))
+        if head.detector is not None and calibration.detector is not None:
+            types = calibration.detector.types
+            scores = np.array([_best_score(e.detections[head.detector], types) for e in evidence])
+            photos = add_detector(photos, scores, calibration.detector)
         item = fuse(photos, calibration.fusion_sharpness)
         best = int(item.argmax())
         grade = Grade(
@@ -215,9 +236,25 @@ class Grader:
             confidence=float(item[best]),
             auto_threshold=calibration.selective.threshold,
         )
-        if not bundle.defects:
-            return grade, ()
-        return grade, _defects(evidence, bundle, as_float(out["defect_logits"]), as_float(out["defect_maps"]))
+        found = _mapped(evidence, bundle, out) if "defect_logits" in out else []
+        if head.detector is not None:
+            found += _detected(evidence, bundle, head.detector)
+        return grade, tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type)))
+
+
+def _best_score(detections: Sequence[Detection], types: Sequence[str]) -> float:
+    return max((d.score for d in detections if d.type in types), default=0.0)
+
+
+def _load_detector(bundle: Bundle, precision: str, loaded: dict[str, Detector]) -> str | None:
+    """The hash of the bundle's detector, which is loaded unless another bundle has brought it already."""
+    path = bundle.detector_path(precision)
+    if path is None or bundle.detector is None:
+        return None
+    digest = bundle.detector.files[precision]
+    if digest not in loaded:
+        loaded[digest] = Detector(Model(path), bundle.detector.side, bundle.detector.classes)
+    return digest
 
 
 def _stack(evidence: Sequence[PhotoEvidence], backbone: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -225,20 +262,38 @@ def _stack(evidence: Sequence[PhotoEvidence], backbone: str) -> tuple[NDArray[np
     return features, np.concatenate([e.seen[backbone][1] for e in evidence])
 
 
-def _defects(
-    evidence: Sequence[PhotoEvidence],
-    bundle: Bundle,
-    logits: NDArray[np.float64],
-    maps: NDArray[np.float64],
-) -> tuple[Defect, ...]:
-    scores = 1.0 / (1.0 + np.exp(-logits))
+def _mapped(evidence: Sequence[PhotoEvidence], bundle: Bundle, out: Mapping[str, NDArray[Any]]) -> list[Defect]:
+    """Defects whose boxes are read off the backbone's maps: at most one of each type a photo."""
+    scores = 1.0 / (1.0 + np.exp(-as_float(out["defect_logits"])))
+    maps = as_float(out["defect_maps"])
     found: list[Defect] = []
     for i, seen in enumerate(evidence):
         for k, kind in enumerate(bundle.defects):
-            threshold = bundle.calibration.defect_thresholds.get(kind.name)
+            threshold = _threshold(bundle, kind.name, "map")
             if threshold is None or scores[i, k] < threshold:
                 continue
             box = strongest_region(maps[i, k], seen.width, seen.height)
             if box is not None:
                 found.append(Defect(seen.photo, kind.name, float(scores[i, k]), box, kind.severity))
-    return tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type)))
+    return found
+
+
+def _detected(evidence: Sequence[PhotoEvidence], bundle: Bundle, detector: str) -> list[Defect]:
+    """Defects whose boxes are the detector's."""
+    severities = {d.name: d.severity for d in bundle.defects}
+    thresholds = {name: _threshold(bundle, name, "detector") for name in severities}
+    found: list[Defect] = []
+    for seen in evidence:
+        for d in seen.detections[detector]:
+            threshold = thresholds.get(d.type)
+            if threshold is not None and d.score >= threshold:
+                found.append(Defect(seen.photo, d.type, d.score, d.box, severities[d.type]))
+    return found
+
+
+def _threshold(bundle: Bundle, kind: str, source: str) -> float | None:
+    """The score from which `source` may report `kind`; None where it may not."""
+    calibration = bundle.calibration
+    if calibration.box_sources.get(kind, "map") != source:
+        return None
+    return calibration.defect_thresholds.get(kind)
