@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from regrade.training import runs_cli
+from regrade.training import evaluate_cli, runs_cli
 
 
 def register(app: typer.Typer) -> None:
@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     paragraphs = (train.__doc__ or "").split("\n\n")
     app.command("train", help="\n\n".join(" ".join(lines.split()) for lines in paragraphs))(train)
     runs_cli.register(app)
+    evaluate_cli.register(app)
 
 
 def train(

@@ -128,6 +128,7 @@ import sys, time
 from pathlib import Path
 from regrade.training.pipeline import execute, plan
 from regrade.training.run import STAGES, Run
+from regrade.training.run_files import write_atomically
 
 def body(name):
     def do(run):
@@ -136,7 +137,7 @@ def body(name):
         for epoch in range(first, 4):
             time.sleep(0.05)
             run.record(name, epoch=epoch)
-            checkpoint.write_text(str(epoch + 1))
+            write_atomically(checkpoint, str(epoch + 1).encode())
     return do
 
 with Run.resume(Path(sys.argv[1])) as run:
