@@ -70,10 +70,10 @@ def train(
     time: --resume goes on where the run was stopped, with the settings that it was begun with. A bundle that the gate
     refuses is not registered; the exit status is then 3.
     """
-    try:
-        import torch  # noqa: F401
-    except ModuleNotFoundError:
-        raise typer.BadParameter("training needs torch; install it with: pip install 'regrade[train]'") from None
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("torch", "torchvision", "onnx", "sklearn") if find_spec(name) is None]:
+        raise typer.BadParameter(f"training needs {', '.join(missing)}; install with: pip install 'regrade[train]'")
     from regrade.models.errors import GateRefusedError
     from regrade.training.pipeline import Choice, execute, plan
     from regrade.training.run_start import Wanted, open_run, resume_command, terminating

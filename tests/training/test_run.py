@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from regrade.datasets.category import SHIPPED
 from regrade.models.errors import RunError
 from regrade.training.run import STAGES, Run, RunConfig, resting_on
 
@@ -127,6 +129,32 @@ def test_a_changed_manifest_is_refused(tiny_dataset: Path, make_config: MakeConf
 def test_weights_that_are_not_there_are_named(make_config: MakeConfig, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"none\.pt"):
         Run.create(tmp_path / "run", make_config(detector_weights=tmp_path / "none.pt"))
+
+
+def test_all_means_every_category_that_is_defined_and_photographed(make_config: MakeConfig, tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", make_config(category="all")) as run:
+        assert list(run.categories) == ["electronics", "packaging"]
+
+
+def test_own_category_definitions_are_used_and_watched(make_config: MakeConfig, tmp_path: Path) -> None:
+    own = tmp_path / "categories"
+    own.mkdir()
+    text = (SHIPPED / "packaging.yaml").read_text()
+    (own / "packaging.yaml").write_text(text)
+    with Run.create(tmp_path / "run", make_config(categories=own)) as run:
+        assert list(run.categories) == ["packaging"]
+    (own / "packaging.yaml").write_text(text + "# changed\n")
+    with pytest.raises(RunError, match="the category definition changed"):
+        Run.resume(tmp_path / "run")
+
+
+@pytest.mark.skipif(torch.cuda.device_count() > 16, reason="has as many")
+def test_a_device_that_is_not_there_is_refused(make_config: MakeConfig, tmp_path: Path) -> None:
+    with (
+        Run.create(tmp_path / "run", make_config(device="cuda:16")) as run,
+        pytest.raises(RunError, match="PyTorch sees"),
+    ):
+        assert run.device
 
 
 def test_the_same_run_is_not_opened_twice(folder: Path) -> None:
