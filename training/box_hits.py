@@ -1,18 +1,27 @@
-"""Does the surest damage box land on the damage? Measured on the photos that have drawn boxes.
+"""Do boxes land on the damage? Hit rates on the photos that have drawn boxes, and average precision.
 
-A photo without a drawn box may be damaged all the same, so nothing is counted against boxes on those.
+A photo without a drawn box may be damaged all the same: a box on it counts as wrong only where labellers named no such
+defect.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.estimates import Estimate, Resamples
 from regrade.datasets.manifest import Record
-from regrade.models.types import Box, Defect
+from regrade.models.detector import Detection
+from regrade.models.types import DEFECT_TYPES, Box, Defect
+from regrade.training.average_precision import average_precision, match
 from regrade.training.predictions import Predictions
+
+ANY: Final = "any damage"
+"""All types as one, in the table of average precisions."""
+NOT_DAMAGE: Final = frozenset({"open"})
+"""Codes that describe a state: an open flap is a condition, not a defect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +29,21 @@ class BoxFigures:
     """Boxes on the `n` photos with drawn defects. `hit_rate` is the share whose surest reported box has its centre
     inside a drawn one, whatever the types; `chance` the mean share of the photo that drawn boxes cover, which is what
     a random point would hit. `reported` is the share of the photos with any box; `hit_rate_reported` is the hit rate
-    on those alone. `by_type` has both rates for photos with a drawn defect of that type.
+    on those alone. `detected` is the hit rate of the detector's surest damage box, reported or not; None without a
+    detector. `by_type` has hit rate and chance for photos with a drawn defect of that type.
+
+    `ap50` is the average precision at an overlap of 0.5, by type and of `ANY`; of the detector's boxes, or of those
+    reported where there is no detector. Photos on which labellers named the type, yet drew none, are left out of it.
     """
 
     n: int
     reported: Estimate
     hit_rate: Estimate
     hit_rate_reported: Estimate
+    detected: Estimate | None
     chance: Estimate
     by_type: dict[str, tuple[Estimate, Estimate]]
+    ap50: dict[str, Estimate]
 
 
 def box_figures(predictions: Predictions, *, resamples: int, seed: int) -> BoxFigures | None:
@@ -47,17 +62,46 @@ def box_figures(predictions: Predictions, *, resamples: int, seed: int) -> BoxFi
         reported=drawn.ratio(reported),
         hit_rate=drawn.ratio(hits),
         hit_rate_reported=drawn.ratio(hits, reported),
+        detected=None if found.detections is None else drawn.ratio(_detected_hits(found)),
         chance=drawn.ratio(chance),
         by_type={
             kind: (drawn.ratio(hits & has, has), drawn.ratio(chance * has, has))
             for kind in kinds
             for has in [_has(found.records, kind)]
         },
+        ap50={kind: _ap50(predictions, kind, resamples, seed) for kind in (ANY, *kinds)},
     )
 
 
-def is_hit(reported: Sequence[Defect], record: Record) -> bool:
-    """Whether the centre of the surest reported box lies inside a drawn one; no box reported is no hit."""
+def _detected_hits(found: Predictions) -> NDArray[np.bool_]:
+    damage = [[d for d in of_photo if _is_damage(d.type)] for of_photo in found.detections or ()]
+    return np.array([is_hit(d, r) for d, r in zip(damage, found.records, strict=True)])
+
+
+def _is_damage(kind: str) -> bool:
+    return kind in DEFECT_TYPES and kind not in NOT_DAMAGE
+
+
+def _ap50(predictions: Predictions, kind: str, resamples: int, seed: int) -> Estimate:
+    def wanted(name: str) -> bool:
+        return _is_damage(name) if kind == ANY else name == kind
+
+    def known(record: Record) -> bool:
+        drawn = any(wanted(d.type) for d in record.defects)
+        return drawn or (record.condition is not None and not any(wanted(code) for code in record.defect_codes))
+
+    chosen = predictions.take(np.flatnonzero([known(r) for r in predictions.records]))
+    boxes: Sequence[Sequence[Defect | Detection]] = chosen.defects if chosen.detections is None else chosen.detections
+    matches = match(
+        [[(d.score, d.box) for d in of_photo if wanted(d.type)] for of_photo in boxes],
+        [[d.box for d in r.defects if wanted(d.type)] for r in chosen.records],
+    )
+    drawn = Resamples.of(chosen.groups, resamples=resamples, seed=seed)
+    return drawn.estimate(average_precision(matches, drawn.weights))
+
+
+def is_hit(reported: Sequence[Defect | Detection], record: Record) -> bool:
+    """Whether the centre of the surest box lies inside a drawn one; no box is no hit."""
     if not reported:
         return False
     top = max(reported, key=lambda d: d.score).box

@@ -110,7 +110,14 @@ def evaluate_bundles(config: EvaluationConfig, watch: Watch = silent) -> Evaluat
     for name in sorted({r.category for r in chosen}):
         bundle = load_bundle(root, name, config.version or active_version(root, name))
         mine = [r for r in chosen if r.category == name]
-        found = predict(grader, mine, name, cache=_cache(config, bundle), tick=watch(f"{name}: grading", len(mine)))
+        found = predict(
+            grader,
+            mine,
+            name,
+            detector=bundle.detector.files[config.precision] if bundle.detector else None,
+            cache=_cache(config, bundle),
+            tick=watch(f"{name}: grading", len(mine)),
+        )
         known = familiarity(everything, bundle, digest, config.splits)
         done[name] = _scored(found, bundle, known, config, _shortcuts(grader, found, bundle, config, watch))
         predictions[name] = found

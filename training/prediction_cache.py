@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from regrade.models.bundle import Bundle, shipped_root
+from regrade.models.detector import Detection
 from regrade.models.types import Defect
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """What the grader said of one photo: `probabilities` (k,) in the order of `labels`, and the rest of its grade."""
+    """What the grader said of one photo: `probabilities` (k,) in the order of `labels`, and the rest of its grade.
+
+    `detections` is all that its detector found, reported or not; None where it has no detector.
+    """
 
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
@@ -20,6 +24,7 @@ class Graded:
     auto_threshold: float | None
     defects: tuple[Defect, ...]
     issues: tuple[str, ...]
+    detections: tuple[Detection, ...] | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Graded":
@@ -31,6 +36,9 @@ class Graded:
             auto_threshold=data["auto_threshold"],
             defects=tuple(Defect(**{**d, "box": tuple(d["box"])}) for d in data["defects"]),
             issues=tuple(data["issues"]),
+            detections=None
+            if data["detections"] is None
+            else tuple(Detection(**{**d, "box": tuple(d["box"])}) for d in data["detections"]),
         )
 
 
@@ -38,7 +46,8 @@ def fingerprint(bundle: Bundle, precision: str, edit: str = "") -> str:
     """What makes a cached grade worthless when it changes: the bundle's files, the precision, the photo's edit, and
     the code of the grader."""
     parts = [(bundle.folder / "manifest.json").read_bytes(), f"{precision}|{edit}".encode()]
-    parts += [path.read_bytes() for path in sorted(shipped_root().parent.glob("*.py"))]
+    code = [*sorted(shipped_root().parent.glob("*.py")), Path(__file__), Path(__file__).with_name("predictions.py")]
+    parts += [path.read_bytes() for path in code]
     return _digest(b"".join(parts))[:24]
 
 

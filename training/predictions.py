@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
 from regrade.models.bundle import ROUTER, SHARED, active_version, installed_categories, shipped_root, versions
+from regrade.models.detector import Detection
 from regrade.models.errors import BundleError, DatasetError, PhotoError
 from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
@@ -40,6 +41,8 @@ ANY_PHOTO: Final = QualityLimits(
     min_structure=0.0,
 )
 """A gate that lets every photo pass. A dataset's photo cannot be retaken, and leaving it out would flatter."""
+MOST_DETECTIONS: Final = 50
+"""Boxes kept of a photo, surest first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,7 @@ class Predictions:
     the conformal prediction set. `groups` and `sources` are str (n,). `defects` are those reported on each photo,
     surest first, boxes in pixels of the full photo. `auto_threshold` is the confidence from which on the bundle
     grades alone, None where it never does. `issues` holds what the quality gate of serving has against each photo.
+    `detections` are the surest boxes of the bundle's detector, reported or not; None where it has none.
     """
 
     category: str
@@ -66,6 +70,7 @@ class Predictions:
     auto_threshold: float | None
     defects: tuple[tuple[Defect, ...], ...]
     issues: tuple[tuple[str, ...], ...] = ()
+    detections: tuple[tuple[Detection, ...], ...] | None = None
     records: tuple[Record, ...] = ()
 
     def __len__(self) -> int:
@@ -94,6 +99,7 @@ class Predictions:
             sets=self.sets[rows],
             defects=_at(self.defects, rows),
             issues=_at(self.issues, rows),
+            detections=None if self.detections is None else _at(self.detections, rows),
             records=_at(self.records, rows),
         )
 
@@ -103,13 +109,15 @@ def predict(
     records: Iterable[Record],
     category: str,
     *,
+    detector: str | None = None,
     edit: Edit | None = None,
     cache: PredictionCache | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Predictions:
     """Grade each photo of `records` that is of `category` as an item of its own, its category declared.
 
-    `grader` must let every photo pass (`open_grader` sees to it). `cache` remembers each photo at once, so that an
+    `grader` must let every photo pass (`open_grader` sees to it). `detector` is the SHA-256 of the detector whose boxes
+    are to be kept, the bundle's own. `cache` remembers each photo at once, so that an
     interrupted run goes on; it must be one of this grader's bundle and of this `edit`. `tick` is told of each photo.
     Raises `DatasetError` where no photo is of `category` or one cannot be opened, ValueError for a grader that
     refused one.
@@ -122,7 +130,7 @@ def predict(
         data = _bytes_of(record)
         found = cache.get(data) if cache is not None else None
         if found is None:
-            found = _grade(grader, data, record, edit)
+            found = _grade(grader, data, record, detector, edit)
             if cache is not None:
                 cache.put(data, found)
         graded.append(found)
@@ -152,8 +160,14 @@ def collect(category: str, records: Sequence[Record], graded: Sequence[Graded]) 
         auto_threshold=graded[0].auto_threshold,
         defects=tuple(g.defects for g in graded),
         issues=tuple(g.issues for g in graded),
+        detections=_all_detections(graded),
         records=tuple(records),
     )
+
+
+def _all_detections(graded: Sequence[Graded]) -> tuple[tuple[Detection, ...], ...] | None:
+    known = tuple(g.detections for g in graded if g.detections is not None)
+    return known if len(known) == len(graded) else None
 
 
 def open_grader(root: Path | None = None, *, version: str | None = None, precision: str = "int8") -> Grader:
@@ -216,14 +230,15 @@ def _bytes_of(record: Record) -> bytes:
         raise DatasetError(f"photo {record.id}: {record.file} cannot be read ({error.strerror}).") from error
 
 
-def _grade(grader: Grader, data: bytes, record: Record, edit: Edit | None) -> Graded:
+def _grade(grader: Grader, data: bytes, record: Record, detector: str | None, edit: Edit | None) -> Graded:
     try:
         photo = open_photo(data)
     except PhotoError as error:
         raise DatasetError(f"photo {record.id} ({record.file}): {error}") from error
     if edit is not None:
         photo = edit(photo, record)
-    result = grader.conclude([grader.look(photo)], record.category)
+    seen = grader.look(photo)
+    result = grader.conclude([seen], record.category)
     if result.grade is None:
         raise ValueError("the grader refused a photo; load it with open_grader, or with quality=ANY_PHOTO")
     return Graded(
@@ -233,6 +248,7 @@ def _grade(grader: Grader, data: bytes, record: Record, edit: Edit | None) -> Gr
         auto_threshold=result.grade.auto_threshold,
         defects=result.defects,
         issues=assess(photo).issues,
+        detections=None if detector is None else seen.detections[detector][:MOST_DETECTIONS],
     )
 
 

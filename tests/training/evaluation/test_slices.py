@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from regrade.datasets.manifest import DefectBox, Record
+from regrade.models.detector import Detection
 from regrade.training.box_hits import box_figures, covered_share, is_hit
 from regrade.training.ceiling import ceiling
 from regrade.training.predictions import Predictions
@@ -125,3 +126,32 @@ def test_photos_without_drawn_boxes_do_not_count_against_boxes(made_up: Predicti
     assert (boxes.n, boxes.hit_rate.value, boxes.reported.value) == (2, 0.5, 1.0)
     assert boxes.by_type["tear"][0].n == 2
     assert box_figures(found.take(np.array([0, 1])), resamples=100, seed=0) is None
+
+
+def test_a_box_counts_as_wrong_only_where_labellers_named_no_such_defect(
+    made_up: Predictions, cartons: list[Record]
+) -> None:
+    exact = drawn(dataclasses.replace(cartons[3], defect_codes=("tear",)), (10.0, 10.0, 30.0, 30.0))
+    named = dataclasses.replace(cartons[4], defect_codes=("tear",), condition="damaged")
+    clean = dataclasses.replace(named, defect_codes=(), condition="opened")
+
+    def ap50(second: Record) -> float:
+        two = dataclasses.replace(made_up.take(np.array([4, 3])), records=(second, exact))
+        boxes = box_figures(two, resamples=100, seed=0)
+        assert boxes is not None
+        assert boxes.detected is None
+        return boxes.ap50["tear"].value
+
+    assert ap50(named) == 1.0
+    assert ap50(clean) == 0.5
+
+
+def test_the_detectors_surest_damage_box_is_judged_reported_or_not(made_up: Predictions, cartons: list[Record]) -> None:
+    photo = drawn(cartons[0], (0.0, 0.0, 20.0, 20.0))
+    item = Detection("carton", 0.99, (0.0, 0.0, 200.0, 200.0))
+    tear = Detection("tear", 0.2, (0.0, 0.0, 20.0, 20.0))
+    one = dataclasses.replace(made_up.take(np.array([0])), records=(photo,), detections=((item, tear),))
+    boxes = box_figures(one, resamples=100, seed=0)
+    assert boxes is not None
+    assert boxes.detected is not None
+    assert (boxes.hit_rate.value, boxes.detected.value, boxes.ap50["any damage"].value) == (0.0, 1.0, 1.0)
