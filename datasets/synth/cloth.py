@@ -163,7 +163,9 @@ def patch_on(
     return None if found is None else patch(scene, *found, reach)
 
 
-def noise(shape: tuple[int, int], grain: float, rng: np.random.Generator, octaves: int = 1) -> Floats:
+def noise(
+    shape: tuple[int, int], grain: float, rng: np.random.Generator, octaves: int = 1, fall: float = 0.6
+) -> Floats:
     """Smooth noise of about unit spread, clipped to [−2, 2]; its largest features are `grain` pixels wide."""
     height, width = shape
     total = np.zeros(shape, np.float32)
@@ -180,7 +182,7 @@ def noise(shape: tuple[int, int], grain: float, rng: np.random.Generator, octave
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         total += weight * cv2.warpAffine(table, turned, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
         power += weight**2
-        weight, grain = weight * 0.6, grain / 2
+        weight, grain = weight * fall, grain / 2
         if cell <= 1:
             break
     return np.asarray(np.clip(total / (0.75 * np.sqrt(power)), -2, 2), np.float32)
@@ -201,7 +203,7 @@ def shape_field(spot: Patch, rng: np.random.Generator, stretch: float = 1.0, rag
     """An irregular closed shape: > 0 inside, 0 on its outline, < 0 outside, in radii (about)."""
     along, across = spot.turned(float(rng.uniform(0, np.pi)))
     distance = np.hypot(along / stretch**0.5, across * stretch**0.5)
-    wobble = noise(spot.shape, spot.radius * 0.9, rng, octaves=5)
+    wobble = noise(spot.shape, spot.radius * 0.9, rng, octaves=5, fall=float(rng.uniform(0.35, 0.55)))
     return np.asarray(1 - distance + ragged * 0.5 * wobble, np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Holes, rips and pulled threads: openings in cloth with what is seen through them, frayed rims and distorted weave."""
+"""Holes and rips: openings in cloth with what is seen through them, frayed rims and distorted weave."""
 
 from typing import Final
 
@@ -68,7 +68,7 @@ def _rim(opening: Mask, rng: np.random.Generator, count: int) -> tuple[Points, P
     return chosen + rng.uniform(-0.5, 0.5, chosen.shape), np.arctan2(dy[at], dx[at])
 
 
-def _yarn(spot: Patch, rng: np.random.Generator) -> Floats:
+def yarn(spot: Patch, rng: np.random.Generator) -> Floats:
     """The colour of loose threads: the cloth's, paler where its dye never reached, as in denim."""
     pale = float(rng.uniform(0, 0.3)) if rng.random() < 0.75 else float(rng.uniform(0.3, 0.7))
     return np.asarray(spot.cloth * (1 - pale) + 238 * pale, np.float32)
@@ -92,7 +92,7 @@ def _fray(spot: Patch, out: Floats, opening: Mask, rng: np.random.Generator, per
     under = np.roll(threads, 1, axis=0) * opening  # their shadow
     out = blend(out, np.zeros(3, np.float32), under * 0.25)
     shade = (0.85 + 0.3 * rng.random()) * np.sqrt(spot.shade)[..., None]
-    return blend(out, np.asarray(_yarn(spot, rng) * shade, np.float32), threads * 0.9), threads
+    return blend(out, np.asarray(yarn(spot, rng) * shade, np.float32), threads * 0.9), threads
 
 
 def _pucker(spot: Patch, field: Floats, rng: np.random.Generator, strength: float) -> Floats:
@@ -107,7 +107,7 @@ def _pucker(spot: Patch, field: Floats, rng: np.random.Generator, strength: floa
 
 
 def _open(
-    spot: Patch, field: Floats, rng: np.random.Generator, fray: float, out: Floats | None = None
+    spot: Patch, field: Floats, rng: np.random.Generator, fray: float, out: Floats | None = None, rough: float = 0.1
 ) -> Painted | None:
     """Cut `field` > 0 out of the cloth: what lies beneath, a lit and shaded rim, pucker, frayed threads."""
     # Ragged at the scale of single threads, however large the hole.
@@ -132,7 +132,7 @@ def hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
     if spot is None:
         return None
     field = shape_field(spot, rng, log_uniform(rng, 1, 2.5), float(rng.uniform(0.2, 0.7)))
-    return _open(spot, field, rng, float(rng.uniform(0.2, 1.0)))
+    return _open(spot, field, rng, float(rng.uniform(0.2, 1.0)), rough=float(rng.uniform(0.02, 0.08)))
 
 
 def burn(scene: Scene, rng: np.random.Generator) -> Painted | None:
@@ -144,7 +144,7 @@ def burn(scene: Scene, rng: np.random.Generator) -> Painted | None:
     scorch = np.exp(-np.clip(-field, 0, None) / float(rng.uniform(0.12, 0.3)))
     tint = np.array([0.36, 0.24, 0.15], np.float32)
     out = np.asarray(spot.rgb * tint ** (scorch * float(rng.uniform(0.7, 1.3)))[..., None], np.float32)
-    return _open(spot, field, rng, 0.15, out)
+    return _open(spot, field, rng, 0.15, out, rough=0.04)
 
 
 def moth_holes(scene: Scene, rng: np.random.Generator) -> Painted | None:
@@ -236,7 +236,7 @@ def _bridged(spot: Patch, made: Painted, threads: Mask, rng: np.random.Generator
     height, width = spot.shape
     window = slice(spot.y, spot.y + height), slice(spot.x, spot.x + width)
     rgb = made.rgb.copy()
-    lit = _yarn(spot, rng) * np.sqrt(spot.shade)[..., None]
+    lit = yarn(spot, rng) * np.sqrt(spot.shade)[..., None]
     alpha = threads * spot.item * (made.mask[window] > 0.05)
     rgb[window] = np.clip(blend(rgb[window].astype(np.float32), np.asarray(lit, np.float32), alpha), 0, 255)
     return Painted(rgb, made.mask)
@@ -289,41 +289,3 @@ def torn_edge(scene: Scene, rng: np.random.Generator) -> Painted | None:
 def _beside(shape: tuple[int, int], dx: np.float32, dy: np.float32) -> tuple[Floats, Floats]:
     rows, columns = np.indices(shape, dtype=np.float32)
     return np.asarray(columns + dx, np.float32), np.asarray(rows + dy, np.float32)
-
-
-def snag(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """A pulled thread: a drawn line in the knit, cloth gathered along it, and a loop standing out."""
-    spot = patch_on(scene, rng, 0.06, 0.3, reach=1.5, inset=0.5)
-    if spot is None:
-        return None
-    angle = float(rng.choice([0, np.pi / 2]) + rng.normal(0, 0.12))
-    along, across = spot.turned(angle)
-    width = max(1.0 / spot.radius, 0.025)
-    reach = np.exp(-np.abs(along) * 1.8) * (np.abs(along) < 1.2)
-    gather = np.sin(along * float(rng.uniform(18, 40)) + noise(spot.shape, spot.radius * 0.2, rng))
-    ridge = np.exp(-((across / (width * 3)) ** 2)) * reach
-    shade = 1 + ridge * gather * 0.22 - 0.3 * np.exp(-((across / width) ** 2)) * reach
-    pull = np.exp(-np.abs(across) / 0.15) * reach * np.sin(along * 14) * spot.radius * 0.03
-    out = shift(spot.rgb, np.asarray(pull, np.float32), np.zeros(spot.shape, np.float32)) * shade[..., None]
-    start = np.array(spot.centre) + rng.normal(0, 0.05, 2) * spot.radius
-    loop = thread(start, angle + rng.uniform(0.6, 2.2), spot.radius * rng.uniform(0.2, 0.7), 3.0, rng)
-    thick = max(0.6, spot.scene.size[0] / 640 * float(rng.uniform(0.6, 1.2)))
-    line = strokes(spot.shape, [loop], [thick])
-    out = blend(np.asarray(out, np.float32), np.zeros(3, np.float32), np.roll(line, (1, 1), (0, 1)) * 0.35)
-    out = blend(out, np.asarray(_yarn(spot, rng), np.float32), line)
-    mask = np.maximum(blur(line, 1.0), np.asarray(ridge > 0.25, np.float32))
-    return seen(spot, out, np.clip(mask, 0, 1), least=5)
-
-
-def pilling(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """Bobbles of fluff on a worn spot: tiny lit bumps, each with its shadow."""
-    spot = patch_on(scene, rng, 0.12, 0.4, reach=1.6, inset=0.6)
-    if spot is None:
-        return None
-    grain = max(1.6, spot.radius * float(rng.uniform(0.02, 0.045)))
-    bumps = np.clip(noise(spot.shape, grain, rng) - 0.9, 0, 1)
-    area = smooth(shape_field(spot, rng, 1.5, 0.8), 0.8)
-    bumps = blur(np.asarray(bumps, np.float32), grain * 0.25) * area
-    below = np.roll(bumps, max(1, round(grain * 0.5)), axis=0)
-    out = spot.rgb * (1 + 0.35 * bumps - 0.4 * below)[..., None] + 22 * bumps[..., None]
-    return seen(spot, np.asarray(out, np.float32), area, core=np.asarray(bumps > 0.15, np.float32))

@@ -118,9 +118,9 @@ def grease(scene: Scene, rng: np.random.Generator) -> Painted | None:
     hue = (spot.cloth + 20) / float((spot.cloth + 20).max())
     tint = np.asarray(hue**0.35 * float(rng.uniform(0.6, 0.84)) * np.array([1, 0.98, 0.92]), np.float32)
     if spot.brightness < _DARK:  # it shines instead
-        tint = np.asarray(np.full(3, rng.uniform(1.5, 2.1)), np.float32)
-        lift = 6 + 10 * cover[..., None]
-        return seen(spot, np.asarray((spot.rgb + lift * cover[..., None]) * tint ** cover[..., None]), cover)
+        tint = np.asarray(np.full(3, rng.uniform(1.1, 1.5)), np.float32)
+        depth = cover[..., None] * (1 + 0.3 * noise(spot.shape, spot.radius * 0.5, rng, octaves=3))[..., None]
+        return seen(spot, np.asarray((spot.rgb + 9 * depth) * tint**depth, np.float32), cover)
     depth = cover * (1 + 0.15 * noise(spot.shape, spot.radius * 0.5, rng, octaves=3))
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), cover)
 
@@ -207,13 +207,15 @@ def tide_mark(scene: Scene, rng: np.random.Generator) -> Painted | None:
     field = shape_field(spot, rng, float(rng.uniform(1, 2)), float(rng.uniform(0.3, 0.7)))
     width = max(float(rng.uniform(0.02, 0.06)), 0.8 / spot.radius)
     line = np.exp(-((field / width) ** 2)) * np.clip(0.8 + 0.4 * noise(spot.shape, spot.radius * 0.4, rng, 2), 0, 1.4)
-    inside = smooth(field, width * 2)
     fresh = rng.random() < 0.35  # still wet: plainly darker
+    inside = smooth(field, float(rng.uniform(0.1, 0.4)) if fresh else width * 2)
     tint = np.array([0.55, 0.53, 0.51] if fresh else [0.72, 0.64, 0.52], np.float32)
     depth = inside * (float(rng.uniform(0.7, 1)) if fresh else float(rng.uniform(0.12, 0.3))) + line * (
         0.15 if fresh else float(rng.uniform(0.5, 1.1))
     )
     mask = np.maximum(inside, np.clip(line, 0, 1))
+    if fresh:
+        return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), mask, least=5)
     return seen(spot, _soak(spot, depth, tint, rng), mask, least=5)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from regrade.datasets.synth import holes, stains
+from regrade.datasets.synth import cloth_wear, holes, stains
 from regrade.datasets.synth.scene import Mask, Recipe, Rgb
 from regrade.models.types import Box
 
@@ -26,8 +26,8 @@ RECIPES: Final[tuple[Recipe, ...]] = (
     Recipe("cloth_rip", "tear", "major", holes.rip),
     Recipe("cloth_burst_seam", "tear", "major", holes.burst_seam),
     Recipe("cloth_torn_edge", "tear", "major", holes.torn_edge),
-    Recipe("cloth_snag", "wear", "minor", holes.snag),
-    Recipe("cloth_pilling", "wear", "minor", holes.pilling),
+    Recipe("cloth_snag", "wear", "minor", cloth_wear.snag),
+    Recipe("cloth_pilling", "wear", "minor", cloth_wear.pilling),
 )
 
 
