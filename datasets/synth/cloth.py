@@ -254,10 +254,12 @@ def shift(rgb: Floats, dx: Floats, dy: Floats) -> Floats:
 def seen(spot: Patch, out: Floats, mask: Mask, least: float = 7.0, core: Mask | None = None) -> Painted | None:
     """`paste`, or None where it would change what is drawn by less than `least` grey levels, or next to nothing.
 
+    On a busy print more is asked for, since what the eye cannot tell from the pattern is no defect to learn from.
     `core`, where given, is what was drawn; `mask` may lie more loosely about it.
     """
     where = ((mask if core is None else core) * spot.item) > 0.3
     if int(where.sum()) < 5:
         return None
     change = np.abs(out - spot.rgb).max(axis=2)[where]
-    return spot.paste(out, mask) if float(np.percentile(change, 70)) >= least else None
+    busy = float(blur(spot.light, 1.0).std())
+    return spot.paste(out, mask) if float(np.percentile(change, 70)) >= least + 0.5 * max(0.0, busy - 6) else None

@@ -42,7 +42,7 @@ def _through(spot: Patch, opening: Mask, rng: np.random.Generator) -> Floats:
         inside = np.full(3, rng.uniform(6, 40), np.float32)
     step = float(inside.mean()) - spot.brightness
     if abs(step) < _LEAST_STEP:
-        inside = inside - 60 if spot.brightness > 90 else inside + 90
+        inside = inside - 50 if spot.brightness > 60 else inside + 80
     # The layer above throws its shadow on what lies beneath it, more so on the side where the light comes from.
     lean = rng.uniform(-0.7, 0.7)
     deep = max(1.0, spot.radius * float(rng.uniform(0.05, 0.2)))
@@ -112,7 +112,7 @@ def _open(
     """Cut `field` > 0 out of the cloth: what lies beneath, a lit and shaded rim, pucker, frayed threads."""
     # Ragged at the scale of single threads, however large the hole.
     ragged = field + noise(spot.shape, max(1.5, spot.radius * 0.12), rng, 3) * min(rough, 1.5 / spot.radius)
-    opening = smooth(ragged, float(rng.uniform(1.2, 2.2)) / spot.radius)
+    opening = smooth(ragged, float(rng.uniform(1.5, 2.8)) / spot.radius)
     base = spot.rgb if out is None else out
     cloth = base * _pucker(spot, field, rng, float(rng.uniform(0.03, 0.14)))[..., None]
     # The rim curls: one side catches the light, the other turns away from it.
