@@ -98,7 +98,7 @@ class Patch:
             (self.y + height < full_height, height - 1 - rows),
         ):
             far = np.minimum(far, distance) if inner else far
-        keep = keep * (far / _FADE)
+        keep = np.asarray(keep * (far / _FADE), np.float32)
         mixed = self.rgb + (out - self.rgb) * keep[..., None]
         rgb = self.scene.rgb.copy()
         window = slice(self.y, self.y + height), slice(self.x, self.x + width)
@@ -227,7 +227,7 @@ def strokes(shape: tuple[int, int], lines: list[Points], widths: list[float]) ->
         points = np.round(line * fine * 16).astype(np.int32).reshape(-1, 1, 2)
         cv2.polylines(layer, [points], False, tone, thick, cv2.LINE_AA, shift=4)
     small = cv2.resize(layer, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) / 255
+    return np.asarray(small / np.float32(255), np.float32)
 
 
 def thread(start: Points, angle: float, length: float, bend: float, rng: np.random.Generator) -> Points:
@@ -235,7 +235,8 @@ def thread(start: Points, angle: float, length: float, bend: float, rng: np.rand
     steps = 11
     turns = angle + np.linspace(0, 1, steps) * rng.normal(0, bend) + np.cumsum(rng.normal(0, bend * 0.12, steps))
     strides = np.column_stack([np.cos(turns), np.sin(turns)]) * (length / steps)
-    return np.vstack([start, start + np.cumsum(strides, axis=0)])
+    path: Points = np.vstack([start, start + np.cumsum(strides, axis=0)])
+    return path
 
 
 def blend(rgb: Floats, colour: Floats, alpha: Mask) -> Floats:
