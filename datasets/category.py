@@ -83,6 +83,17 @@ class PolicyDefaults(_Part):
     """One look by a QA lead."""
 
 
+class Synthesis(_Part):
+    """What is drawn onto photos for training: recipe → weight, for damage and for edits that are none.
+
+    Legal names are those of `regrade.datasets.synth.catalogue`, which refuses others when it draws: reading a
+    category must not load what draws.
+    """
+
+    damage: dict[_Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    harmless: dict[_Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+
+
 def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -102,6 +113,8 @@ class Category(_Part):
     defect_types: Annotated[tuple[DefectType, ...], BeforeValidator(_tuple)] = _several("defect type")
     views: Annotated[tuple[View, ...], BeforeValidator(_tuple)] = _several("view")
     policy: PolicyDefaults
+    synthesis: Synthesis | None = None
+    """None: nothing is drawn, and the category is trained on real photos alone."""
 
     @property
     def condition_names(self) -> tuple[str, ...]:

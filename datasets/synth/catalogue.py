@@ -1,0 +1,119 @@
+"""All recipes by name, and drawing by weights: what a category's definition asks for under `synthesis`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrade.datasets.manifest import DefectBox
+from regrade.datasets.synth.etching import box_of
+from regrade.datasets.synth.scene import Recipe, Rgb, Scene, Synthetic
+from regrade.datasets.synth.segment import item_mask
+from regrade.models.errors import DatasetError
+from regrade.models.types import Box
+
+VERSION: Final = 3
+"""Counts up with any change of what is drawn: what was made of drawn photos is cached under it."""
+_DAMAGE: Final = ("electronics", "packaging", "textile", "footwear")
+_HARMLESS: Final = ("harmless", "harmless_packaging", "harmless_textile")
+_TRIES: Final = 4
+"""Recipes tried for one defect where there is no place for the first."""
+
+
+@cache
+def damage() -> Mapping[str, Recipe]:
+    """Every recipe that damages, by name."""
+    return _collect(_DAMAGE, "RECIPES")
+
+
+@cache
+def harmless() -> Mapping[str, Recipe]:
+    """Every edit that does not, by name."""
+    return _collect(_HARMLESS, "HARMLESS")
+
+
+def _collect(modules: tuple[str, ...], attribute: str) -> Mapping[str, Recipe]:
+    found: dict[str, Recipe] = {}
+    for module in modules:
+        try:
+            loaded = import_module(f"regrade.datasets.synth.{module}")
+        except ModuleNotFoundError:
+            continue
+        for one in getattr(loaded, attribute):
+            if one.name in found:
+                raise ValueError(f"two recipes are called {one.name!r}")
+            found[one.name] = one
+    return found
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe or harmless edit called `name`; raises `DatasetError` with the legal names for another."""
+    found = damage().get(name) or harmless().get(name)
+    if found is None:
+        _refuse((name,), {**damage(), **harmless()})
+        raise AssertionError  # _refuse has raised
+    return found
+
+
+def scene_of(rgb: Rgb, category: str, item_type: str, item_box: Box | None) -> Scene:
+    """The scene of a photo, uint8 (h, w, 3), its item found by `segment.item_mask`; `item_box` in pixels of `rgb`."""
+    return Scene(rgb, item_mask(rgb, item_box, category), category, item_type, item_box)
+
+
+def synthesize(scene: Scene, weights: Mapping[str, float], rng: np.random.Generator, most: int = 2) -> Synthetic | None:
+    """Damage a copy of the photo by one to `most` recipes, drawn by `weights` (name → weight), mostly by one.
+
+    None where no recipe found a place or nothing visible came of it. Raises `DatasetError` for names that are no
+    recipe, with the legal ones.
+    """
+    names, shares = _drawn_by(weights, damage())
+    if not names:
+        return None
+    count = 1 + int(rng.binomial(max(0, most - 1), 0.25))
+    rgb, mask = scene.rgb, np.zeros(scene.size, dtype=np.float32)
+    defects: list[DefectBox] = []
+    used: list[str] = []
+    for _ in range(count):
+        for chosen in rng.choice(names, size=min(_TRIES, len(names)), replace=False, p=shares):
+            one = damage()[str(chosen)]
+            painted = one.paint(replace(scene, rgb=rgb), rng)
+            box = None if painted is None else box_of(painted.mask)
+            if painted is not None and box is not None:
+                rgb, mask = painted.rgb, np.maximum(mask, painted.mask)
+                defects.append(DefectBox(one.defect, one.severity, box))
+                used.append(one.name)
+                break
+    return Synthetic(rgb, tuple(defects), mask, tuple(used)) if defects else None
+
+
+def synthesize_harmless(scene: Scene, weights: Mapping[str, float], rng: np.random.Generator) -> Rgb:
+    """A copy of the photo with one or two edits that are no damage. Raises `DatasetError` as `synthesize` does."""
+    names, shares = _drawn_by(weights, harmless())
+    rgb = scene.rgb.copy()
+    if not names:
+        return rgb
+    for _ in range(1 + int(rng.random() < 0.35)):
+        for chosen in rng.choice(names, size=min(_TRIES, len(names)), replace=False, p=shares):
+            painted = harmless()[str(chosen)].paint(replace(scene, rgb=rgb), rng)
+            if painted is not None:
+                rgb = painted.rgb
+                break
+    return rgb
+
+
+def _drawn_by(weights: Mapping[str, float], known: Mapping[str, Recipe]) -> tuple[list[str], NDArray[np.float64]]:
+    """The names in a fixed order, whatever that of the mapping, and their probabilities."""
+    _refuse(weights, known)
+    names = sorted(name for name, weight in weights.items() if weight > 0)
+    shares = np.array([weights[name] for name in names], dtype=np.float64)
+    return names, shares / shares.sum() if names else shares
+
+
+def _refuse(names: "Mapping[str, float] | tuple[str, ...]", known: Mapping[str, Recipe]) -> None:
+    wrong = sorted(name for name in names if name not in known)
+    if wrong:
+        raise DatasetError(f"there is no recipe {', '.join(map(repr, wrong))}; legal names: {', '.join(sorted(known))}")

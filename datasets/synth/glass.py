@@ -1,0 +1,151 @@
+"""How broken glass looks: light on and through the cracks of a `Fracture`.
+
+A crack refracts: over a dark display it shows as a pale core with a dark flank, here glinting and there all but gone, as
+it turns to the light; over a lit one it is dark with colours split at its side. Splinters lie tilted, so that each is a
+little lighter or darker and shifts what is beneath it.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from regrade.datasets.synth.etching import (
+    Points,
+    Shape,
+    Stroke,
+    add,
+    blend,
+    fixed,
+    luma,
+    noise,
+    shade,
+    shifted,
+    soft,
+    strokes,
+    warp,
+)
+from regrade.datasets.synth.fracture import Fracture
+from regrade.datasets.synth.scene import Mask, Painted, Rgb
+from regrade.datasets.synth.surfaces import Canvas
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How strongly a fracture shows. `width`: of the widest crack, px at a face of 400 px; the rest are shares."""
+
+    strength: float
+    width: float
+    dark: float
+    """0: cores are pale; 1: they are dark."""
+    flank: float
+    glint: float
+    """How much the light along a crack comes and goes."""
+    colours: float
+    """Split at the side of cracks, as over a lit display."""
+    tilt: float
+    """How much splinters differ from each other."""
+    blur: float
+    """Radius in px at a face of 400 px."""
+
+
+def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None) -> Look:
+    """A look that suits the face's brightness, faint to brutal."""
+    lit = canvas.brightness > rng.uniform(85, 130)
+    if strength is None:
+        strength = float(rng.beta(1.6, 1.3) * 0.85 + 0.15)
+    return Look(
+        strength=strength,
+        width=float(np.exp(rng.normal(0.15, 0.35)) * (0.7 + 0.7 * strength)),
+        dark=float(
+            rng.choice([0.85, 0.5, 0.1], p=[0.6, 0.25, 0.15]) if lit else rng.choice([0.0, 0.25], p=[0.85, 0.15])
+        ),
+        flank=float(rng.uniform(0.2, 0.9)),
+        glint=float(rng.uniform(0.2, 0.9)),
+        colours=float(rng.uniform(0.2, 0.9) if lit and rng.random() < 0.6 else rng.choice([0, 0, 0, 0.4])),
+        tilt=float(rng.beta(1.2, 2) * strength),
+        blur=float(rng.uniform(0.25, 0.65)),
+    )
+
+
+def shatter(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Painted | None:
+    """The scene with the fracture in its glass; None where it cannot be seen."""
+    core, size = _core(canvas, made, style, rng), canvas.face.unit / 400
+    glass = canvas.glass
+    out = canvas.rgb
+    if style.tilt > 0.05 and made.splinters:
+        out = _tilted(canvas, made.splinters, style, rng)
+    turn = rng.uniform(0, 2 * np.pi)
+    dx, dy = np.array([np.cos(turn), np.sin(turn)]) * max(0.7, rng.uniform(0.6, 1.3) * style.width * size)
+    flank = np.clip(shifted(soft(core, 0.6 * max(0.7, size)), float(dx), float(dy)) * 1.3 - core * 0.5, 0, 1)
+    under = soft(luma(out), 3 * max(1.0, size))
+    pale = np.clip(under * 0.35 + canvas.light * rng.uniform(0.6, 0.95), 60, 252)
+    tint = 1 + rng.normal(0, 0.03, 3)
+    bright, deep = core * (1 - style.dark), core * style.dark
+    # A dark flank can only be seen on what is not dark itself; a pale one only beside a dark core.
+    out = shade(out, 1 - flank * style.flank * style.strength * (0.75 - 0.35 * style.dark))
+    if style.colours > 0.05:
+        out = add(out, _split(core, float(dx), float(dy), size, rng) * (90 * style.colours * style.strength))
+    if style.dark > 0:
+        out = blend(out, np.array([14, 15, 18]) * rng.uniform(0.5, 3.5), deep * style.strength * 0.85)
+        rim = np.clip(shifted(core, float(-dx), float(-dy)) - core, 0, 1) * style.dark
+        out = blend(out, pale[..., None] * tint, rim * style.strength * 0.5)
+    out = blend(out, pale[..., None] * tint, bright * style.strength)
+    mask = np.maximum(core, flank * 0.5) * glass
+    return canvas.finish(out, mask)
+
+
+def _core(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Mask:
+    face, size = canvas.face, canvas.face.unit / 400
+    toward = rng.uniform(0, np.pi)
+    drawn = []
+    for one in made.cracks:
+        path = face.project(one.path)
+        steps = np.gradient(path, axis=0)
+        # A crack shines where it lies square to the light.
+        facing = np.abs(np.sin(np.arctan2(steps[:, 1], steps[:, 0]) - toward))
+        light = one.light * (1 - style.glint + style.glint * (0.35 + 0.65 * facing))
+        drawn.append(Stroke(path, np.maximum(one.width * style.width * size, 0.3), light))
+    core = strokes(canvas.shape, drawn)
+    patches = noise(canvas.shape, face.unit * float(rng.uniform(0.06, 0.25)), rng)
+    core *= np.clip(1 - style.glint * (0.3 - 0.9 * patches), 0.1, 1.15)
+    core = soft(core, style.blur * max(0.8, size)) * canvas.glass
+    return np.clip(core * 1.5, 0, 1)
+
+
+def _tilted(canvas: Canvas, splinters: list[Points], style: Look, rng: np.random.Generator) -> Rgb:
+    """The photo with each splinter lighter or darker, and what is beneath it shifted."""
+    tilt = patchwork(canvas, splinters, rng)
+    bright = np.clip(tilt - 0.45, 0, 1) * style.tilt * canvas.light * 0.55  # those that throw the light at the camera
+    out = add(shade(canvas.rgb, 1 + tilt * style.tilt * 0.45), bright.astype(np.float32))
+    if style.tilt > 0.25:
+        reach = style.tilt * canvas.face.unit * 0.012
+        out = warp(out, tilt * reach, np.sin(9 * tilt) * reach * 0.6)  # each splinter leans its own way
+    return out
+
+
+def patchwork(canvas: Canvas, splinters: list[Points], rng: np.random.Generator) -> Mask:
+    """Splinters, each of its own value in [-1, 1]; 0 beside them."""
+    layer = np.full(canvas.shape, 128, np.uint8)
+    for splinter in splinters:
+        value = int(np.clip(rng.normal(128, 48), 0, 255))
+        cv2.fillPoly(layer, [fixed(canvas.face.project(splinter))], value, cv2.LINE_AA, 4)
+    return (layer.astype(np.float32) / 127.5 - 1) * canvas.glass
+
+
+def _split(core: Mask, dx: float, dy: float, size: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Colours to add at the side of cracks, (h, w, 3) around 0: the three primaries fall beside each other."""
+    patches = np.clip(noise(core.shape, 30 * max(1.0, size), rng) + 0.3, 0, 1)
+    wide = soft(core, 0.8 * max(0.8, size))
+    steps = rng.permutation([-1.2, 0.0, 1.2])
+    primaries = np.dstack([shifted(wide, float(dx * s), float(dy * s)) for s in steps])
+    return np.asarray((primaries - primaries.mean(axis=2, keepdims=True)) * patches[..., None] * 1.6, np.float32)
+
+
+def grit(shape: Shape, centre: Points, radius: float, rng: np.random.Generator) -> Mask:
+    """Powdered glass around `centre` (pixels): specks that thin out over `radius` pixels."""
+    rows, columns = np.indices(shape, dtype=np.float32)
+    away = np.hypot(columns - np.float32(centre[0]), rows - np.float32(centre[1])) / max(radius, 1)
+    specks = noise(shape, max(1.3, radius / 14), rng)
+    return np.clip((specks - 0.1 - away * 0.7) * 4, 0, 1).astype(np.float32)

@@ -1,0 +1,219 @@
+"""Flat faces of items (a display, a lid) as quadrilaterals, so that what is drawn on them follows their perspective."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from regrade.datasets.synth.etching import VISIBLE, Points, Shape, changed, luma, polygon
+from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
+from regrade.models.types import Box
+
+_LOOK = 192  # long side of the copy on which a face is looked for
+_LEAST = 24.0  # a face narrower than this many pixels has no room to draw on
+
+
+@dataclass(frozen=True)
+class Face:
+    """A flat face: `corners` (4, 2) in pixels, clockwise from the upper left.
+
+    Points on it are given in units of its longer side, (0, 0) to (`width`, `height`), and projected.
+    """
+
+    corners: Points
+    found: bool
+    """False where it was assumed (an inset of the item's box), not seen."""
+
+    @cached_property
+    def sides(self) -> NDArray[np.float64]:
+        """Mean lengths in pixels, across and down."""
+        a, b, c, d = self.corners
+        return np.array(
+            [
+                (np.linalg.norm(b - a) + np.linalg.norm(c - d)) / 2,
+                (np.linalg.norm(d - a) + np.linalg.norm(c - b)) / 2,
+            ]
+        )
+
+    @property
+    def unit(self) -> float:
+        """Pixels of the longer side."""
+        return float(self.sides.max())
+
+    @property
+    def width(self) -> float:
+        return float(self.sides[0] / self.unit)
+
+    @property
+    def height(self) -> float:
+        return float(self.sides[1] / self.unit)
+
+    @cached_property
+    def _matrix(self) -> NDArray[np.float64]:
+        flat = np.array([(0, 0), (self.width, 0), (self.width, self.height), (0, self.height)], np.float32)
+        return np.asarray(cv2.getPerspectiveTransform(flat, self.corners.astype(np.float32)), np.float64)
+
+    def project(self, points: ArrayLike) -> Points:
+        """Points (n, 2) on the face to pixels of the photo."""
+        flat = np.asarray(points, np.float64).reshape(-1, 2)
+        homogeneous = np.column_stack([flat, np.ones(len(flat))]) @ self._matrix.T
+        # Far outside the face the projection folds over; there the point is only a direction to draw towards.
+        depth = np.maximum(homogeneous[:, 2:], 0.05)
+        return np.asarray(homogeneous[:, :2] / depth, np.float64)
+
+    def mask(self, shape: Shape) -> Mask:
+        return polygon(shape, self.corners)
+
+    def at(self, across: float, down: float) -> Points:
+        """The point at shares of the face's width and height, in its own units."""
+        return np.array([across * self.width, down * self.height])
+
+
+def box_face(box: Box, inset: float = 0.0) -> Face:
+    """The face that a box is, shrunk by `inset` of its sides on each side."""
+    dx, dy = (box[2] - box[0]) * inset, (box[3] - box[1]) * inset
+    x1, y1, x2, y2 = box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy
+    return Face(np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)]), found=False)
+
+
+def within(box: Box | None, shape: Shape) -> Box:
+    """`box` cut to the photo; the photo's middle where there is none, or next to nothing of it left."""
+    height, width = shape
+    middle = (width * 0.15, height * 0.15, width * 0.85, height * 0.85)
+    if box is None:
+        return middle
+    x1, y1, x2, y2 = max(0.0, box[0]), max(0.0, box[1]), min(float(width), box[2]), min(float(height), box[3])
+    return (x1, y1, x2, y2) if min(x2 - x1, y2 - y1) >= _LEAST else middle
+
+
+def display(scene: Scene) -> Face:
+    """The face to draw on: a dark or bright quadrilateral within the item's box, else the box, inset."""
+    box = within(scene.item_box if scene.item_box is not None else scene.box, scene.size)
+    x1, y1, x2, y2 = (round(v) for v in box)
+    part = scene.rgb[y1:y2, x1:x2]
+    factor = _LOOK / max(part.shape[:2])
+    small = cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    grey = cv2.GaussianBlur(luma(np.asarray(small, np.uint8)).astype(np.uint8), (0, 0), 1.2)
+    level, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    best, score = None, 0.86  # how much of the quadrilateral must be filled
+    for cut, above in ((level, False), (level, True), (level * 0.6, False), (min(250.0, level * 1.35), True)):
+        region = (grey > cut if above else grey <= cut).astype(np.uint8)
+        found = _quadrilateral(region)
+        if found is not None and found[1] > score:
+            best, score = found
+    if best is None:
+        return box_face(box, 0.1)
+    corners = best / factor + (x1, y1)
+    face = Face(_ordered(corners), found=True)
+    return face if face.sides.min() >= _LEAST else box_face(box, 0.1)
+
+
+def _quadrilateral(region: NDArray[np.uint8]) -> tuple[Points, float] | None:
+    """The four corners of the largest part of `region` and the share of overlap with it, if it is such a shape."""
+    kernel = np.ones((5, 5), np.uint8)
+    closed = cv2.morphologyEx(region, cv2.MORPH_OPEN, kernel)
+    closed = cv2.morphologyEx(closed, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return None
+    largest = max(contours, key=cv2.contourArea)
+    area = cv2.contourArea(largest)
+    if not 0.18 * region.size <= area <= 0.97 * region.size:
+        return None
+    hull = cv2.convexHull(largest)
+    around = cv2.arcLength(hull, True)
+    for share in (0.02, 0.035, 0.05, 0.07, 0.09):
+        corners = cv2.approxPolyDP(hull, share * around, True).reshape(-1, 2)
+        if len(corners) <= 4:
+            break
+    if len(corners) != 4:
+        return None
+    quad = cv2.contourArea(corners.astype(np.float32))
+    if quad <= 0:
+        return None
+    return corners.astype(np.float64), float(min(area, quad) / max(area, cv2.contourArea(hull), quad))
+
+
+def _ordered(corners: Points) -> Points:
+    """Clockwise (as seen) from the upper left."""
+    centre = corners.mean(axis=0)
+    turns = np.arctan2(corners[:, 1] - centre[1], corners[:, 0] - centre[0])
+    ring = corners[np.argsort(turns)]
+    return np.asarray(np.roll(ring, -int(np.argmin(ring.sum(axis=1))), axis=0), np.float64)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The part of a scene that encloses a face: recipes work on it alone, so that their time grows with the item."""
+
+    scene: Scene
+    face: Face
+    """Its corners in pixels of the part."""
+    rgb: Rgb
+    x: int
+    y: int
+
+    @property
+    def shape(self) -> Shape:
+        return self.rgb.shape[0], self.rgb.shape[1]
+
+    @cached_property
+    def glass(self) -> Mask:
+        """1 on the face, as far as it lies on the item."""
+        return self.face.mask(self.shape) * np.clip(
+            cv2.GaussianBlur(self.item, (0, 0), 0.01 * self.face.unit) * 2.5, 0, 1
+        )
+
+    @cached_property
+    def item(self) -> Mask:
+        """1 on the item."""
+        return self.scene.item[self.y : self.y + self.shape[0], self.x : self.x + self.shape[1]]
+
+    @cached_property
+    def brightness(self) -> float:
+        """Median brightness of the face, 0-255: above about 100, the display is lit or the face is pale."""
+        return float(np.median(luma(self.rgb)[self.glass > 0.5])) if self.glass.max() > 0.5 else 0.0
+
+    @cached_property
+    def light(self) -> float:
+        """Brightness that light-coloured things have in this photo, 0-255."""
+        return float(np.clip(np.percentile(luma(self.scene.rgb[::4, ::4]), 96), 90, 250))
+
+    def finish(self, rgb: Rgb, mask: Mask, least: float = 9.0) -> Painted | None:
+        """The scene with this part replaced where `mask` is not 0.
+
+        The mask given back is at least 0.4 wherever a change of `least` levels or more can be seen, since also a faint
+        crack is all crack. None where what was drawn cannot be seen on a copy of 320 pixels.
+        """
+        mask = changed(self.rgb, rgb, np.where(mask > 0.05, np.clip(0.4 + mask, 0, 1), 0), least)
+        if not visible(self.rgb, rgb, mask, 320 / max(self.scene.size)):
+            return None
+        whole, spread = self.scene.rgb.copy(), np.zeros(self.scene.size, np.float32)
+        rows, columns = slice(self.y, self.y + self.shape[0]), slice(self.x, self.x + self.shape[1])
+        kept = mask > 0
+        near = cv2.dilate(kept.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        whole[rows, columns][near] = rgb[near]
+        spread[rows, columns] = mask
+        return Painted(whole, spread)
+
+
+def canvas(scene: Scene, face: Face, margin: float = 0.04) -> Canvas:
+    """The part of `scene` around `face`, with a margin in shares of its longer side."""
+    height, width = scene.size
+    pad = margin * face.unit + 3
+    x1, y1 = np.maximum(0, np.floor(face.corners.min(axis=0) - pad)).astype(int)
+    x2, y2 = np.minimum((width, height), np.ceil(face.corners.max(axis=0) + pad)).astype(int)
+    x1, y1 = min(int(x1), width - 2), min(int(y1), height - 2)
+    x2, y2 = max(int(x2), x1 + 2), max(int(y2), y1 + 2)
+    return Canvas(scene, Face(face.corners - (x1, y1), face.found), scene.rgb[y1:y2, x1:x2], x1, y1)
+
+
+def visible(before: Rgb, after: Rgb, mask: Mask, scale: float) -> bool:
+    """Whether at least a few pixels still differ by 10 levels once both are reduced by `scale`."""
+    step = cv2.absdiff(before, after).max(axis=2)
+    step = np.where(mask > VISIBLE, step, 0).astype(np.float32)
+    if scale < 1:
+        step = cv2.resize(step, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return int(np.count_nonzero(step > 10)) >= 8
