@@ -126,7 +126,6 @@ def finish(
     out: Rgb = scene.rgb.copy()
     height, width = window.shape
     part = np.s_[window.y0 : window.y0 + height, window.x0 : window.x0 + width]
-    # Grain as the camera's: a drawn area without it would be told by its smoothness.
     out[part] = np.where(touch[..., None] > 0.004, new + 0.5, scene.rgb[part]).astype(np.uint8)
     whole = np.zeros(scene.size, np.float32)
     whole[part] = mask
@@ -210,13 +209,5 @@ def shade(rgb: NDArray[np.floating], factor: NDArray[np.floating]) -> Pixels:
 
 
 def grain(window: Patch, rng: np.random.Generator, sigma: float = 2.5) -> Pixels:
+    """Noise as the camera's: a drawn area without it would be told by its smoothness."""
     return rng.normal(0, sigma, (*window.shape, 1)).astype(np.float32)
-
-
-def behind(scene: Scene, rng: np.random.Generator) -> Pixels:
-    """What is seen through an opening, (3,): mostly darkness, sometimes what the item lies on, in its shadow."""
-    beside = scene.item[::4, ::4] < 0.2
-    if rng.random() < 0.4 and int(beside.sum()) > 50:
-        ground = np.median(scene.rgb[::4, ::4][beside], axis=0) * rng.uniform(0.5, 0.95)
-        return np.asarray(ground, dtype=np.float32)
-    return (np.full(3, rng.uniform(8, 55)) + rng.normal(0, 3, 3)).astype(np.float32)

@@ -5,12 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.synth.cloth_drawing import (
-    LUMA,
-    Patch,
-    Pixels,
     as_mask,
     blend,
-    irregular,
     log_uniform,
     noise,
     octaves,
@@ -22,208 +18,28 @@ from regrade.datasets.synth.cloth_drawing import (
     spot,
     turned,
 )
+from regrade.datasets.synth.cloth_prints import (
+    FONTS,
+    any_ink,
+    any_text,
+    floral,
+    item_window,
+    lay_on,
+    plaid,
+    polka_dots,
+    print_logo,
+    print_splatter,
+    stripes,
+)
 from regrade.datasets.synth.scene import Mask, Painted, Recipe, Scene
 
-FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX)
-LETTERS = "ABCDEFGHIKLMNOPRSTUVWYZ"
-INKS = np.array(
-    [(20, 20, 22), (240, 238, 232), (190, 30, 35), (25, 50, 120), (240, 190, 40), (40, 110, 60), (110, 60, 35)],
-    np.float32,
-)
 WORKING_SIDE = 320
 """Smooth fields over a whole photo are computed at this side and enlarged."""
 
 
-def _ink(rng: np.random.Generator) -> Pixels:
-    colour = INKS[int(rng.integers(len(INKS)))] if rng.random() < 0.6 else rng.uniform(10, 245, 3)
-    return np.asarray(colour, dtype=np.float32)
-
-
-def _folds_of(window: Patch) -> Mask:
-    """The cloth's light, about 1 on average, so that what is printed on it lies in its folds."""
-    height, width = window.shape
-    scale = min(1.0, 128 / max(height, width))
-    small = cv2.resize(
-        window.rgb, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
-    )
-    luma = cv2.GaussianBlur(small @ LUMA, (0, 0), 1.0)
-    light = np.clip(luma / max(20.0, float(np.median(luma))), 0.5, 1.35)
-    return as_mask(cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR))
-
-
-def _item_window(scene: Scene) -> Patch:
-    """The item's whole box as a patch about its middle."""
-    x1, y1, x2, y2 = scene.box
-    return patch(scene, ((x1 + x2) / 2, (y1 + y2) / 2), max(x2 - x1, y2 - y1) / 2, 1.0)
-
-
-def _lay_on(scene: Scene, window: Patch, drawn: NDArray[np.floating], layer: Mask) -> Painted | None:
-    """Put a drawn window back, on the item alone; None where the item has no part of it."""
-    mask = as_mask(layer * window.item)
-    if int((mask > 0.3).sum()) < 6:
-        return None
-    height, width = window.shape
-    part = np.s_[window.y0 : window.y0 + height, window.x0 : window.x0 + width]
-    rgb, whole = scene.rgb.copy(), np.zeros(scene.size, np.float32)
-    rgb[part] = np.clip(blend(window.rgb, drawn, window.item) + 0.5, 0, 255).astype(np.uint8)
-    whole[part] = mask
-    return Painted(rgb, whole)
-
-
-def _print_on(
-    scene: Scene, window: Patch, layer: Mask, rng: np.random.Generator, colour: Pixels | None = None
-) -> Painted | None:
-    """Flat ink through `layer`, in the light of the cloth."""
-    ink = _ink(rng) if colour is None else colour
-    drawn = blend(window.rgb, ink * _folds_of(window)[..., None], layer * rng.uniform(0.75, 1))
-    return _lay_on(scene, window, drawn, layer)
-
-
-def _text(rng: np.random.Generator, letters: int) -> str:
-    return "".join(rng.choice(list(LETTERS), letters))
-
-
-def _written(canvas: np.ndarray, text: str, box: tuple[float, float, float, float], font: int, tone: int = 255) -> None:
-    """Write `text` as large as `box` (x, y, width, height) lets it be."""
-    (wide, high), _ = cv2.getTextSize(text, font, 1.0, 2)
-    scale = max(0.15, min(box[2] / max(1, wide), box[3] / max(1, high)))
-    thick = max(1, round(scale * 2.2))
-    cv2.putText(canvas, text, (int(box[0]), int(box[1] + box[3])), font, scale, tone, thick, cv2.LINE_AA)
-
-
-def _spun(layer: np.ndarray, angle: float, shape: tuple[int, int], middle: np.ndarray) -> Mask:
-    """`layer` (side, side) turned by `angle` degrees and laid with its middle on `middle` in an array of `shape`."""
-    half = layer.shape[0] / 2
-    move = np.asarray(cv2.getRotationMatrix2D((half, half), angle, 1.0))
-    move[:, 2] += middle - half
-    return as_mask(cv2.warpAffine(layer, move, (shape[1], shape[0])).astype(np.float32) / 255)
-
-
-def _small_turn(rng: np.random.Generator) -> float:
-    return float(rng.normal(0, 8) + rng.choice([0, 0, 0, 90, 180, 270]))
-
-
-def print_logo(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """A logo: lines of letters and a disc, ring, bar, star or triangle, in one flat ink."""
-    at = spot(scene, rng, 0.1)
-    if at is None:
-        return None
-    window = patch(scene, at, max(8.0, shorter(scene) * log_uniform(rng, 0.06, 0.35)), 1.45)
-    side = max(16, round(window.radius * 2))
-    layer = np.zeros((side, side), np.uint8)
-    kind, font = int(rng.integers(6)), FONTS[int(rng.integers(len(FONTS)))]
-    middle, half = (side // 2, side // 3), side // 4
-    if kind == 0:
-        cv2.circle(layer, middle, half, 255, -1, cv2.LINE_AA)
-    elif kind == 1:
-        cv2.circle(layer, middle, half, 255, max(2, side // 16), cv2.LINE_AA)
-    elif kind == 2:
-        cv2.rectangle(layer, (side // 8, side // 6), (side * 7 // 8, side // 2), 255, -1)
-    elif kind == 3:
-        points, start = int(rng.integers(3, 8)), rng.uniform(0, 6)
-        around = start + np.arange(2 * points) * np.pi / points
-        far = half * np.where(np.arange(2 * points) % 2, rng.uniform(0.35, 0.9), 1.0)
-        star = np.column_stack([np.cos(around), np.sin(around)]) * far[:, None] + middle
-        cv2.fillPoly(layer, [np.round(star).astype(np.int32)], 255, cv2.LINE_AA)
-    elif kind == 4:
-        for row in range(int(rng.integers(1, 4))):
-            box = (side * 0.06, side * (0.06 + 0.18 * row), side * 0.85, side * 0.13)
-            _written(layer, _text(rng, int(rng.integers(3, 9))), box, font)
-    if kind != 4 and rng.random() < 0.6:
-        _written(
-            layer, _text(rng, int(rng.integers(1, 4))), (side * 0.36, side * 0.24, side * 0.28, side * 0.18), font, 0
-        )
-    if kind == 5 or rng.random() < 0.7:
-        _written(layer, _text(rng, int(rng.integers(3, 11))), (side * 0.06, side * 0.68, side * 0.86, side * 0.2), font)
-    return _print_on(scene, window, _spun(layer, _small_turn(rng), window.shape, window.centre), rng)
-
-
-def print_splatter(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """A printed splash of paint: irregular like a stain, but in flat inks with sharp edges, as a graphic."""
-    at = spot(scene, rng, 0.1)
-    if at is None:
-        return None
-    window = patch(scene, at, max(6.0, shorter(scene) * log_uniform(rng, 0.05, 0.25)), 1.6)
-    layer, r = ramp(irregular(window, rng, 1.0, 1.2), 0.02), window.radius
-    for _ in range(int(rng.integers(2, 14))):
-        x, y = rng.normal(0, r * 0.7, 2)
-        size = r * log_uniform(rng, 0.03, 0.2)
-        layer = np.maximum(layer, ramp(1 - np.hypot(window.dx - x, window.dy - y) / size, 0.1))
-    if rng.random() < 0.5:
-        return _print_on(scene, window, as_mask(layer), rng)
-    second = ramp(irregular(window, rng, 1.0, 1.0) - 0.25, 0.02)
-    ink = _ink(rng) * (1 - second[..., None]) + _ink(rng) * second[..., None]
-    return _print_on(scene, window, as_mask(layer), rng, np.asarray(ink, np.float32))
-
-
-def stripes(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """Stripes over the whole item or in one band of it."""
-    window = _item_window(scene)
-    _, across = turned(window, float(rng.choice([0, np.pi / 2]) + rng.normal(0, 0.08)))
-    period = max(4.0, shorter(scene) * log_uniform(rng, 0.02, 0.14))
-    bent = across + period * 0.25 * noise(window.shape, window.radius * 0.5, rng)
-    duty = rng.uniform(0.15, 0.6)
-    layer = ramp(duty / 2 - np.abs((bent / period) % 1 - 0.5), 1 / period)
-    if rng.random() < 0.5:
-        middle, half = rng.uniform(-0.5, 0.5) * window.radius, rng.uniform(0.08, 0.35) * window.radius
-        layer = layer * (np.abs(across - middle) < half)
-    return _print_on(scene, window, as_mask(layer), rng)
-
-
-def polka_dots(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """Dots on a grid, each row shifted by half a step."""
-    window = _item_window(scene)
-    along, across = turned(window, float(rng.uniform(0, np.pi)))
-    period = max(5.0, shorter(scene) * log_uniform(rng, 0.03, 0.12))
-    row = np.floor(across / period)
-    x, y = (along / period + 0.5 * (row % 2)) % 1 - 0.5, across / period - row - 0.5
-    layer = ramp(rng.uniform(0.15, 0.4) - np.hypot(x, y), 1.5 / period)
-    return _print_on(scene, window, layer, rng)
-
-
-def plaid(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """Crossed bands of several dyes, which add up where they cross."""
-    window = _item_window(scene)
-    along, across = turned(window, float(rng.choice([0, np.pi / 4]) + rng.normal(0, 0.06)))
-    period = max(8.0, shorter(scene) * log_uniform(rng, 0.06, 0.3))
-    drawn, total = window.rgb, np.zeros(window.shape, np.float32)
-    for axis in (along, across):
-        for _ in range(int(rng.integers(1, 3))):
-            phase, share = rng.uniform(), rng.uniform(0.04, 0.4)
-            band = ramp(share / 2 - np.abs((axis / period + phase) % 1 - 0.5), 1.5 / period) * rng.uniform(0.25, 0.65)
-            drawn = blend(drawn, _ink(rng), band)
-            total = np.maximum(total, band)
-    drawn = blend(drawn, drawn * _folds_of(window)[..., None], total)
-    return _lay_on(scene, window, drawn, as_mask(np.clip(total * 2, 0, 1)))
-
-
-def floral(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """Flowers and leaves strewn over the item, in flat inks."""
-    window = _item_window(scene)
-    height, width = window.shape
-    size = max(3.0, shorter(scene) * log_uniform(rng, 0.015, 0.06))
-    inks, layer = [_ink(rng) for _ in range(3)], np.zeros((3, height, width), np.uint8)
-    count = int(np.clip(height * width / size**2 * rng.uniform(0.02, 0.06), 6, 220))
-    for x, y in rng.uniform(0, 1, (count, 2)) * (width, height):
-        turn, petals = rng.uniform(0, 6), int(rng.integers(4, 7))
-        kind = int(rng.integers(2))
-        grown = size * rng.uniform(0.6, 1.2)
-        for petal in range(petals if kind == 0 else 2):
-            angle = turn + 2 * np.pi * petal / petals
-            tip = (round((x + grown * 0.6 * np.cos(angle)) * 8), round((y + grown * 0.6 * np.sin(angle)) * 8))
-            axes = (max(8, round(grown * 5)), max(4, round(grown * 2.2)))
-            cv2.ellipse(layer[kind], tip, axes, float(np.degrees(angle)), 0, 360, 255, -1, cv2.LINE_AA, 3)
-        if kind == 0:
-            cv2.circle(layer[2], (round(x * 8), round(y * 8)), max(6, round(grown * 2)), 255, -1, cv2.LINE_AA, 3)
-    drawn, folds, strength = window.rgb, _folds_of(window)[..., None], rng.uniform(0.7, 1)
-    for ink, flat in zip(inks, layer, strict=True):
-        drawn = blend(drawn, ink * folds, flat.astype(np.float32) / 255 * strength)
-    return _lay_on(scene, window, drawn, as_mask(layer.max(axis=0).astype(np.float32) / 255))
-
-
 def folds(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """Deep folds: ridges of light and shadow over the item, and nothing else."""
-    window = _item_window(scene)
+    window = item_window(scene)
     height, width = window.shape
     scale = min(1.0, WORKING_SIDE / max(height, width))
     small = (max(8, round(height * scale)), max(8, round(width * scale)))
@@ -234,14 +50,16 @@ def folds(scene: Scene, rng: np.random.Generator) -> Painted | None:
         phase = columns * np.cos(angle) + rows * np.sin(angle) + 0.25 * octaves(small, max(small) * 0.4, rng)
         ridge = 1 - np.abs(np.sin(np.pi * waves * phase))
         here = np.clip(0.4 + 1.2 * noise(small, max(small) * 0.35, rng), 0, 1)
-        light += (ridge ** rng.uniform(1.5, 5) - 0.25) * here * rng.uniform(0.25, 0.7) * rng.choice([-1, 1])
-    light = cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC)
+        light = light + (ridge ** rng.uniform(1.5, 5) - 0.25) * here * (
+            rng.uniform(0.25, 0.7) * rng.choice([-1.0, 1.0])
+        )
+    light = as_mask(cv2.resize(as_mask(light), (width, height), interpolation=cv2.INTER_CUBIC))
     drawn = shade(window.rgb, np.clip(1 + light, 0.25, 1.6))
-    return _lay_on(scene, window, drawn, as_mask(np.clip(np.abs(light) * 4, 0, 1)))
+    return lay_on(scene, window, drawn, as_mask(np.clip(np.abs(light) * 4, 0, 1)))
 
 
 def _whole(scene: Scene, factor: Mask, add: float) -> Painted:
-    """Multiply a photo by 1 + `factor` · `add`, or lighten it towards white where `add` is positive."""
+    """Darken the photo by `factor` · −`add`, or lighten it by `factor` · `add` where `add` is positive."""
     rgb = scene.rgb.astype(np.float32)
     drawn = blend(rgb, np.full(3, 252.0), factor * add) if add > 0 else shade(rgb, 1 + factor * add)
     return Painted(np.clip(drawn + 0.5, 0, 255).astype(np.uint8), factor)
@@ -260,7 +78,7 @@ def _quadrangle(scene: Scene, rng: np.random.Generator, low: float, high: float)
     layer = np.zeros((small[1], small[0]), np.uint8)
     cv2.fillPoly(layer, [np.round(((corners * sides) @ spin + at) * scale).astype(np.int32)], 255, cv2.LINE_AA)
     smooth = soft(as_mask(layer.astype(np.float32) / 255), max(small) * log_uniform(rng, 0.004, 0.06))
-    return as_mask(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR))
+    return as_mask(np.clip(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1))
 
 
 def shadow(scene: Scene, rng: np.random.Generator) -> Painted | None:
@@ -278,7 +96,7 @@ def _lay(scene: Scene, at: tuple[float, float], side: int, art: np.ndarray, angl
     radius = side * 0.75
     window = patch(scene, at, radius, 1.1)
     half = side / 2
-    move = np.asarray(cv2.getRotationMatrix2D((half, half), angle, 1.0))
+    move: NDArray[np.float64] = np.asarray(cv2.getRotationMatrix2D((half, half), angle, 1.0), np.float64)
     move[:, 2] += window.centre - half
     shape = window.shape
     laid = cv2.warpAffine(art, move, (shape[1], shape[0])).astype(np.float32)
@@ -326,7 +144,7 @@ def hang_tag(scene: Scene, rng: np.random.Generator) -> Painted | None:
     cv2.circle(art, (side // 2, int(y0 + side * 0.07)), max(1, side // 32), ink, -1, cv2.LINE_AA)
     font = FONTS[int(rng.integers(3))]
     for row in range(int(rng.integers(1, 4))):
-        text = _text(rng, int(rng.integers(3, 8))) if row == 0 else f"{rng.uniform(5, 200):.2f}"
+        text = any_text(rng, int(rng.integers(3, 8))) if row == 0 else f"{rng.uniform(5, 200):.2f}"
         (wide, _), _ = cv2.getTextSize(text, font, 1.0, 2)
         scale = (x1 - x0) * 0.8 / max(1, wide)
         where = (int(x0 + (x1 - x0) * 0.1), int(y0 + side * (0.26 + 0.14 * row)))
@@ -415,7 +233,7 @@ def fittings(scene: Scene, rng: np.random.Generator) -> Painted | None:
     art, alpha = window.rgb.copy(), np.zeros(window.shape, np.float32)
     metal = rng.uniform(90, 215) * np.array([1, rng.uniform(0.85, 1), rng.uniform(0.55, 1)])
     if rng.random() < 0.65:
-        body = metal if rng.random() < 0.4 else _ink(rng)
+        body = metal if rng.random() < 0.4 else any_ink(rng)
         size = max(2.0, shorter(scene) * log_uniform(rng, 0.01, 0.03))
         for t in np.linspace(-0.9, 0.9, int(rng.integers(3, 8))):
             x, y = window.centre + way * t * r
@@ -438,7 +256,7 @@ def fittings(scene: Scene, rng: np.random.Generator) -> Painted | None:
         alpha = as_mask((ribbon & on).astype(np.float32))
     drawn = blend(window.rgb, art, alpha)
     cast = soft(as_mask(np.roll(alpha, (1, 1), (0, 1))), 1.5) * (1 - alpha)
-    return _lay_on(scene, window, shade(drawn, 1 - cast * 0.4), as_mask(np.maximum(alpha, cast)))
+    return lay_on(scene, window, shade(drawn, 1 - cast * 0.4), as_mask(np.maximum(alpha, cast)))
 
 
 HARMLESS: tuple[Recipe, ...] = (
