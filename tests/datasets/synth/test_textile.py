@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from regrade.datasets.category import load_categories
 from regrade.datasets.synth.scene import Painted, Recipe, Scene
 from regrade.datasets.synth.textile import RECIPES, close_up
-from regrade.models.types import DEFECT_TYPES
 
 by_name = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)
 
@@ -33,9 +33,9 @@ def paint(recipe: Recipe) -> tuple[Scene, Painted]:
     raise AssertionError(f"{recipe.name} finds no place")
 
 
-def test_names_are_unique_and_defects_are_in_the_rubric() -> None:
+def test_names_are_unique_and_defects_are_those_that_apparel_knows() -> None:
     assert len({r.name for r in RECIPES}) == len(RECIPES)
-    assert {r.defect for r in RECIPES} <= set(DEFECT_TYPES)
+    assert {r.defect for r in RECIPES} <= {d.name for d in load_categories()["apparel"].defect_types}
 
 
 @by_name
