@@ -7,6 +7,7 @@ scores well on photos from the sources it was fitted on, and badly once these ch
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -15,12 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from regrade.datasets.manifest import Record
-from regrade.datasets.synth.segment import item_mask
+from regrade.datasets.synth import segment
+from regrade.models.bundle import sha256
 from regrade.models.intake import open_photo
 from regrade.models.types import Box, Photo
 
-VERSION: Final = 1
-"""Counts up with any change of what an edit does, so that no cached grade of an older one is used."""
 GREY: Final = (128, 128, 128)
 WHITE: Final = (246, 246, 246)
 CARDBOARD: Final = (176, 138, 98)
@@ -199,7 +199,7 @@ class Editor:
     def mask(self, photo: Photo, record: Record) -> Mask:
         """Where the item is on the photo's pixels, float32 (h, w), 0 or 1."""
         if record.id not in self._masks:
-            found = item_mask(photo.rgb, _scaled(record, photo), record.category) > 0.5
+            found = segment.item_mask(photo.rgb, _scaled(record, photo), record.category) > 0.5
             self._masks[record.id] = (np.packbits(found), photo.rgb.shape[:2])
         bits, (height, width) = self._masks[record.id]
         return np.unpackbits(bits, count=height * width).reshape(height, width).astype(np.float32)
@@ -250,3 +250,8 @@ def _scaled(record: Record, photo: Photo) -> Box | None:
         return None
     x, y = photo.rgb.shape[1] / photo.width, photo.rgb.shape[0] / photo.height
     return box[0] * x, box[1] * y, box[2] * x, box[3] * y
+
+
+def code_digest() -> str:
+    """Changes with the code of the edits and of the segmentation: grades of photos edited by other code are stale."""
+    return sha256(b"".join(Path(file).read_bytes() for file in (__file__, segment.__file__)))[:12]

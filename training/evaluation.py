@@ -229,7 +229,7 @@ def _shortcuts(
     if not config.shortcuts:
         return ()
     # Edits need OpenCV, an evaluation without them does not.
-    from regrade.training.edits import VERSION
+    from regrade.training.edits import code_digest
     from regrade.training.shortcuts import check_shortcuts
 
     # The swapped background is that of another of the photos chosen, so a grade holds for this choice alone.
@@ -237,7 +237,7 @@ def _shortcuts(
     return check_shortcuts(
         grader,
         found,
-        cache_of=lambda edit: _cache(config, bundle, f"{edit}:{VERSION}:{config.seed}:{choice}"),
+        cache_of=lambda edit: _cache(config, bundle, f"{edit}:{code_digest()}:{config.seed}:{choice}"),
         watch=watch,
         resamples=config.resamples,
         seed=config.seed,

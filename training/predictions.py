@@ -247,7 +247,8 @@ def _grade(grader: Grader, data: bytes, record: Record, detector: str | None, ed
         prediction_set=result.grade.prediction_set,
         auto_threshold=result.grade.auto_threshold,
         defects=result.defects,
-        issues=assess(photo).issues,
+        # An edit is no photo that anybody took; whether serving would want it taken again is of no interest.
+        issues=assess(photo).issues if edit is None else (),
         detections=None if detector is None else seen.detections[detector][:MOST_DETECTIONS],
     )
 

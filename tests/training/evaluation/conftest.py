@@ -8,6 +8,7 @@ import pytest
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.models.grader import Grader
 from regrade.models.types import Defect
+from regrade.training.evaluation import Evaluation, EvaluationConfig, evaluate_bundles
 from regrade.training.predictions import Predictions, open_grader, predict
 
 
@@ -26,6 +27,12 @@ def cartons(tiny_dataset: Path) -> list[Record]:
 @pytest.fixture(scope="session")
 def graded(any_grader: Grader, cartons: list[Record]) -> Predictions:
     return predict(any_grader, cartons, "packaging")
+
+
+@pytest.fixture(scope="session")
+def evaluated(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    out = tmp_path_factory.mktemp("evaluated")
+    return evaluate_bundles(EvaluationConfig(out=out, data=tiny_dataset, resamples=100, shortcuts=False))
 
 
 @pytest.fixture

@@ -27,12 +27,6 @@ from regrade.training.evaluation import (
 )
 
 
-@pytest.fixture(scope="module")
-def evaluated(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    out = tmp_path_factory.mktemp("evaluated")
-    return evaluate_bundles(EvaluationConfig(out=out, data=tiny_dataset, resamples=100, shortcuts=False))
-
-
 def test_every_category_with_photos_is_scored_by_source(evaluated: Evaluation) -> None:
     assert list(evaluated.categories) == ["electronics", "packaging"]
     packaging = evaluated.categories["packaging"]

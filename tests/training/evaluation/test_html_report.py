@@ -13,16 +13,10 @@ from regrade.datasets.estimates import Estimate
 from regrade.datasets.manifest import DefectBox
 from regrade.models.types import Defect
 from regrade.training import evaluate_cli
-from regrade.training.evaluation import Evaluation, EvaluationConfig, evaluate_bundles
+from regrade.training.evaluation import Evaluation
 from regrade.training.html_report import percent, points, render, score, write_evaluation
 from regrade.training.mistakes import missed_boxes, picture, worst_grades
 from regrade.training.predictions import Predictions
-
-
-@pytest.fixture(scope="module")
-def evaluated(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    out = tmp_path_factory.mktemp("evaluated")
-    return evaluate_bundles(EvaluationConfig(out=out, data=tiny_dataset, resamples=100, shortcuts=False))
 
 
 class Links(html.parser.HTMLParser):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from regrade.datasets.manifest import Record
 from regrade.models.bundle import active_version, load_bundle, shipped_root
@@ -45,11 +46,12 @@ def test_a_photo_without_a_majority_is_graded_and_not_labelled(any_grader: Grade
     assert found.labelled.ids == (cartons[1].id,)
 
 
-def test_a_photo_that_serving_would_refuse_is_graded_and_told(any_grader: Grader, cartons: list[Record]) -> None:
-    def blacked_out(photo: Photo, _record: Record) -> Photo:
-        return dataclasses.replace(photo, rgb=np.zeros_like(photo.rgb))
-
-    found = predict(any_grader, cartons[:1], "packaging", edit=blacked_out)
+def test_a_photo_that_serving_would_refuse_is_graded_and_told(
+    any_grader: Grader, cartons: list[Record], tmp_path: Path
+) -> None:
+    path = tmp_path / "black.png"
+    Image.new("RGB", (240, 240)).save(path)
+    found = predict(any_grader, [dataclasses.replace(cartons[0], file=path)], "packaging")
     assert found.issues == (("too_dark",),)
     assert found.probabilities.sum() == pytest.approx(1.0)
 
