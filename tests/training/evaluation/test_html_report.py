@@ -5,7 +5,6 @@ import html.parser
 import re
 from pathlib import Path
 
-import pytest
 import typer
 from typer.testing import CliRunner
 
