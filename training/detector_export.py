@@ -1,0 +1,140 @@
+"""The detector as ONNX: FP32 from a torch module, INT8 by static quantisation on real photos.
+
+The graph takes the letterboxed photo as the camera gave it and gives finished boxes: scaling to [0, 1] is its first
+step, and the one-to-one head of YOLO26 needs no non-maximum suppression after it.
+"""
+
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor, nn
+
+from regrade.datasets.manifest import Record
+from regrade.models.detector import letterbox
+from regrade.models.intake import open_photo
+from regrade.training.backbone import OPSET, stripped
+
+PERCENTILE: Final = 99.99
+"""Share of the activations, in per cent, that the eight bits span; the rest is cut off."""
+QUANTIZED: Final = ("Conv", "Mul", "Sigmoid", "Add", "Concat", "MaxPool", "Resize", "Split")
+"""With convolutions alone, every activation function between two of them would go to floats and back."""
+_AT_ONCE: Final = 4
+
+
+class PixelsIn(nn.Module):
+    """`net` with the photo as input: uint8 (1, side, side, 3), RGB → what `net` gives for float (1, 3, side, side)
+    in [0, 1]."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        boxes: Tensor = self.net(pixels.permute(0, 3, 1, 2).float() * (1.0 / 255.0))
+        return boxes
+
+
+def export_detector(module: nn.Module, side: int) -> bytes:
+    """`module`, from `detector.module_of`, as an ONNX file with input `pixels`, uint8 (1, side, side, 3), and output
+    `boxes`, float32 (1, 300, 6), in pixels of the square."""
+    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "detector.onnx"
+        torch.onnx.export(
+            PixelsIn(module).eval(),
+            (example,),
+            str(path),
+            input_names=["pixels"],
+            output_names=["boxes"],
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        return stripped(onnx.load(str(path)))
+
+
+def quantize_detector(fp32: bytes, inputs: Sequence[NDArray[np.uint8]]) -> bytes:
+    """Static QDQ INT8 of `fp32`: signed weights per channel, unsigned activations calibrated on `inputs`, each uint8
+    (side, side, 3). Raises ValueError without inputs.
+
+    The first convolution and the head stay in FP32: together they are a tenth of the work, and the place and score of a
+    box suffer most from eight bits there.
+    """
+    if not len(inputs):
+        raise ValueError("no photo to calibrate on")
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        source, plain, target = (Path(folder) / f"{name}.onnx" for name in ("fp32", "plain", "int8"))
+        source.write_bytes(fp32)
+        quant_pre_process(str(source), str(plain), skip_symbolic_shape=True)
+        quantize_static(
+            str(plain),
+            str(target),
+            _Reader(inputs),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            op_types_to_quantize=list(QUANTIZED),
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,
+            nodes_to_exclude=sorted(kept_in_float(onnx.load(str(plain)))),
+            # The stride's name notwithstanding, it is how every method is kept from holding all activations at once.
+            extra_options={"CalibPercentile": PERCENTILE, "CalibStridedMinMax": _AT_ONCE},
+        )
+        return stripped(onnx.load(str(target)))
+
+
+def detector_inputs(records: Sequence[Record], side: int) -> list[NDArray[np.uint8]]:
+    """The photos as serving shows them to the detector, each uint8 (side, side, 3)."""
+    return [letterbox(open_photo(r.file.read_bytes()).rgb, side)[0] for r in records]
+
+
+def kept_in_float(model: onnx.ModelProto) -> set[str]:
+    """Names of the nodes of the first block (from the photo to its activation) and of the head with all behind it."""
+    blocks = _blocks(model)
+    last = max(blocks.values())
+    return {name for name, block in blocks.items() if block in (0, last)}
+
+
+def _blocks(model: onnx.ModelProto) -> dict[str, int]:
+    """The block that each node belongs to: that of its weights, else the latest of those that its inputs come from."""
+    made_by = {output: node.name for node in model.graph.node for output in node.output}
+    blocks: dict[str, int] = {}
+    for node in model.graph.node:
+        own = [int(found[1]) for i in node.input if (found := re.match(r"net\.model\.(\d+)\.", i))]
+        before = [blocks[made_by[i]] for i in node.input if i in made_by]
+        blocks[node.name] = own[0] if own else max(before, default=0)
+    return blocks
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Photos to calibrate on, of which the quantizer asks for a few at a time."""
+
+    def __init__(self, inputs: Sequence[NDArray[np.uint8]]) -> None:
+        self._all = list(inputs[: max(1, len(inputs) // _AT_ONCE) * _AT_ONCE])
+        # The quantizer wants a whole number of portions.
+        while len(self._all) % _AT_ONCE:
+            self._all.append(self._all[-1])
+        self._rows: Iterator[NDArray[np.uint8]] = iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        self._rows = iter(self._all[start_index:end_index])
+
+    def get_next(self) -> dict[str, Any] | None:
+        row = next(self._rows, None)
+        return None if row is None else {"pixels": row[np.newaxis]}
