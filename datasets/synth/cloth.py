@@ -19,6 +19,8 @@ Points = NDArray[np.float64]
 
 _SEARCH = 160
 """Longest side, in pixels, of the copy of the mask that a place is looked for on."""
+_LEAST_PIXELS = 5
+"""Less than this is nothing that anybody could see."""
 _FADE = 4
 """Pixels over which a patch's edit dies down towards the window's edge."""
 
@@ -259,8 +261,11 @@ def seen(spot: Patch, out: Floats, mask: Mask, least: float = 7.0, core: Mask | 
     `core`, where given, is what was drawn; `mask` may lie more loosely about it.
     """
     where = ((mask if core is None else core) * spot.item) > 0.3
-    if int(where.sum()) < 5:
+    if int(where.sum()) < _LEAST_PIXELS:
         return None
     change = np.abs(out - spot.rgb).max(axis=2)[where]
     busy = float(blur(spot.light, 1.0).std())
-    return spot.paste(out, mask) if float(np.percentile(change, 70)) >= least + 0.5 * max(0.0, busy - 6) else None
+    if float(np.percentile(change, 70)) < least + 0.5 * max(0.0, busy - 6):
+        return None
+    made = spot.paste(out, mask)
+    return made if int((made.mask > 0.3).sum()) >= _LEAST_PIXELS else None

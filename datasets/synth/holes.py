@@ -33,15 +33,18 @@ _LEAST_STEP: Final = 26.0
 def _through(spot: Patch, opening: Mask, rng: np.random.Generator) -> Floats:
     """(h, w, 3) what shows inside an opening: the garment's own dark inside, skin, a lining, or a pale table."""
     kind = rng.random()
-    inside = spot.cloth * float(rng.uniform(0.2, 0.6))
+    far = spot.radius * float(rng.uniform(0.5, 1.2)) * np.ones(spot.shape, np.float32)
+    turn = float(rng.uniform(0, 2 * np.pi))
+    # The garment's other side, with its print or stripes, out of the light.
+    other = shift(spot.rgb, far * np.float32(np.cos(turn)), far * np.float32(np.sin(turn)))
+    inside = np.asarray((0.65 * other + 0.35 * spot.cloth) * float(rng.uniform(0.2, 0.6)), np.float32)
     if kind < 0.15:
-        inside = _SKIN[int(rng.integers(len(_SKIN)))] * float(rng.uniform(0.6, 0.95))
+        inside = _SKIN[int(rng.integers(len(_SKIN)))] * np.float32(rng.uniform(0.6, 0.95))
     elif kind < 0.28:
-        inside = np.asarray(rng.uniform(60, 235, 3) * 0.4 + rng.uniform(20, 140), np.float32)
-    elif kind < 0.5:
+        inside = np.asarray(rng.uniform(60, 235, 3) * 0.25 + rng.uniform(25, 165), np.float32)
+    elif kind < 0.45:
         inside = np.full(3, rng.uniform(6, 40), np.float32)
-    step = float(inside.mean()) - spot.brightness
-    if abs(step) < _LEAST_STEP:
+    if abs(float(inside.mean()) - spot.brightness) < _LEAST_STEP:
         inside = inside - 50 if spot.brightness > 60 else inside + 80
     # The layer above throws its shadow on what lies beneath it, more so on the side where the light comes from.
     lean = rng.uniform(-0.7, 0.7)
@@ -164,9 +167,15 @@ def moth_holes(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _open(area, np.asarray(field, np.float32), rng, 0.5, rough=0.01)
 
 
-def _gap(spot: Patch, angle: float, slim: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """A slit along `angle`, pointed at its ends: its field in radii, and the shift across it of the cloth beside."""
+def _gap(
+    spot: Patch, angle: float, slim: float, rng: np.random.Generator, middle: float = 0.0, half_length: float = 1.0
+) -> tuple[Floats, Floats]:
+    """A slit along `angle`, pointed at its ends: its field in radii, and the shift across it of the cloth beside.
+
+    `middle` and `half_length`, in radii along the slit, place it off the spot and make it shorter.
+    """
     along, across = spot.turned(angle)
+    along = (along - np.float32(middle)) / np.float32(half_length)
     bow = float(rng.normal(0, 0.12)) * along**2 + 0.04 * noise(spot.shape, spot.radius * 0.5, rng, 2)
     across = across - bow
     slim = max(slim, 1.3 / spot.radius)
@@ -206,9 +215,10 @@ def rip(scene: Scene, rng: np.random.Generator) -> Painted | None:
     slim = log_uniform(rng, 0.05, 0.28)
     field, push = _gap(spot, angle, slim, rng)
     across = angle + np.pi / 2
-    if rng.random() < 0.35:  # caught on a nail: a second tear at a right angle
-        other, _ = _gap(spot, angle + float(rng.uniform(1.2, 1.9)), slim * 0.8, rng)
-        field = np.maximum(field, other - 0.02)
+    if rng.random() < 0.35:  # caught on a nail: a second tear sets off from about the first one's middle
+        half, side = float(rng.uniform(0.3, 0.55)), float(rng.choice([-1, 1]))
+        other, _ = _gap(spot, angle + float(rng.uniform(1.1, 2.0)), slim * 0.7, rng, side * half * 0.9, half)
+        field = np.maximum(field, other)
     moved = spot.radius * push
     out = shift(spot.rgb, -moved * np.float32(np.cos(across)), -moved * np.float32(np.sin(across)))
     made = _open(spot, field, rng, float(rng.uniform(0.3, 1)), out, slim * 0.25)

@@ -68,14 +68,17 @@ def _grain(spot: Patch, cover: Mask, rng: np.random.Generator, strength: float =
     return np.asarray(np.clip(cover * (1 + strength * rough * (1.3 - cover)), 0, 1), np.float32)
 
 
-def _drops(spot: Patch, rng: np.random.Generator, count: int, spread: float, size: float) -> Mask:
-    """Droplets thrown about the spot; the further away the smaller. `spread` and `size` in radii."""
+def _drops(
+    spot: Patch, rng: np.random.Generator, count: int, spread: float, size: float, largest: float = 0.35
+) -> Mask:
+    """Droplets thrown about the spot; the further away the smaller. `spread`, `size`, `largest` in radii."""
     cover = np.zeros(spot.shape, np.float32)
+    wobble = noise(spot.shape, max(3.0, spot.radius * 0.15), rng, octaves=2)
     lean, pull = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.7)
     for _ in range(count):
         far = abs(rng.normal(0, spread)) + 0.2
         angle = lean + rng.normal(0, 1.0) if rng.random() < pull else rng.uniform(0, 2 * np.pi)
-        radius = float(np.clip(size * (rng.pareto(2.2) + 0.35) * 0.5, 0.7 / spot.radius, 0.45)) * spot.radius
+        radius = float(np.clip(size * (rng.pareto(2.2) + 0.35) * 0.5, 0.7 / spot.radius, largest)) * spot.radius
         longer = float(rng.uniform(1, 1.8))
         c, s = float(np.cos(angle)), float(np.sin(angle))
         x, y = spot.centre[0] + far * c * spot.radius, spot.centre[1] + far * s * spot.radius
@@ -86,6 +89,8 @@ def _drops(spot: Patch, rng: np.random.Generator, count: int, spread: float, siz
             rows, columns = np.ogrid[: window.shape[0], : window.shape[1]]
             dx, dy = columns + (left - x), rows + (top - y)
             drop = radius - np.hypot((dx * c + dy * s) / longer, dy * c - dx * s)
+            if radius > 3:  # none but the smallest is round
+                drop = drop + 0.3 * radius * wobble[top : top + window.shape[0], left : left + window.shape[1]]
             np.maximum(window, np.clip(drop * 0.9, 0, 1), out=window)
     return cover
 
@@ -229,10 +234,11 @@ def rub(scene: Scene, rng: np.random.Generator) -> Painted | None:
     slim = float(rng.uniform(0.12, 0.6))
     bent = across + float(rng.normal(0, 0.15)) * along**2
     field = 1 - np.hypot(along, bent / slim) + 0.25 * noise(spot.shape, spot.radius * 0.5, rng, 3)
-    fine = max(0.9, spot.radius * slim * float(rng.uniform(0.08, 0.3)))
+    fine = max(1.1, spot.radius * slim * float(rng.uniform(0.12, 0.4)))
     lines = streaks(spot, angle, max(4.0, spot.radius * 0.8), fine, rng)
     cover = smooth(field + 0.35 * lines - 0.1, 0.9) * np.clip(0.75 + 0.5 * lines, 0, 1.2)
-    depth = _grain(spot, np.clip(cover, 0, 1), rng, 1.0) * log_uniform(rng, 0.3, 1.1)
+    cover = blur(np.clip(cover, 0, 1).astype(np.float32), float(rng.uniform(0.4, 1.3)))
+    depth = _grain(spot, cover, rng, 1.0) * log_uniform(rng, 0.3, 1.1)
     tints = np.array([(0.40, 0.40, 0.40), (0.5, 0.44, 0.36), (0.34, 0.32, 0.32), (0.62, 0.5, 0.34)], np.float32)
     tint = tints[int(rng.integers(len(tints)))]
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), np.clip(cover * 1.3, 0, 1))
@@ -256,7 +262,9 @@ def specks(scene: Scene, rng: np.random.Generator) -> Painted | None:
     spot = patch_on(scene, rng, 0.1, 0.4, reach=2.2)
     if spot is None:
         return None
-    cover = _drops(spot, rng, int(rng.integers(12, 90)), float(rng.uniform(0.35, 0.8)), float(rng.uniform(0.02, 0.07)))
+    cover = _drops(
+        spot, rng, int(rng.integers(12, 90)), float(rng.uniform(0.35, 0.8)), float(rng.uniform(0.02, 0.07)), 0.15
+    )
     mask = np.clip(blur(cover, max(1.0, spot.radius * 0.12)) * 4, 0, 1)
     if spot.brightness < _DARK:
         pale = np.asarray(rng.uniform(130, 225, 3) * 0.3 + np.array([150, 145, 132]), np.float32) * 0.9
