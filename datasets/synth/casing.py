@@ -3,7 +3,7 @@
 import numpy as np
 
 from regrade.datasets.synth import fracture
-from regrade.datasets.synth.etching import (
+from regrade.datasets.synth.drawing import (
     Points,
     Stroke,
     add,
@@ -178,7 +178,11 @@ def missing_key(scene: Scene, rng: np.random.Generator) -> Painted | None:
         tone = np.array([(225, 225, 220), (150, 150, 155), (60, 60, 65), (200, 190, 150)][int(rng.integers(4))])
         out = blend(out, tone * (on.light / 240), soft(dome, 0.6))
         for sign in (-1, 1):
-            clip = at + (np.array([(-0.3, -0.05), (0.3, -0.05), (0.3, 0.05), (-0.3, 0.05)]) + (0, 0.28 * sign)) @ axes
+            clip = (
+                at
+                + (np.array([(-0.3, -0.05), (0.3, -0.05), (0.3, 0.05), (-0.3, 0.05)]) + np.array([0, 0.28 * sign]))
+                @ axes
+            )
             out = blend(out, tone * 0.7 * (on.light / 240), polygon(on.shape, clip) * 0.8)
         mask = np.maximum(mask, well)
         at = at + (rng.choice([-1, 0, 1], 2) * 1.15) @ axes

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import DefectBox
-from regrade.datasets.synth.etching import box_of
+from regrade.datasets.synth.drawing import box_of
 from regrade.datasets.synth.scene import Recipe, Rgb, Scene, Synthetic
 from regrade.datasets.synth.segment import item_mask
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Counts up with any change of what is drawn: what was made of drawn photos is cached under it."""
 _DAMAGE: Final = ("electronics", "packaging", "textile", "footwear")
 _HARMLESS: Final = ("harmless", "harmless_packaging", "harmless_textile")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from regrade.datasets.synth import fracture, glass
-from regrade.datasets.synth.etching import add, blend, polygon, shade, soft
+from regrade.datasets.synth.drawing import add, blend, polygon, shade, soft
 from regrade.datasets.synth.fracture import Fracture
 from regrade.datasets.synth.glass import look, shatter
 from regrade.datasets.synth.scene import Painted, Scene

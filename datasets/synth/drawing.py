@@ -1,54 +1,35 @@
 """Masks, noise, strokes and blends that recipes are drawn with. OpenCV and numpy only; nothing writes to its input."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from regrade.datasets.synth.scene import Mask, Rgb, Scene
+from regrade.datasets.synth.scene import Mask, Rgb
 from regrade.models.types import Box
 
 Points = NDArray[np.float64]
-"""(n, 2), x and y in pixels."""
-_BITS = 4  # fractional bits of the coordinates that cv2 draws with
+"""(n, 2), x and y in pixels unless a unit is named."""
+Shape = tuple[int, int]
+"""(height, width) in pixels."""
+VISIBLE = 0.15
+"""From here on a pixel of a mask counts as part of what was drawn."""
+
+_SUBPIXEL = 4  # fractional bits that cv2 takes coordinates in
 
 
-def blank(scene: Scene) -> Mask:
-    return np.zeros(scene.size, np.float32)
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A polyline of uneven width (pixels) and light ([0, 1]), one value a point."""
+
+    points: Points
+    width: NDArray[np.float64]
+    light: NDArray[np.float64]
 
 
-def extent(scene: Scene) -> float:
-    """The longer side of the item, in pixels."""
-    x1, y1, x2, y2 = scene.box
-    return float(max(x2 - x1, y2 - y1))
-
-
-def inside(scene: Scene, rng: np.random.Generator, margin: float = 0.05) -> Points | None:
-    """A random place on the item, `margin` of its shorter side away from its edge; None where there is none."""
-    x1, y1, x2, y2 = scene.box
-    kept = shrunk(scene.item, margin * min(x2 - x1, y2 - y1))
-    rows, columns = np.nonzero(kept > 0.5)
-    if not len(rows):
-        return None
-    at = int(rng.integers(len(rows)))
-    return np.array([float(columns[at]), float(rows[at])])
-
-
-def shrunk(mask: Mask, by: float) -> Mask:
-    """`mask` without a rim of `by` pixels."""
-    side = 2 * max(1, round(by)) + 1
-    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return np.asarray(cv2.erode(padded, np.ones((side, side), np.uint8))[1:-1, 1:-1], np.float32)
-
-
-def grown(mask: Mask, by: float) -> Mask:
-    """`mask` with a rim of `by` pixels more."""
-    side = 2 * max(1, round(by)) + 1
-    return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)), np.float32)
-
-
-def noise(shape: tuple[int, int], grain: float, rng: np.random.Generator) -> Mask:
+def noise(shape: Shape, grain: float, rng: np.random.Generator) -> Mask:
     """Smooth noise in [-1, 1] with features of about `grain` pixels."""
     height, width = shape
     cells = (max(3, round(height / max(grain, 1)) + 2), max(3, round(width / max(grain, 1)) + 2))
@@ -56,8 +37,16 @@ def noise(shape: tuple[int, int], grain: float, rng: np.random.Generator) -> Mas
     return np.clip(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), -1, 1).astype(np.float32)
 
 
+def cloud(shape: Shape, grain: float, rng: np.random.Generator, octaves: int = 4) -> Mask:
+    """Noise in [-1, 1] in several octaves, the coarsest of about `grain` pixels."""
+    total = np.zeros(shape, np.float32)
+    for octave in range(octaves):
+        total += noise(shape, grain / 2**octave, rng) * 0.5**octave
+    return total / float(sum(0.5**o for o in range(octaves)))
+
+
 def soft(mask: Mask, sigma: float) -> Mask:
-    """`mask` blurred by a Gaussian of `sigma` pixels; beyond 8 px on a reduced copy, which looks the same."""
+    """`mask` blurred by a Gaussian of `sigma` pixels; beyond 4 px on a reduced copy, which looks the same."""
     if sigma < 0.2:
         return mask
     factor = int(sigma // 4)
@@ -68,28 +57,49 @@ def soft(mask: Mask, sigma: float) -> Mask:
     return np.asarray(cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _fixed(points: ArrayLike, scale: float = 1.0) -> NDArray[np.int32]:
-    spread = np.clip(np.asarray(points, np.float64) * scale, -16000, 16000) * 2**_BITS
-    return np.asarray(np.round(spread), np.int32)
+def fixed(points: ArrayLike, scale: float = 1.0) -> NDArray[np.int32]:
+    """Coordinates as the fixed-point integers that cv2 draws with, kept off the range where they overflow."""
+    spread = np.clip(np.asarray(points, np.float64) * scale, -16000, 16000) * 2**_SUBPIXEL
+    return np.round(spread).astype(np.int32)
 
 
-def polygon(layer: Mask, points: ArrayLike) -> Mask:
-    """A filled polygon with soft edges, of the size of `layer`, laid over it."""
-    drawn = np.zeros(layer.shape, np.uint8)
-    cv2.fillPoly(drawn, [_fixed(points)], 255, cv2.LINE_AA, _BITS)
-    return np.maximum(layer, drawn.astype(np.float32) / 255)
+def polygon(shape: Shape, points: ArrayLike) -> Mask:
+    """A filled polygon with soft edges."""
+    layer = np.zeros(shape, np.uint8)
+    cv2.fillPoly(layer, [fixed(points)], 255, cv2.LINE_AA, _SUBPIXEL)
+    return layer.astype(np.float32) / 255
 
 
-def lines(layer: Mask, paths: Sequence[Points], widths: Sequence[float]) -> Mask:
-    """Polylines laid over `layer`; thinner than a pixel becomes fainter, so that hairlines stay hairlines."""
-    scale = 2 if max(layer.shape) <= 1400 else 1
-    drawn = np.zeros((layer.shape[0] * scale, layer.shape[1] * scale), np.uint8)
-    for path, width in sorted(zip(paths, widths, strict=True), key=lambda pair: pair[1]):
-        wide = width * scale
-        tone_of = 255 * min(1.0, max(0.1, wide))
-        cv2.polylines(drawn, [_fixed(path, scale)], False, tone_of, max(1, round(wide)), cv2.LINE_AA, _BITS)
-    small = cv2.resize(drawn, layer.shape[::-1], interpolation=cv2.INTER_AREA) if scale > 1 else drawn
-    return np.maximum(layer, small.astype(np.float32) / 255)
+def lines(shape: Shape, paths: Sequence[Points], width: float) -> Mask:
+    """Polylines of one even width (pixels; thinner than one becomes fainter) with soft edges."""
+    layer = np.zeros(shape, np.uint8)
+    tone = 255 * min(1.0, max(0.05, width))
+    cv2.polylines(
+        layer, [fixed(p) for p in paths], False, tone, max(1, round(width)), cv2.LINE_AA, _SUBPIXEL
+    )  # fmt: skip
+    return layer.astype(np.float32) / 255
+
+
+def strokes(shape: Shape, drawn: Sequence[Stroke]) -> Mask:
+    """Strokes of uneven width and light, drawn at twice the size and reduced so that hairlines stay hairlines."""
+    scale = 2 if max(shape) <= 1400 else 1
+    layer = np.zeros((shape[0] * scale, shape[1] * scale), np.uint8)
+    if not drawn:
+        return np.zeros(shape, np.float32)
+    starts = fixed(np.concatenate([s.points[:-1] for s in drawn]), scale)
+    ends = fixed(np.concatenate([s.points[1:] for s in drawn]), scale)
+    widths = np.concatenate([(s.width[:-1] + s.width[1:]) / 2 for s in drawn]) * scale
+    light = np.concatenate([(s.light[:-1] + s.light[1:]) / 2 for s in drawn])
+    tones = np.clip(255 * light * np.minimum(1, widths), 0, 255)
+    thick = np.maximum(1, np.round(widths)).astype(int)
+    order = np.argsort(tones)  # the brightest last: a line drawn later covers
+    for (x1, y1), (x2, y2), t, tone in zip(
+        starts[order].tolist(), ends[order].tolist(), thick[order].tolist(), tones[order].tolist(), strict=True
+    ):
+        cv2.line(layer, (x1, y1), (x2, y2), tone, t, cv2.LINE_AA, _SUBPIXEL)
+    if scale > 1:
+        layer = cv2.resize(layer, shape[::-1], interpolation=cv2.INTER_AREA)
+    return layer.astype(np.float32) / 255
 
 
 def outline(
@@ -107,51 +117,66 @@ def outline(
     return np.asarray(radius * turned + np.asarray(centre), np.float64)
 
 
-def jagged(start: Points, angle: float, reach: float, rng: np.random.Generator, wander: float = 0.35) -> Points:
-    """A path with kinks that runs from `start` about in the direction `angle`."""
-    steps = int(rng.integers(6, 16))
-    turns = angle + np.cumsum(rng.normal(0, wander, steps)) * 0.5
-    strides = np.column_stack([np.cos(turns), np.sin(turns)]) * (reach / steps)
-    return np.asarray(np.vstack([start, start + np.cumsum(strides, axis=0)]), np.float64)
+def blob(
+    shape: Shape,
+    centre: ArrayLike,
+    radius: float,
+    rng: np.random.Generator,
+    stretch: float = 1.0,
+    ragged: float = 0.3,
+) -> Mask:
+    """An irregular filled shape around `centre`."""
+    return polygon(shape, outline(centre, radius, rng, stretch, ragged))
 
 
-def curve(start: Points, end: Points, bow: float, rng: np.random.Generator, count: int = 32) -> Points:
-    """A smooth path from `start` to `end` that bows out by about `bow` of its length."""
-    t = np.linspace(0, 1, count)[:, None]
-    along = end - start
-    across = np.array([-along[1], along[0]])
-    bend = rng.normal(0, bow) * np.sin(np.pi * t) + rng.normal(0, bow / 2) * np.sin(2 * np.pi * t)
-    return np.asarray(start + along * t + across * bend, np.float64)
+def shifted(mask: Mask, dx: float, dy: float) -> Mask:
+    """`mask` moved by a fraction of a pixel or more; what comes in from outside is 0."""
+    move = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
+    return np.asarray(cv2.warpAffine(mask, move, mask.shape[::-1]), np.float32)
 
 
-def mix(rgb: Rgb, colour: ArrayLike, alpha: Mask) -> Rgb:
+def blend(rgb: Rgb, colour: ArrayLike, alpha: Mask) -> Rgb:
     """`rgb` covered by `colour`, one tone (3,) or a picture (h, w, 3), as far as `alpha` says."""
     a = np.clip(alpha, 0, 1)[..., None]
-    return np.clip(rgb + (np.asarray(colour, np.float32) - rgb) * a + 0.5, 0, 255).astype(np.uint8)
+    tone = np.asarray(colour, np.float32)
+    return _bytes(rgb + (tone - rgb) * a)
 
 
-def gain(rgb: Rgb, factor: Mask) -> Rgb:
+def shade(rgb: Rgb, gain: Mask) -> Rgb:
     """`rgb` made lighter or darker by a factor a pixel."""
-    return np.clip(rgb * factor[..., None] + 0.5, 0, 255).astype(np.uint8)
+    return _bytes(rgb * gain[..., None])
+
+
+def add(rgb: Rgb, light: NDArray[np.float32]) -> Rgb:
+    """`rgb` with light laid over it, (h, w) or (h, w, 3) in levels of 0-255, negative to take away."""
+    return _bytes(rgb + (light[..., None] if light.ndim == 2 else light))
+
+
+def _bytes(values: NDArray[np.floating]) -> Rgb:
+    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
 
 
 def warp(rgb: Rgb, dx: Mask, dy: Mask) -> Rgb:
     """`rgb` with each pixel fetched from `(x + dx, y + dy)`."""
     columns, rows = np.meshgrid(np.arange(rgb.shape[1], dtype=np.float32), np.arange(rgb.shape[0], dtype=np.float32))
-    x, y = (columns + dx).astype(np.float32), (rows + dy).astype(np.float32)
-    moved = cv2.remap(rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    moved = cv2.remap(rgb, columns + dx, rows + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved, np.uint8)
 
 
-def tone(rgb: Rgb, mask: Mask) -> NDArray[np.float64]:
-    """The mean colour (3,) under `mask`; of the whole photo where that is empty."""
-    picked = rgb[mask > 0.5]
-    return np.asarray((picked if len(picked) else rgb.reshape(-1, 3)).mean(axis=0), np.float64)
+def luma(rgb: Rgb) -> Mask:
+    """Brightness, (h, w) in [0, 255] (Rec. 601)."""
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def changed(before: Rgb, after: Rgb, alpha: Mask, least: float = 7.0) -> Mask:
+    """`alpha` where the eye can see that something was drawn: a change of at least `least` of 255 levels."""
+    step = np.asarray(cv2.absdiff(before, after).max(axis=2))
+    return np.where(step >= least, alpha, 0).astype(np.float32)
 
 
 def box_of(mask: Mask, least: int = 12) -> Box | None:
-    """The extent of `mask` above 0.15, half-open, or None where fewer than `least` pixels are."""
-    seen = mask > 0.15
+    """The extent of `mask` above `VISIBLE`, half-open, or None where fewer than `least` pixels are."""
+    seen = mask > VISIBLE
     if np.count_nonzero(seen) < least:
         return None
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))

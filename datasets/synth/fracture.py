@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.synth.etching import Points
+from regrade.datasets.synth.drawing import Points
 from regrade.datasets.synth.surfaces import Face
 
 

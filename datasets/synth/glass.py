@@ -1,8 +1,8 @@
 """How broken glass looks: light on and through the cracks of a `Fracture`.
 
-A crack refracts: over a dark display it shows as a pale core with a dark flank, here glinting and there all but gone, as
-it turns to the light; over a lit one it is dark with colours split at its side. Splinters lie tilted, so that each is a
-little lighter or darker and shifts what is beneath it.
+A crack refracts: over a dark display it shows as a pale core with a dark flank, here glinting and there all but gone,
+as it turns to the light; over a lit one it is dark with colours split at its side. Splinters lie tilted, so that each
+is a little lighter or darker and shifts what is beneath it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.synth.etching import (
+from regrade.datasets.synth.drawing import (
     Points,
     Shape,
     Stroke,

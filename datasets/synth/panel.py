@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from regrade.datasets.synth.etching import Points, add, blend, cloud, noise, outline, polygon, soft
+from regrade.datasets.synth.drawing import Points, add, blend, cloud, noise, outline, polygon, soft
 from regrade.datasets.synth.scene import Painted, Scene
 from regrade.datasets.synth.surfaces import Canvas, canvas, display
 
@@ -46,7 +46,7 @@ def dead_lines(scene: Scene, rng: np.random.Generator) -> Painted | None:
 
 
 def ink_blot(scene: Scene, rng: np.random.Generator) -> Painted | None:
-    """Liquid crystal that has run out behind the glass: black or violet blots with a coloured fringe, often at an edge."""
+    """Liquid crystal that has run out: black or violet blots with a coloured fringe, often at an edge."""
     on = _panel(scene)
     if on is None:
         return None

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from regrade.datasets.synth.etching import VISIBLE, Points, Shape, changed, luma, polygon
+from regrade.datasets.synth.drawing import VISIBLE, Points, Shape, changed, luma, polygon
 from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
 from regrade.models.types import Box
 
 _LOOK = 192  # long side of the copy on which a face is looked for
+_FILLED = 0.9  # share of a quadrilateral that must be of one kind, rounded corners and mirrored light allowed for
 _LEAST = 24.0  # a face narrower than this many pixels has no room to draw on
 
 
@@ -89,51 +90,74 @@ def within(box: Box | None, shape: Shape) -> Box:
 
 
 def display(scene: Scene) -> Face:
-    """The face to draw on: a dark or bright quadrilateral within the item's box, else the box, inset."""
+    """The face to draw on: a dark or bright quadrilateral on the item, else its outline, else its box, inset."""
     box = within(scene.item_box if scene.item_box is not None else scene.box, scene.size)
     x1, y1, x2, y2 = (round(v) for v in box)
-    part = scene.rgb[y1:y2, x1:x2]
-    factor = _LOOK / max(part.shape[:2])
-    small = cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    factor = _LOOK / max(x2 - x1, y2 - y1)
+    size = max(8, round((x2 - x1) * factor)), max(8, round((y2 - y1) * factor))
+    small = cv2.resize(scene.rgb[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA)
+    item = cv2.resize(scene.item[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA) > 0.5
     grey = cv2.GaussianBlur(luma(np.asarray(small, np.uint8)).astype(np.uint8), (0, 0), 1.2)
     level, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    best, score = None, 0.86  # how much of the quadrilateral must be filled
-    for cut, above in ((level, False), (level, True), (level * 0.6, False), (min(250.0, level * 1.35), True)):
-        region = (grey > cut if above else grey <= cut).astype(np.uint8)
-        found = _quadrilateral(region)
-        if found is not None and found[1] > score:
+    cuts = [(grey <= cut) & item for cut in (level, level * 0.6)]
+    cuts += [(grey > cut) & item for cut in (level, min(250.0, level * 1.35))]
+    best, score = None, 0.0
+    for region in (*cuts, item):
+        found = _quadrilateral(region.astype(np.uint8))
+        if found is not None and found[1] > score + 0.01:
             best, score = found
-    if best is None:
+    if best is None or score < _FILLED:
         return box_face(box, 0.1)
-    corners = best / factor + (x1, y1)
-    face = Face(_ordered(corners), found=True)
+    face = Face(_ordered(best / factor + (x1, y1)), found=True)
     return face if face.sides.min() >= _LEAST else box_face(box, 0.1)
 
 
 def _quadrilateral(region: NDArray[np.uint8]) -> tuple[Points, float] | None:
-    """The four corners of the largest part of `region` and the share of overlap with it, if it is such a shape."""
-    kernel = np.ones((5, 5), np.uint8)
-    closed = cv2.morphologyEx(region, cv2.MORPH_OPEN, kernel)
-    closed = cv2.morphologyEx(closed, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    """The four corners around the largest part of `region`, and how much of them it fills."""
+    cleaned = cv2.morphologyEx(region, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    cleaned = cv2.morphologyEx(cleaned, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    contours, _ = cv2.findContours(cleaned, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
         return None
     largest = max(contours, key=cv2.contourArea)
     area = cv2.contourArea(largest)
-    if not 0.18 * region.size <= area <= 0.97 * region.size:
+    if area < 0.22 * region.size:
         return None
     hull = cv2.convexHull(largest)
-    around = cv2.arcLength(hull, True)
-    for share in (0.02, 0.035, 0.05, 0.07, 0.09):
-        corners = cv2.approxPolyDP(hull, share * around, True).reshape(-1, 2)
-        if len(corners) <= 4:
-            break
-    if len(corners) != 4:
+    corners = _four(cv2.approxPolyDP(hull, 0.008 * cv2.arcLength(hull, True), True).reshape(-1, 2).astype(np.float64))
+    if corners is None:
         return None
     quad = cv2.contourArea(corners.astype(np.float32))
-    if quad <= 0:
-        return None
-    return corners.astype(np.float64), float(min(area, quad) / max(area, cv2.contourArea(hull), quad))
+    return (corners, float(area / quad)) if quad > 0 else None
+
+
+def _four(hull: Points) -> Points | None:
+    """The quadrilateral around a convex outline: the side whose neighbours meet soonest beyond it goes, until 4 remain.
+
+    Rounded corners become sharp so, where cutting corners off would lose part of the face.
+    """
+    ring = [np.asarray(p) for p in hull]
+    while len(ring) > 4:
+        least, at, met = np.inf, -1, np.zeros(2)
+        for i in range(len(ring)):
+            a, b, c, d = (ring[(i + k) % len(ring)] for k in range(4))  # side b-c goes
+            u, v = b - a, c - d
+            cross = u[0] * v[1] - u[1] * v[0]
+            if abs(cross) < 1e-9:
+                continue
+            t = ((d - a)[0] * v[1] - (d - a)[1] * v[0]) / cross
+            if t <= 1:  # they meet behind
+                continue
+            point = a + t * u
+            added = abs((c - b)[0] * (point - b)[1] - (c - b)[1] * (point - b)[0]) / 2
+            if added < least:
+                least, at, met = added, i, point
+        if at < 0:
+            return None
+        first, second = (at + 1) % len(ring), (at + 2) % len(ring)
+        ring[first] = met
+        del ring[second]
+    return np.asarray(ring, np.float64) if len(ring) == 4 else None
 
 
 def _ordered(corners: Points) -> Points:
