@@ -1,11 +1,11 @@
-"""`regrade data`: check a dataset, and see what is in it."""
+"""`regrade data`: check a dataset, see what is in it, bring it in and out."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from regrade.datasets import synth_cli
+from regrade.datasets import synth_cli, transfer_cli
 
 PathArgument = Annotated[
     Path | None,
@@ -19,9 +19,11 @@ CategoriesOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add `regrade data` to `app`."""
-    data = typer.Typer(help="Check a dataset of labelled photos, and see what is in it.", no_args_is_help=True)
+    data = typer.Typer(help="Bring labelled photos in, check them, see what is there.", no_args_is_help=True)
     data.command("check")(check)
     data.command("summary")(summary)
+    data.command("import")(transfer_cli.import_)
+    data.command("export")(transfer_cli.export)
     app.add_typer(data, name="data")
     synth_cli.register(app)
 

@@ -4,13 +4,16 @@ Fields are those of `Record`. What the reader demands is form (fields, types, cl
 for every dataset); what the photos and the category definitions must agree on is for `checks`.
 """
 
+import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from regrade.datasets.atomic import write_text
 from regrade.datasets.validation import dataset_error, one_of
 from regrade.models.errors import DatasetError
 from regrade.models.types import CONDITIONS, Box
@@ -125,6 +128,17 @@ def _read_line(line: str, where: str, folder: Path) -> Record:
     if record.file.is_absolute() or ".." in record.file.parts:
         raise DatasetError(f"{where}: file: must lie below the manifest's folder, got '{record.file}'")
     return replace(record, file=folder / record.file)
+
+
+def write_manifest(path: Path, records: Iterable[Record]) -> None:
+    """Write or replace the manifest `path` in one step. The photos must lie below its folder."""
+    folder = path.parent.resolve()
+    lines = []
+    for record in records:
+        row = _RECORD.dump_python(record, mode="json")
+        row["file"] = record.file.resolve().relative_to(folder).as_posix()
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_text(path, "".join(lines))
 
 
 def locate_manifest(path: Path | None = None) -> Path:

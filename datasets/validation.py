@@ -26,6 +26,12 @@ def one_of(what: str, legal: Sequence[str]) -> Callable[[str], str]:
     return check
 
 
+def one_of_these(what: str, value: str, legal: Sequence[str]) -> None:
+    """Raise `DatasetError`, listing the `legal` values, where `value` is none of them."""
+    if value not in legal:
+        raise DatasetError(f"{what}: unknown value '{value}'; legal values: {', '.join(legal)}")
+
+
 def dataset_error(where: str, error: ValidationError, fields: Sequence[str] = ()) -> DatasetError:
     """The first fault of `error` as a `DatasetError`: `where: field path: what is wrong`.
 

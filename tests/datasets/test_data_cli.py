@@ -81,3 +81,37 @@ def test_no_bench_at_hand_says_what_to_do(app: typer.Typer, monkeypatch: pytest.
     result = CliRunner().invoke(app, ["data", "summary"])
     assert isinstance(result.exception, DatasetError)
     assert "set REGRADE_BENCH" in str(result.exception)
+
+
+def test_what_is_exported_is_imported_again(
+    app: typer.Typer, make_row: MakeRow, write_manifest: Write, tmp_path: Path
+) -> None:
+    rows = [make_row("a"), make_row("b", split="test"), make_row("c", category="apparel", defects=[])]
+    folder, out, back = write_manifest(*rows), tmp_path / "out", tmp_path / "back"
+    words = ["data", "export", "coco", "--data", str(folder), "--category", "packaging", "--out", str(out)]
+    result = CliRunner().invoke(app, words)
+    assert "wrote 2 photos" in result.output
+    result = CliRunner().invoke(app, ["data", "import", "coco", str(out), "--out", str(back)])
+    assert result.exit_code == 0
+    assert "packaging  2 photos" in result.output
+    assert CliRunner().invoke(app, ["data", "check", str(back)]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["import", "voc", ".", "--out", "x"], "unknown format 'voc'; there are: imagefolder, coco, yolo"),
+        (["import", "coco", ".", "--out", "x", "--rename", "rip"], "--rename rip: write THEIRS=OURS"),
+        (["import", "coco", ".", "--out", "x", "--group-by", "day"], "--group-by: unknown value 'day'"),
+        (["import", "coco", ".", "--out", "x", "--split", "1/2"], "such as 70/15/15"),
+        (["export", "coco", "--data", "DATA", "--out", "x", "--split", "dev"], "'dev'; legal values: train"),
+        (["export", "coco", "--data", "DATA", "--out", "DATA"], "exists already"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_the_right_ones(
+    words: list[str], message: str, app: typer.Typer, make_row: MakeRow, write_manifest: Write
+) -> None:
+    folder = str(write_manifest(make_row("a")))
+    result = CliRunner().invoke(app, ["data", *(folder if word == "DATA" else word for word in words)])
+    assert isinstance(result.exception, DatasetError)
+    assert message in str(result.exception)
