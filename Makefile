@@ -25,6 +25,9 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.serve
 	$(PIP) -e ".[train,dev,render]"
+	@# Two packages bring the same cv2: keep the one that needs no screen, whole.
+	$(BIN)/python -m pip uninstall --quiet --yes opencv-python
+	$(PIP) --force-reinstall --no-deps opencv-python-headless
 	@touch $@
 
 run: install

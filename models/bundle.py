@@ -100,7 +100,7 @@ def shipped_root() -> Path:
 def installed_categories(root: Path) -> tuple[str, ...]:
     """Sorted names of the categories with an active bundle under `root`, the router left out."""
     if not root.is_dir():
-        raise BundleError(f"{root} is not a folder of bundles. Train one with `regrade train condition`.")
+        raise BundleError(f"{root} is not a folder of bundles. Train one with `regrade train all`.")
     names = (p.parent.name for p in root.glob("*/ACTIVE"))
     return tuple(sorted(n for n in names if not n.startswith("_")))
 
@@ -225,6 +225,29 @@ def write_bundle(
     for name, data in files.items():
         _replace(staging / name, data)
     _replace(staging / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    staging.rename(folder)
+    return folder
+
+
+def install_bundle(source: Path, target: Path, category: str, version: str) -> Path:
+    """Copy a bundle with its networks from one root to another, wholly or not at all; returns its folder.
+
+    Raises `BundleError` if it is spoilt, or if `target` has the version already.
+    """
+    bundle = load_bundle(source, category, version)
+    folder = target / category / version
+    if folder.exists():
+        raise BundleError(f"Bundle {category}/{version} exists and is immutable. Give a new --version.")
+    files = (*bundle.backbones.values(), *(bundle.detector.files.values() if bundle.detector else ()))
+    for digest in files:
+        shared = target / SHARED / f"{digest}.onnx"
+        shared.parent.mkdir(parents=True, exist_ok=True)
+        if not shared.exists():
+            _replace(shared, (source / SHARED / f"{digest}.onnx").read_bytes())
+    staging = folder.with_name(f".{version}.partial")
+    staging.mkdir(parents=True, exist_ok=True)
+    for path in sorted(bundle.folder.iterdir()):
+        _replace(staging / path.name, path.read_bytes())
     staging.rename(folder)
     return folder
 

@@ -20,7 +20,6 @@ from regrade.models.bundle import (
     PRECISIONS,
     ROUTER,
     Bundle,
-    active_version,
     installed_categories,
     load_bundle,
     shipped_root,
@@ -105,7 +104,7 @@ class Grader:
         root = root or shipped_root()
         names = installed_categories(root)
         if not names:
-            raise BundleError(f"No category is active under {root}. Train one with `regrade train condition`.")
+            raise BundleError(f"No category is active under {root}. Train one with `regrade train all`.")
         heads: dict[str, _Head] = {}
         backbones: dict[str, Model] = {}
         detectors: dict[str, Detector] = {}
@@ -183,7 +182,8 @@ class Grader:
         infos: list[BundleInfo] = []
         for category in self.categories:
             for version in versions(self.root, category):
-                active = version == active_version(self.root, category)
+                # What this grader runs, even if another version was activated since it was loaded.
+                active = version == self._heads[category].bundle.version
                 bundle = self._heads[category].bundle if active else load_bundle(self.root, category, version)
                 infos.append(
                     BundleInfo(

@@ -20,9 +20,9 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 class Model:
-    """One ONNX file, ready to run. Thread-safe: `run` releases the GIL and keeps no state."""
+    """One ONNX file (its path or its bytes), ready to run. Thread-safe: `run` releases the GIL and keeps no state."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: Path | bytes) -> None:
         options = ort.SessionOptions()
         # Parallelism comes from running photos side by side; threads inside one photo would fight over cores.
         options.intra_op_num_threads = 1
@@ -30,9 +30,12 @@ class Model:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(
+                source if isinstance(source, bytes) else str(source), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # ONNX Runtime raises bare C++ exceptions of many types
-            raise BundleError(f"{path} cannot be loaded by ONNX Runtime: {error}") from error
+            named = "the network" if isinstance(source, bytes) else source
+            raise BundleError(f"{named} cannot be loaded by ONNX Runtime: {error}") from error
         self._inputs = tuple(i.name for i in self._session.get_inputs())
         self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
 

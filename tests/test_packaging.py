@@ -60,3 +60,24 @@ def test_the_runtime_of_models_needs_only_numpy_pillow_and_onnxruntime() -> None
     for file in (PROJECT / "models").glob("*.py"):
         text = file.read_text()
         assert not any(f"import {name}" in text or f"from {name}" in text for name in heavy), file
+
+
+def test_one_module_alone_imports_ultralytics() -> None:
+    """Its licence, AGPL-3.0, is that of whoever runs it; the rest of the code stays free of it."""
+    users = set()
+    for room in ROOMS.values():
+        for file in (PROJECT / room).rglob("*.py"):
+            lines = (line.split() for line in file.read_text().splitlines())
+            if any(w[:1] in (["from"], ["import"]) and w[1].split(".")[0] == "ultralytics" for w in lines if len(w) > 1):
+                users.add(file.relative_to(PROJECT).as_posix())
+    assert users == {"training/detector.py"}
+
+
+def test_the_one_opencv_on_disk_needs_no_screen() -> None:
+    from importlib.metadata import distributions
+
+    names = {d.metadata["Name"].lower() for d in distributions()}
+    assert {n for n in names if n.startswith("opencv-")} == {"opencv-python-headless"}, "run: make install-dev"
+    import cv2
+
+    assert cv2.__version__

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import beta
 
 from regrade.models.calibration import Selective, softmax
@@ -72,6 +72,25 @@ def selective_threshold(probabilities: Floats, labels: Ints, *, alpha: float, de
     return Selective(alpha, delta, threshold, n, covered, note)
 
 
+def detector_weight(
+    logits: Floats, scores: Floats, damaged: NDArray[np.bool_], ridge: float = 1.0
+) -> tuple[float, float]:
+    """How much a detector's word adds to a classifier's: (weight ≥ 0, offset) of `DetectorEvidence`.
+
+    By logistic regression: `logits` (n,) are the classifier's log-odds of damage, which keep weight 1; `scores` (n,)
+    those of the detector's best score; `damaged` (n,) the truth. `ridge` pulls the weight to 0 where there are few
+    photos to learn it from. A weight of 0 says that the detector adds nothing.
+    """
+
+    def loss(values: Floats) -> float:
+        z = logits + values[0] * scores - values[1]
+        return float(np.logaddexp(0.0, np.where(damaged, -z, z)).sum() + 0.5 * ridge * values[0] ** 2)
+
+    found = minimize(loss, np.array([0.1, 0.0]), bounds=[(0.0, 3.0), (-10.0, 10.0)], method="L-BFGS-B")
+    weight, shift = float(found.x[0]), float(found.x[1])
+    return (weight, shift / weight) if weight > 0.02 else (0.0, 0.0)
+
+
 def simulate_items(
     probabilities: Floats, labels: Ints, rng: np.random.Generator, items: int = 2000, photos: tuple[int, int] = (2, 6)
 ) -> tuple[list[Ints], Ints]:
@@ -104,14 +123,3 @@ def fusion_sharpness(probabilities: Floats, labels: Ints, seed: int = 0) -> tupl
     rows, conditions = simulate_items(probabilities, labels, np.random.default_rng(seed))
     losses = {r: item_loss(probabilities, rows, conditions, r) for r in SHARPNESSES}
     return min(losses, key=lambda r: losses[r]), losses
-
-
-def report_threshold(scores: Floats, positive: NDArray[np.bool_], precision: float, least_hits: int) -> float | None:
-    """The lowest score from which on a defect type is reported with at least this `precision`; None if it never is.
-
-    Every cut that leaves fewer than `least_hits` true findings is refused: its precision would be luck.
-    """
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(positive[order])
-    good = (hits / np.arange(1, len(order) + 1) >= precision) & (hits >= least_hits)
-    return float(scores[order[np.flatnonzero(good)[-1]]]) if good.any() else None

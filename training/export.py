@@ -1,37 +1,44 @@
 """Linear heads as ONNX, so that every trained number that serving uses lies in one checked file."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from regrade.models.arch.efficientnet_lite import MAP_CHANNELS
 from regrade.training.backbone import OPSET
+from regrade.training.corpus import LOCAL_TYPES
 from regrade.training.heads import LinearHead
 
 
-def head_onnx(classes: LinearHead, defects: LinearHead | None) -> bytes:
+def head_onnx(classes: LinearHead, peaks: Sequence[int] = ()) -> bytes:
     """One ONNX file for a category's heads.
 
-    Inputs: `features` (n, D) and, with `defects`, `map` (n, C, h, w). Outputs: `class_logits` (n, k) and, with
-    `defects`, `defect_maps` (n, t, h, w) and their means over the map, `defect_logits` (n, t).
+    Inputs: `features` (n, D) and, with `peaks`, `map` (n, types, h, w), logits by place. Outputs: `class_logits`
+    (n, k); and, for the defects in the channels `peaks` of the map, `defect_logits` (n, t), their peaks among the
+    features, which end with one peak a channel, and `defect_maps` (n, t, h, w), probabilities by place.
     """
     dimension = classes.weights.shape[1]
     nodes = [helper.make_node("Gemm", ["features", "class_w", "class_b"], ["class_logits"], transB=1)]
     inputs = [_float("features", ["n", dimension])]
     outputs = [_float("class_logits", ["n", len(classes.bias)])]
-    constants = {"class_w": classes.weights, "class_b": classes.bias}
-    if defects is not None:
-        kinds = len(defects.bias)
-        constants["defect_w"] = defects.weights.reshape(kinds, MAP_CHANNELS, 1, 1)
-        constants["defect_b"] = defects.bias
-        nodes += [
-            helper.make_node("Conv", ["map", "defect_w", "defect_b"], ["defect_maps"]),
-            helper.make_node("GlobalAveragePool", ["defect_maps"], ["defect_means"]),
-            helper.make_node("Flatten", ["defect_means"], ["defect_logits"]),
+    weights = [
+        numpy_helper.from_array(classes.weights.astype(np.float32), "class_w"),
+        numpy_helper.from_array(classes.bias.astype(np.float32), "class_b"),
+    ]
+    if len(peaks):
+        tail = np.array(peaks, dtype=np.int64) - len(LOCAL_TYPES)
+        weights += [
+            numpy_helper.from_array(np.array(peaks, dtype=np.int64), "channels"),
+            numpy_helper.from_array(tail + dimension, "columns"),
         ]
-        inputs.append(_float("map", ["n", MAP_CHANNELS, "h", "w"]))
-        outputs += [_float("defect_logits", ["n", kinds]), _float("defect_maps", ["n", kinds, "h", "w"])]
-    weights = [numpy_helper.from_array(a.astype(np.float32), name) for name, a in constants.items()]
+        nodes += [
+            helper.make_node("Gather", ["map", "channels"], ["map_logits"], axis=1),
+            helper.make_node("Sigmoid", ["map_logits"], ["defect_maps"]),
+            helper.make_node("Gather", ["features", "columns"], ["defect_logits"], axis=1),
+        ]
+        inputs.append(_float("map", ["n", len(LOCAL_TYPES), "h", "w"]))
+        outputs += [_float("defect_logits", ["n", len(peaks)]), _float("defect_maps", ["n", len(peaks), "h", "w"])]
     graph = helper.make_graph(nodes, "head", inputs, outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="regrade")
     model.ir_version = 10

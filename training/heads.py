@@ -1,17 +1,16 @@
-"""Linear heads on frozen features: soft-label multinomial logistic regression, regularisation chosen by groups.
+"""Linear heads on pooled features: soft-label multinomial logistic regression.
 
 Two labellers who disagree are a fact about the photo, not noise to be voted away: the head is fitted on the share of
 votes for each class (soft cross-entropy), so a borderline photo pulls to both sides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
 Floats = NDArray[np.float64]
 PENALTIES = (12.0, 4.0, 1.5, 0.5, 0.15)
@@ -96,8 +95,8 @@ def class_weights(labels: NDArray[np.intp], classes: int, power: float) -> Float
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """Edited photos to fit on besides the real ones, never scored: `features` (m, D), `targets` (m, k), the `groups`
-    (m,) of the photos they were made from, and `weights` (m,), in units of one real photo."""
+    """Pictures to fit on besides the photos as served, never scored: `features` (m, D), `targets` (m, k), the `groups`
+    (m,) of the photos they were made of, and `weights` (m,), in units of one real photo."""
 
     features: NDArray[np.float32]
     targets: Floats
@@ -152,38 +151,3 @@ class Sample:
             weights.append(self.extra.weights[known] * len(self.views))
         head = fit(np.concatenate(features), np.concatenate(targets), np.concatenate(weights), penalty)
         return self.basis.unfold(head)
-
-
-def out_of_fold(
-    sample: Sample, penalty: float, *, folds: int, seed: int, tick: Callable[[], None] = lambda: None
-) -> Floats:
-    """Logits (n, k) for each photo by a head that saw no photo of its group."""
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    out = np.zeros_like(sample.targets)
-    for train, held in splitter.split(sample.labels, sample.labels, sample.groups):
-        out[held] = sample.fit(train, penalty).logits(sample.views[0][held])
-        tick()
-    return out
-
-
-def choose_penalty(
-    sample: Sample,
-    score: Callable[[Floats], float],
-    *,
-    folds: int = 5,
-    seed: int = 0,
-    repeats: int = 1,
-    tick: Callable[[], None] = lambda: None,
-) -> tuple[float, Floats]:
-    """The penalty whose out-of-fold logits score highest, on average over `repeats` ways to fold, and its first logits.
-
-    With a handful of photos in a class one way to fold is as good as a coin.
-    """
-    best: tuple[float, float, Floats] | None = None
-    for penalty in PENALTIES:
-        runs = [out_of_fold(sample, penalty, folds=folds, seed=seed + k, tick=tick) for k in range(repeats)]
-        value = float(np.mean([score(logits) for logits in runs]))
-        if best is None or value > best[0]:
-            best = (value, penalty, runs[0])
-    assert best is not None
-    return best[1], best[2]

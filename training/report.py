@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from regrade.training.condition import Trained
+    from regrade.training.conditions import Trained
 
 
 def write_report(trained: "Mapping[str, Trained]", folder: Path) -> list[Path]:

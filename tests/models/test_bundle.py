@@ -8,8 +8,10 @@ import pytest
 
 from regrade.models.bundle import (
     ROUTER,
+    NewDetector,
     activate,
     active_version,
+    install_bundle,
     installed_categories,
     load_bundle,
     shipped_root,
@@ -30,8 +32,8 @@ def folder_of(root: Path, category: str = "packaging") -> Path:
     return root / category / active_version(root, category)
 
 
-def copy_as(root: Path, version: str) -> None:
-    """Write the active packaging bundle anew under another version."""
+def copy_as(root: Path, version: str, detector: NewDetector | None = None) -> None:
+    """Write the active packaging bundle anew under another version, with this detector."""
     old = load_bundle(root, "packaging")
     names = ("head.onnx", "calibration.json", "metrics.json", "card.md")
     write_bundle(
@@ -43,6 +45,7 @@ def copy_as(root: Path, version: str) -> None:
         labels=old.labels,
         defects=old.defects,
         input_side=old.input_side,
+        detector=detector,
     )
 
 
@@ -132,10 +135,45 @@ def test_a_spoilt_bundle_cannot_be_activated(root: Path) -> None:
 
 
 def test_a_folder_without_bundles_says_how_to_train_one(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="regrade train condition"):
+    with pytest.raises(BundleError, match="regrade train all"):
         Grader.load(tmp_path)
 
 
 def test_an_unknown_precision_lists_the_known(root: Path) -> None:
     with pytest.raises(BundleError, match="int8, fp32"):
         Grader.load(root, precision="int4")
+
+
+def test_a_detector_is_stored_by_its_content_and_found_again(root: Path) -> None:
+    copy_as(root, "2030.1", NewDetector({"int8": b"small", "fp32": b"exact"}, 640, ("tear", "crush")))
+    bundle = load_bundle(root, "packaging", "2030.1")
+    path = bundle.detector_path("int8")
+    assert path is not None
+    assert path.read_bytes() == b"small"
+    assert bundle.detector is not None
+    assert (bundle.detector.side, bundle.detector.classes) == (640, ("tear", "crush"))
+
+
+def test_a_spoilt_detector_is_not_loaded(root: Path) -> None:
+    copy_as(root, "2030.1", NewDetector({"int8": b"small"}, 640, ("tear",)))
+    path = load_bundle(root, "packaging", "2030.1").detector_path("int8")
+    assert path is not None
+    path.write_bytes(b"other")
+    with pytest.raises(BundleError, match="not the file"):
+        load_bundle(root, "packaging", "2030.1")
+
+
+def test_a_bundle_can_be_installed_under_another_root(root: Path, tmp_path: Path) -> None:
+    version = active_version(root, "packaging")
+    install_bundle(root, tmp_path / "other", "packaging", version)
+    assert load_bundle(tmp_path / "other", "packaging", version).labels == load_bundle(root, "packaging").labels
+    with pytest.raises(BundleError, match="immutable"):
+        install_bundle(root, tmp_path / "other", "packaging", version)
+
+
+def test_a_spoilt_bundle_is_not_installed(root: Path, tmp_path: Path) -> None:
+    version = active_version(root, "packaging")
+    (folder_of(root) / "card.md").write_text("better than it is")
+    with pytest.raises(BundleError, match="not the file"):
+        install_bundle(root, tmp_path / "other", "packaging", version)
+    assert not (tmp_path / "other").exists()

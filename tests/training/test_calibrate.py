@@ -7,8 +7,8 @@ from scipy.stats import binomtest
 from regrade.models.calibration import softmax
 from regrade.training.calibrate import (
     conformal_quantile,
+    detector_weight,
     fusion_sharpness,
-    report_threshold,
     selective_threshold,
     temperature,
     upper_error,
@@ -90,13 +90,15 @@ def test_fusion_sharpness_is_the_best_of_those_tried() -> None:
     assert len(losses) > 3
 
 
-def test_a_defect_is_reported_only_where_it_is_precise() -> None:
-    scores = np.linspace(0, 1, 200)
-    found = report_threshold(scores, scores > 0.6, precision=0.7, least_hits=10)
-    assert found is not None
-    assert (scores[scores >= found] > 0.6).mean() >= 0.7
-
-
-def test_a_defect_that_cannot_be_told_is_never_reported() -> None:
+def test_a_detector_that_knows_is_heard_and_one_that_guesses_is_not() -> None:
     rng = np.random.default_rng(0)
-    assert report_threshold(rng.random(300), rng.random(300) < 0.1, precision=0.7, least_hits=10) is None
+    damaged = rng.random(400) < 0.2
+    classifier = rng.normal(0, 1, 400) + damaged
+    knows, guesses = rng.normal(-2, 1, 400) + 3 * damaged, rng.normal(-2, 1, 400)
+    assert detector_weight(classifier, knows, damaged)[0] > 0.5
+    assert detector_weight(classifier, guesses, damaged)[0] < 0.25
+
+
+def test_a_detector_that_is_wrong_is_never_believed_in_reverse() -> None:
+    damaged = np.arange(200) % 4 == 0
+    assert detector_weight(np.zeros(200), np.where(damaged, -4.0, 2.0), damaged) == (0.0, 0.0)

@@ -1,0 +1,79 @@
+"""A whole training run, from a manifest to bundles that serving loads."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regrade.models.bundle import active_version, load_bundle
+from regrade.models.errors import DatasetError
+from regrade.models.grader import Grader
+from regrade.models.intake import open_photo
+from regrade.training.pipeline import execute, plan
+from regrade.training.run import Run, RunConfig
+
+SIDE = 96
+
+
+def config_of(data: Path, folder: Path, **settings: object) -> RunConfig:
+    values = {
+        "category": "all",
+        "data": data,
+        "out": folder / "bundles",
+        "version": "2026.1.1",
+        "side": SIDE,
+        "epochs": 1,
+        "detector": False,
+        "synthesis": False,
+        "device": "cpu",
+        "cache": folder / "cache",
+    }
+    return RunConfig(**{**values, **settings})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    folder = tmp_path_factory.mktemp("stages")
+    config = config_of(tiny_dataset, folder)
+    with Run.create(folder / "run", config) as run:
+        execute(run, plan(run))
+    return config
+
+
+def test_it_learns_what_is_there_to_be_learned(trained: RunConfig) -> None:
+    metrics = load_bundle(trained.out, "packaging").metrics
+    assert metrics["test"]["macro_f1"]["value"] > 0.7
+    assert load_bundle(trained.out, "_router").metrics["test"]["accuracy"]["value"] > 0.9
+
+
+def test_the_bundles_are_active_and_grade_a_photo_never_seen(trained: RunConfig, tiny_dataset: Path) -> None:
+    assert active_version(trained.out, "electronics") == "2026.1.1"
+    grader = Grader.load(trained.out)
+    lines = [json.loads(line) for line in (tiny_dataset / "bench.jsonl").read_text().splitlines()]
+    held_out = [r for r in lines if r["split"] == "test" and r["category"] == "packaging"]
+    grades = [grader.grade([open_photo((tiny_dataset / r["file"]).read_bytes())]).grade for r in held_out]
+    assert (
+        np.mean([g is not None and g.condition == r["condition"] for g, r in zip(grades, held_out, strict=True)]) > 0.7
+    )
+
+
+def test_serving_computes_what_training_scored(trained: RunConfig) -> None:
+    """One preprocessing for all: the evaluation through the grader finds the score that is in the card."""
+    bundle = load_bundle(trained.out, "packaging")
+    report = json.loads((trained.out.parent / "run" / "evaluation" / "evaluation.json").read_text())
+    scored = report["categories"]["packaging"]["whole"]["estimates"]["macro_f1"]["value"]
+    assert bundle.metrics["test"]["macro_f1"]["value"] == pytest.approx(scored, abs=1e-3)
+    assert f"| Condition macro-F1 | {bundle.metrics['cv']['macro_f1']['value']:.2f}" in bundle.card
+
+
+def test_what_decided_is_kept_in_the_run(trained: RunConfig) -> None:
+    folder = trained.out.parent / "run"
+    assert [g["passed"] for g in json.loads((folder / "gate.json").read_text())] == [True, True]
+    assert json.loads((folder / "quantize.json").read_text())["backbone"]["scheme"] in ("u8s8", "s8s8")
+
+
+def test_a_source_left_out_must_be_one_that_there_is(tiny_dataset: Path, tmp_path: Path) -> None:
+    config = config_of(tiny_dataset, tmp_path, leave_out=("nowhere",))
+    with Run.create(tmp_path / "run", config) as run, pytest.raises(DatasetError, match="sources are rendered"):
+        execute(run, plan(run))

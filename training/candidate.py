@@ -1,0 +1,204 @@
+"""The candidate: heads, calibration and boxes of every category of a run, written as bundles into the run's folder."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regrade.datasets.category import Category
+from regrade.datasets.manifest import locate_manifest
+from regrade.models.bundle import ROUTER, DefectType, NewDetector, activate, sha256, write_bundle
+from regrade.models.runtime import Model
+from regrade.training import box_proofs, networks
+from regrade.training.card import condition_card, router_card
+from regrade.training.conditions import DetectorScores, Fitted, Trained, Views, conclude, fit
+from regrade.training.corpus import LOCAL_TYPES
+from regrade.training.crossfit import FOLDS, Seen, deal, see
+from regrade.training.detections import detect_all, weigh
+from regrade.training.export import head_onnx
+from regrade.training.finetune import backbone_of
+from regrade.training.material import corpus_of, gather, graded_records, served
+from regrade.training.progress import bar
+from regrade.training.run import Run
+from regrade.training.run_files import json_bytes
+from regrade.training.samples import FITTED_SPLITS, rows_of
+
+FOLDER: Final = "candidate"
+THREADS: Final = 2
+
+
+def names(run: Run) -> tuple[str, ...]:
+    """The bundles that the run makes: the router only if it knows all categories that are to be told apart."""
+    return (ROUTER, *run.categories) if len(run.categories) > 1 else tuple(run.categories)
+
+
+def write(run: Run) -> None:
+    """Fit, calibrate and write the candidate bundles of all categories; an earlier candidate is replaced."""
+    import shutil
+
+    root = run.folder / FOLDER
+    shutil.rmtree(root, ignore_errors=True)
+    views = look(run)
+    run.log.info("heads of %s", ", ".join(names(run)))
+    fitted = {name: fit(views, name, _labels(run, name)) for name in names(run)}
+    detections = detect_all(run, views.records) if networks.detector_files(run) is not None else None
+    heard = {} if detections is None else weigh(views, list(fitted.values()), detections, run.categories)
+    proofs = box_proofs.prove_all(run, views, detections)
+    provenance = _provenance(run, views)
+    for name, one in fitted.items():
+        trained = _conclude(run, views, one, heard.get(name), proofs)
+        _write_one(run, trained, one, views, provenance, proofs)
+        activate(root, name, run.config.version)
+        run.log.info(
+            "%s: macro-F1 %s held out, %s test", name, *(s.estimates["macro_f1"] for s in (trained.cv, trained.test))
+        )
+
+
+def look(run: Run) -> Views:
+    """See all photos and pictures through every backbone of the run."""
+    int8, fp32 = (networks.read(run, f) for f in (networks.BACKBONE_INT8, networks.BACKBONE_FP32))
+    records = graded_records(run)
+    test = np.flatnonzero([r.split == "test" for r in records])
+    photos = [served(r, run.config.side) for r in records]
+    final_photos, final_maps = features(int8, photos, "photos")
+    exact = np.zeros_like(final_photos)
+    if len(test):
+        exact[test] = features(fp32, [photos[i] for i in test], "test photos, FP32")[0]
+    if networks.reusable(run) is None:
+        material = gather(run)
+        corpus = corpus_of(run, material.records)
+        rows, drawn = material.pictures.rows, material.pictures.damaged
+        fold = material.fold[: len(records)]
+        device = torch.device(run.device)
+        folds: Sequence[Seen] = [
+            see(backbone_of(networks.checkpoint(run, k)), material.plain, material.pictures, device)
+            for k in range(int(fold.max()) + 1)
+        ]
+    else:
+        corpus = corpus_of(run, records)
+        corpus.build()
+        found = [(p.row, p.kind == "damaged") for p in corpus]
+        rows, drawn = np.array([r for r, _ in found], dtype=np.intp), np.array([d for _, d in found], dtype=np.bool_)
+        fold = deal(records, run.config.seed)
+        folds = []
+    pictures, _ = features(int8, [p.rgb for p in corpus], "pictures")
+    final = Seen(final_photos, pictures, final_maps)
+    # A backbone that is kept has seen none of these photos: it is a stranger to every fold.
+    return Views(records, rows, drawn, fold, folds or [final] * FOLDS, final, exact)
+
+
+def features(
+    network: bytes, pixels: Sequence[NDArray[np.uint8]], what: str
+) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+    """`features` (n, D) and `map` (n, types, h, w) of pictures, each uint8 (side, side, 3), one by one as serving runs
+    them."""
+    model = Model(network)
+
+    def one(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        found, places = model.run({"pixels": rgb[np.newaxis]}, ("features", "map"))
+        return found[0], places[0].astype(np.float16)
+
+    with ThreadPoolExecutor(THREADS) as pool, bar() as progress:
+        rows = list(progress.track(pool.map(one, pixels), total=len(pixels), description=what))
+    return np.stack([f for f, _ in rows]), np.stack([m for _, m in rows])
+
+
+def _labels(run: Run, name: str) -> tuple[str, ...]:
+    return tuple(run.categories) if name == ROUTER else run.categories[name].condition_names
+
+
+def _conclude(
+    run: Run, views: Views, fitted: Fitted, heard: DetectorScores | None, proofs: Mapping[str, box_proofs.Chosen]
+) -> Trained:
+    chosen = proofs.get(fitted.name, {})
+    return conclude(
+        views,
+        fitted,
+        alpha=run.config.alpha,
+        delta=run.config.delta,
+        seed=run.config.seed,
+        defects=box_proofs.table(chosen),
+        thresholds={kind: c.best.threshold for kind, c in chosen.items() if c.best is not None},
+        sources={kind: c.best.source for kind, c in chosen.items() if c.best is not None},
+        detector=heard,
+    )
+
+
+def _write_one(
+    run: Run,
+    trained: Trained,
+    fitted: Fitted,
+    views: Views,
+    provenance: Mapping[str, Any],
+    proofs: Mapping[str, box_proofs.Chosen],
+) -> None:
+    defects = _defects(run.categories.get(trained.category), proofs.get(trained.category, {}))
+    head = head_onnx(fitted.head, [LOCAL_TYPES.index(d.name) for d in defects if d.name in LOCAL_TYPES])
+    if trained.category == ROUTER:
+        card = router_card(trained, provenance)
+    else:
+        card = condition_card(trained, provenance, views.records)
+    detector = networks.detector_files(run)
+    write_bundle(
+        run.folder / FOLDER,
+        trained.category,
+        run.config.version,
+        files={
+            "head.onnx": head,
+            "calibration.json": json_bytes(trained.calibration.to_json()),
+            "metrics.json": json_bytes({**provenance, **trained.to_json()}),
+            "card.md": card.encode(),
+        },
+        backbones={p: networks.read(run, f"{networks.FOLDER}/backbone-{p}.onnx") for p in ("int8", "fp32")},
+        labels=trained.labels,
+        defects=defects,
+        input_side=run.config.side,
+        detector=None
+        if detector is None
+        else NewDetector(
+            {p: networks.read(run, f"{networks.FOLDER}/detector-{p}.onnx") for p in ("int8", "fp32")},
+            int(detector["side"]),
+            tuple(detector["classes"]),
+        ),
+    )
+
+
+def _defects(category: Category | None, chosen: box_proofs.Chosen) -> tuple[DefectType, ...]:
+    if category is None:
+        return ()
+    return tuple(DefectType(d.name, d.severity) for d in category.defect_types if d.name in chosen)
+
+
+def _provenance(run: Run, views: Views) -> dict[str, Any]:
+    kept = networks.reusable(run)
+    counts = {name: len(rows_of(views.records, name, FITTED_SPLITS)) for name in run.categories}
+    return {
+        "command": command(run),
+        "date": date.today().isoformat(),
+        "manifest_sha256": sha256(locate_manifest(run.config.data).read_bytes()),
+        "photos": len(views.records),
+        "settings": {
+            k: v
+            for k, v in run.config.to_json().items()
+            if k not in ("data", "out", "cache", "categories", "detector_weights")
+        },
+        "versions": run.read_json("versions.json"),
+        "leave_out": list(run.config.leave_out),
+        "backbone_trained_on": counts if kept is None else kept.metrics["backbone_trained_on"],
+        "local_types": list(LOCAL_TYPES),
+        "networks": {"quantised": run.read_json("quantize.json")} if kept is None else {"kept_from": kept.version},
+    }
+
+
+def command(run: Run) -> str:
+    """The command that repeats the run, without the places of files."""
+    c = run.config
+    parts = [f"regrade train {c.category} --version {c.version} --seed {c.seed}"]
+    parts += [f"--leave-out {s}" for s in c.leave_out]
+    parts += [] if c.synthesis else ["--no-synthesis"]
+    parts += [] if c.detector else ["--no-detector"]
+    return " ".join(parts)

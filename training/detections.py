@@ -1,0 +1,131 @@
+"""What the detector says of the labelled photos, and how much its word is worth beside the classifier's."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from regrade.datasets.category import Category
+from regrade.datasets.manifest import Record
+from regrade.models.bundle import ROUTER
+from regrade.models.calibration import DetectorEvidence
+from regrade.models.detector import Detection, Detector
+from regrade.models.fusion import SCORE_FLOOR, add_detector
+from regrade.models.intake import open_photo
+from regrade.models.runtime import Model
+from regrade.training import calibrate, networks
+from regrade.training.conditions import DetectorScores, Fitted, Views
+from regrade.training.progress import bar
+from regrade.training.run import Run
+
+Floats = NDArray[np.float64]
+THREADS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What was found on each record, in their order, in pixels of the full photo, and by which classes."""
+
+    found: Sequence[tuple[Detection, ...]]
+    classes: tuple[str, ...]
+
+    def best(self, rows: Sequence[int] | NDArray[np.intp], types: Sequence[str]) -> Floats:
+        """The best score among `types` on each of `rows`, (n,), 0 where there is none."""
+        return np.array([max((d.score for d in self.found[i] if d.type in types), default=0.0) for i in rows])
+
+
+def runtime_detector(run: Run, precision: str = "int8") -> Detector:
+    """The run's detector as serving runs it."""
+    described = networks.detector_files(run)
+    assert described is not None
+    data = networks.read(run, f"{networks.FOLDER}/detector-{precision}.onnx")
+    return Detector(Model(data), int(described["side"]), tuple(described["classes"]))
+
+
+def detect_all(run: Run, records: Sequence[Record]) -> Detections:
+    """Run the INT8 detector over all photos, as serving would."""
+    detector = runtime_detector(run)
+
+    def one(record: Record) -> tuple[Detection, ...]:
+        photo = open_photo(record.file.read_bytes())
+        return detector.detect(photo.rgb, record.width, record.height)
+
+    with ThreadPoolExecutor(THREADS) as pool, bar() as progress:
+        found = list(progress.track(pool.map(one, records), total=len(records), description="detector"))
+    return Detections(found, detector.classes)
+
+
+def weigh(
+    views: Views, fitted: Sequence[Fitted], detections: Detections, categories: Mapping[str, Category]
+) -> dict[str, DetectorScores]:
+    """How each category hears the detector.
+
+    One weight for all categories is fitted on the photos of val, which neither the detector nor the classifier that is
+    asked has been fitted on: no category alone has damaged ones enough there.
+    """
+    parts: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
+    scores: dict[str, Floats] = {}
+    for one in fitted:
+        if one.name == ROUTER:
+            continue
+        types = damaging(categories[one.name], detections.classes)
+        scores[one.name] = detections.best(np.arange(len(views.records)), types)
+        val = np.array([views.records[i].split == "val" for i in one.rows])
+        p = np.clip(one.probabilities[val][:, -1], 1e-4, 1 - 1e-4)
+        parts.append(
+            (np.log(p / (1 - p)), logit(scores[one.name][one.rows[val]]), one.truth[val] == len(one.labels) - 1)
+        )
+    logits, heard, damaged = (np.concatenate([p[k] for p in parts]) for k in range(3))
+    weight, offset = calibrate.detector_weight(logits, heard, damaged)
+    out = {}
+    for one in fitted:
+        if one.name == ROUTER:
+            continue
+        types = damaging(categories[one.name], detections.classes)
+        evidence = DetectorEvidence(weight, offset, types) if weight > 0 and types else None
+        out[one.name] = DetectorScores(scores[one.name], evidence, _note(views, one, scores[one.name], evidence))
+    return out
+
+
+def damaging(category: Category, classes: Sequence[str]) -> tuple[str, ...]:
+    """The types of a category that make an item damaged and that the detector knows."""
+    worst = category.condition_names[-1]
+    return tuple(d.name for d in category.defect_types if d.implies == worst and d.name in classes)
+
+
+def logit(scores: Floats) -> Floats:
+    """Log-odds of scores, floored as serving does."""
+    clipped = np.clip(scores, SCORE_FLOOR, 1.0 - SCORE_FLOOR)
+    out: Floats = np.log(clipped / (1.0 - clipped))
+    return out
+
+
+def _note(views: Views, fitted: Fitted, scores: Floats, evidence: DetectorEvidence | None) -> dict[str, Any]:
+    """What hearing the detector changes on val, and whether it knows the photos that it was trained on by heart."""
+    split = np.array([views.records[i].split for i in fitted.rows])
+    damaged = fitted.truth == len(fitted.labels) - 1
+    val = split == "val"
+    p = fitted.probabilities
+    with_it = p if evidence is None else add_detector(p, scores[fitted.rows], evidence)
+    clean = ~damaged & (scores[fitted.rows] >= 0)
+    return {
+        "weight": None if evidence is None else round(evidence.weight, 3),
+        "offset": None if evidence is None else round(evidence.offset, 3),
+        "val_photos": int(val.sum()),
+        "val_damaged": int((val & damaged).sum()),
+        "val_auroc_without": _auroc(damaged[val], p[val, -1]),
+        "val_auroc_with": _auroc(damaged[val], with_it[val, -1]),
+        "val_auroc_detector": _auroc(damaged[val], scores[fitted.rows[val]]),
+        # 0.5: undamaged photos of train and val cannot be told apart by the score, so it is no worse on strangers.
+        "memory_auroc": _auroc(val[clean], scores[fitted.rows[clean]]),
+    }
+
+
+def _auroc(truth: NDArray[np.bool_], scores: Floats) -> float | None:
+    if truth.sum() < 2 or (~truth).sum() < 2:
+        return None
+    return round(float(roc_auc_score(truth, scores)), 4)

@@ -1,0 +1,149 @@
+"""What each stage of a training run does. The order and the resuming are in `pipeline`."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+
+from regrade.models.bundle import install_bundle
+from regrade.training import candidate, networks
+from regrade.training.backbone import SCHEMES, export_fp32, quantize_int8
+from regrade.training.evaluation import EvaluationConfig, evaluate_bundles
+from regrade.training.finetune import Schedule, backbone_of, fine_tune
+from regrade.training.gate import GateResult, conclude, non_inferior, parity
+from regrade.training.html_report import write_evaluation
+from regrade.training.material import gather, graded_records, served
+from regrade.training.predictions import Predictions, open_grader, predict
+from regrade.training.run import Run
+
+CALIBRATION_PHOTOS: Final = 128
+EPOCHS: Final = {"cpu": 4, "cuda": 12}
+FOLD_SHARE: Final = 0.5
+"""Epochs of a fold's backbone, as a share of those of the final one."""
+
+
+def fit_classifier(run: Run) -> None:
+    """Fine-tune the backbones, one for each fold and the final one; a run of one category keeps the active backbone if
+    that has not seen its photos."""
+    active = networks.reusable(run)
+    if active is not None:
+        run.log.info("keeping the backbone of %s, which has not seen photos of %s", active, run.config.category)
+        return
+    material = gather(run)
+    device = torch.device(run.device)
+    epochs = run.config.epochs or EPOCHS[device.type]
+    classes = {name: c.condition_names for name, c in run.categories.items()}
+    for number in (*range(int(material.fold.max()) + 1), None):
+        wanted = (material.fold >= 0) & (material.fold != (-1 if number is None else number))
+        schedule = Schedule(
+            epochs=epochs if number is None else max(1, round(epochs * FOLD_SHARE)), seed=run.config.seed
+        )
+        run.log.info("backbone %s", "for all photos" if number is None else f"without fold {number + 1}")
+        fine_tune(
+            material.pictures.where(wanted),
+            material.records,
+            classes,
+            schedule,
+            labels=True,
+            device=device,
+            checkpoint=networks.checkpoint(run, number),
+            log=run.log,
+        )
+
+
+def fit_detector(run: Run) -> None:
+    """Fine-tune the detector; a run of one category keeps the active one, which knows the defects of all."""
+    if networks.reusable(run) is not None:
+        run.log.info("keeping the active detector")
+        return
+    networks.train_detector(run)
+
+
+def export(run: Run) -> None:
+    """Write the networks as FP32 ONNX."""
+    active = networks.reusable(run)
+    if active is not None:
+        networks.copy_active(run, active)
+        return
+    backbone = backbone_of(networks.checkpoint(run, None))
+    run.write_bytes("networks/backbone-fp32.onnx", export_fp32(backbone, run.config.side))
+    if run.config.detector:
+        networks.export_detector(run)
+
+
+def quantize(run: Run) -> None:
+    """Turn the networks to INT8 by the scheme whose outputs are closest to FP32 on photos it was not calibrated on."""
+    if networks.reusable(run) is not None:
+        return
+    photos = [r for r in graded_records(run) if r.split == "train"]
+    photos = photos[:: max(1, len(photos) // (2 * CALIBRATION_PHOTOS))][: 2 * CALIBRATION_PHOTOS]
+    inputs = [served(r, run.config.side) for r in photos]
+    fp32 = (run.folder / "networks" / "backbone-fp32.onnx").read_bytes()
+    made = {scheme: quantize_int8(fp32, inputs[::2], scheme) for scheme in SCHEMES}
+    closeness = {scheme: networks.closeness(fp32, int8, inputs[1::2]) for scheme, int8 in made.items()}
+    best = max(closeness, key=lambda scheme: closeness[scheme])
+    run.log.info("backbone as %s: cosine of features to FP32 %s", best, closeness)
+    run.write_bytes("networks/backbone-int8.onnx", made[best])
+    found: dict[str, Any] = {"backbone": {"scheme": best, "cosine": closeness}}
+    if run.config.detector:
+        found["detector"] = networks.quantize_detector(run, photos[::2])
+    run.write_json("quantize.json", found)
+
+
+def calibrate(run: Run) -> None:
+    """Fit heads, temperatures, prediction sets, thresholds and boxes; write the candidate bundles into the run."""
+    candidate.write(run)
+
+
+def evaluate(run: Run) -> None:
+    """Score the candidate on the test split, as serving would grade it, and write the report."""
+    config = EvaluationConfig(
+        out=run.folder / "evaluation",
+        root=run.folder / candidate.FOLDER,
+        data=run.config.data,
+        categories=tuple(run.categories),
+        seed=run.config.seed,
+    )
+    with run.progress() as progress:
+
+        def watch(what: str, steps: int) -> Callable[[], None]:
+            task = progress.add_task(what, total=steps)
+            return lambda: progress.advance(task)
+
+        found = evaluate_bundles(config, watch)
+    for path in write_evaluation(found, run.folder / "evaluation", pictures=True):
+        run.log.info("wrote %s", path)
+
+
+def gate(run: Run) -> None:
+    """Refuse the candidate if it is worse than what is active, or if its INT8 is not its FP32."""
+    test = [r for r in graded_records(run) if r.split == "test"]
+    ours = open_grader(run.folder / candidate.FOLDER)
+    exact = open_grader(run.folder / candidate.FOLDER, precision="fp32")
+    results: list[GateResult] = []
+    pairs: list[tuple[Predictions, Predictions]] = []
+    for name in run.categories:
+        found = predict(ours, test, name)
+        pairs.append((found, predict(exact, test, name)))
+        version = networks.active(run, name)
+        theirs = None
+        if version is not None:
+            theirs = predict(open_grader(run.config.out), test, name)
+        results.append(non_inferior(found, theirs, versions=(run.config.version, version), seed=run.config.seed))
+    results[0] = results[0].also(parity(pairs), *networks.detector_parity(run))
+    conclude(run, results)
+
+
+def register(run: Run) -> None:
+    """Put the candidate bundles among those that serving reads, and activate them unless told not to."""
+    root = run.folder / candidate.FOLDER
+    for name in candidate.names(run):
+        install_bundle(root, run.config.out, name, run.config.version)
+    if run.config.activate:
+        networks.activate_all(run, candidate.names(run))
+    run.log.info("%s under %s", "active" if run.config.activate else "installed, not active", run.config.out)
+
+
+__all__ = [
+    "calibrate", "evaluate", "export", "fit_classifier", "fit_detector", "gate", "quantize", "register",
+]  # fmt: skip
