@@ -46,7 +46,7 @@ def fuse(probabilities: Floats, sharpness: float) -> Floats:
 
 def add_detector(probabilities: Floats, scores: Floats, evidence: DetectorEvidence) -> Floats:
     """Photos' distributions (n, k) with the detector heard: `scores` (n,) in [0, 1] is its best score for damage on
-    each photo. Only the odds of the last class, `damaged`, against the others move; among those the proportions stay."""
+    each photo. Only the odds of the last class, `damaged`, against the others move; these keep their proportions."""
     shift = evidence.weight * (_logit(np.clip(scores, SCORE_FLOOR, 1.0 - SCORE_FLOOR)) - evidence.offset)
     damaged = _sigmoid(_logit(probabilities[:, -1]) + shift)
     rest = probabilities[:, :-1]

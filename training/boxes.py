@@ -34,7 +34,8 @@ class Probe:
     """One held-out photo: what was found of each type by each network, and what is there.
 
     `findings` maps (source, type) to a `Finding`. `boxes` maps a type to its true boxes, in the same pixels; a type
-    that may be there undrawn is in `unknown`. `area` is the photo's, in square pixels. `real` is False for drawn damage.
+    that may be there undrawn is in `unknown`. `area` is the photo's, in square pixels. `real` is False for drawn
+    damage.
     """
 
     findings: Mapping[tuple[str, str], Finding]

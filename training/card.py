@@ -185,8 +185,8 @@ def _detector(trained: "Trained") -> list[str]:
         f"Its scores tell undamaged photos it was fitted on from those of val with an AUROC of "
         f"{_figure(note['memory_auroc'])} (0.5: not at all).",
         "",
-        "The detector was trained with Ultralytics (AGPL-3.0); Ultralytics holds that weights trained with it fall under "
-        "the AGPL-3.0 too, unless an Enterprise licence was bought. A bundle without it comes of "
+        "The detector was trained with Ultralytics (AGPL-3.0); Ultralytics holds that weights trained with it fall "
+        "under the AGPL-3.0 too, unless an Enterprise licence was bought. A bundle without it comes of "
         "`regrade train … --no-detector`.",
         "",
     ]

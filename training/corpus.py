@@ -272,7 +272,8 @@ def _staging() -> Any:
             A.HueSaturationValue(8, 25, 10, p=0.4),
             A.RandomGamma((75, 130), p=0.3),
             A.OneOf(
-                [A.GaussianBlur((3, 5), p=1), A.MotionBlur((3, 5), p=1), A.Downscale(scale_range=(0.5, 0.9), p=1)], p=0.25
+                [A.GaussianBlur((3, 5), p=1), A.MotionBlur((3, 5), p=1), A.Downscale(scale_range=(0.5, 0.9), p=1)],
+                p=0.25,
             ),
             A.OneOf([A.GaussNoise(std_range=(0.01, 0.05), p=1), A.ISONoise(p=1)], p=0.25),
             A.ImageCompression(quality_range=(45, 95), p=0.8),

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final, cast
 
+import torch
 import yaml
 from rich.progress import Progress, TaskID
 from torch import nn
@@ -96,7 +97,10 @@ def fit_detector(
         settings["resume"] = str(last)
     settings["model"] = str(last if last.is_file() else _start(weights, out))
     out.mkdir(parents=True, exist_ok=True)
+    threads = torch.get_num_threads()
     training = _training()(overrides=settings)
+    # The library would leave one core idle, which on two is half of them.
+    torch.set_num_threads(threads)
     with bar() as progress:
         _watch(training, progress)
         training.train()
@@ -141,8 +145,6 @@ def _device(device: str) -> str:
 
 def _precision(device: str) -> str | bool:
     """Half precision only as bfloat16: the library's check of float16 would fetch weights and a photo."""
-    import torch
-
     return "bf16" if device != "cpu" and torch.cuda.is_bf16_supported(including_emulation=False) else False
 
 
@@ -204,7 +206,8 @@ def _watch(training: Any, progress: Progress) -> None:
 
 
 def _library() -> None:
-    """Set what ultralytics reads once, when it is first imported."""
+    """Import ultralytics, with what it reads once at that moment set, and what it sets in our environment undone."""
+    threads = os.environ.get("OMP_NUM_THREADS")
     os.environ.setdefault("YOLO_OFFLINE", "1")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")
@@ -213,6 +216,10 @@ def _library() -> None:
         home = tempfile.mkdtemp(prefix="regrade-ultralytics-")
         os.environ["YOLO_CONFIG_DIR"] = home
         atexit.register(shutil.rmtree, home, ignore_errors=True)
+    import ultralytics  # noqa: F401
+
+    if threads is None:
+        os.environ.pop("OMP_NUM_THREADS", None)
 
 
 def _training() -> type[Any]:

@@ -1,7 +1,8 @@
 """Fine-tune the shared backbone on pictures with drawn damage: where is which defect, and what kind of item is it.
 
 The stages up to the fourth stay as ImageNet left them, so that they run once for all epochs. What is learned with
-the conditions that labellers gave (`labels`) is learned from soft votes; a photo nobody graded teaches places and kinds only.
+the conditions that labellers gave (`labels`) is learned from soft votes; a photo nobody graded teaches places and
+kinds only.
 """
 
 import logging

@@ -38,6 +38,7 @@ class GradingBackbone(nn.Module):
         self.local = nn.Conv2d(_WIDTH, len(types), 1)
         nn.init.normal_(self.local.weight, std=0.01)
         # Defects are rare: start from one cell in a hundred, so that the first steps are not spent on saying so.
+        assert self.local.bias is not None
         nn.init.constant_(self.local.bias, -4.6)
 
     @property
