@@ -16,7 +16,7 @@ from regrade.datasets.synth.segment import item_mask
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Counts up with any change of what is drawn: what was made of drawn photos is cached under it."""
 _DAMAGE: Final = ("electronics", "packaging", "textile", "footwear")
 _HARMLESS: Final = ("harmless", "harmless_packaging", "harmless_textile")
@@ -74,7 +74,9 @@ def synthesize(scene: Scene, weights: Mapping[str, float], rng: np.random.Genera
     if not names:
         return None
     count = 1 + int(rng.binomial(max(0, most - 1), 0.25))
-    rgb, mask = scene.rgb, np.zeros(scene.size, dtype=np.float32)
+    edited = bool(harmless_weights) and rng.random() < 0.5
+    rgb = synthesize_harmless(scene, harmless_weights or {}, rng) if edited else scene.rgb
+    mask = np.zeros(scene.size, dtype=np.float32)
     defects: list[DefectBox] = []
     used: list[str] = []
     for _ in range(count):

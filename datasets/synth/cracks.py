@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from regrade.datasets.synth import fracture, glass
-from regrade.datasets.synth.drawing import add, blend, polygon, shade, soft
+from regrade.datasets.synth.drawing import add, blend, cloud, noise, polygon, shade, soft
 from regrade.datasets.synth.fracture import Fracture
 from regrade.datasets.synth.glass import look, shatter
 from regrade.datasets.synth.scene import Painted, Scene
@@ -139,18 +139,20 @@ def missing_glass(scene: Scene, rng: np.random.Generator) -> Painted | None:
         return None
     face = on.face
     centre = fracture.impact(face, rng)
-    radius = float(rng.uniform(0.05, 0.16))
-    turns = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(5, 10))))
-    gap = centre + np.column_stack([np.cos(turns), np.sin(turns)]) * radius * rng.uniform(0.5, 1.3, (len(turns), 1))
+    radius = float(rng.uniform(0.02, 0.09))
+    turns = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(7, 16))))
+    gap = centre + np.column_stack([np.cos(turns), np.sin(turns)]) * radius * rng.uniform(0.4, 1.4, (len(turns), 1))
     hole = polygon(on.shape, face.project(gap)) * on.glass
-    bare = np.array([rng.choice([8.0, 25.0, 60.0, 120.0])] * 3) * (on.light / 220) + rng.normal(0, 5, 3)
-    depth = soft(hole, 0.012 * face.unit)
-    out = blend(on.rgb, bare, hole * float(rng.uniform(0.7, 1)))
+    bare = np.array([rng.choice([8.0, 25.0, 60.0, 120.0])] * 3) * (on.light / 220) + rng.normal(0, 6, 3)
+    layer = np.clip(bare + cloud(on.shape, 0.05 * face.unit, rng)[..., None] * np.float32(rng.uniform(8, 40)), 0, 255)
+    depth = soft(hole, 0.01 * face.unit)
+    out = blend(on.rgb, layer, soft(hole, 0.5) * float(rng.uniform(0.6, 1)))
     out = shade(out, 1 - hole * (1 - depth) * 0.7)
     edge = np.clip(soft(hole, 0.9) * (1 - hole) * 4, 0, 1) * on.glass
+    edge *= np.clip(0.4 + noise(on.shape, 0.03 * face.unit, rng), 0, 1)
     out = add(out, edge * on.light * float(rng.uniform(0.3, 0.8)))
     made = fracture.star(
-        centre, int(rng.integers(8, 20)), radius * float(rng.uniform(1.5, 5)), int(rng.integers(1, 4)), rng
+        centre, int(rng.integers(8, 20)), radius * float(rng.uniform(2, 7)), int(rng.integers(1, 4)), rng
     )
     cracked = shatter(replace(on, rgb=out), made, look(on, rng, float(rng.uniform(0.4, 1))), rng)
     inner = np.maximum(hole, edge)

@@ -137,19 +137,27 @@ def shifted(mask: Mask, dx: float, dy: float) -> Mask:
 
 def blend(rgb: Rgb, colour: ArrayLike, alpha: Mask) -> Rgb:
     """`rgb` covered by `colour`, one tone (3,) or a picture (h, w, 3), as far as `alpha` says."""
-    a = np.clip(alpha, 0, 1)[..., None]
+    at = np.nonzero(alpha > 0.002)  # mostly a small share of the photo
     tone = np.asarray(colour, np.float32)
-    return _bytes(rgb + (tone - rgb) * a)
+    under = rgb[at].astype(np.float32)
+    a = np.minimum(alpha[at], 1)[:, None].astype(np.float32)
+    out = rgb.copy()
+    out[at] = _bytes(under + ((tone[at] if tone.ndim == 3 else tone) - under) * a)
+    return out
 
 
 def shade(rgb: Rgb, gain: Mask) -> Rgb:
     """`rgb` made lighter or darker by a factor a pixel."""
-    return _bytes(rgb * gain[..., None])
+    grey = np.asarray(gain, np.float32)
+    return np.asarray(cv2.multiply(rgb, cv2.merge([grey, grey, grey]), dtype=cv2.CV_8U), np.uint8)
 
 
 def add(rgb: Rgb, light: NDArray[np.float32]) -> Rgb:
     """`rgb` with light laid over it, (h, w) or (h, w, 3) in levels of 0-255, negative to take away."""
-    return _bytes(rgb + (light[..., None] if light.ndim == 2 else light))
+    level = np.asarray(light, np.float32)
+    if level.ndim == 2:
+        level = cv2.merge([level, level, level])
+    return np.asarray(cv2.add(rgb, level, dtype=cv2.CV_8U), np.uint8)
 
 
 def _bytes(values: NDArray[np.floating]) -> Rgb:
@@ -168,10 +176,10 @@ def luma(rgb: Rgb) -> Mask:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def changed(before: Rgb, after: Rgb, alpha: Mask, least: float = 7.0) -> Mask:
-    """`alpha` where the eye can see that something was drawn: a change of at least `least` of 255 levels."""
-    step = np.asarray(cv2.absdiff(before, after).max(axis=2))
-    return np.where(step >= least, alpha, 0).astype(np.float32)
+def difference(before: Rgb, after: Rgb) -> NDArray[np.uint8]:
+    """How much each pixel changed, in levels of the channel that changed most."""
+    red, green, blue = cv2.split(cv2.absdiff(before, after))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
 
 def box_of(mask: Mask, least: int = 12) -> Box | None:

@@ -51,7 +51,7 @@ def run(start: Points, angle: float, length: float, rng: np.random.Generator, be
     count = int(np.clip(length / rng.uniform(0.018, 0.035), 3, 64))
     drift = rng.normal(0, bend * np.sqrt(length / count), count) + rng.normal(0, bend * 0.5) / count
     jumps = (rng.random(count) < kinks) * rng.normal(0, 0.3, count)
-    ways = angle + np.cumsum(drift + jumps) + rng.normal(0, 0.05, count)
+    ways = angle + np.cumsum(drift + jumps) + rng.normal(0, 0.03, count)
     pace = rng.uniform(0.5, 1.5, count)
     pace *= length / pace.sum()
     steps = np.column_stack([np.cos(ways), np.sin(ways)]) * pace[:, None]
@@ -60,6 +60,8 @@ def run(start: Points, angle: float, length: float, rng: np.random.Generator, be
 
 def crack(path: Points, width: float, light: float, fade: float, rng: np.random.Generator) -> Crack:
     """A crack that tapers along its path; `fade` 0 keeps its light to the end, 1 loses it."""
+    if len(path) < 4:  # too short to tell; a mesh has hundreds of these
+        return Crack(path, np.full(len(path), width), np.full(len(path), min(1.0, light)))
     t = np.linspace(0, 1, len(path))
     uneven = np.interp(t, np.linspace(0, 1, 7), rng.uniform(0.55, 1.3, 7))
     return Crack(path, width * (1 - 0.6 * fade * t) * uneven, np.clip(light * (1 - fade * t**1.5) * uneven, 0, 1))
@@ -74,11 +76,22 @@ def _forked(
         at = int(rng.integers(len(path) // 5, len(path)))
         length = left * (1 - at / len(path)) * rng.uniform(0.3, 1.1) + 0.02
         turn = angle + rng.choice([-1, 1]) * rng.uniform(0.2, 0.9)
-        side = run(path[at], turn, length, rng, 0.5, 0.05)
+        side = run(path[at], turn, length, rng, 0.3, 0.05)
         out.append(crack(side, width * 0.7, light * rng.uniform(0.5, 1), rng.uniform(0.3, 1), rng))
         if depth < 1:
             out += _forked(side, turn, length, width * 0.7, light * 0.8, depth + 1, rng)
     return out
+
+
+def _strand(path: Points, width: float, light: float, rng: np.random.Generator) -> Crack:
+    """A second crack close beside a first, which leaves it and joins it again: wide cracks are bundles of thin ones."""
+    low = int(rng.integers(0, len(path) // 2))
+    part = path[low : low + int(rng.integers(3, len(path)))]
+    along = part[-1] - part[0]
+    aside = np.array([-along[1], along[0]]) / max(1e-6, float(np.hypot(*along))) * rng.normal(0, 0.012)
+    t = np.linspace(0, 1, len(part))[:, None]
+    wobble = rng.normal(0, 0.0015, part.shape)
+    return crack(part + aside * np.sin(np.pi * t) + wobble, width * 0.7, light * float(rng.uniform(0.4, 1)), 0.3, rng)
 
 
 def star(
@@ -88,7 +101,7 @@ def star(
     gap = 2 * np.pi / rays
     turns = rng.uniform(0, 2 * np.pi) + np.arange(rays) * gap + rng.uniform(-spread, spread, rays) * gap
     lengths = reach * np.exp(rng.normal(0, 0.5, rays))
-    bend, kinks = rng.uniform(0.1, 0.9), rng.uniform(0, 0.12)
+    bend, kinks = rng.uniform(0.05, 0.5), rng.uniform(0, 0.08)
     made = Fracture()
     spokes = []
     for turn, length in zip(turns, lengths, strict=True):
@@ -97,6 +110,8 @@ def star(
         light, width = float(rng.uniform(0.45, 1)), float(rng.uniform(0.5, 1))
         made.cracks.append(crack(path, width, light, float(rng.choice([0.1, 0.5, 1])), rng))
         made.cracks += _forked(path, float(turn), float(length), width, light, 0, rng)
+        if rng.random() < 0.25:
+            made.cracks.append(_strand(path, width, light, rng))
     radii = reach * rng.uniform(0.5, 1) * np.sort(rng.beta(1.1, 2.2, rings)) if rings else np.zeros(0)
     inner = [path[0] for path in spokes]
     for number, radius in enumerate(radii):
@@ -132,15 +147,13 @@ def cells(seeds: Points, light: float, keep: float, rng: np.random.Generator) ->
         if len(corners) < 3:
             continue
         made.splinters.append(corners)
-        for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            # Each border belongs to two cells; drawn for one of them, it appears once.
-            if (a[0], a[1]) < (b[0], b[1]) and rng.random() < keep:
-                bow = (a + b) / 2 + rng.normal(0, 0.04, 2) * np.hypot(*(b - a))
-                made.cracks.append(
-                    crack(
-                        np.vstack([a, bow, b]), float(rng.uniform(0.3, 1)), light * float(rng.uniform(0.2, 1)), 0, rng
-                    )
-                )
+        ends = corners[np.arange(1, len(corners) + 1) % len(corners)]
+        # Each border belongs to two cells; drawn for one of them, it appears once.
+        kept = (corners[:, 0] < ends[:, 0]) & (rng.random(len(corners)) < keep)
+        bows = rng.normal(0, 0.04, corners.shape) * np.hypot(*(ends - corners).T)[:, None]
+        traits = rng.uniform((0.3, 0.2), (1.0, 1.0), corners.shape)
+        for a, b, bow, (width, shine) in zip(corners[kept], ends[kept], bows[kept], traits[kept].tolist(), strict=True):
+            made.cracks.append(crack(np.array([a, (a + b) / 2 + bow, b]), width, light * shine, 0, rng))
     return made
 
 

@@ -16,7 +16,6 @@ from regrade.datasets.synth.drawing import (
     Shape,
     Stroke,
     add,
-    blend,
     fixed,
     luma,
     noise,
@@ -57,7 +56,7 @@ def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None
         strength = float(rng.beta(1.6, 1.3) * 0.85 + 0.15)
     return Look(
         strength=strength,
-        width=float(np.exp(rng.normal(0.15, 0.35)) * (0.7 + 0.7 * strength)),
+        width=float(np.exp(rng.normal(-0.05, 0.3)) * (0.65 + 0.5 * strength)),
         dark=float(
             rng.choice([0.85, 0.5, 0.1], p=[0.6, 0.25, 0.15]) if lit else rng.choice([0.0, 0.25], p=[0.85, 0.15])
         ),
@@ -72,41 +71,47 @@ def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None
 def shatter(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Painted | None:
     """The scene with the fracture in its glass; None where it cannot be seen."""
     core, size = _core(canvas, made, style, rng), canvas.face.unit / 400
-    glass = canvas.glass
-    out = canvas.rgb
-    if style.tilt > 0.05 and made.splinters:
-        out = _tilted(canvas, made.splinters, style, rng)
+    out = _tilted(canvas, made.splinters, style, rng) if style.tilt > 0.05 and made.splinters else canvas.rgb.copy()
     turn = rng.uniform(0, 2 * np.pi)
     dx, dy = np.array([np.cos(turn), np.sin(turn)]) * max(0.7, rng.uniform(0.6, 1.3) * style.width * size)
     flank = np.clip(shifted(soft(core, 0.6 * max(0.7, size)), float(dx), float(dy)) * 1.3 - core * 0.5, 0, 1)
-    under = soft(luma(out), 3 * max(1.0, size))
-    pale = np.clip(under * 0.35 + canvas.light * rng.uniform(0.6, 0.95), 60, 252)
+    rim = np.clip(shifted(core, float(-dx), float(-dy)) - core, 0, 1)
+    # Cracks cover a small share of the glass: light is reckoned only where they are.
+    at = np.nonzero(np.maximum(np.maximum(core, flank), rim) > 0.01)
+    c, f, e = core[at][:, None], flank[at][:, None], rim[at][:, None] * style.dark
+    under = soft(luma(out), 3 * max(1.0, size))[at][:, None]
     tint = 1 + rng.normal(0, 0.03, 3)
-    bright, deep = core * (1 - style.dark), core * style.dark
+    pale = np.clip(under * 0.35 + canvas.light * rng.uniform(0.6, 0.95), 60, 252) * tint
+    seen = out[at].astype(np.float32)
     # A dark flank can only be seen on what is not dark itself; a pale one only beside a dark core.
-    out = shade(out, 1 - flank * style.flank * style.strength * (0.75 - 0.35 * style.dark))
+    seen *= 1 - f * style.flank * style.strength * (0.75 - 0.35 * style.dark)
     if style.colours > 0.05:
-        out = add(out, _split(core, float(dx), float(dy), size, rng) * (90 * style.colours * style.strength))
+        seen += _split(core, float(dx), float(dy), size, rng)[at] * (90 * style.colours * style.strength)
     if style.dark > 0:
-        out = blend(out, np.array([14, 15, 18]) * rng.uniform(0.5, 3.5), deep * style.strength * 0.85)
-        rim = np.clip(shifted(core, float(-dx), float(-dy)) - core, 0, 1) * style.dark
-        out = blend(out, pale[..., None] * tint, rim * style.strength * 0.5)
-    out = blend(out, pale[..., None] * tint, bright * style.strength)
-    mask = np.maximum(core, flank * 0.5) * glass
-    return canvas.finish(out, mask)
+        deep = np.array([14, 15, 18]) * rng.uniform(0.5, 3.5)
+        seen += (deep - seen) * c * style.dark * style.strength * 0.85
+        seen += (pale - seen) * e * style.strength * 0.5
+    seen += (pale - seen) * c * (1 - style.dark) * style.strength
+    out[at] = np.clip(seen + 0.5, 0, 255).astype(np.uint8)
+    return canvas.finish(out, np.maximum(core, flank * 0.5) * canvas.glass)
 
 
 def _core(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Mask:
     face, size = canvas.face, canvas.face.unit / 400
     toward = rng.uniform(0, np.pi)
-    drawn = []
-    for one in made.cracks:
-        path = face.project(one.path)
-        steps = np.gradient(path, axis=0)
-        # A crack shines where it lies square to the light.
-        facing = np.abs(np.sin(np.arctan2(steps[:, 1], steps[:, 0]) - toward))
-        light = one.light * (1 - style.glint + style.glint * (0.35 + 0.65 * facing))
-        drawn.append(Stroke(path, np.maximum(one.width * style.width * size, 0.3), light))
+    if not made.cracks:
+        return np.zeros(canvas.shape, np.float32)
+    starts = np.cumsum([len(one.path) for one in made.cracks])[:-1]
+    points = face.project(np.concatenate([one.path for one in made.cracks]))
+    steps = np.diff(points, axis=0, append=points[-1:])
+    steps[np.append(starts, len(points)) - 1] = steps[np.append(starts, len(points)) - 2]  # the last goes on as before
+    # A crack shines where it lies square to the light.
+    facing = np.abs(np.sin(np.arctan2(steps[:, 1], steps[:, 0]) - toward))
+    light = np.concatenate([one.light for one in made.cracks])
+    light = light * (1 - style.glint + style.glint * (0.35 + 0.65 * facing))
+    width = np.maximum(np.concatenate([one.width for one in made.cracks]) * style.width * size, 0.3)
+    parts = (np.split(values, starts) for values in (points, width, light))
+    drawn = [Stroke(*part) for part in zip(*parts, strict=True)]
     core = strokes(canvas.shape, drawn)
     patches = noise(canvas.shape, face.unit * float(rng.uniform(0.06, 0.25)), rng)
     core *= np.clip(1 - style.glint * (0.3 - 0.9 * patches), 0.1, 1.15)
@@ -128,9 +133,11 @@ def _tilted(canvas: Canvas, splinters: list[Points], style: Look, rng: np.random
 def patchwork(canvas: Canvas, splinters: list[Points], rng: np.random.Generator) -> Mask:
     """Splinters, each of its own value in [-1, 1]; 0 beside them."""
     layer = np.full(canvas.shape, 128, np.uint8)
-    for splinter in splinters:
-        value = int(np.clip(rng.normal(128, 48), 0, 255))
-        cv2.fillPoly(layer, [fixed(canvas.face.project(splinter))], value, cv2.LINE_AA, 4)
+    corners = fixed(canvas.face.project(np.concatenate(splinters)))
+    values = np.clip(rng.normal(128, 48, len(splinters)), 0, 255).tolist()
+    starts = np.cumsum([len(splinter) for splinter in splinters])[:-1]
+    for splinter, value in zip(np.split(corners, starts), values, strict=True):
+        cv2.fillPoly(layer, [splinter], value, cv2.LINE_AA, 4)
     return (layer.astype(np.float32) / 127.5 - 1) * canvas.glass
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from regrade.datasets.synth.drawing import VISIBLE, Points, Shape, changed, luma, polygon
+from regrade.datasets.synth.drawing import Points, Shape, difference, luma, polygon
 from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
 from regrade.models.types import Box
 
@@ -101,19 +101,22 @@ def display(scene: Scene) -> Face:
     level, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     cuts = [(grey <= cut) & item for cut in (level, level * 0.6)]
     cuts += [(grey > cut) & item for cut in (level, min(250.0, level * 1.35))]
+    if item.mean() < 0.95:  # else it is no outline but the box itself
+        cuts.append(item)
     best, score = None, 0.0
-    for region in (*cuts, item):
+    for region in cuts:
         found = _quadrilateral(region.astype(np.uint8))
-        if found is not None and found[1] > score + 0.01:
-            best, score = found
-    if best is None or score < _FILLED:
+        # Of two that fill theirs alike, the larger: the smaller is often half a display beside a mirrored light.
+        if found is not None and found[1] >= _FILLED and found[1] + 0.15 * found[2] > score:
+            best, score = found[0], found[1] + 0.15 * found[2]
+    if best is None:
         return box_face(box, 0.1)
     face = Face(_ordered(best / factor + (x1, y1)), found=True)
     return face if face.sides.min() >= _LEAST else box_face(box, 0.1)
 
 
-def _quadrilateral(region: NDArray[np.uint8]) -> tuple[Points, float] | None:
-    """The four corners around the largest part of `region`, and how much of them it fills."""
+def _quadrilateral(region: NDArray[np.uint8]) -> tuple[Points, float, float] | None:
+    """The four corners around the largest part of `region`, how much of them it fills, and their size as a share."""
     cleaned = cv2.morphologyEx(region, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     cleaned = cv2.morphologyEx(cleaned, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     contours, _ = cv2.findContours(cleaned, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -128,7 +131,7 @@ def _quadrilateral(region: NDArray[np.uint8]) -> tuple[Points, float] | None:
     if corners is None:
         return None
     quad = cv2.contourArea(corners.astype(np.float32))
-    return (corners, float(area / quad)) if quad > 0 else None
+    return (corners, float(area / quad), float(quad / region.size)) if quad > 0 else None
 
 
 def _four(hull: Points) -> Points | None:
@@ -198,7 +201,7 @@ class Canvas:
     @cached_property
     def brightness(self) -> float:
         """Median brightness of the face, 0-255: above about 100, the display is lit or the face is pale."""
-        return float(np.median(luma(self.rgb)[self.glass > 0.5])) if self.glass.max() > 0.5 else 0.0
+        return float(np.median(seen)) if len(seen := luma(self.rgb)[::2, ::2][self.glass[::2, ::2] > 0.5]) else 0.0
 
     @cached_property
     def light(self) -> float:
@@ -211,8 +214,9 @@ class Canvas:
         The mask given back is at least 0.4 wherever a change of `least` levels or more can be seen, since also a faint
         crack is all crack. None where what was drawn cannot be seen on a copy of 320 pixels.
         """
-        mask = changed(self.rgb, rgb, np.where(mask > 0.05, np.clip(0.4 + mask, 0, 1), 0), least)
-        if not visible(self.rgb, rgb, mask, 320 / max(self.scene.size)):
+        step = difference(self.rgb, rgb)
+        mask = np.where((mask > 0.05) & (step >= least), np.minimum(0.4 + mask, 1), 0).astype(np.float32)
+        if not _visible(np.where(mask > 0, step, 0).astype(np.uint8), 320 / max(self.scene.size)):
             return None
         whole, spread = self.scene.rgb.copy(), np.zeros(self.scene.size, np.float32)
         rows, columns = slice(self.y, self.y + self.shape[0]), slice(self.x, self.x + self.shape[1])
@@ -234,10 +238,8 @@ def canvas(scene: Scene, face: Face, margin: float = 0.04) -> Canvas:
     return Canvas(scene, Face(face.corners - (x1, y1), face.found), scene.rgb[y1:y2, x1:x2], x1, y1)
 
 
-def visible(before: Rgb, after: Rgb, mask: Mask, scale: float) -> bool:
-    """Whether at least a few pixels still differ by 10 levels once both are reduced by `scale`."""
-    step = cv2.absdiff(before, after).max(axis=2)
-    step = np.where(mask > VISIBLE, step, 0).astype(np.float32)
+def _visible(step: NDArray[np.uint8], scale: float) -> bool:
+    """Whether at least a few pixels still differ by 10 levels once the photo is reduced by `scale`."""
     if scale < 1:
         step = cv2.resize(step, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return int(np.count_nonzero(step > 10)) >= 8
