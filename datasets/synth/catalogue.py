@@ -64,8 +64,17 @@ def scene_of(rgb: Rgb, category: str, item_type: str, item_box: Box | None) -> S
     return Scene(rgb, item_mask(rgb, item_box, category), category, item_type, item_box)
 
 
-def synthesize(scene: Scene, weights: Mapping[str, float], rng: np.random.Generator, most: int = 2) -> Synthetic | None:
+def synthesize(
+    scene: Scene,
+    weights: Mapping[str, float],
+    rng: np.random.Generator,
+    most: int = 2,
+    before: Mapping[str, float] | None = None,
+) -> Synthetic | None:
     """Damage a copy of the photo by one to `most` recipes, drawn by `weights` (name → weight), mostly by one.
+
+    With `before`, weights of harmless edits, every second copy is edited so first: damage then lies on lit displays,
+    beside stickers and under mirrored light too. Boxes and mask are of the damage alone.
 
     None where no recipe found a place or nothing visible came of it. Raises `DatasetError` for names that are no
     recipe, with the legal ones.
@@ -74,8 +83,7 @@ def synthesize(scene: Scene, weights: Mapping[str, float], rng: np.random.Genera
     if not names:
         return None
     count = 1 + int(rng.binomial(max(0, most - 1), 0.25))
-    edited = bool(harmless_weights) and rng.random() < 0.5
-    rgb = synthesize_harmless(scene, harmless_weights or {}, rng) if edited else scene.rgb
+    rgb = synthesize_harmless(scene, before, rng) if before and rng.random() < 0.5 else scene.rgb
     mask = np.zeros(scene.size, dtype=np.float32)
     defects: list[DefectBox] = []
     used: list[str] = []
