@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import locate_manifest
+from regrade.datasets.synth.catalogue import VERSION
 from regrade.models.bundle import ROUTER, DefectType, NewDetector, activate, sha256, write_bundle
 from regrade.models.runtime import Model
 from regrade.training import box_proofs, networks
+from regrade.training.ablation import ablate
 from regrade.training.card import condition_card, router_card
 from regrade.training.conditions import DetectorScores, Fitted, Trained, Views, conclude, fit
 from regrade.training.corpus import LOCAL_TYPES
@@ -21,7 +24,7 @@ from regrade.training.crossfit import FOLDS, Seen, deal, see
 from regrade.training.detections import detect_all, weigh
 from regrade.training.export import head_onnx
 from regrade.training.finetune import backbone_of
-from regrade.training.material import corpus_of, gather, graded_records, served
+from regrade.training.material import Material, corpus_of, gather, graded_records, served
 from regrade.training.progress import bar
 from regrade.training.run import Run
 from regrade.training.run_files import json_bytes
@@ -42,15 +45,16 @@ def write(run: Run) -> None:
 
     root = run.folder / FOLDER
     shutil.rmtree(root, ignore_errors=True)
-    views = look(run)
+    views, material = look(run)
     run.log.info("heads of %s", ", ".join(names(run)))
     fitted = {name: fit(views, name, _labels(run, name)) for name in names(run)}
     detections = detect_all(run, views.records) if networks.detector_files(run) is not None else None
     heard = {} if detections is None else weigh(views, list(fitted.values()), detections, run.categories)
     proofs = box_proofs.prove_all(run, views, detections)
+    bought = ablate(views, fitted, heard, material, torch.device(run.device), run.config.seed)
     provenance = _provenance(run, views)
     for name, one in fitted.items():
-        trained = _conclude(run, views, one, heard.get(name), proofs)
+        trained = replace(_conclude(run, views, one, heard.get(name), proofs), ablation=bought.get(name, ()))
         _write_one(run, trained, one, views, provenance, proofs)
         activate(root, name, run.config.version)
         run.log.info(
@@ -58,8 +62,8 @@ def write(run: Run) -> None:
         )
 
 
-def look(run: Run) -> Views:
-    """See all photos and pictures through every backbone of the run."""
+def look(run: Run) -> tuple[Views, Material | None]:
+    """See all photos and pictures through every backbone of the run; with the material, unless networks are kept."""
     int8, fp32 = (networks.read(run, f) for f in (networks.BACKBONE_INT8, networks.BACKBONE_FP32))
     records = graded_records(run)
     test = np.flatnonzero([r.split == "test" for r in records])
@@ -68,8 +72,8 @@ def look(run: Run) -> Views:
     exact = np.zeros_like(final_photos)
     if len(test):
         exact[test] = features(fp32, [photos[i] for i in test], "test photos, FP32")[0]
-    if networks.reusable(run) is None:
-        material = gather(run)
+    material = gather(run) if networks.reusable(run) is None else None
+    if material is not None:
         corpus = corpus_of(run, material.records)
         rows, drawn = material.pictures.rows, material.pictures.damaged
         fold = material.fold[: len(records)]
@@ -88,7 +92,7 @@ def look(run: Run) -> Views:
     pictures, _ = features(int8, [p.rgb for p in corpus], "pictures")
     final = Seen(final_photos, pictures, final_maps)
     # A backbone that is kept has seen none of these photos: it is a stranger to every fold.
-    return Views(records, rows, drawn, fold, folds or [final] * FOLDS, final, exact)
+    return Views(records, rows, drawn, fold, folds or [final] * FOLDS, final, exact), material
 
 
 def features(
@@ -190,6 +194,7 @@ def _provenance(run: Run, views: Views) -> dict[str, Any]:
         "leave_out": list(run.config.leave_out),
         "backbone_trained_on": counts if kept is None else kept.metrics["backbone_trained_on"],
         "local_types": list(LOCAL_TYPES),
+        "synthesis_version": VERSION if run.config.synthesis else None,
         "networks": {"quantised": run.read_json("quantize.json")} if kept is None else {"kept_from": kept.version},
     }
 

@@ -68,6 +68,7 @@ def condition_card(trained: "Trained", provenance: Mapping[str, Any], records: S
         *_defects(trained),
         "",
         *_detector(trained),
+        *_ablation(trained),
         "## Limits",
         "",
         *_limits(name, records),
@@ -190,6 +191,27 @@ def _detector(trained: "Trained") -> list[str]:
         "`regrade train … --no-detector`.",
         "",
     ]
+
+
+def _ablation(trained: "Trained") -> list[str]:
+    if not trained.ablation:
+        return []
+    rows = [
+        "## What each part buys",
+        "",
+        "On the held-out photos of train + val.",
+        "",
+        "| | macro-F1 | damage AUROC |",
+        "|---|---|---|",
+    ]
+    rows += [f"| {r['what']} | {_interval(r['macro_f1'])} | {_interval(r['damage_auroc'])} |" for r in trained.ablation]
+    return [*rows, ""]
+
+
+def _interval(entry: Mapping[str, Any]) -> str:
+    if entry["value"] is None:
+        return "–"
+    return f"{entry['value']:.2f} [{entry['low']:.2f}, {entry['high']:.2f}]"
 
 
 def _figure(value: float | None) -> str:

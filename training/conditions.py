@@ -31,8 +31,11 @@ DRAWN_SHARE: Final = 0.5
 @dataclass(frozen=True, slots=True)
 class Views:
     """All that was seen: by each fold's backbone (`folds`), by the final one as serving runs it (`final`, INT8), and by
-    it in FP32 (`fp32`, the test split's photos; zeros elsewhere). `fold` (n,) is the fold of each record, −1 for the
-    test split; `picture_rows` (m,) the record of each picture, `drawn` (m,) whether it has drawn damage."""
+    it in FP32 (`fp32`, the test split's photos; zeros elsewhere).
+
+    `fold` (n,) is the fold of each record, −1 for the test split; `picture_rows` (m,) the record of each picture
+    (beyond the last: of a photo that nobody graded); `drawn` (m,) whether it has drawn damage.
+    """
 
     records: Sequence[Record]
     picture_rows: Ints
@@ -58,6 +61,7 @@ class Trained:
     fusion_losses: Mapping[float, float]
     test_auto: Mapping[str, float | int]
     detector: Mapping[str, Any]
+    ablation: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What goes into the bundle's metrics.json."""
@@ -72,6 +76,7 @@ class Trained:
             "fusion_losses": {str(r): round(loss, 4) for r, loss in self.fusion_losses.items()},
             "test_auto_graded": dict(self.test_auto),
             "detector": dict(self.detector),
+            "ablation": list(self.ablation),
         }
 
 
@@ -94,13 +99,19 @@ class Fitted:
         return softmax_at(self.logits, self.temperature)
 
 
-def fit(views: Views, name: str, labels: tuple[str, ...], drawn_share: float = DRAWN_SHARE) -> Fitted:
+def fit(
+    views: Views,
+    name: str,
+    labels: tuple[str, ...],
+    drawn_share: float = DRAWN_SHARE,
+    penalties: Sequence[float] = PENALTIES,
+) -> Fitted:
     """Fit the head of category `name` (or the router, whose `labels` are the categories)."""
     rows = rows_of(views.records, None if name == ROUTER else name, FITTED_SPLITS)
     samples = [_sample(views, seen, name, rows, labels, drawn_share) for seen in views.folds]
     fold = views.fold[rows]
     best: tuple[float, float, Floats] | None = None
-    for penalty in PENALTIES:
+    for penalty in penalties:
         logits = np.zeros((len(rows), len(labels)))
         for number, sample in enumerate(samples):
             held = np.flatnonzero(fold == number)
@@ -153,7 +164,8 @@ def _extra(
     weight; those with it are damaged, whatever the photo was."""
     at = np.full(len(views.records), -1, dtype=np.intp)
     at[rows] = np.arange(len(rows))
-    mine = np.flatnonzero(at[views.picture_rows] >= 0)
+    graded = np.flatnonzero(views.picture_rows < len(views.records))
+    mine = graded[at[views.picture_rows[graded]] >= 0]
     if not len(mine):
         return None
     photo, drawn = at[views.picture_rows[mine]], views.drawn[mine]

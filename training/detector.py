@@ -81,6 +81,8 @@ def fit_detector(
         "close_mosaic": max(1, round(epochs * MOSAIC_CLOSED)),
         "warmup_epochs": min(3.0, epochs * WARM_UP),
         "patience": 0,
+        # A step a batch: few pictures leave few steps.
+        "nbs": batch,
         "val": False,
         "plots": False,
         "deterministic": True,

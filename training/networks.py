@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER, Bundle, active_version, load_bundle
+from regrade.models.bundle import ROUTER, Bundle, active_version, installed_categories, load_bundle
 from regrade.models.detector import Detector
 from regrade.models.errors import BundleError
 from regrade.models.registry import activate
@@ -36,7 +36,7 @@ class DetectorPlan:
     batch: int
 
 
-DETECTOR_PLAN: Final = {"cpu": DetectorPlan(6, 416, 10, 16), "cuda": DetectorPlan(60, 640, 0, 32)}
+DETECTOR_PLAN: Final = {"cpu": DetectorPlan(4, 384, 10, 16), "cuda": DetectorPlan(60, 640, 0, 32)}
 """On two cores the stem keeps its COCO weights and photos are small: it is trained in half an hour instead of a day."""
 
 
@@ -54,17 +54,20 @@ def active(run: Run, name: str) -> str | None:
 
 
 def reusable(run: Run) -> Bundle | None:
-    """The active router's bundle, if a run of one category can keep its networks: trained on photos of others.
+    """An active bundle whose networks a run of one category can keep: they were trained on photos of others.
 
     A network that has seen the category's photos cannot be asked what it makes of strangers, and is trained anew.
     """
-    if run.config.category == ALL or active(run, ROUTER) is None:
+    if run.config.category == ALL or not run.config.out.is_dir():
         return None
-    bundle = load_bundle(run.config.out, ROUTER)
-    seen = bundle.metrics.get("backbone_trained_on", {})
-    if run.config.category in seen or bundle.input_side != run.config.side or "local_types" not in bundle.metrics:
-        return None
-    return bundle
+    for name in (ROUTER, *installed_categories(run.config.out)):
+        if active(run, name) is None:
+            continue
+        bundle = load_bundle(run.config.out, name)
+        known = bundle.metrics.get("backbone_trained_on")
+        if known and run.config.category not in known and bundle.input_side == run.config.side:
+            return bundle
+    return None
 
 
 def read(run: Run, name: str) -> bytes:

@@ -17,8 +17,8 @@ from regrade.training.predictions import Predictions, open_grader, predict
 from regrade.training.run import Run
 
 CALIBRATION_PHOTOS: Final = 128
-EPOCHS: Final = {"cpu": 4, "cuda": 12}
-FOLD_SHARE: Final = 0.5
+EPOCHS: Final = {"cpu": 3, "cuda": 12}
+FOLD_SHARE: Final = 0.67
 """Epochs of a fold's backbone, as a share of those of the final one."""
 
 
@@ -27,7 +27,7 @@ def fit_classifier(run: Run) -> None:
     that has not seen its photos."""
     active = networks.reusable(run)
     if active is not None:
-        run.log.info("keeping the backbone of %s, which has not seen photos of %s", active, run.config.category)
+        run.log.info("keeping the networks of %s, which have not seen %s", active.version, run.config.category)
         return
     material = gather(run)
     device = torch.device(run.device)

@@ -77,3 +77,18 @@ def test_a_source_left_out_must_be_one_that_there_is(tiny_dataset: Path, tmp_pat
     config = config_of(tiny_dataset, tmp_path, leave_out=("nowhere",))
     with Run.create(tmp_path / "run", config) as run, pytest.raises(DatasetError, match="sources are rendered"):
         execute(run, plan(run))
+
+
+def test_a_new_category_keeps_the_networks_that_have_not_seen_it(tiny_dataset: Path, tmp_path: Path) -> None:
+    lines = (tiny_dataset / "bench.jsonl").read_text().splitlines()
+    (tiny_dataset / "electronics.jsonl").write_text("\n".join(r for r in lines if '"electronics"' in r) + "\n")
+    first = config_of(tiny_dataset / "electronics.jsonl", tmp_path)
+    with Run.create(tmp_path / "first", first) as run:
+        execute(run, plan(run))
+    second = config_of(tiny_dataset, tmp_path, category="packaging", version="2026.1.2", synthesis=True)
+    with Run.create(tmp_path / "second", second) as run:
+        execute(run, plan(run))
+    old, new = load_bundle(first.out, "electronics"), load_bundle(first.out, "packaging")
+    assert new.backbones == old.backbones
+    assert new.metrics["networks"] == {"kept_from": "2026.1.1"}
+    assert new.metrics["test"]["macro_f1"]["value"] > 0.4
