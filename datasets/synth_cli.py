@@ -1,4 +1,4 @@
-"""`regrade synth preview`: a contact sheet, since only the eye can judge whether damage looks real."""
+"""`regrade synth`: contact sheets of synthetic defects, since only the eye can judge whether damage looks real."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ def register(app: typer.Typer) -> None:
     synth = typer.Typer(help="Synthetic defects for training.", no_args_is_help=True)
     synth.callback()(_synth)
     synth.command("preview")(preview)
+    synth.command("list")(list_recipes)
     app.add_typer(synth, name="synth")
 
 
@@ -18,44 +19,50 @@ def _synth() -> None:
     """Synthetic defects for training."""
 
 
-def preview(
-    category: Annotated[str, typer.Argument(help="Category whose recipes to show.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of the manifest; default: the bench photos.")] = None,
-    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("synth.png"),
-    photos: Annotated[int, typer.Option("--photos", "-n", min=1, max=200, help="How many photos.")] = 12,
-    seed: Annotated[int, typer.Option(help="Another seed shows other photos and other damage.")] = 0,
+def list_recipes(
+    category: Annotated[str | None, typer.Argument(help="Only what this category draws, with weights.")] = None,
 ) -> None:
-    """Write pairs of photos, as taken and damaged, with the boxes; the last row is real damage to compare with."""
-    import numpy as np
-    from PIL import Image, ImageDraw
-
-    from regrade.datasets.manifest import Record, locate_manifest, read_manifest
-    from regrade.datasets.synthesis import RECIPES, synthesize
+    """Name every recipe and harmless edit with the defect that it draws, or those of one category."""
+    from regrade.datasets.category import load_categories
+    from regrade.datasets.synth.catalogue import damage, harmless, weights_of
     from regrade.models.errors import DatasetError
 
-    if category not in RECIPES:
-        raise DatasetError(f"no recipe damages {category!r}; there are some for: {', '.join(RECIPES)}")
-    records = [r for r in read_manifest(locate_manifest(data)) if r.category == category and r.condition]
-    rng = np.random.default_rng(seed)
-    whole = [r for r in records if r.condition != "damaged"]
-    broken = [r for r in records if r.condition == "damaged"]
+    if category is None:
+        for name, one in damage().items():
+            typer.echo(f"{name:20} {one.defect} ({one.severity})")
+        for name in harmless():
+            typer.echo(f"{name:20} harmless")
+        return
+    known = load_categories()
+    if category not in known:
+        raise DatasetError(f"no category {category!r}; legal names: {', '.join(known)}")
+    drawn, edits = weights_of(known[category])
+    for name, weight in drawn.items():
+        typer.echo(f"{name:20} {weight:4g}  {damage()[name].defect} ({damage()[name].severity})")
+    for name, weight in edits.items():
+        typer.echo(f"{name:20} {weight:4g}  harmless")
 
-    def some(of: list[Record], count: int) -> list[Record]:
-        return [of[i] for i in rng.permutation(len(of))[:count]]
 
-    tiles: list[Image.Image] = []
-    for record in some(whole, photos):
-        image = Image.open(record.file).convert("RGB")
-        made = synthesize(np.asarray(image), category, record.largest_item, rng)
-        damaged = image if made is None else Image.fromarray(made.rgb)
-        for defect in made.defects if made else ():
-            ImageDraw.Draw(damaged).rectangle(defect.box, outline="red", width=2)
-        tiles += [image, damaged]
-    tiles += [Image.open(r.file).convert("RGB") for r in some(broken, 6)]
-    side, columns = 256, 6
-    sheet = Image.new("RGB", (columns * side, -(-len(tiles) // columns) * side), "white")
-    for n, tile in enumerate(tiles):
-        tile.thumbnail((side - 6, side - 6))
-        sheet.paste(tile, (n % columns * side + 3, n // columns * side + 3))
+def preview(
+    category: Annotated[str, typer.Argument(help="Category whose recipes to show.")],
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("synth.png"),
+    data: Annotated[Path | None, typer.Option(help="Folder of the manifest; default: the bench photos.")] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", "-r", help="Only this recipe or harmless edit; may be repeated.")
+    ] = None,
+    photos: Annotated[int, typer.Option("--photos", "-n", min=1, max=60, help="Damaged photos to show.")] = 12,
+    seed: Annotated[int, typer.Option(help="Another seed shows other photos and other damage.")] = 0,
+) -> None:
+    """Write photos before and after with the boxes drawn, a row of harmless edits, and real damage to compare with."""
+    from regrade.datasets.category import load_categories
+    from regrade.datasets.manifest import locate_manifest, read_manifest
+    from regrade.datasets.synth.preview import contact_sheet
+    from regrade.models.errors import DatasetError
+
+    known = load_categories()
+    if category not in known:
+        raise DatasetError(f"no category {category!r}; legal names: {', '.join(known)}")
+    records = [r for r in read_manifest(locate_manifest(data)) if r.category == category]
+    sheet, shown = contact_sheet(records, known[category], tuple(recipe or ()), photos, seed)
     sheet.save(out)
-    typer.echo(f"wrote {out}: pairs of a photo and its damaged copy, then {min(6, len(broken))} of real damage")
+    typer.echo(f"wrote {out}: {shown}")

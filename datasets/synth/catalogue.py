@@ -1,6 +1,6 @@
 """All recipes by name, and drawing by weights: what a category's definition asks for under `synthesis`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from regrade.datasets.category import Category
 from regrade.datasets.manifest import DefectBox
 from regrade.datasets.synth.drawing import box_of
 from regrade.datasets.synth.scene import Recipe, Rgb, Scene, Synthetic
@@ -16,7 +17,7 @@ from regrade.datasets.synth.segment import item_mask
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Counts up with any change of what is drawn: what was made of drawn photos is cached under it."""
 _DAMAGE: Final = ("electronics", "packaging", "textile", "footwear")
 _HARMLESS: Final = ("harmless", "harmless_packaging", "harmless_textile")
@@ -39,11 +40,7 @@ def harmless() -> Mapping[str, Recipe]:
 def _collect(modules: tuple[str, ...], attribute: str) -> Mapping[str, Recipe]:
     found: dict[str, Recipe] = {}
     for module in modules:
-        try:
-            loaded = import_module(f"regrade.datasets.synth.{module}")
-        except ModuleNotFoundError:
-            continue
-        for one in getattr(loaded, attribute):
+        for one in getattr(import_module(f"regrade.datasets.synth.{module}"), attribute):
             if one.name in found:
                 raise ValueError(f"two recipes are called {one.name!r}")
             found[one.name] = one
@@ -54,9 +51,31 @@ def recipe(name: str) -> Recipe:
     """The recipe or harmless edit called `name`; raises `DatasetError` with the legal names for another."""
     found = damage().get(name) or harmless().get(name)
     if found is None:
-        _refuse((name,), {**damage(), **harmless()})
-        raise AssertionError  # _refuse has raised
+        raise DatasetError(f"there is no recipe {name!r}; legal names: {', '.join(sorted({**damage(), **harmless()}))}")
     return found
+
+
+def weights_of(category: Category) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """What the category's file asks for under `synthesis`: weights of damage, and of harmless edits; empty for none.
+
+    Raises `DatasetError` naming the category where a name is no recipe, or a recipe draws a defect that the category
+    does not list.
+    """
+    asked = category.synthesis
+    if asked is None:
+        return {}, {}
+    for names, known in ((asked.damage, damage()), (asked.harmless, harmless())):
+        try:
+            check(names, known)
+        except DatasetError as error:
+            raise DatasetError(f"category {category.name!r}: synthesis: {error}") from None
+    for name in asked.damage:
+        if damage()[name].defect not in category.defect_names:
+            raise DatasetError(
+                f"category {category.name!r}: synthesis: {name!r} draws {damage()[name].defect!r}, which is not among "
+                f"its defect_types: {', '.join(category.defect_names)}"
+            )
+    return asked.damage, asked.harmless
 
 
 def scene_of(rgb: Rgb, category: str, item_type: str, item_box: Box | None) -> Scene:
@@ -117,13 +136,14 @@ def synthesize_harmless(scene: Scene, weights: Mapping[str, float], rng: np.rand
 
 def _drawn_by(weights: Mapping[str, float], known: Mapping[str, Recipe]) -> tuple[list[str], NDArray[np.float64]]:
     """The names in a fixed order, whatever that of the mapping, and their probabilities."""
-    _refuse(weights, known)
+    check(weights, known)
     names = sorted(name for name, weight in weights.items() if weight > 0)
     shares = np.array([weights[name] for name in names], dtype=np.float64)
     return names, shares / shares.sum() if names else shares
 
 
-def _refuse(names: "Mapping[str, float] | tuple[str, ...]", known: Mapping[str, Recipe]) -> None:
+def check(names: Iterable[str], known: Mapping[str, Recipe]) -> None:
+    """Raises `DatasetError` listing the legal names where one of `names` is not among the `known`."""
     wrong = sorted(name for name in names if name not in known)
     if wrong:
         raise DatasetError(f"there is no recipe {', '.join(map(repr, wrong))}; legal names: {', '.join(sorted(known))}")

@@ -105,7 +105,7 @@ def smudge(scene: Scene, rng: np.random.Generator) -> Painted | None:
             film += swath * np.clip(0.5 + 0.6 * cloud(on.shape, size * 0.05, rng), 0, 1) * float(rng.uniform(0.3, 0.9))
     film = np.clip(film, 0, 1) * np.clip(on.item, 0, 1)
     milk = np.full(3, on.light * 0.7) if on.brightness < 130 else np.full(3, on.brightness * 0.6)
-    return on.finish(blend(on.rgb, milk, film * float(rng.uniform(0.1, 0.32))), film, 5.0)
+    return on.finish(blend(on.rgb, milk, film * float(rng.uniform(0.1, 0.32))), film, 5.0, 6.0)
 
 
 def dust(scene: Scene, rng: np.random.Generator) -> Painted | None:

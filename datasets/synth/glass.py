@@ -53,7 +53,7 @@ def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None
     """A look that suits the face's brightness, faint to brutal."""
     lit = canvas.brightness > rng.uniform(85, 130)
     if strength is None:
-        strength = float(rng.beta(1.6, 1.3) * 0.85 + 0.15)
+        strength = float(rng.beta(2.2, 1.2) * 0.8 + 0.2)
     return Look(
         strength=strength,
         width=float(np.exp(rng.normal(-0.05, 0.3)) * (0.65 + 0.5 * strength)),

@@ -208,15 +208,15 @@ class Canvas:
         """Brightness that light-coloured things have in this photo, 0-255."""
         return float(np.clip(np.percentile(luma(self.scene.rgb[::4, ::4]), 96), 90, 250))
 
-    def finish(self, rgb: Rgb, mask: Mask, least: float = 9.0) -> Painted | None:
+    def finish(self, rgb: Rgb, mask: Mask, least: float = 9.0, seen: float = 16.0) -> Painted | None:
         """The scene with this part replaced where `mask` is not 0.
 
         The mask given back is at least 0.4 wherever a change of `least` levels or more can be seen, since also a faint
-        crack is all crack. None where what was drawn cannot be seen on a copy of 320 pixels.
+        crack is all crack. None where hardly a pixel of what was drawn differs by `seen` levels on a copy of 320.
         """
         step = difference(self.rgb, rgb)
         mask = np.where((mask > 0.05) & (step >= least), np.minimum(0.4 + mask, 1), 0).astype(np.float32)
-        if not _visible(np.where(mask > 0, step, 0).astype(np.uint8), 320 / max(self.scene.size)):
+        if not _visible(np.where(mask > 0, step, 0).astype(np.uint8), 320 / max(self.scene.size), seen):
             return None
         whole, spread = self.scene.rgb.copy(), np.zeros(self.scene.size, np.float32)
         rows, columns = slice(self.y, self.y + self.shape[0]), slice(self.x, self.x + self.shape[1])
@@ -238,8 +238,8 @@ def canvas(scene: Scene, face: Face, margin: float = 0.04) -> Canvas:
     return Canvas(scene, Face(face.corners - (x1, y1), face.found), scene.rgb[y1:y2, x1:x2], x1, y1)
 
 
-def _visible(step: NDArray[np.uint8], scale: float) -> bool:
-    """Whether at least a few pixels still differ by 10 levels once the photo is reduced by `scale`."""
+def _visible(step: NDArray[np.uint8], scale: float, seen: float) -> bool:
+    """Whether at least a few pixels still differ by `seen` levels once the photo is reduced by `scale`."""
     if scale < 1:
         step = cv2.resize(step, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return int(np.count_nonzero(step > 10)) >= 8
+    return int(np.count_nonzero(step > seen)) >= 10
