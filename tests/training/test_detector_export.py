@@ -22,19 +22,19 @@ SIDE = 32
 
 
 class Small(nn.Module):
-    """Three blocks named as those of a detector: the first, one of the middle, and a head that gives boxes."""
+    """Blocks named as those of a detector: three at the start, one of the middle, and a head that gives boxes."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        convs = [nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 16, 3, 2, 1), nn.Conv2d(16, 6, 1)]
-        self.model = nn.ModuleList(convs)
+        widths = [(3, 8), (8, 8), (8, 8), (8, 16)]
+        self.model = nn.ModuleList([*(nn.Conv2d(a, b, 3, 2, 1) for a, b in widths), nn.Conv2d(16, 6, 1)])
 
     def forward(self, x: Tensor) -> Tensor:
-        for conv in list(self.model)[:2]:
+        for conv in list(self.model)[:4]:
             y = conv(x)
             x = y * y.sigmoid()
-        rows: Tensor = self.model[2](x)
+        rows: Tensor = self.model[4](x)
         return rows.flatten(2).permute(0, 2, 1)
 
 
@@ -73,17 +73,17 @@ def test_int8_is_close_to_fp32(fp32: bytes, photos: list[NDArray[np.uint8]], tmp
     assert np.abs(exact - rounded).max() < 0.05 * np.ptp(exact)
 
 
-def test_the_first_block_and_the_head_stay_in_floats(fp32: bytes, photos: list[NDArray[np.uint8]]) -> None:
+def test_the_first_blocks_and_the_head_stay_in_floats(fp32: bytes, photos: list[NDArray[np.uint8]]) -> None:
     int8 = onnx.load(io.BytesIO(quantize_detector(fp32, photos)))
     made_by = {output: node.op_type for node in int8.graph.node for output in node.output}
     convs = [node for node in int8.graph.node if node.op_type == "Conv"]
-    assert [made_by.get(node.input[1]) == "DequantizeLinear" for node in convs] == [False, True, False]
+    assert [made_by.get(node.input[1]) == "DequantizeLinear" for node in convs] == [False, False, False, True, False]
 
 
 def test_kept_nodes_are_those_around_the_middle(fp32: bytes) -> None:
     model = onnx.load(io.BytesIO(fp32))
     kept = kept_in_float(model)
-    assert [node.name in kept for node in model.graph.node if node.op_type == "Conv"] == [True, False, True]
+    assert [node.name in kept for node in model.graph.node if node.op_type == "Conv"] == [True, True, True, False, True]
 
 
 def test_without_photos_nothing_is_calibrated(fp32: bytes) -> None:
@@ -109,12 +109,12 @@ def test_int8_finds_on_real_photos_what_fp32_finds(bench_records: list[Record], 
     rounded = quantize_detector(exact, detector_inputs(bench_records[:8], 320))
     assert len(rounded) < 0.5 * len(exact)
     same = []
-    for record in bench_records[8:16]:
+    for record in bench_records[8 :: len(bench_records) // 16]:
         one, two = (_found(data, record, classes_of(weights), tmp_path) for data in (exact, rounded))
         for sure in (d for d in one if d.score > 0.5):
             near = [d.score for d in two if d.type == sure.type and iou(d.box, sure.box) > 0.5]
-            same.append(max(near, default=0.0) > sure.score - 0.3)
-    assert len(same) >= 5
+            same.append(max(near, default=0.0) > sure.score - 0.15)
+    assert len(same) >= 8
     assert np.mean(same) >= 0.9
 
 
