@@ -4,6 +4,7 @@ Lengths follow the trade: the flutes of corrugated board repeat every 6–9 mm a
 carton of 30–60 cm is about 1.5 % and 1 % of its size.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,15 +43,24 @@ class Patch:
     def blank(self) -> Mask:
         return np.zeros(self.size, np.float32)
 
+    def offsets(self, point: Points) -> tuple[Floats, Floats]:
+        """How far each pixel lies from `point`, along x and along y."""
+        return self.x - float(point[0]), self.y - float(point[1])
+
     def put_back(self, least: float = 20.0) -> Painted | None:
-        """The edited photo; None where less than `least` pixels were drawn on."""
+        """The edited photo; None where less than `least` pixels were drawn on.
+
+        Its mask is above 0 wherever a pixel changed visibly, and above 0.3 on what was drawn.
+        """
         if float((self.mask > 0.3).sum()) < least:
             return None
         rgb, mask = self.scene.rgb.copy(), np.zeros(self.scene.size, np.float32)
         rows = slice(self.top, self.top + self.size[0])
         columns = slice(self.left, self.left + self.size[1])
+        before = rgb[rows, columns].astype(np.float32)
         rgb[rows, columns] = np.clip(self.rgb + 0.5, 0, 255).astype(np.uint8)
-        mask[rows, columns] = np.clip(self.mask, 0, 1)
+        moved = np.abs(self.rgb - before).max(axis=2) > 3
+        mask[rows, columns] = np.clip(np.maximum(self.mask, 0.1 * moved), 0, 1)
         return Painted(rgb, mask)
 
 
@@ -123,7 +133,7 @@ def filled(size: tuple[int, int], outline: Points) -> Mask:
     cv2.fillPoly(
         layer, [np.round(outline * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)], 255, cv2.LINE_AA, _SHIFT
     )
-    return layer.astype(np.float32) / 255
+    return layer.astype(np.float32) / np.float32(255)
 
 
 def stroked(size: tuple[int, int], paths: Sequence[Points], width: float) -> Mask:
@@ -132,7 +142,7 @@ def stroked(size: tuple[int, int], paths: Sequence[Points], width: float) -> Mas
     for path in paths:
         at = np.round(path * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
         cv2.polylines(layer, [at], False, int(255 * min(1.0, width)), max(1, round(width)), cv2.LINE_AA, _SHIFT)
-    return layer.astype(np.float32) / 255
+    return layer.astype(np.float32) / np.float32(255)
 
 
 def blur(field: Floats, sigma: float) -> Floats:
@@ -150,7 +160,8 @@ def blur(field: Floats, sigma: float) -> Floats:
 def shaded(rgb: Floats, factor: Floats) -> Floats:
     """`rgb` in other light: shade on board is warmer than the board, since board lights itself."""
     f = np.clip(factor, 0.05, 1.8)
-    return np.asarray(rgb * np.stack([f**0.92, f, f**1.1], axis=-1), np.float32)
+    # About f**0.92, f and f**1.1, without the powers.
+    return np.asarray(rgb * np.stack([f * (1.1 - 0.1 * f), f, f * (0.88 + 0.12 * f)], axis=-1), np.float32)
 
 
 def shifted(field: Floats, dx: float, dy: float) -> Floats:
@@ -214,7 +225,7 @@ def core_colour(spot: Patch, surface: Floats, rng: np.random.Generator) -> Float
 
 def flutes(spot: Patch, period: float, angle: float, rng: np.random.Generator) -> Floats:
     """The waves of corrugated board in [−1, 1], their crests running along `angle`."""
-    across = -np.sin(angle) * spot.x + np.cos(angle) * spot.y
+    across = math.cos(angle) * spot.y - math.sin(angle) * spot.x
     drift = noise(spot.size, period * 8, rng) * period * 0.25
     wave = np.sin((across + drift) * (2 * np.pi / max(2.2, period)) + float(rng.uniform(0, 6)))
     return np.asarray(wave, np.float32)
@@ -231,4 +242,40 @@ def photo_grain(spot: Patch, rng: np.random.Generator) -> Floats:
     grey = spot.rgb.mean(axis=2)
     rest = grey - cv2.blur(grey, (3, 3))
     sigma = float(np.clip(1.2 * np.median(np.abs(rest)), 0.4, 6))
-    return np.asarray(rng.normal(0, sigma, (*spot.size, 1)), np.float32)
+    tile = rng.standard_normal((160, 160), np.float32) * np.float32(sigma)
+    h, w = spot.size
+    return np.tile(tile, (h // 160 + 1, w // 160 + 1))[:h, :w, None]
+
+
+def behind(spot: Patch, gone: Mask, outward: Points, depth: float, rng: np.random.Generator) -> Floats | None:
+    """What lies behind the item where `gone` uncovers it, (h, w, 3): the background from further out along `outward`
+    (a unit vector), or inpainted (Telea, 2004); None where no background is to be seen.
+    """
+    bare = spot.item < 0.1
+    need = gone > 0.02
+    if bare.sum() < 40 or not need.any():
+        return None
+    h, w = spot.size
+    for far in (1.2, 1.7, 2.4):
+        dx, dy = (float(v) * depth * far for v in outward)
+        known = shifted(bare.astype(np.float32), -dx, -dy)
+        within = (spot.x + dx >= 0) & (spot.x + dx < w) & (spot.y + dy >= 0) & (spot.y + dy < h)
+        if ((known > 0.9) & within)[need].mean() > 0.97:
+            return sampled(spot.rgb, np.full(spot.size, dx, np.float32), np.full(spot.size, dy, np.float32))
+    scale = min(1.0, 120 / max(spot.size))
+    small = cv2.resize(spot.rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    hidden = cv2.resize((spot.item > 0.05).astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    plate = cv2.inpaint(small, cv2.dilate(hidden, np.ones((3, 3), np.uint8)), 3, cv2.INPAINT_TELEA)
+    big = cv2.resize(plate, (w, h), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return np.asarray(big + photo_grain(spot, rng) * 1.4, np.float32)
+
+
+def changed(spot: Patch, least: float = 5.0, sigma: float = 3.0) -> Mask:
+    """How visibly each pixel of the patch differs from the photo, in [0, 1]: 0.5 at a change by twice `least` levels
+    over a neighbourhood of `sigma` pixels.
+    """
+    h, w = spot.size
+    before = spot.scene.rgb[spot.top : spot.top + h, spot.left : spot.left + w]
+    delta = np.abs(spot.rgb - before).max(axis=2)
+    around = blur(np.minimum(delta, 60.0).astype(np.float32), sigma)
+    return np.asarray(np.clip((around - least) / (2 * least), 0, 1), np.float32)

@@ -4,6 +4,8 @@ Crushed board breaks into facets along creases; each facet tilts its own way and
 are drawn as the cells of a Voronoi diagram; a knocked-in outline moves by a warp and uncovers what lies behind.
 """
 
+import math
+
 import cv2
 import numpy as np
 
@@ -11,14 +13,15 @@ from regrade.datasets.synth.board import (
     Floats,
     Patch,
     Points,
+    behind,
     blur,
+    changed,
     directions,
     extent,
     lay,
     light_from,
     noise,
     patch,
-    photo_grain,
     sampled,
     shaded,
     shifted,
@@ -88,7 +91,7 @@ def _crumple(
     slope = slope * (0.3 + 0.7 * np.exp(-gap / (cell * float(rng.uniform(0.12, 0.4)))))
     ripple = noise(spot.size, cell * 0.5, rng, 2) * 0.12
     slope = slope + ripple
-    shade = 1 + np.where(slope < 0, np.maximum(slope * 0.36, -0.45), np.minimum(slope * 0.2, 0.22)) * depth * field
+    shade = 1 + np.where(slope < 0, np.maximum(slope * 0.3, -0.32), np.minimum(slope * 0.2, 0.22)) * depth * field
     spot.rgb = shaded(spot.rgb, shade.astype(np.float32))
     # A crease is a fold: a dark valley with a lit shoulder; where the liner cracked it is pale.
     fade = np.clip(0.25 + noise(spot.size, cell * 0.9, rng, 2) * 1.1, 0, 1) * field * depth
@@ -107,6 +110,27 @@ def _bowl_tilts(seeds: Points, centre: Points, radius: float, pull: float, rng: 
     return np.asarray(-lean * pull + rng.normal(0, 0.7, seeds.shape), np.float32)
 
 
+def light_creases(scene: Scene, rng: np.random.Generator) -> Painted | None:
+    """Faint creases and an uneven sheen, as any carton in use has: too little for damage."""
+    size = extent(scene)
+    radius = size * float(rng.uniform(0.15, 0.4))
+    at = on_face(scene, rng, 0.1 * size)
+    if at is None:
+        return None
+    spot = patch(scene, at, radius * 1.7 + 10)
+    centre = at - (spot.left, spot.top)
+    dx, dy = spot.offsets(centre)
+    edge = np.hypot(dx, dy) / radius * (1 + 0.4 * noise(spot.size, radius * 0.8, rng, 2))
+    field = (np.clip(1.8 - 1.7 * edge, 0, 1) * spot.item).astype(np.float32)
+    cell = radius * float(rng.uniform(0.5, 1.0))
+    seeds = _seeds(centre, radius * 1.3, cell, rng)
+    tilts = rng.normal(0, 0.6, seeds.shape).astype(np.float32)
+    along = float(rng.choice(directions(scene, at, rng)))
+    _crumple(spot, field, seeds, tilts, along, light_from(rng), rng, depth=float(rng.uniform(0.12, 0.28)), cell=cell)
+    spot.mask = field
+    return spot.put_back()
+
+
 def _seeds(centre: Points, reach: float, cell: float, rng: np.random.Generator) -> Points:
     count = int(np.clip(4 * (reach / cell) ** 2, 7, 60))
     return centre + rng.uniform(-1.15, 1.15, (count, 2)) * reach
@@ -114,56 +138,34 @@ def _seeds(centre: Points, reach: float, cell: float, rng: np.random.Generator) 
 
 def _basis(along: float, stretch: float) -> Points:
     """Distances along `along` count `stretch` times less: facets are longer that way."""
-    c, s = np.cos(along), np.sin(along)
+    c, s = math.cos(along), math.sin(along)
     return np.array([[c / stretch, s / stretch], [-s, c]])
-
-
-def _behind(spot: Patch, gone: Mask, outward: Points, depth: float, rng: np.random.Generator) -> Floats | None:
-    """What lies behind the item where `gone` uncovers it: the background further out, or inpainted; None if there is
-    none to be seen."""
-    bare = spot.item < 0.1
-    if bare.sum() < 40:
-        return None
-    need = gone > 0.02
-    for far in (1.2, 1.7, 2.4):
-        dx, dy = outward * depth * far
-        known = shifted(bare.astype(np.float32), -float(dx), -float(dy))
-        h, w = spot.size
-        within = (spot.x + dx >= 0) & (spot.x + dx < w) & (spot.y + dy >= 0) & (spot.y + dy < h)
-        if ((known > 0.9) & within)[need].mean() > 0.97:
-            return sampled(spot.rgb, np.full(spot.size, dx, np.float32), np.full(spot.size, dy, np.float32))
-    scale = min(1.0, 120 / max(spot.size))
-    small = cv2.resize(spot.rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    hidden = cv2.resize((spot.item > 0.05).astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    plate = cv2.inpaint(small, cv2.dilate(hidden, np.ones((3, 3), np.uint8)), 3, cv2.INPAINT_TELEA)
-    big = cv2.resize(plate, (spot.size[1], spot.size[0]), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    return np.asarray(big + photo_grain(spot, rng) * 1.4, np.float32)
 
 
 def _knock_in(
     spot: Patch, at: Points, inward: float, depth: float, reach: float, rng: np.random.Generator
 ) -> Mask | None:
     """Push the item's outline at `at` inwards by `depth`; returns where pixels moved. None without background."""
-    way = np.array([np.cos(inward), np.sin(inward)])
-    rx, ry = spot.x - at[0], spot.y - at[1]
-    lengthwise, sideways = rx * way[0] + ry * way[1], -rx * way[1] + ry * way[0]
+    c, s = math.cos(inward), math.sin(inward)
+    rx, ry = spot.offsets(at)
+    lengthwise, sideways = rx * c + ry * s, ry * c - rx * s
     skew = float(rng.normal(0, 0.25))
     wobble = 1 + 0.45 * noise(spot.size, reach * 0.35, rng, 3)
     fall = np.exp(-(((sideways + skew * lengthwise) / (0.62 * reach)) ** 2)) * np.exp(-((lengthwise / reach) ** 2))
     push = (depth * fall * np.clip(wobble, 0.2, 1.9)).astype(np.float32)
-    dx, dy = -push * np.float32(way[0]), -push * np.float32(way[1])
+    dx, dy = -push * c, -push * s
     item = np.asarray(
         cv2.remap(spot.item, spot.x + dx, spot.y + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
     )
     gone = np.clip(spot.item - item, 0, 1)
-    behind = _behind(spot, gone, -way, depth, rng)
-    if behind is None:
+    backdrop = behind(spot, gone, np.array([-c, -s]), depth, rng)
+    if backdrop is None:
         return None
     moved = sampled(spot.rgb, dx, dy)
     changed = np.clip(blur(spot.item, 1.0) * 2, 0, 1)
     # The new edge's own shadow falls on what is behind it.
     contact = np.clip(blur(item, max(1.0, depth * 0.25)) * 0.9, 0, 0.5) * gone
-    bare = behind * (1 - contact)[..., None]
+    bare = backdrop * (1 - contact)[..., None]
     spot.rgb = lay(spot.rgb, lay(bare, moved, item), np.maximum(changed, gone))
     spot.item = item
     return np.asarray(np.clip(np.maximum(push / max(1.0, 0.35 * depth), gone * 1.5), 0, 1), np.float32)
@@ -183,44 +185,36 @@ def _at_outline(scene: Scene, place: Place, share: float, rng: np.random.Generat
     light = light_from(rng)
     way = np.array([np.cos(place.inward), np.sin(place.inward)])
     heart = at + way * depth * 0.8
-    near = np.exp(-((((spot.x - heart[0]) ** 2 + (spot.y - heart[1]) ** 2) / (reach * 0.8) ** 2) ** 1.5)).astype(
-        np.float32
-    )
+    hx, hy = spot.offsets(heart)
+    near = np.exp(-(((hx**2 + hy**2) / (reach * 0.8) ** 2) ** 1.5)).astype(np.float32)
     field = near * np.clip(0.75 + 0.5 * noise(spot.size, reach * 0.3, rng, 2), 0, 1.2) * spot.item
     cell = reach * float(rng.uniform(0.22, 0.5))
     along = place.inward + (np.pi / 2 if rng.random() < 0.6 else 0.0) + float(rng.normal(0, 0.3))
     seeds = _seeds(heart, reach, cell, rng)
     tilts = _bowl_tilts(seeds, heart, reach, float(rng.uniform(0.2, 1.0)), rng)
     _crumple(spot, np.clip(field, 0, 1), seeds, tilts, along, light, rng, depth=harsh, cell=cell)
-    touched = (
-        np.abs(spot.rgb - scene.rgb[spot.top : spot.top + spot.size[0], spot.left : spot.left + spot.size[1]]).max(
-            axis=2
-        )
-        > 3
-    )
-    spot.mask = np.maximum(np.clip(field * 1.3, 0, 1), moved * np.maximum(was, spot.item))
-    spot.mask = np.maximum(spot.mask, 0.12 * blur(touched.astype(np.float32), 1.0))
+    spot.mask = np.maximum(changed(spot, 5.0, max(2.0, 0.05 * reach)), np.clip(was - spot.item, 0, 1))
     return spot.put_back()
 
 
 def crushed_corner(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """A corner of the item knocked in, with creases around it."""
     place = corner(scene, rng)
-    share = float(np.exp(rng.uniform(np.log(0.10), np.log(0.34))))
+    share = float(np.exp(rng.uniform(np.log(0.14), np.log(0.36))))
     return None if place is None else _at_outline(scene, place, share, rng)
 
 
 def crushed_edge(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """An edge of the item pressed in."""
     place = on_outline(scene, rng)
-    share = float(np.exp(rng.uniform(np.log(0.10), np.log(0.30))))
+    share = float(np.exp(rng.uniform(np.log(0.13), np.log(0.32))))
     return None if place is None else _at_outline(scene, place, share, rng)
 
 
 def dent(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """A face pushed in: a hollow with a shaded and a lit side, what is printed on it bent, buckled at its rim."""
     size = extent(scene)
-    radius = size * float(np.exp(rng.uniform(np.log(0.08), np.log(0.28))))
+    radius = size * float(np.exp(rng.uniform(np.log(0.12), np.log(0.32))))
     at = on_face(scene, rng, radius * 0.7)
     if at is None:
         return None
@@ -228,12 +222,14 @@ def dent(scene: Scene, rng: np.random.Generator) -> Painted | None:
     centre = at - (spot.left, spot.top)
     along = float(rng.choice(directions(scene, at, rng)))
     light = light_from(rng)
-    c, s = np.cos(along), np.sin(along)
+    c, s = math.cos(along), math.sin(along)
     stretch = float(rng.uniform(1.0, 2.0))
-    u = ((spot.x - centre[0]) * c + (spot.y - centre[1]) * s) / (radius * stretch**0.5)
-    v = (-(spot.x - centre[0]) * s + (spot.y - centre[1]) * c) / (radius / stretch**0.5)
+    dx, dy = spot.offsets(centre)
+    u = (dx * c + dy * s) / (radius * stretch**0.5)
+    v = (dy * c - dx * s) / (radius / stretch**0.5)
     warped = np.hypot(u, v) * (1 + 0.28 * noise(spot.size, radius * 0.7, rng, 2))
-    bowl = (1 / (1 + np.exp((warped - 0.85) * float(rng.uniform(5, 14))))).astype(np.float32)
+    steps = np.clip((warped - 0.85) * float(rng.uniform(5, 14)), -30, 30)
+    bowl = (1 / (1 + np.exp(steps))).astype(np.float32)
     depth = radius * float(rng.uniform(0.10, 0.35))
     deep = blur(bowl, radius * 0.08) * depth
     gx, gy = cv2.Sobel(deep, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(deep, cv2.CV_32F, 0, 1, scale=0.125)
@@ -247,9 +243,9 @@ def dent(scene: Scene, rng: np.random.Generator) -> Painted | None:
     seeds = _seeds(centre, radius * 1.3, cell, rng)
     tilts = _bowl_tilts(seeds, centre, radius, float(rng.uniform(0.4, 1.4)), rng)
     _crumple(
-        spot, rim.astype(np.float32), seeds, tilts, along, light, rng, depth=float(rng.uniform(0.35, 0.9)), cell=cell
+        spot, rim.astype(np.float32), seeds, tilts, along, light, rng, depth=float(rng.uniform(0.6, 1.05)), cell=cell
     )
-    spot.mask = np.clip(np.maximum(rim, bowl * spot.item) * 1.1, 0, 1).astype(np.float32)
+    spot.mask = changed(spot, 4.0, max(2.0, radius * 0.06)) * np.clip(2.2 - warped, 0, 1)
     return spot.put_back()
 
 
@@ -267,13 +263,14 @@ def crumpled(scene: Scene, rng: np.random.Generator) -> Painted | None:
     stretch = float(rng.uniform(1, 1.6))
     if fold is not None:
         along, stretch = float(np.arctan2(*(fold[1] - fold[0])[::-1])), float(rng.uniform(1.4, 2.4))
-    c, s = np.cos(along), np.sin(along)
-    u = ((spot.x - centre[0]) * c + (spot.y - centre[1]) * s) / stretch**0.5
-    v = (-(spot.x - centre[0]) * s + (spot.y - centre[1]) * c) * stretch**0.5
+    c, s = math.cos(along), math.sin(along)
+    dx, dy = spot.offsets(centre)
+    u = (dx * c + dy * s) / stretch**0.5
+    v = (dy * c - dx * s) * stretch**0.5
     edge = np.hypot(u, v) / radius * (1 + 0.4 * noise(spot.size, radius * 0.8, rng, 3))
     field = (np.clip(1.8 - 1.7 * edge, 0, 1) * spot.item).astype(np.float32)
     light = light_from(rng)
-    depth = float(rng.uniform(0.5, 1.0))
+    depth = float(rng.uniform(0.65, 1.1))
     coarse = radius * float(rng.uniform(0.3, 0.6))
     seeds = _seeds(centre, radius * 1.3, coarse, rng)
     tilts = rng.normal(0, 0.8, seeds.shape).astype(np.float32)
@@ -284,5 +281,5 @@ def crumpled(scene: Scene, rng: np.random.Generator) -> Painted | None:
         seeds = _seeds(centre, radius, fine, rng)
         tilts = rng.normal(0, 0.7, seeds.shape).astype(np.float32)
         _crumple(spot, more, seeds, tilts, along + 0.6, light, rng, depth=depth * 0.8, cell=fine)
-    spot.mask = np.clip(field * 1.2, 0, 1)
+    spot.mask = changed(spot, 4.0, max(2.0, radius * 0.05)) * (field > 0)
     return spot.put_back()

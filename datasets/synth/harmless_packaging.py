@@ -3,6 +3,7 @@
 Each is meant to be taken for damage by a model that has only learned to find edits, dark shapes or hard edges.
 """
 
+import math
 from typing import Final
 
 import cv2
@@ -24,6 +25,7 @@ from regrade.datasets.synth.board import (
     shifted,
     stroked,
 )
+from regrade.datasets.synth.crushes import light_creases
 from regrade.datasets.synth.places import on_face
 from regrade.datasets.synth.scene import Painted, Recipe, Scene
 from regrade.datasets.synth.stickers import (
@@ -103,9 +105,9 @@ def handle_hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
     spot = patch(scene, at, wide * 1.6 + 8)
     angles = directions(scene, at, rng)
     centre = at - (spot.left, spot.top)
-    u, v = (np.array([np.cos(a), np.sin(a)]) for a in angles)
-    p = ((spot.x - centre[0]) * v[1] - (spot.y - centre[1]) * v[0]) / (u[0] * v[1] - u[1] * v[0])
-    q = ((spot.y - centre[1]) * u[0] - (spot.x - centre[0]) * u[1]) / (u[0] * v[1] - u[1] * v[0])
+    (u0, u1), (v0, v1) = ((math.cos(a), math.sin(a)) for a in angles)
+    dx, dy = spot.offsets(centre)
+    p, q = (dx * v1 - dy * v0) / (u0 * v1 - u1 * v0), (dy * u0 - dx * u1) / (u0 * v1 - u1 * v0)
     # A stadium: straight sides between two half circles.
     away = np.hypot(np.maximum(np.abs(p) - (wide - tall) / 2, 0), q) - tall / 2
     opening = (np.clip(0.5 - away, 0, 1) * spot.item).astype(np.float32)
@@ -135,9 +137,9 @@ def marker(scene: Scene, rng: np.random.Generator) -> Painted | None:
     t = np.linspace(0, 1, 80)
     paths = []
     for _ in range(int(rng.integers(1, 5))):
-        waves = sum(
-            rng.normal(0, 0.5 / k, (2, 1)) * np.sin(2 * np.pi * k * t + rng.uniform(0, 6, (2, 1))) for k in (1, 2, 3)
-        )
+        orders = np.arange(1, 4)
+        sizes, phases = rng.normal(0, 0.5, (2, 3)) / orders, rng.uniform(0, 6, (2, 3, 1))
+        waves = np.einsum("ij,ijk->ik", sizes, np.sin(2 * np.pi * orders[:, None] * t + phases))
         drift = np.linspace(-1, 1, 80) * float(rng.uniform(0, 1))
         path = np.column_stack([waves[0] * 0.5 + drift, waves[1] * 0.6])[: int(rng.integers(25, 80))]
         paths.append(centre + path * wide * 0.5 + rng.normal(0, wide * 0.2, 2))
@@ -208,9 +210,10 @@ def glare(scene: Scene, rng: np.random.Generator) -> Painted | None:
     spot = patch(scene, at, radius * 2 + 6)
     centre = at - (spot.left, spot.top)
     angle = float(rng.choice(directions(scene, at, rng)))
-    c, s = np.cos(angle), np.sin(angle)
+    c, s = math.cos(angle), math.sin(angle)
     stretch = float(rng.uniform(1, 5)) ** 0.5
-    u, v = (spot.x - centre[0]) * c + (spot.y - centre[1]) * s, -(spot.x - centre[0]) * s + (spot.y - centre[1]) * c
+    dx, dy = spot.offsets(centre)
+    u, v = dx * c + dy * s, dy * c - dx * s
     away = np.hypot(u / stretch, v * stretch) / radius + 0.25 * noise(spot.size, radius * 0.5, rng, 2)
     shine = np.clip(1.3 - 1.3 * away, 0, 1) ** float(rng.uniform(0.7, 2))
     if rng.random() < 0.5:  # crinkled film breaks it up
@@ -228,7 +231,8 @@ def background(scene: Scene, rng: np.random.Generator) -> Painted | None:
     if float(beside.mean()) < 0.04:
         return None
     spot = patch(scene, np.array([w / 2, h / 2]), max(h, w))
-    gain = float(np.exp(rng.uniform(np.log(0.45), np.log(1.5)))) * rng.normal(1, 0.06, 3).astype(np.float32)
+    strength = float(np.exp(rng.uniform(np.log(0.4), np.log(0.8))))
+    gain = (strength if rng.random() < 0.5 else 0.5 + 0.5 / strength) * rng.normal(1, 0.06, 3).astype(np.float32)
     spot.rgb = lay(spot.rgb, np.clip(spot.rgb * gain, 0, 255), np.clip(beside, 0, 1))
     spot.mask = np.clip(beside, 0, 1)
     return spot.put_back()
@@ -255,6 +259,7 @@ HARMLESS: Final = (
     Recipe("cast_shadow", "", "minor", cast_shadow),
     Recipe("film_glare", "", "minor", glare),
     Recipe("background_light", "", "minor", background),
+    Recipe("light_creases", "", "minor", light_creases),
     Recipe("bent_view", "", "minor", bent_view),
 )
 """All harmless edits for packaging."""

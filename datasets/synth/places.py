@@ -15,6 +15,8 @@ class Place:
 
     at: Points
     inward: float
+    shown: bool = True
+    """Whether the item ends here; else the frame cuts it off."""
 
 
 def _outline(scene: Scene) -> Points:
@@ -46,10 +48,11 @@ def on_outline(scene: Scene, rng: np.random.Generator) -> Place | None:
     path = _outline(scene)
     if len(path) < 24:
         return None
-    shown = _within_frame(path, scene)
-    path = shown if len(shown) > 0.08 * len(path) else path
+    within = _within_frame(path, scene)
+    shown = len(within) > 0.08 * len(path)
+    path = within if shown else path
     at = path[int(rng.integers(len(path)))]
-    return Place(at, _inward(scene, at))
+    return Place(at, _inward(scene, at), shown)
 
 
 def corner(scene: Scene, rng: np.random.Generator) -> Place | None:

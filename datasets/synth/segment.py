@@ -27,18 +27,18 @@ def item_mask(rgb: Rgb, box: Box | None, category: str) -> Mask:
 
     `rgb` is uint8 (h, w, 3); `box` encloses the item in its pixels, or is None where nobody drew one. Where the cut
     is degenerate (next to nothing, or nearly all), the mask falls back to the box, or to the whole photo, which is
-    what a close-up of one surface is.
+    what a close-up of one surface is; to the middle of it for footwear.
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
     size = max(8, round(width * scale)), max(8, round(height * scale))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
     limits = _limits(box, size[0] / width, size[1] / height, size)
     mask = _cut(small, limits, category) if limits is not None else _cut_unboxed(small, category)
     big = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     # The small cut's staircase becomes a smooth outline again.
     smooth = cv2.GaussianBlur(big, (0, 0), max(0.6, 0.6 / scale))
-    return np.clip((smooth - 0.5) * max(2.0, 1.2 / scale) + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((smooth - 0.5) * max(2.0, 1.2 / scale) + 0.5, 0, 1), np.float32)
 
 
 def _limits(box: Box | None, sx: float, sy: float, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
@@ -76,11 +76,17 @@ def _cut(small: Rgb, limits: tuple[int, int, int, int], category: str) -> NDArra
 def _cut_unboxed(small: Rgb, category: str) -> NDArray[np.bool_]:
     """The item where nobody drew a box: colours that the middle has more of than the border does."""
     whole = np.ones(small.shape[:2], dtype=bool)
+    if category == "footwear":  # nobody takes a close-up of leather alone; shoes stand in the middle
+        height, width = whole.shape
+        rows, columns = np.indices(whole.shape)
+        whole = np.hypot((rows + 0.5) / height - 0.5, (columns + 0.5) / width - 0.5) < 0.38
     trimap = _middle_against_border(small)
     if trimap is None:
         return whole
     cut = _rejoined(small, _tidy(_grabcut(small, trimap, 2), category), category)
     share = float(cut.mean())
+    if category == "footwear" and share > 0.8:
+        return whole
     if share < _LEAST.get(category, 0.05) or share > 0.94:
         return whole
     return cut
@@ -119,8 +125,8 @@ def _rejoined(small: Rgb, cut: NDArray[np.bool_], category: str) -> NDArray[np.b
     """With the parts of the background that no edge parts from the item: a shaded end of the same surface."""
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
     near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
-    gap = cv2.dilate(cut.astype(np.uint8), np.ones((3, 3), np.uint8))
-    gap -= cv2.erode(cut.astype(np.uint8), np.ones((3, 3), np.uint8))
+    wide = cv2.dilate(cut.astype(np.uint8), np.ones((3, 3), np.uint8))
+    gap = cv2.subtract(wide, cv2.erode(cut.astype(np.uint8), np.ones((3, 3), np.uint8)))
     mask = cut.copy()
     count, labels = cv2.connectedComponents((~cut).astype(np.uint8))
     for number in range(1, count):
@@ -141,11 +147,11 @@ def _rejoined(small: Rgb, cut: NDArray[np.bool_], category: str) -> NDArray[np.b
 def _grabcut(small: Rgb, trimap: _Trimap, rounds: int) -> NDArray[np.bool_]:
     background = (trimap == cv2.GC_BGD) | (trimap == cv2.GC_PR_BGD)
     if background.sum() < 12 or (~background).sum() < 12:  # its mixtures of five colours need some of each
-        return ~background
+        return np.asarray(~background)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
     cv2.grabCut(small, trimap, None, *models, rounds, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
-    return (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+    return np.asarray((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD))
 
 
 def _tidy(cut: NDArray[np.bool_], category: str) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """What is stuck, strapped or printed onto a carton without harming it: labels, tape, straps, and their artwork."""
 
+import math
 from typing import Final
 
 import cv2
@@ -57,7 +58,8 @@ def quad_on_face(
     if u[0] * v[1] - u[1] * v[0] < 0:
         v = -v
     u, v = u * sides[0] / 2, v * sides[1] / 2
-    return centre + np.array([-u - v, u - v, u + v, -u + v])
+    quad: Points = centre + np.array([-u - v, u - v, u + v, -u + v])
+    return quad
 
 
 def laid_flat(spot: Patch, art: Floats, quad: Points) -> tuple[Floats, Mask]:
@@ -88,7 +90,7 @@ def paper_white(spot: Patch) -> float:
 def text(art: Floats, word: str, at: tuple[int, int], height: float, ink: float, font: int) -> None:
     layer = np.zeros(art.shape[:2], np.uint8)
     cv2.putText(layer, word, at, font, height / 22, 255, max(1, int(height / 9)), cv2.LINE_AA)
-    _ink(art, layer.astype(np.float32) / 255, (ink, ink, ink))
+    _ink(art, layer.astype(np.float32) / np.float32(255), (ink, ink, ink))
 
 
 def _ink(art: Floats, where: Mask, colour: tuple[float, float, float]) -> None:
@@ -132,10 +134,10 @@ def _label_art(rng: np.random.Generator) -> Floats:
             cv2.rectangle(art, (8, y), (w - 8, y + int(rng.integers(2, 20))), (0.08, 0.08, 0.08, 1), -1)
             y += 26
         else:
-            tall = float(rng.choice([8, 10, 12, 18, 26]))
+            height = float(rng.choice([8, 10, 12, 18, 26]))
             word = " ".join(rng.choice(WORDS, int(rng.integers(1, 3))))
-            text(art, word, (12, int(y + tall)), tall, 0.12, font)
-            y += int(tall * 1.5) + 3
+            text(art, word, (12, int(y + height)), height, 0.12, font)
+            y += int(height * 1.5) + 3
     return art
 
 
@@ -168,7 +170,7 @@ def shipping_label(scene: Scene, rng: np.random.Generator) -> Painted | None:
 def _gloss(spot: Patch, cover: Mask, rng: np.random.Generator) -> None:
     """The shine of film: faint streaks and a bright patch or two, along one direction."""
     turn = float(rng.uniform(0, np.pi))
-    run = np.cos(turn) * spot.x + np.sin(turn) * spot.y
+    run = math.cos(turn) * spot.x + math.sin(turn) * spot.y
     wide = max(6.0, max(spot.size) * 0.12)
     band = np.exp(-(((run - float(rng.uniform(run.min(), run.max()))) / wide) ** 2))
     streak = np.clip(noise(spot.size, wide * 0.35, rng, 3) - 0.35, 0, 1)
@@ -198,8 +200,9 @@ def tape(scene: Scene, rng: np.random.Generator) -> Painted | None:
     ends = np.array([-u - v * wide / length, u - v * wide / length, u + v * wide / length, -u + v * wide / length])
     cover = filled(spot.size, centre + ends * length / 2)
     if rng.random() < 0.4:  # the dispenser's teeth
-        across = (spot.x - centre[0]) * v[0] + (spot.y - centre[1]) * v[1]
-        run = (spot.x - centre[0]) * u[0] + (spot.y - centre[1]) * u[1]
+        dx, dy = spot.offsets(centre)
+        c, s = math.cos(angle), math.sin(angle)
+        run, across = dx * c + dy * s, dy * c - dx * s
         teeth = np.abs((across / max(2.0, wide * 0.06)) % 2 - 1) * wide * 0.05
         cover = cover * (np.abs(run) < length / 2 - teeth)
     cover = cover.astype(np.float32) * spot.item
@@ -253,10 +256,12 @@ def strap(scene: Scene, rng: np.random.Generator) -> Painted | None:
             stroked(spot.size, [np.array([middle - u * 3 * size, middle + u * 3 * size])], max(1.5, wide)) * spot.item
         )
         drop = blur(shifted(cover, float(v[0]) * wide * 0.5, abs(float(v[1])) * wide * 0.5), wide * 0.25) * (1 - cover)
-        spot.rgb = shaded(spot.rgb, 1 - 0.4 * drop * spot.item)
-        across = (spot.x - middle[0]) * v[0] + (spot.y - middle[1]) * v[1]
+        spot.rgb = shaded(spot.rgb, np.asarray(1 - 0.4 * drop * spot.item, np.float32))
+        dx, dy = spot.offsets(middle)
+        c, s = math.cos(angle), math.sin(angle)
+        run, across = dx * c + dy * s, dy * c - dx * s
         sheen = 1 + 0.18 * np.exp(-((across / (wide * 0.22)) ** 2))
-        ribs = 1 + 0.06 * np.sin((spot.x * u[0] + spot.y * u[1]) * (2 * np.pi / max(2.5, wide * 0.6)))
+        ribs = 1 + 0.06 * np.sin(run * (2 * np.pi / max(2.5, wide * 0.6)))
         face = colour * (sheen * ribs)[..., None] * light_on(spot, 6 + wide)[..., None]
         spot.rgb = lay(spot.rgb, np.clip(face, 0, 250) + photo_grain(spot, rng), cover)
         spot.mask = np.maximum(spot.mask, cover)
