@@ -77,8 +77,8 @@ def _cut_unboxed(small: Rgb, category: str) -> NDArray[np.bool_]:
     """The item where nobody drew a box: colours that the middle has more of than the border does."""
     whole = np.ones(small.shape[:2], dtype=bool)
     if category == "footwear":  # nobody takes a close-up of leather alone; shoes stand in the middle
-        height, width = whole.shape
-        rows, columns = np.indices(whole.shape)
+        height, width = small.shape[:2]
+        rows, columns = np.indices((height, width))
         whole = np.hypot((rows + 0.5) / height - 0.5, (columns + 0.5) / width - 0.5) < 0.38
     trimap = _middle_against_border(small)
     if trimap is None:
