@@ -120,7 +120,7 @@ def noise(size: tuple[int, int], grain: float, rng: np.random.Generator, octaves
     total = np.zeros(size, np.float32)
     for octave in range(octaves):
         step = max(1.0, grain / 2**octave)
-        small = rng.uniform(-1, 1, (int(h / step) + 3, int(w / step) + 3)).astype(np.float32)
+        small = rng.random((int(h / step) + 3, int(w / step) + 3), np.float32) * 2 - 1
         big = cv2.resize(small, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
         y, x = int(rng.integers(0, max(1, big.shape[0] - h))), int(rng.integers(0, max(1, big.shape[1] - w)))
         total += big[y : y + h, x : x + w] * 0.55**octave
@@ -233,7 +233,7 @@ def flutes(spot: Patch, period: float, angle: float, rng: np.random.Generator) -
 
 def fibre(size: tuple[int, int], rng: np.random.Generator) -> Floats:
     """The grain of torn paper, in about [−1, 1]."""
-    fine = rng.normal(0, 0.5, size).astype(np.float32)
+    fine = rng.standard_normal(size, np.float32) * np.float32(0.5)
     return np.asarray(np.clip(blur(fine, 0.6) * 1.2 + 0.6 * noise(size, 4, rng), -1, 1), np.float32)
 
 
