@@ -7,6 +7,7 @@ from regrade.datasets.synth.drawing import (
     Points,
     Stroke,
     add,
+    as_mask,
     blend,
     cloud,
     lines,
@@ -28,8 +29,8 @@ def curve(start: Points, end: Points, bow: float, rng: np.random.Generator, coun
     t = np.linspace(0, 1, count)[:, None]
     along = end - start
     across = np.array([-along[1], along[0]])
-    bend = sum(rng.normal(0, bow / k) * np.sin(np.pi * k * t) for k in (1, 2, 3))
-    return np.asarray(start + along * t + across * bend, np.float64)
+    waves: Points = np.sin(np.pi * t * (1, 2, 3)) @ rng.normal(0, bow / np.array([1, 2, 3]))
+    return np.asarray(start + along * t + across * waves[:, None], np.float64)
 
 
 def _on_item(on: Canvas, rng: np.random.Generator) -> Points:
@@ -122,7 +123,7 @@ def dust(scene: Scene, rng: np.random.Generator) -> Painted | None:
         else:
             grain = int(size / 420 * rng.exponential(0.7) + 0.5)
             cv2.circle(layer, (int(x), int(y)), grain, int(rng.integers(60, 255)), -1, cv2.LINE_AA)
-    specks = soft(layer.astype(np.float32) / 255, 0.45) * np.clip(on.item, 0, 1)
+    specks = soft(as_mask(layer), 0.45) * np.clip(on.item, 0, 1)
     specks *= np.clip(0.6 + cloud(on.shape, size * 0.3, rng), 0.1, 1)
     tone = np.full(3, on.light * 0.85) if on.brightness < 150 else np.array([85, 78, 70])
     return on.finish(blend(on.rgb, tone, specks * float(rng.uniform(0.3, 0.8))), specks)

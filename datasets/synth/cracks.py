@@ -7,7 +7,7 @@ import numpy as np
 from regrade.datasets.synth import fracture, glass
 from regrade.datasets.synth.drawing import add, blend, cloud, noise, polygon, shade, soft
 from regrade.datasets.synth.fracture import Fracture
-from regrade.datasets.synth.glass import look, shatter
+from regrade.datasets.synth.glass import etch, look, shatter
 from regrade.datasets.synth.scene import Painted, Scene
 from regrade.datasets.synth.surfaces import Canvas, canvas, display
 
@@ -81,24 +81,18 @@ def shattered_corner(scene: Scene, rng: np.random.Generator) -> Painted | None:
         along = float(rng.uniform(0.1, 0.9))
         corner = face.at(*((along, float(rng.integers(2))) if rng.random() < 0.4 else (float(rng.integers(2)), along)))
     radius = float(rng.uniform(0.05, 0.22))
-    made = fracture.crushed(corner, radius * 1.6, int(rng.integers(50, 160)), rng)
+    made = fracture.crushed(corner, radius * 1.6, int(rng.integers(40, 110)), rng)
     made.add(
         fracture.star(
             corner, int(rng.integers(10, 26)), radius * float(rng.uniform(1, 4)), int(rng.integers(1, 5)), rng
         )
     )
     powder = glass.grit(on.shape, face.project(corner)[0], radius * face.unit * float(rng.uniform(0.5, 1)), rng)
-    powdered = replace(
-        on, rgb=blend(on.rgb, np.full(3, on.light * 0.9), powder * on.glass * float(rng.uniform(0, 0.7)))
-    )
+    powder *= on.glass * float(rng.uniform(0, 0.7))
+    powdered = replace(on, rgb=blend(on.rgb, np.full(3, on.light * 0.9), powder))
     style = look(on, rng, float(rng.uniform(0.4, 1)))
-    done = shatter(powdered, made, replace(style, tilt=max(0.3, style.tilt)), rng)
-    if done is None:
-        return None
-    part = done.rgb[on.y : on.y + on.shape[0], on.x : on.x + on.shape[1]]
-    mask = done.mask[on.y : on.y + on.shape[0], on.x : on.x + on.shape[1]]
-    seen = np.where(powder[..., None] > 0.05, np.where(mask[..., None] > 0, part, powdered.rgb), part)
-    return on.finish(seen, np.maximum(mask, powder * on.glass))
+    out, mask = etch(powdered, made, replace(style, tilt=max(0.3, style.tilt)), rng)
+    return on.finish(out, np.maximum(mask, powder))
 
 
 def single_crack(scene: Scene, rng: np.random.Generator) -> Painted | None:
@@ -154,12 +148,7 @@ def missing_glass(scene: Scene, rng: np.random.Generator) -> Painted | None:
     made = fracture.star(
         centre, int(rng.integers(8, 20)), radius * float(rng.uniform(2, 7)), int(rng.integers(1, 4)), rng
     )
-    cracked = shatter(replace(on, rgb=out), made, look(on, rng, float(rng.uniform(0.4, 1))), rng)
     inner = np.maximum(hole, edge)
-    if cracked is None:
-        return on.finish(out, inner)
-    rows, columns = slice(on.y, on.y + on.shape[0]), slice(on.x, on.x + on.shape[1])
-    part, mask = cracked.rgb[rows, columns], cracked.mask[rows, columns]
+    cracked, mask = etch(replace(on, rgb=out), made, look(on, rng, float(rng.uniform(0.4, 1))), rng)
     solid = inner > 0.5  # no crack runs through what is gone
-    part = np.where(((mask > 0) & ~solid)[..., None], part, out)
-    return on.finish(part, np.maximum(mask * ~solid, inner))
+    return on.finish(np.where(solid[..., None], out, cracked), np.maximum(mask * ~solid, inner))

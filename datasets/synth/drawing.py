@@ -60,14 +60,19 @@ def soft(mask: Mask, sigma: float) -> Mask:
 def fixed(points: ArrayLike, scale: float = 1.0) -> NDArray[np.int32]:
     """Coordinates as the fixed-point integers that cv2 draws with, kept off the range where they overflow."""
     spread = np.clip(np.asarray(points, np.float64) * scale, -16000, 16000) * 2**_SUBPIXEL
-    return np.round(spread).astype(np.int32)
+    return np.asarray(np.round(spread), np.int32)
+
+
+def as_mask(layer: NDArray[np.uint8]) -> Mask:
+    """Levels of 0-255 as a mask in [0, 1]."""
+    return np.asarray(layer / np.float32(255), np.float32)
 
 
 def polygon(shape: Shape, points: ArrayLike) -> Mask:
     """A filled polygon with soft edges."""
     layer = np.zeros(shape, np.uint8)
     cv2.fillPoly(layer, [fixed(points)], 255, cv2.LINE_AA, _SUBPIXEL)
-    return layer.astype(np.float32) / 255
+    return as_mask(layer)
 
 
 def lines(shape: Shape, paths: Sequence[Points], width: float) -> Mask:
@@ -77,7 +82,7 @@ def lines(shape: Shape, paths: Sequence[Points], width: float) -> Mask:
     cv2.polylines(
         layer, [fixed(p) for p in paths], False, tone, max(1, round(width)), cv2.LINE_AA, _SUBPIXEL
     )  # fmt: skip
-    return layer.astype(np.float32) / 255
+    return as_mask(layer)
 
 
 def strokes(shape: Shape, drawn: Sequence[Stroke]) -> Mask:
@@ -98,8 +103,8 @@ def strokes(shape: Shape, drawn: Sequence[Stroke]) -> Mask:
     ):
         cv2.line(layer, (x1, y1), (x2, y2), tone, t, cv2.LINE_AA, _SUBPIXEL)
     if scale > 1:
-        layer = cv2.resize(layer, shape[::-1], interpolation=cv2.INTER_AREA)
-    return layer.astype(np.float32) / 255
+        layer = np.asarray(cv2.resize(layer, shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    return as_mask(layer)
 
 
 def outline(
@@ -156,12 +161,12 @@ def add(rgb: Rgb, light: NDArray[np.float32]) -> Rgb:
     """`rgb` with light laid over it, (h, w) or (h, w, 3) in levels of 0-255, negative to take away."""
     level = np.asarray(light, np.float32)
     if level.ndim == 2:
-        level = cv2.merge([level, level, level])
+        level = np.asarray(cv2.merge([level, level, level]), np.float32)
     return np.asarray(cv2.add(rgb, level, dtype=cv2.CV_8U), np.uint8)
 
 
 def _bytes(values: NDArray[np.floating]) -> Rgb:
-    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(values + 0.5, 0, 255), np.uint8)
 
 
 def warp(rgb: Rgb, dx: Mask, dy: Mask) -> Rgb:

@@ -180,8 +180,8 @@ def across(face: Face, rng: np.random.Generator) -> Fracture:
     along = end - start
     length = float(np.hypot(*along))
     path = run(start, float(np.arctan2(along[1], along[0])), length, rng, float(rng.uniform(0.05, 0.4)), 0.04)
-    t = np.linspace(0, 1, len(path))[:, None]
-    path = path + (end - path[-1]) * t  # whatever it drifted, it ends at the edge
+    # Whatever it drifted, it ends at the edge.
+    path = path + (end - path[-1]) * np.linspace(0, 1, len(path))[:, None]
     made = Fracture()
     light, width = float(rng.uniform(0.6, 1)), float(rng.uniform(0.6, 1))
     if rng.random() < 0.35:  # it stops on the way

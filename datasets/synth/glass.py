@@ -45,6 +45,8 @@ class Look:
     """Split at the side of cracks, as over a lit display."""
     tilt: float
     """How much splinters differ from each other."""
+    haze: float
+    """Light scattered over a dense net of cracks."""
     blur: float
     """Radius in px at a face of 400 px."""
 
@@ -64,14 +66,27 @@ def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None
         glint=float(rng.uniform(0.2, 0.9)),
         colours=float(rng.uniform(0.2, 0.9) if lit and rng.random() < 0.6 else rng.choice([0, 0, 0, 0.4])),
         tilt=float(rng.beta(1.2, 2) * strength),
+        haze=float(rng.uniform(0.03, 0.3) * strength) if rng.random() < 0.5 else 0.0,
         blur=float(rng.uniform(0.25, 0.65)),
     )
 
 
 def shatter(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Painted | None:
     """The scene with the fracture in its glass; None where it cannot be seen."""
+    return canvas.finish(*etch(canvas, made, style, rng))
+
+
+def etch(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> tuple[Rgb, Mask]:
+    """The canvas with the fracture in its glass, and how far each pixel belongs to it."""
     core, size = _core(canvas, made, style, rng), canvas.face.unit / 400
-    out = _tilted(canvas, made.splinters, style, rng) if style.tilt > 0.05 and made.splinters else canvas.rgb.copy()
+    out, mask = canvas.rgb.copy(), core
+    if style.tilt > 0.05 and made.splinters:
+        out, tilt = _tilted(canvas, made.splinters, style, rng)
+        mask = np.maximum(core, np.minimum(np.abs(tilt), 0.1))
+    if style.haze > 0:  # light that many cracks scatter
+        veil = np.clip(soft(core, 0.02 * canvas.face.unit) * 1.6, 0, 1) * canvas.glass * style.haze
+        out = add(out, veil * np.float32(canvas.light))
+        mask = np.maximum(mask, np.minimum(veil, 0.1))
     turn = rng.uniform(0, 2 * np.pi)
     dx, dy = np.array([np.cos(turn), np.sin(turn)]) * max(0.7, rng.uniform(0.6, 1.3) * style.width * size)
     flank = np.clip(shifted(soft(core, 0.6 * max(0.7, size)), float(dx), float(dy)) * 1.3 - core * 0.5, 0, 1)
@@ -93,7 +108,7 @@ def shatter(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generato
         seen += (pale - seen) * e * style.strength * 0.5
     seen += (pale - seen) * c * (1 - style.dark) * style.strength
     out[at] = np.clip(seen + 0.5, 0, 255).astype(np.uint8)
-    return canvas.finish(out, np.maximum(core, flank * 0.5) * canvas.glass)
+    return out, np.asarray(np.maximum(mask, flank * 0.5) * canvas.glass, np.float32)
 
 
 def _core(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Mask:
@@ -116,18 +131,19 @@ def _core(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator)
     patches = noise(canvas.shape, face.unit * float(rng.uniform(0.06, 0.25)), rng)
     core *= np.clip(1 - style.glint * (0.3 - 0.9 * patches), 0.1, 1.15)
     core = soft(core, style.blur * max(0.8, size)) * canvas.glass
-    return np.clip(core * 1.5, 0, 1)
+    return np.asarray(np.clip(core * 1.5, 0, 1), np.float32)
 
 
-def _tilted(canvas: Canvas, splinters: list[Points], style: Look, rng: np.random.Generator) -> Rgb:
-    """The photo with each splinter lighter or darker, and what is beneath it shifted."""
-    tilt = patchwork(canvas, splinters, rng)
+def _tilted(canvas: Canvas, splinters: list[Points], style: Look, rng: np.random.Generator) -> tuple[Rgb, Mask]:
+    """The photo with each splinter lighter or darker and what is beneath it shifted; and how it is tilted."""
+    # Well inside the item: what lies beside it must not look cut.
+    tilt = patchwork(canvas, splinters, rng) * np.clip(soft(canvas.item, 0.012 * canvas.face.unit) * 4 - 2.6, 0, 1)
     bright = np.clip(tilt - 0.45, 0, 1) * style.tilt * canvas.light * 0.55  # those that throw the light at the camera
     out = add(shade(canvas.rgb, 1 + tilt * style.tilt * 0.45), bright.astype(np.float32))
     if style.tilt > 0.25:
-        reach = style.tilt * canvas.face.unit * 0.012
-        out = warp(out, tilt * reach, np.sin(9 * tilt) * reach * 0.6)  # each splinter leans its own way
-    return out
+        reach = np.float32(style.tilt * canvas.face.unit * 0.012)
+        out = warp(out, tilt * reach, np.sin(9 * tilt) * reach * np.float32(0.6))  # each splinter leans its own way
+    return out, tilt
 
 
 def patchwork(canvas: Canvas, splinters: list[Points], rng: np.random.Generator) -> Mask:
@@ -155,4 +171,4 @@ def grit(shape: Shape, centre: Points, radius: float, rng: np.random.Generator) 
     rows, columns = np.indices(shape, dtype=np.float32)
     away = np.hypot(columns - np.float32(centre[0]), rows - np.float32(centre[1])) / max(radius, 1)
     specks = noise(shape, max(1.3, radius / 14), rng)
-    return np.clip((specks - 0.1 - away * 0.7) * 4, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((specks - 0.1 - away * 0.7) * 4, 0, 1), np.float32)

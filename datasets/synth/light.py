@@ -155,5 +155,5 @@ def moire(scene: Scene, rng: np.random.Generator) -> Painted | None:
     waves = np.dstack([np.sin(phase + split * k) for k in range(3)]).astype(np.float32)
     if rng.random() < 0.4:
         waves *= np.sin(columns * (2 * np.pi * rng.uniform(4, 40)))[..., None].astype(np.float32)
-    bright = np.clip(luma(on.rgb) / 160, 0.25, 1) * on.glass
-    return on.finish(add(on.rgb, waves * (bright * float(rng.uniform(8, 28)))[..., None]), on.glass * 0.5, 4.0, 5.0)
+    bright = np.clip(luma(on.rgb) / 160, 0.25, 1) * on.glass * np.float32(rng.uniform(8, 28))
+    return on.finish(add(on.rgb, np.asarray(waves * bright[..., None], np.float32)), on.glass * 0.5, 4.0, 5.0)

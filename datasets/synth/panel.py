@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from regrade.datasets.synth.drawing import Points, add, blend, cloud, noise, outline, polygon, soft
+from regrade.datasets.synth.drawing import Points, blend, cloud, noise, outline, polygon, soft
 from regrade.datasets.synth.scene import Painted, Scene
 from regrade.datasets.synth.surfaces import Canvas, canvas, display
 
@@ -87,6 +87,6 @@ def dead_area(scene: Scene, rng: np.random.Generator) -> Painted | None:
     mask = polygon(on.shape, face.project(shares)) * on.glass
     stripes = noise((1, on.shape[1]), max(1.5, face.unit / float(rng.uniform(60, 250))), rng)
     tone = _colour(rng)[None, None, :] * (0.75 + 0.25 * stripes[..., None]) * min(1.0, on.light / 200)
-    flicker = 0.8 + 0.2 * noise(on.shape, 0.2 * face.unit, rng)
-    out = blend(on.rgb, np.broadcast_to(tone, on.rgb.shape), mask * flicker * float(rng.uniform(0.4, 0.95)))
-    return on.finish(add(out, np.zeros(on.shape, np.float32)), mask)
+    flicker = np.float32(0.8) + np.float32(0.2) * noise(on.shape, 0.2 * face.unit, rng)
+    out = blend(on.rgb, np.broadcast_to(tone, on.rgb.shape), mask * flicker * np.float32(rng.uniform(0.4, 0.95)))
+    return on.finish(out, mask)

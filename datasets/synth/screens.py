@@ -6,7 +6,19 @@ import cv2
 import numpy as np
 
 from regrade.datasets.synth.clutter import curve
-from regrade.datasets.synth.drawing import Points, Shape, cloud, fixed, lines, luma, noise, outline, polygon, soft
+from regrade.datasets.synth.drawing import (
+    Points,
+    Shape,
+    as_mask,
+    cloud,
+    fixed,
+    lines,
+    luma,
+    noise,
+    outline,
+    polygon,
+    soft,
+)
 from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
 from regrade.datasets.synth.surfaces import canvas, display
 
@@ -128,7 +140,7 @@ def _wallpaper(shape: Shape, rng: np.random.Generator) -> Rgb:
     draw = (_limbs, _bolts, _facets, _web, _rays, _hills, _veins, _dots)[int(rng.integers(8))]
     art = soft(draw(shape, rng), float(rng.uniform(0.2, 0.8)))[..., None]
     ink = rng.uniform(0, 255, 3) if rng.random() < 0.6 else np.full(3, float(rng.choice([8, 245])))
-    return np.clip(ground + (ink - ground) * art * float(rng.uniform(0.5, 1)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(ground + (ink - ground) * art * float(rng.uniform(0.5, 1)), 0, 255), np.uint8)
 
 
 def _limbs(shape: Shape, rng: np.random.Generator) -> Mask:
@@ -187,9 +199,9 @@ def _facets(shape: Shape, rng: np.random.Generator) -> Mask:
     for _ in range(int(rng.integers(12, 70))):
         plane.insert((float(rng.uniform(1, shape[1] - 2)), float(rng.uniform(1, shape[0] - 2))))
     layer = np.zeros(shape, np.uint8)
-    for triangle in plane.getTriangleList():
-        cv2.fillPoly(layer, [fixed(triangle.reshape(3, 2))], int(rng.integers(0, 255)), cv2.LINE_AA, 4)
-    return layer.astype(np.float32) / 255
+    for triangle in np.asarray(plane.getTriangleList()).reshape(-1, 3, 2):
+        cv2.fillPoly(layer, [fixed(triangle)], int(rng.integers(0, 255)), cv2.LINE_AA, 4)
+    return as_mask(layer)
 
 
 def _web(shape: Shape, rng: np.random.Generator) -> Mask:
@@ -249,5 +261,5 @@ def _dots(shape: Shape, rng: np.random.Generator) -> Mask:
         cv2.circle(layer, at, radius, int(rng.integers(80, 255)), int(rng.choice([-1, 1])), cv2.LINE_AA)
     if rng.random() < 0.4:
         blob = outline(np.array(shape[::-1]) * rng.uniform(0.2, 0.8, 2), max(shape) * 0.15, rng, ragged=0.2)
-        return np.maximum(layer.astype(np.float32) / 255, polygon(shape, blob) * 0.8)
-    return (layer.astype(np.float32) / 255 * np.clip(0.8 + noise(shape, 9.0, rng), 0, 1)).astype(np.float32)
+        return np.asarray(np.maximum(as_mask(layer), polygon(shape, blob) * 0.8), np.float32)
+    return np.asarray(as_mask(layer) * np.clip(0.8 + noise(shape, 9.0, rng), 0, 1), np.float32)

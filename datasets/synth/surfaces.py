@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from regrade.datasets.synth.drawing import Points, Shape, difference, luma, polygon
+from regrade.datasets.synth.drawing import Points, Shape, difference, luma, polygon, soft
 from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
 from regrade.models.types import Box
 
@@ -189,9 +189,8 @@ class Canvas:
     @cached_property
     def glass(self) -> Mask:
         """1 on the face, as far as it lies on the item."""
-        return self.face.mask(self.shape) * np.clip(
-            cv2.GaussianBlur(self.item, (0, 0), 0.01 * self.face.unit) * 2.5, 0, 1
-        )
+        inside = soft(self.item, 0.007 * self.face.unit) * 2.5  # the item's outline is known to a few pixels
+        return np.asarray(self.face.mask(self.shape) * np.clip(inside, 0, 1), np.float32)
 
     @cached_property
     def item(self) -> Mask:
@@ -241,5 +240,5 @@ def canvas(scene: Scene, face: Face, margin: float = 0.04) -> Canvas:
 def _visible(step: NDArray[np.uint8], scale: float, seen: float) -> bool:
     """Whether at least a few pixels still differ by `seen` levels once the photo is reduced by `scale`."""
     if scale < 1:
-        step = cv2.resize(step, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        step = np.asarray(cv2.resize(step, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     return int(np.count_nonzero(step > seen)) >= 10
