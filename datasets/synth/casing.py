@@ -149,16 +149,9 @@ def open_seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
 
 def missing_key(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """Keycaps gone from a keyboard: square wells with a pale dome and the ends of a hinge."""
-    if scene.item_type not in ("keyboard", "laptop"):
+    if scene.item_type != "keyboard":
         return None
     box = within(scene.item_box, scene.size)
-    if scene.item_type == "laptop":  # the keys lie below the display
-        box = (
-            box[0] + 0.1 * (box[2] - box[0]),
-            box[1] + 0.5 * (box[3] - box[1]),
-            box[2] - 0.1 * (box[2] - box[0]),
-            box[3],
-        )
     on = canvas(scene, box_face(box, 0.08))
     at = _spot(on, rng)
     if at is None:

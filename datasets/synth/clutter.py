@@ -30,7 +30,8 @@ def curve(start: Points, end: Points, bow: float, rng: np.random.Generator, coun
     along = end - start
     across = np.array([-along[1], along[0]])
     waves: Points = np.sin(np.pi * t * (1, 2, 3)) @ rng.normal(0, bow / np.array([1, 2, 3]))
-    return np.asarray(start + along * t + across * waves[:, None], np.float64)
+    path: Points = start + along * t + across * waves[:, None]
+    return path
 
 
 def _on_item(on: Canvas, rng: np.random.Generator) -> Points:

@@ -9,13 +9,11 @@ from regrade.datasets.synth.drawing import add, blend, cloud, noise, polygon, sh
 from regrade.datasets.synth.fracture import Fracture
 from regrade.datasets.synth.glass import etch, look, shatter
 from regrade.datasets.synth.scene import Painted, Scene
-from regrade.datasets.synth.surfaces import Canvas, canvas, display
-
-_WITHOUT_GLASS = ("mouse", "keyboard")
+from regrade.datasets.synth.surfaces import WITHOUT_GLASS, Canvas, canvas, display
 
 
 def _glass(scene: Scene) -> Canvas | None:
-    return None if scene.item_type in _WITHOUT_GLASS else canvas(scene, display(scene))
+    return None if scene.item_type in WITHOUT_GLASS else canvas(scene, display(scene))
 
 
 def crack_web(scene: Scene, rng: np.random.Generator) -> Painted | None:
@@ -102,7 +100,7 @@ def single_crack(scene: Scene, rng: np.random.Generator) -> Painted | None:
     for _ in range(int(rng.choice([1, 1, 2, 3]))):
         made.add(fracture.across(on.face, rng))
     style = look(on, rng)
-    if scene.item_type in _WITHOUT_GLASS:  # plastic splits: a dark gap, no glint
+    if scene.item_type in WITHOUT_GLASS:  # plastic splits: a dark gap, no glint
         style = replace(style, dark=0.9, colours=0, tilt=0, glint=0.2, strength=max(0.5, style.strength))
     return shatter(on, made, replace(style, tilt=0), rng)
 

@@ -4,13 +4,7 @@ import numpy as np
 
 from regrade.datasets.synth.drawing import Points, blend, cloud, noise, outline, polygon, soft
 from regrade.datasets.synth.scene import Painted, Scene
-from regrade.datasets.synth.surfaces import Canvas, canvas, display
-
-_WITHOUT = ("mouse", "keyboard")
-
-
-def _panel(scene: Scene) -> Canvas | None:
-    return None if scene.item_type in _WITHOUT else canvas(scene, display(scene))
+from regrade.datasets.synth.surfaces import panel
 
 
 def _colour(rng: np.random.Generator) -> Points:
@@ -26,7 +20,7 @@ def _colour(rng: np.random.Generator) -> Points:
 
 def dead_lines(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """Straight lines from edge to edge of the panel, single or in bands, each of one colour."""
-    on = _panel(scene)
+    on = panel(scene)
     if on is None:
         return None
     face, upright = on.face, rng.random() < 0.7
@@ -47,7 +41,7 @@ def dead_lines(scene: Scene, rng: np.random.Generator) -> Painted | None:
 
 def ink_blot(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """Liquid crystal that has run out: black or violet blots with a coloured fringe, often at an edge."""
-    on = _panel(scene)
+    on = panel(scene)
     if on is None:
         return None
     face, mask = on.face, np.zeros(on.shape, np.float32)
@@ -77,7 +71,7 @@ def ink_blot(scene: Scene, rng: np.random.Generator) -> Painted | None:
 
 def dead_area(scene: Scene, rng: np.random.Generator) -> Painted | None:
     """A strip or half of the panel that stays white, tinted, striped or dark."""
-    on = _panel(scene)
+    on = panel(scene)
     if on is None:
         return None
     face, start, inset = on.face, float(rng.uniform(0.1, 0.8)), float(rng.uniform(0.02, 0.07))
@@ -88,5 +82,5 @@ def dead_area(scene: Scene, rng: np.random.Generator) -> Painted | None:
     stripes = noise((1, on.shape[1]), max(1.5, face.unit / float(rng.uniform(60, 250))), rng)
     tone = _colour(rng)[None, None, :] * (0.75 + 0.25 * stripes[..., None]) * min(1.0, on.light / 200)
     flicker = np.float32(0.8) + np.float32(0.2) * noise(on.shape, 0.2 * face.unit, rng)
-    out = blend(on.rgb, np.broadcast_to(tone, on.rgb.shape), mask * flicker * np.float32(rng.uniform(0.4, 0.95)))
+    out = blend(on.rgb, np.broadcast_to(tone, on.rgb.shape), mask * flicker * np.float32(rng.uniform(0.3, 0.85)))
     return on.finish(out, mask)

@@ -20,7 +20,7 @@ from regrade.datasets.synth.drawing import (
     soft,
 )
 from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
-from regrade.datasets.synth.surfaces import canvas, display
+from regrade.datasets.synth.surfaces import panel
 
 _LETTERS = list("aabcdeeefghiiklmnoooprsttuvwy      ")
 
@@ -36,10 +36,8 @@ def picture(scene: Scene, rng: np.random.Generator) -> Painted | None:
 
 
 def _shown(scene: Scene, rng: np.random.Generator, draw: Callable[[Shape, np.random.Generator], Rgb]) -> Painted | None:
-    if scene.item_type in ("mouse", "keyboard"):
-        return None
-    on = canvas(scene, display(scene))
-    if not on.face.found:
+    on = panel(scene)
+    if on is None or not on.face.found:
         return None
     scale = min(1.0, 520 / on.face.unit)
     shape = max(24, int(on.face.sides[1] * scale)), max(24, int(on.face.sides[0] * scale))

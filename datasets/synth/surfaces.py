@@ -11,6 +11,9 @@ from regrade.datasets.synth.drawing import Points, Shape, difference, luma, poly
 from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
 from regrade.models.types import Box
 
+WITHOUT_GLASS = ("mouse", "keyboard")
+"""Types of items that have no display."""
+
 _LOOK = 192  # long side of the copy on which a face is looked for
 _FILLED = 0.9  # share of a quadrilateral that must be of one kind, rounded corners and mirrored light allowed for
 _LEAST = 24.0  # a face narrower than this many pixels has no room to draw on
@@ -235,6 +238,17 @@ def canvas(scene: Scene, face: Face, margin: float = 0.04) -> Canvas:
     x1, y1 = min(int(x1), width - 2), min(int(y1), height - 2)
     x2, y2 = max(int(x2), x1 + 2), max(int(y2), y1 + 2)
     return Canvas(scene, Face(face.corners - (x1, y1), face.found), scene.rgb[y1:y2, x1:x2], x1, y1)
+
+
+def panel(scene: Scene) -> Canvas | None:
+    """The display of a device that has one; None for a laptop whose display cannot be told from its keyboard."""
+    if scene.item_type in WITHOUT_GLASS:
+        return None
+    face = display(scene)
+    x1, y1, x2, y2 = within(scene.item_box, scene.size)
+    if scene.item_type == "laptop" and (not face.found or np.prod(face.sides) > 0.6 * (x2 - x1) * (y2 - y1)):
+        return None
+    return canvas(scene, face)
 
 
 def _visible(step: NDArray[np.uint8], scale: float, seen: float) -> bool:
