@@ -17,7 +17,7 @@ from regrade.datasets.synth.segment import item_mask
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Counts up with any change of what is drawn: what was made of drawn photos is cached under it."""
 _DAMAGE: Final = ("electronics", "packaging", "textile", "footwear")
 _HARMLESS: Final = ("harmless", "harmless_packaging", "harmless_textile")

@@ -35,7 +35,8 @@ def curve(start: Points, end: Points, bow: float, rng: np.random.Generator, coun
 
 
 def _on_item(on: Canvas, rng: np.random.Generator) -> Points:
-    return on.face.project(on.face.at(*rng.uniform(0.02, 0.98, 2)))[0]
+    at: Points = on.face.project(on.face.at(*rng.uniform(0.02, 0.98, 2)))[0]
+    return at
 
 
 def cable(scene: Scene, rng: np.random.Generator) -> Painted | None:

@@ -10,7 +10,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("shattered_corner", "crack", "major", cracks.shattered_corner),
     Recipe("single_crack", "crack", "major", cracks.single_crack),
     Recipe("hairline", "crack", "major", cracks.hairline),
-    Recipe("missing_glass", "broken", "major", cracks.missing_glass),
+    Recipe("missing_glass", "crack", "major", cracks.missing_glass),
     Recipe("broken_corner", "broken", "major", casing.broken_corner),
     Recipe("body_dent", "broken", "major", casing.dent),
     Recipe("open_seam", "broken", "major", casing.open_seam),
