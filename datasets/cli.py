@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from regrade.datasets import synth_cli, transfer_cli
+from regrade.datasets import hygiene_cli, synth_cli, transfer_cli
 
 PathArgument = Annotated[
     Path | None,
@@ -24,6 +24,8 @@ def register(app: typer.Typer) -> None:
     data.command("summary")(summary)
     data.command("import")(transfer_cli.import_)
     data.command("export")(transfer_cli.export)
+    data.command("hygiene")(hygiene_cli.hygiene)
+    data.command("apply-fixes")(hygiene_cli.apply_fixes)
     app.add_typer(data, name="data")
     synth_cli.register(app)
 

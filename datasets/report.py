@@ -1,7 +1,9 @@
 """What `regrade data` shows: a table of findings, and bar charts of the counts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple
+from typing import TYPE_CHECKING
 
 from rich.bar import Bar
 from rich.console import RenderableType
@@ -11,6 +13,9 @@ from rich.text import Text
 from regrade.datasets.checks import Finding
 from regrade.datasets.manifest import SPLITS, Record
 from regrade.models.types import CONDITIONS
+
+if TYPE_CHECKING:
+    from regrade.datasets.hygiene import Tally
 
 UNDECIDED = "undecided"
 """Shown for a record without a condition."""
@@ -50,6 +55,17 @@ def summary_charts(records: Sequence[Record]) -> Iterator[RenderableType]:
         yield Text(f"\n{category}  {len(mine)} photos", style="bold")
         yield _by_condition(mine)
         yield _by_source(mine)
+
+
+def tally_table(tallies: "Mapping[str, Tally]") -> Table:
+    """What `hygiene` counted, a row a category."""
+    columns = ("photos", "same file", "copies", "same thing", "across groups", "across splits", "labels?", "outliers")
+    table = Table("category", title="pairs of photos; doubtful labels; outliers", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for category, tally in tallies.items():
+        table.add_row(category, *(str(count) for count in astuple(tally)))
+    return table
 
 
 def _by_condition(records: Sequence[Record]) -> Table:

@@ -41,7 +41,7 @@ def connected(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
 def joined_groups(ids: Sequence[str], groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
     """The group of each photo once those in `pairs` share one. An empty entry in `groups` is a group by itself.
 
-    A joined group is called after the smallest of the groups that it joins, or the smallest of its ids.
+    A joined group is called after the largest of the groups that it joins, else after the first of its ids.
     """
     first: dict[str, int] = {}
     links = [(first.setdefault(group, i), i) for i, group in enumerate(groups) if group]
@@ -49,7 +49,11 @@ def joined_groups(ids: Sequence[str], groups: Sequence[str], pairs: Iterable[tup
     members: dict[int, list[int]] = defaultdict(list)
     for i, root in enumerate(roots):
         members[root].append(i)
-    names = {r: min((groups[i] for i in m if groups[i]), default=min(ids[i] for i in m)) for r, m in members.items()}
+    sizes = Counter(groups)
+    names: dict[int, str] = {}
+    for root, photos in members.items():
+        stated = sorted({groups[i] for i in photos if groups[i]}, key=lambda group: (-sizes[group], group))
+        names[root] = stated[0] if stated else min(ids[i] for i in photos)
     # A photo alone is called after itself, and may share that name with a stated group that it is not in.
     taken: Counter[str] = Counter()
     for root in sorted(names):

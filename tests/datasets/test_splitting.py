@@ -59,6 +59,10 @@ def test_pairs_join_whole_groups_over_several_steps() -> None:
     assert groups == ["x", "x", "x", "x", "e"]
 
 
+def test_a_joined_group_keeps_the_name_of_the_largest() -> None:
+    assert joined_groups(["a", "b", "c"], ["p", "q", "q"], [(0, 1)]) == ["q", "q", "q"]
+
+
 def test_a_photo_called_like_a_group_is_not_in_it() -> None:
     assert len(set(joined_groups(["a", "b"], ["b", ""], []))) == 2
 
