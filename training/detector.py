@@ -178,10 +178,10 @@ def _names(model: Any) -> tuple[str, ...]:
 
 def _load(checkpoint: Path) -> tuple[Any, dict[str, Any]]:
     _library()
-    from ultralytics.nn.tasks import load_checkpoint
+    from ultralytics.nn import tasks
 
     try:
-        return cast(tuple[Any, dict[str, Any]], load_checkpoint(str(checkpoint)))
+        return cast(tuple[Any, dict[str, Any]], cast(Any, tasks).load_checkpoint(str(checkpoint)))
     except (OSError, RuntimeError, KeyError, TypeError, EOFError) as error:
         raise RunError(f"{checkpoint} is no checkpoint of a detector: {error}") from error
 
@@ -232,7 +232,7 @@ def _training() -> type[Any]:
     _library()
     from ultralytics.models.yolo.detect import DetectionTrainer
 
-    class FineTuning(DetectionTrainer):  # type: ignore[misc]
+    class FineTuning(DetectionTrainer):
         def get_dataset(self) -> dict[str, Any]:
             # The library's own reading would fetch a font, and whatever the file has a `download` line for.
             file = Path(self.args.data)
@@ -242,11 +242,17 @@ def _training() -> type[Any]:
             names = document["names"]
             return {**lists, "path": home, "names": names, "nc": len(names), "channels": 3, "yaml_file": str(file)}
 
+        def _setup_train(self) -> None:
+            cast(Any, super())._setup_train()
+            if self.device.type == "cpu":
+                # A fifth faster on x86 (AVX-512) at the same precision; the library does so on GPUs alone.
+                cast(nn.Module, self.model).to(memory_format=torch.channels_last)
+
         def save_model(self) -> bool:
             last, best, partial = self.last, self.best, self.last.with_suffix(".partial")
             self.last = self.best = partial
             try:
-                super().save_model()
+                cast(Any, super()).save_model()
             finally:
                 self.last, self.best = last, best
             partial.replace(last)

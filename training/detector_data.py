@@ -116,7 +116,7 @@ class _Job:
     def name(self) -> str:
         """The same for the same photo with the same labels."""
         r = self.record
-        boxes = [asdict(b) for b in (*r.defects, *r.items)]
+        boxes = [*(asdict(d) for d in r.defects), *(asdict(i) for i in r.items)]
         return f"{r.category}.{_digest([r.sha256, r.split, r.item_type, r.condition, self.synthesis, boxes])}"
 
     @property

@@ -34,9 +34,11 @@ class DetectorPlan:
     side: int
     freeze: int
     batch: int
+    served: int
+    """Side at which it runs afterwards, in pixels: a little larger than that it was trained at."""
 
 
-DETECTOR_PLAN: Final = {"cpu": DetectorPlan(4, 384, 10, 16), "cuda": DetectorPlan(60, 640, 0, 32)}
+DETECTOR_PLAN: Final = {"cpu": DetectorPlan(4, 384, 10, 16, 416), "cuda": DetectorPlan(60, 640, 0, 32, 640)}
 """On two cores the stem keeps its COCO weights and photos are small: it is trained in half an hour instead of a day."""
 
 
@@ -132,7 +134,7 @@ def train_detector(run: Run) -> None:
         freeze=plan.freeze,
         batch=plan.batch,
     )
-    described = {"classes": list(classes_of(checkpoint)), "side": run.config.detector_side}
+    described = {"classes": list(classes_of(checkpoint)), "side": min(plan.served, run.config.detector_side)}
     run.write_json(DETECTOR, {**described, "data": str(data), "checkpoint": str(checkpoint)})
 
 

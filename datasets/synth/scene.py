@@ -1,4 +1,4 @@
-"""What a recipe is given and what it gives back. A recipe draws one kind of damage, or of harmless change, on a photo."""
+"""What a recipe is given and what it gives back: it draws one kind of damage, or of harmless change, on a photo."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
