@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import torch
 import yaml
+from PIL import Image
 from rich.progress import Progress, TaskID
 from torch import nn
 
@@ -218,8 +219,11 @@ def _library() -> None:
         home = tempfile.mkdtemp(prefix="regrade-ultralytics-")
         os.environ["YOLO_CONFIG_DIR"] = home
         atexit.register(shutil.rmtree, home, ignore_errors=True)
+    opened = Image.open
     import ultralytics  # noqa: F401
 
+    # It puts a reader of its own in Pillow's place, for everybody, which wants further packages for a spoilt photo.
+    Image.open = opened
     if threads is None:
         os.environ.pop("OMP_NUM_THREADS", None)
 

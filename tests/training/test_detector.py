@@ -121,3 +121,13 @@ def test_a_wrong_setting_of_the_weights_is_refused(tmp_path: Path, monkeypatch: 
         find_weights()
     (tmp_path / "none.pt").write_bytes(b"")
     assert find_weights() == (tmp_path / "none.pt").resolve()
+
+
+def test_the_library_leaves_pillow_as_it_was() -> None:
+    from PIL import Image
+
+    from regrade.training.detector import _library
+
+    before = Image.open
+    _library()
+    assert Image.open is before

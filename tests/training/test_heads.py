@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from regrade.models.calibration import softmax
-from regrade.training.heads import Basis, LinearHead, Sample, choose_penalty, class_weights, out_of_fold
+from regrade.training.heads import Basis, Extra, LinearHead, Sample, class_weights
 
 
 def blobs(n: int = 240, dimension: int = 12, seed: int = 0) -> Sample:
@@ -20,18 +19,18 @@ def blobs(n: int = 240, dimension: int = 12, seed: int = 0) -> Sample:
 
 def test_separable_classes_are_learned() -> None:
     sample = blobs()
-    logits = out_of_fold(sample, 0.05, folds=5, seed=0)
-    assert (logits.argmax(axis=1) == sample.labels).mean() > 0.85
+    logits = sample.fit(np.arange(160), 0.05).logits(sample.views[0][160:])
+    assert (logits.argmax(axis=1) == sample.labels[160:]).mean() > 0.85
 
 
-def test_photos_of_one_group_are_never_on_both_sides() -> None:
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(60), 4).astype(str)
-    # The features name the group and nothing else: whoever saw the group could read the label off.
-    features = np.eye(60, dtype=np.float32)[np.repeat(np.arange(60), 4)]
-    labels = rng.integers(0, 2, 60)[np.repeat(np.arange(60), 4)]
-    logits = out_of_fold(Sample([features], np.eye(2)[labels], labels, groups, 0.0), 0.05, folds=5, seed=0)
-    assert roc_auc_score(labels, logits[:, 1] - logits[:, 0]) < 0.65
+def test_pictures_of_a_held_out_group_stay_out_of_the_fit() -> None:
+    """Pictures that say the opposite of the photos change nothing as long as their photos' groups are held out."""
+    plain, rows = blobs(), np.arange(200)
+    far = plain.groups[200:]
+    wrong = Extra(plain.views[0][200:], np.roll(plain.targets[200:], 1, axis=1), far, np.full(40, 50.0))
+    with_them = Sample(plain.views, plain.targets, plain.labels, plain.groups, 0.0, wrong)
+    agree = with_them.fit(rows, 0.05).logits(plain.views[0][:200]).argmax(axis=1) == plain.labels[:200]
+    assert agree.mean() > 0.85
 
 
 def test_soft_labels_are_met_halfway() -> None:
@@ -60,16 +59,3 @@ def test_full_balance_gives_every_class_the_same_weight() -> None:
     weights = class_weights(labels, 2, 1.0)
     assert weights[labels == 0].sum() == pytest.approx(weights[labels == 1].sum())
     assert weights.mean() == pytest.approx(1)
-
-
-def test_the_best_scoring_penalty_wins() -> None:
-    sample = blobs()
-    penalty, logits = choose_penalty(sample, lambda z: float((z.argmax(axis=1) == sample.labels).mean()))
-    assert penalty > 0
-    assert (logits.argmax(axis=1) == sample.labels).mean() > 0.85
-
-
-def test_a_choice_over_several_ways_to_fold_returns_the_first_ones_logits() -> None:
-    sample = blobs()
-    penalty, logits = choose_penalty(sample, lambda z: -float(np.abs(z).mean()), repeats=2)
-    np.testing.assert_array_equal(logits, out_of_fold(sample, penalty, folds=5, seed=0))
