@@ -72,10 +72,8 @@ def selective_threshold(probabilities: Floats, labels: Ints, *, alpha: float, de
     return Selective(alpha, delta, threshold, n, covered, note)
 
 
-def detector_weight(
-    logits: Floats, scores: Floats, damaged: NDArray[np.bool_], ridge: float = 1.0
-) -> tuple[float, float]:
-    """How much a detector's word adds to a classifier's: (weight ≥ 0, offset) of `DetectorEvidence`.
+def detector_weight(logits: Floats, scores: Floats, damaged: NDArray[np.bool_], ridge: float = 1.0) -> float:
+    """How much a detector's word adds to a classifier's: the weight of `DetectorEvidence`, 0 or more.
 
     By logistic regression: `logits` (n,) are the classifier's log-odds of damage, which keep weight 1; `scores` (n,)
     those of the detector's best score; `damaged` (n,) the truth. `ridge` pulls the weight to 0 where there are few
@@ -87,8 +85,8 @@ def detector_weight(
         return float(np.logaddexp(0.0, np.where(damaged, -z, z)).sum() + 0.5 * ridge * values[0] ** 2)
 
     found = minimize(loss, np.array([0.1, 0.0]), bounds=[(0.0, 3.0), (-10.0, 10.0)], method="L-BFGS-B")
-    weight, shift = float(found.x[0]), float(found.x[1])
-    return (weight, shift / weight) if weight > 0.02 else (0.0, 0.0)
+    weight = float(found.x[0])
+    return weight if weight > 0.02 else 0.0
 
 
 def simulate_items(

@@ -19,11 +19,14 @@ from regrade.models.intake import open_photo
 from regrade.models.runtime import Model
 from regrade.training import calibrate, networks
 from regrade.training.conditions import DetectorScores, Fitted, Views
+from regrade.training.metrics import macro_f1
 from regrade.training.progress import bar
 from regrade.training.run import Run
 
 Floats = NDArray[np.float64]
 THREADS: Final = 2
+OFFSETS: Final = tuple(float(o) for o in np.linspace(np.log(SCORE_FLOOR / (1 - SCORE_FLOOR)), 1.0, 12))
+"""Log-odds of the detector's score that are tried as its offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,26 @@ def weigh(
             (np.log(p / (1 - p)), logit(scores[one.name][one.rows[val]]), one.truth[val] == len(one.labels) - 1)
         )
     logits, heard, damaged = (np.concatenate([p[k] for p in parts]) for k in range(3))
-    weight, offset = calibrate.detector_weight(logits, heard, damaged)
+    weight = calibrate.detector_weight(logits, heard, damaged)
     out = {}
     for one in fitted:
         if one.name == ROUTER:
             continue
         types = damaging(categories[one.name], detections.classes)
+        offset = _offset(one, scores[one.name], weight)
         evidence = DetectorEvidence(weight, offset, types) if weight > 0 and types else None
         out[one.name] = DetectorScores(scores[one.name], evidence, _note(views, one, scores[one.name], evidence))
     return out
+
+
+def _offset(fitted: Fitted, scores: Floats, weight: float) -> float:
+    """The score that moves nothing: that with which the held-out photos are graded best, by macro-F1; of several, the
+    lowest, since a detector that has found nothing proves little."""
+    values = [
+        macro_f1(add_detector(fitted.probabilities, scores[fitted.rows], DetectorEvidence(weight, o, ())), fitted.truth)
+        for o in OFFSETS
+    ]
+    return OFFSETS[int(np.argmax(values))]
 
 
 def damaging(category: Category, classes: Sequence[str]) -> tuple[str, ...]:

@@ -187,7 +187,7 @@ def parity_ap50(int8: float, fp32: float, photos: int, margin: float = DEFAULT_M
 def conclude(run: Run, results: Sequence[GateResult]) -> None:
     """Write gate.json, log every check, and raise `GateRefusedError` with the numbers if any category is refused.
 
-    One refused category refuses the run: its bundles share networks, and are activated together or not at all.
+    Each category is judged by itself: those that pass are registered, and the run fails only if none does.
     """
     run.write_json("gate.json", [r.to_json() for r in results])
     for result in results:
@@ -197,12 +197,17 @@ def conclude(run: Run, results: Sequence[GateResult]) -> None:
             run.log.info("  %s", check)
         if result.unjudged:
             run.log.warning("  too few photos to judge: %s", ", ".join(result.unjudged))
-    if refused := [r for r in results if r.refused]:
-        reasons = "; ".join(f"{r.category}: {', '.join(map(str, r.refused))}" for r in refused)
-        raise GateRefusedError(
-            f"refused, and not registered: {reasons}. All figures are in {run.folder / 'gate.json'}. What was active "
-            "stays active."
-        )
+    refused = [r for r in results if r.refused]
+    if not refused:
+        return
+    reasons = "; ".join(f"{r.category}: {', '.join(map(str, r.refused))}" for r in refused)
+    message = (
+        f"refused, and not registered: {reasons}. All figures are in {run.folder / 'gate.json'}. What was active stays "
+        "active."
+    )
+    if len(refused) == len(results):
+        raise GateRefusedError(message)
+    run.log.error(message)
 
 
 def _whole(name: str, score: Score, pair: Pair, drawn: Resamples, margin: float, judged_by: NDArray[np.bool_]) -> Check:

@@ -130,18 +130,23 @@ def gate(run: Run) -> None:
         if version is not None:
             theirs = predict(open_grader(run.config.out), test, name)
         results.append(non_inferior(found, theirs, versions=(run.config.version, version), seed=run.config.seed))
-    results[0] = results[0].also(parity(pairs), *networks.detector_parity(run))
+    # Each bundle has a head of its own; what is wrong with the detector is wrong with all that share it.
+    shared = networks.detector_parity(run)
+    results = [r.also(parity([pair]), *shared) for r, pair in zip(results, pairs, strict=True)]
     conclude(run, results)
 
 
 def register(run: Run) -> None:
-    """Put the candidate bundles among those that serving reads, and activate them unless told not to."""
+    """Put the bundles that passed the gate among those that serving reads, and activate them unless told not to."""
     root = run.folder / candidate.FOLDER
-    for name in candidate.names(run):
+    refused = {entry["category"] for entry in run.read_json("gate.json") if not entry["passed"]}
+    passed = tuple(name for name in candidate.names(run) if name not in refused)
+    for name in passed:
         install_bundle(root, run.config.out, name, run.config.version)
     if run.config.activate:
-        networks.activate_all(run, candidate.names(run))
-    run.log.info("%s under %s", "active" if run.config.activate else "installed, not active", run.config.out)
+        networks.activate_all(run, passed)
+    state = "active" if run.config.activate else "installed, not active"
+    run.log.info("%s %s: %s under %s", ", ".join(passed), run.config.version, state, run.config.out)
 
 
 __all__ = [

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     models = typer.Typer(name="models", help="Look at the model bundles; choose which is active.", no_args_is_help=True)
     models.command(name="list")(show)
+    models.command(name="install")(install)
     models.command(name="activate")(activate)
     models.command(name="rollback")(rollback)
     models.command(name="diff")(diff)
@@ -81,6 +82,22 @@ def show(
         Console().print(table)
     if any(entry.bundle is None for entry in entries):
         raise typer.Exit(1)
+
+
+def install(
+    source: Annotated[Path, typer.Argument(help="A folder of bundles, such as the `candidate` of a training run.")],
+    category: Category,
+    version: Annotated[str, typer.Argument(help="The version to copy.")],
+    bundles: Bundles = None,
+) -> None:
+    """Copy a bundle from another folder, after a check of its files. It is not activated.
+
+    This is also the way past the gate of a training run, by a person who has read its numbers: install the candidate,
+    then activate it with a reason.
+    """
+    from regrade.models.bundle import install_bundle
+
+    typer.echo(f"installed {install_bundle(source, _root(bundles), category, version)}; it is not active")
 
 
 def activate(
