@@ -219,11 +219,10 @@ def _library() -> None:
         home = tempfile.mkdtemp(prefix="regrade-ultralytics-")
         os.environ["YOLO_CONFIG_DIR"] = home
         atexit.register(shutil.rmtree, home, ignore_errors=True)
-    opened = Image.open
-    import ultralytics  # noqa: F401
+    from ultralytics.utils import patches
 
     # It puts a reader of its own in Pillow's place, for everybody, which wants further packages for a spoilt photo.
-    Image.open = opened
+    Image.open = patches._image_open
     if threads is None:
         os.environ.pop("OMP_NUM_THREADS", None)
 

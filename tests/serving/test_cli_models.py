@@ -115,3 +115,10 @@ def test_a_spoilt_version_is_listed_as_such_and_fails_the_command(root: Path) ->
 
 def test_no_history_is_said_to_be_none(root: Path) -> None:
     assert "No change is logged" in run("history", "--bundles", root)
+
+
+def test_a_bundle_from_another_folder_is_installed_and_not_activated(root: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "warehouse"
+    assert "not active" in run("install", root, "packaging", NEW, "--bundles", empty)
+    assert load_bundle(empty, "packaging", NEW).version == NEW
+    assert not (empty / "packaging" / "ACTIVE").exists()

@@ -18,7 +18,8 @@ from regrade.training import detector
 from regrade.training.detector import classes_of, find_weights, fit_detector, module_of
 from regrade.training.detector_data import build_data
 
-pytest.importorskip("ultralytics")
+if find_spec("ultralytics") is None:
+    pytest.skip("needs ultralytics: pip install 'regrade[train]'", allow_module_level=True)
 SETTINGS: dict[str, Any] = {"side": 64, "seed": 0, "device": "cpu", "freeze": 10, "batch": 8}
 
 

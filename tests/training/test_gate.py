@@ -245,8 +245,15 @@ def test_a_verdict_is_written_and_logged(run: Run) -> None:
 def test_a_refusal_names_the_numbers_and_stays_on_disk(run: Run) -> None:
     worse = non_inferior(predictions(wrong_in(truth_of(), 2, 12), truth_of()), ACTIVE)
     with pytest.raises(GateRefusedError, match=r"packaging: .*recall of used 1\.000 → 0\.636"):
-        conclude(run, [non_inferior(ACTIVE, ACTIVE), worse])
+        conclude(run, [worse])
+    assert [one["passed"] for one in run.read_json("gate.json")] == [False]
+
+
+def test_a_refused_category_does_not_hold_up_the_others(run: Run) -> None:
+    worse = non_inferior(predictions(wrong_in(truth_of(), 2, 12), truth_of()), ACTIVE)
+    conclude(run, [non_inferior(ACTIVE, ACTIVE), worse])
     assert [one["passed"] for one in run.read_json("gate.json")] == [True, False]
+    assert "refused, and not registered: packaging" in (run.folder / "log.txt").read_text().replace("\n", " ")
 
 
 def test_no_figure_that_is_not_one_is_written() -> None:
