@@ -28,6 +28,7 @@ from regrade.models.intake import open_photo
 from regrade.models.types import DEFECT_TYPES
 from regrade.training.features import seeded
 from regrade.training.progress import bar
+from regrade.training.workers import SPAWNED
 
 STRIDE: Final = 16
 """Pixels of the input to a cell of the grid."""
@@ -94,7 +95,7 @@ class Corpus:
         missing = [job for job in self._jobs() if not job.path.exists()]
         if not missing:
             return
-        with ProcessPoolExecutor(workers or os.cpu_count()) as pool, bar() as progress:
+        with ProcessPoolExecutor(workers or os.cpu_count(), SPAWNED) as pool, bar() as progress:
             task = progress.add_task("pictures", total=len(missing))
             for _ in pool.map(_build_shard, missing):
                 progress.advance(task)

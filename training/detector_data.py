@@ -28,6 +28,7 @@ from regrade.models.types import DEFECT_TYPES, Box
 from regrade.training.close_up import Boxed, Labelled, close_up
 from regrade.training.features import seeded
 from regrade.training.progress import bar
+from regrade.training.workers import SPAWNED
 
 SIDE: Final = 640
 """Long side of a written picture, in pixels, at most."""
@@ -133,7 +134,7 @@ def _make(jobs: Sequence[_Job], workers: int | None) -> None:
                 _make_one(job)
                 progress.advance(task)
             return
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, SPAWNED) as pool:
             for _ in pool.map(_make_one, jobs, chunksize=4):
                 progress.advance(task)
 
