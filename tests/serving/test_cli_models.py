@@ -23,8 +23,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A copy of the shipped bundles with a second version of packaging that differs in its card."""
-    root = Path(shutil.copytree(shipped_root(), tmp_path / "bundles"))
+    """A copy of the shipped bundles with one more version of packaging, that differs in its card, and no past: which
+    version was active before, and what this checkout has activated, is not these tests' affair."""
+    past = shutil.ignore_patterns("PREVIOUS", "activations.jsonl")
+    root = Path(shutil.copytree(shipped_root(), tmp_path / "bundles", ignore=past))
     old = load_bundle(root, "packaging")
     files = {n: (old.folder / n).read_bytes() for n in ("head.onnx", "calibration.json", "metrics.json", "card.md")}
     write_bundle(
