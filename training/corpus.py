@@ -38,7 +38,7 @@ UNKNOWN: Final = 255
 _COMMON: Final = frozenset({"stain", "dirt", "wear", "scuff", "scratch"})
 """What a photo that nobody graded may well show; anything else is rare enough to be taken for absent."""
 _SHARD: Final = 32
-_RECIPE: Final = 3
+_RECIPE: Final = 4
 """Counts up with any change of this file that changes the pictures."""
 
 
@@ -198,7 +198,9 @@ def _paint(
         if not category.synthesis.harmless:
             return None
         return synthesize_harmless(scene, category.synthesis.harmless, rng), known, "harmless"
-    made = synthesize(scene, category.synthesis.damage, rng) if category.synthesis.damage else None
+    recipes = category.synthesis
+    # Every second one is edited harmlessly first, or an edit would always mean a sound item.
+    made = synthesize(scene, recipes.damage, rng, before=recipes.harmless) if recipes.damage else None
     if made is None:
         return None
     masks = known.copy()

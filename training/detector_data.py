@@ -38,7 +38,7 @@ STATES: Final = frozenset({"open"})
 _DRAWN_AT: Final = IntakeLimits(working_side=960)
 """Drawn larger than written: a close-up keeps its detail, and a whole photo is smoothed as a camera's would be."""
 _QUALITIES: Final = (70, 96)
-_RECIPE: Final = 1
+_RECIPE: Final = 2
 """Counts up with any change of this file, or of `close_up`, that changes the pictures."""
 
 
@@ -193,7 +193,7 @@ def _drawn_on(
         return
     for way in ("damaged", "damaged-close"):
         rng = seeded(record, f"{way}-{seed}")
-        made = synthesize(scene, category.synthesis.damage, rng)
+        made = synthesize(scene, category.synthesis.damage, rng, before=category.synthesis.harmless)
         if made is None:
             continue
         drawn: tuple[Boxed, ...] = tuple((d.type, d.box) for d in made.defects if d.type not in STATES)
