@@ -9,7 +9,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ from regrade.models.detector import Detection, Detector
 from regrade.models.errors import BundleError, UnknownCategoryError
 from regrade.models.fusion import add_detector, fuse, mean_probabilities
 from regrade.models.localize import strongest_region
-from regrade.models.preprocess import model_input
-from regrade.models.quality import QualityLimits, assess
+from regrade.models.preprocess import model_input, reduced
+from regrade.models.quality import MEASURED_SIDE, QualityLimits, assess
 from regrade.models.runtime import Model, as_float
 from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo, Quality
 
@@ -39,14 +39,14 @@ from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo,
 class PhotoEvidence:
     """What was seen on one photo. `seen` maps a backbone's SHA-256 to its `features`, float32 (1, D), and `map`,
     float32 (1, C, h, w); `detections` a detector's SHA-256 to what it found. Both are empty where the photo failed the
-    quality gate."""
+    quality gate. `timings_ms` has the steps `gate`, `classify` and `detect`."""
 
     photo: int
     width: int
     height: int
     quality: Quality
     seen: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
-    infer_ms: float
+    timings_ms: Mapping[str, float]
     detections: Mapping[str, tuple[Detection, ...]] = field(default_factory=dict)
 
 
@@ -89,6 +89,9 @@ class Grader:
         self._detectors = detectors
         self._quality = quality
         self._sides = {h.backbone: h.bundle.input_side for h in heads.values()}
+        sides = (MEASURED_SIDE, *self._sides.values(), *(d.side for d in detectors.values()))
+        self.working_side = max(sides)
+        """The long side, in pixels, that photos should be decoded for (`IntakeLimits.working_side`)."""
         self.categories = tuple(sorted(name for name in heads if name != ROUTER))
 
     @classmethod
@@ -118,27 +121,38 @@ class Grader:
             heads[name] = _Head(bundle, Model(bundle.head_path), digest, detector)
         return cls(root, heads, backbones, detectors, quality or QualityLimits())
 
-    def look(self, photo: Photo) -> PhotoEvidence:
-        """Gate one photo and run every network on it, once. A photo that fails the gate is not looked at further."""
-        quality = assess(photo, self._quality)
-        start = time.perf_counter()
+    def look(self, photo: Photo, category: str | None = None) -> PhotoEvidence:
+        """Gate one photo and run the networks on it, once each: those that a `category` declared for the item needs,
+        or all of them when None. A photo that fails the gate is not looked at further.
+
+        Raises `UnknownCategoryError` for a category without a bundle.
+        """
+        needed = self._heads.values() if category is None else (self._heads[ROUTER], self._head(category))
+        started = time.perf_counter()
+        # Gate and detector want the same size; resampling twice would cost as much as the gate itself.
+        small = reduced(photo.rgb, self.working_side)
+        quality = assess(replace(photo, rgb=small), self._quality)
+        gated = time.perf_counter()
         seen: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         found: dict[str, tuple[Detection, ...]] = {}
         if quality.ok:
-            for digest, backbone in self._backbones.items():
+            for digest in dict.fromkeys(head.backbone for head in needed):
                 pixels = model_input(photo.rgb, self._sides[digest])[np.newaxis]
-                features, feature_map = backbone.run({"pixels": pixels}, ("features", "map"))
+                features, feature_map = self._backbones[digest].run({"pixels": pixels}, ("features", "map"))
                 seen[digest] = (features, feature_map)
-            for digest, detector in self._detectors.items():
-                found[digest] = detector.detect(photo.rgb, photo.width, photo.height)
-        elapsed = (time.perf_counter() - start) * 1000
-        return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, elapsed, found)
+        classified = time.perf_counter()
+        if quality.ok:
+            for digest in dict.fromkeys(head.detector for head in needed if head.detector is not None):
+                found[digest] = self._detectors[digest].detect(small, photo.width, photo.height)
+        steps = {"gate": gated - started, "classify": classified - gated, "detect": time.perf_counter() - classified}
+        timings = {name: seconds * 1000 for name, seconds in steps.items()}
+        return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, timings, found)
 
     def conclude(self, evidence: Sequence[PhotoEvidence], category: str | None = None) -> ItemResult:
         """Fuse the evidence of one item's photos, in order, into its grade.
 
-        `category` None lets the model decide it. Raises `UnknownCategoryError` for one without a bundle, and
-        ValueError for no photos.
+        `category` is the one that the photos were looked at for; None lets the model decide it. Raises
+        `UnknownCategoryError` for one without a bundle, and ValueError for no photos.
         """
         if not evidence:
             raise ValueError("an item needs at least one photo")
@@ -154,7 +168,7 @@ class Grader:
             grade, defects = self._condition(evidence, self._heads[call.name])
             models = {call.name: self._heads[call.name].bundle.version}
         timings = {
-            "infer": sum(e.infer_ms for e in evidence),
+            "infer": sum(sum(e.timings_ms.values()) for e in evidence),
             "fuse": (time.perf_counter() - start) * 1000,
         }
         return ItemResult(call, grade, defects, quality, models, timings)
@@ -162,7 +176,7 @@ class Grader:
     def grade(self, photos: Sequence[Photo], category: str | None = None) -> ItemResult:
         """Look at each photo of one item and conclude."""
         self._require(category)
-        return self.conclude([self.look(photo) for photo in photos], category)
+        return self.conclude([self.look(photo, category) for photo in photos], category)
 
     def warm_up(self) -> None:
         """Run every network once, so that the first item does not pay for it."""
@@ -198,6 +212,10 @@ class Grader:
                     )
                 )
         return infos
+
+    def _head(self, category: str) -> _Head:
+        self._require(category)
+        return self._heads[category]
 
     def _require(self, category: str | None) -> None:
         if category is not None and category not in self.categories:

@@ -38,8 +38,8 @@ class IntakeLimits:
     max_pixels: int = 50_000_000
     max_side: int = 20_000
     min_side: int = 16
-    working_side: int = 640
-    """The long side that photos are decoded for, in pixels: the largest input of any model."""
+    working_side: int = 416
+    """The long side, in pixels, that photos are decoded for: no less than the largest input of any network."""
 
 
 DEFAULT_LIMITS: Final = IntakeLimits()
@@ -61,15 +61,26 @@ def sniff(data: bytes) -> str:
     raise PhotoError("unsupported_type", "The file is not a JPEG, PNG or WebP image. Send the photo as one of these.")
 
 
+def megapixels(data: bytes) -> float:
+    """Millions of pixels that a photo's header announces; 0 where it cannot be read, which decoding will refuse."""
+    try:
+        with Image.open(io.BytesIO(data), formats=list(MEDIA_TYPES)) as image:
+            return image.width * image.height / 1e6
+    except (OSError, ValueError, SyntaxError):
+        return 0.0
+
+
 def open_photo(
     data: bytes, index: int = 0, limits: IntakeLimits = DEFAULT_LIMITS, *, sha256: str | None = None
 ) -> Photo:
     """Check and decode one photo.
 
-    A JPEG is decoded at the smallest DCT scale whose long side still reaches `limits.working_side`; any photo
-    is then reduced to that long side at most, turned upright by its EXIF orientation, and brought to 8-bit
-    sRGB: CMYK, palette, greyscale and 16-bit are converted, an embedded ICC profile is applied, transparency
-    is laid on white. `sha256` is the hash of `data`, in hex, where the caller has it already.
+    A JPEG is decoded at the smallest DCT scale whose long side still reaches `limits.working_side`, and any photo
+    is reduced by the largest whole number that keeps to that: what comes out has a long side of at least
+    `working_side` and less than twice that, or its own where that is shorter. What a network wants beyond that is
+    resampled once, from there. The photo is turned upright by its EXIF orientation and brought to 8-bit sRGB: CMYK,
+    palette, greyscale and 16-bit are converted, an embedded ICC profile is applied, transparency is laid on white.
+    `sha256` is the hash of `data`, in hex, where the caller has it already.
 
     Raises `PhotoError` (`empty`, `unsupported_type`, `too_large`, `too_many_pixels`, `bad_dimensions`,
     `animated`, `truncated`, `unreadable`), with `photo` set to `index`.
@@ -148,7 +159,7 @@ def _decode(image: Image.Image, limits: IntakeLimits) -> tuple[NDArray[np.uint8]
     # draft() picks the smallest of 1/1, 1/2, 1/4, 1/8 that is not below the size asked for.
     image.draft(None, target)
     image.load()
-    rgb = _to_srgb(image, target)
+    rgb = _to_srgb(image, side)
     upright = _upright(rgb, orientation)
     if orientation in (5, 6, 7, 8):
         full_width, full_height = full_height, full_width
@@ -166,8 +177,8 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return ImageOps.exif_transpose(tagged)
 
 
-def _to_srgb(image: Image.Image, target: tuple[int, int]) -> Image.Image:
-    """`image` in 8-bit sRGB at `target` (width, height): reduced first, so that conversions stay cheap."""
+def _to_srgb(image: Image.Image, side: int) -> Image.Image:
+    """`image` in 8-bit sRGB, its long side at least `side`: reduced first, so that conversions stay cheap."""
     icc = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         image = _sixteen_bit_to_grey(image)
@@ -179,8 +190,8 @@ def _to_srgb(image: Image.Image, target: tuple[int, int]) -> Image.Image:
         image = image.convert("RGBA")
     elif image.mode == "1":
         image = image.convert("L")
-    if image.size != target:
-        image = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    if (factor := max(image.size) // side) > 1:
+        image = image.reduce(factor)
     if image.mode == "RGBA":
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image).convert("RGB")
@@ -207,4 +218,4 @@ def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-__all__ = ["DEFAULT_LIMITS", "MEDIA_TYPES", "IntakeLimits", "open_photo", "sniff"]
+__all__ = ["DEFAULT_LIMITS", "MEDIA_TYPES", "IntakeLimits", "megapixels", "open_photo", "sniff"]

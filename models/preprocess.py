@@ -18,3 +18,13 @@ def model_input(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         return rgb
     image = Image.fromarray(rgb).resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(image, dtype=np.uint8)
+
+
+def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """`rgb`, uint8 (h, w, 3), with its long side reduced to `side` pixels; itself where it is no longer than that."""
+    height, width = rgb.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1.0:
+        return rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
