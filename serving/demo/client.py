@@ -23,7 +23,7 @@ def post_inspection(
     Raises `DemoRefusedError` for any other answer than 200 and 201.
     """
     boundary = uuid.uuid4().hex
-    body = _multipart(boundary, item, photos)
+    body = multipart(boundary, item, [(path.name, path.read_bytes()) for path in photos])
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": f"multipart/form-data; boundary={boundary}",
@@ -43,9 +43,10 @@ def post_inspection(
     return inspection
 
 
-def _multipart(boundary: str, item: dict[str, Any], photos: Sequence[Path]) -> bytes:
+def multipart(boundary: str, item: dict[str, Any], photos: Sequence[tuple[str, bytes]]) -> bytes:
+    """The body of a POST to /v1/inspections; `photos` are names and contents of JPEG files."""
     parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="item"\r\n\r\n{json.dumps(item)}\r\n'.encode()]
-    for path in photos:
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="photos"; filename="{path.name}"\r\n'
-        parts.append(f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + path.read_bytes() + b"\r\n")
+    for name, data in photos:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="photos"; filename="{name}"\r\n'
+        parts += [f"{head}Content-Type: image/jpeg\r\n\r\n".encode(), data, b"\r\n"]
     return b"".join([*parts, f"--{boundary}--\r\n".encode()])
