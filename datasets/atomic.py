@@ -1,6 +1,5 @@
-"""Folders and files that are there wholly or not at all, whatever kills the process."""
+"""Folders that are there wholly or not at all, whatever kills the process."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -32,13 +31,3 @@ def new_folder(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write or replace `path` (UTF-8) in one step, synced to disk before it takes the name."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

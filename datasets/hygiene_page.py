@@ -12,9 +12,9 @@ from typing import Any
 import jinja2
 from PIL import Image, ImageOps
 
-from regrade.datasets.atomic import write_text
 from regrade.datasets.fixes import Fix, fix_lines, fix_row
 from regrade.datasets.hygiene import Hygiene, Issue
+from regrade.models.files import write_atomically
 
 SHOWN = {"leak": 60, "group": 60, "copy": 60, "label": 48, "outlier": 16}
 """Issues of a kind shown for each category; the surest come first, and the files hold all."""
@@ -84,10 +84,9 @@ def write_hygiene(
         thumbnails={i: thumbnail(found.records[i].file) for i in progress(shown)},
         fixes={card.number: [fix_row(replace(fix, chosen=True)) for fix in card.issue.fixes] for card in cards},
     )
-    out.mkdir(parents=True, exist_ok=True)
     texts = {"hygiene.html": page, "hygiene.jsonl": fix_lines(found.fixes), "hygiene.csv": fixes_as_csv(found.fixes)}
     for name, text in texts.items():
-        write_text(out / name, text)
+        write_atomically(out / name, text.encode())
     return [out / name for name in texts]
 
 

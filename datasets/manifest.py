@@ -13,9 +13,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from regrade.datasets.atomic import write_text
 from regrade.datasets.validation import dataset_error, one_of
 from regrade.models.errors import DatasetError
+from regrade.models.files import write_atomically
 from regrade.models.types import CONDITIONS, Box
 
 MANIFEST_NAME = "bench.jsonl"
@@ -138,7 +138,7 @@ def write_manifest(path: Path, records: Iterable[Record]) -> None:
         row = _RECORD.dump_python(record, mode="json")
         row["file"] = record.file.resolve().relative_to(folder).as_posix()
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    write_text(path, "".join(lines))
+    write_atomically(path, "".join(lines).encode())
 
 
 def locate_manifest(path: Path | None = None) -> Path:

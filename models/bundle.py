@@ -12,7 +12,6 @@ share is stored once, loaded once and run once a photo.
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any, Final
 
 from regrade.models.calibration import Calibration
 from regrade.models.errors import BundleError
+from regrade.models.files import write_atomically
 
 FORMAT: Final = 2
 """2 added the detector; bundles of format 1 have none and are still read."""
@@ -127,8 +127,8 @@ def activate(root: Path, category: str, version: str) -> None:
     load_bundle(root, category, version)
     pointer = root / category / "ACTIVE"
     if pointer.exists():
-        _replace(root / category / "PREVIOUS", pointer.read_text(encoding="utf-8"))
-    _replace(pointer, version + "\n")
+        write_atomically(root / category / "PREVIOUS", pointer.read_bytes())
+    write_atomically(pointer, f"{version}\n".encode())
 
 
 def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle:
@@ -221,10 +221,9 @@ def write_bundle(
         "files": {name: sha256(data) for name, data in sorted(files.items())},
     }
     staging = folder.with_name(f".{version}.partial")
-    staging.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        _replace(staging / name, data)
-    _replace(staging / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(staging / name, data)
+    write_atomically(staging / "manifest.json", (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
     staging.rename(folder)
     return folder
 
@@ -241,23 +240,20 @@ def install_bundle(source: Path, target: Path, category: str, version: str) -> P
     files = (*bundle.backbones.values(), *(bundle.detector.files.values() if bundle.detector else ()))
     for digest in files:
         shared = target / SHARED / f"{digest}.onnx"
-        shared.parent.mkdir(parents=True, exist_ok=True)
         if not shared.exists():
-            _replace(shared, (source / SHARED / f"{digest}.onnx").read_bytes())
+            write_atomically(shared, (source / SHARED / f"{digest}.onnx").read_bytes())
     staging = folder.with_name(f".{version}.partial")
-    staging.mkdir(parents=True, exist_ok=True)
     for path in sorted(bundle.folder.iterdir()):
-        _replace(staging / path.name, path.read_bytes())
+        write_atomically(staging / path.name, path.read_bytes())
     staging.rename(folder)
     return folder
 
 
 def _share(root: Path, networks: Mapping[str, bytes]) -> dict[str, str]:
     """Store ONNX files under their hash, which is returned by precision."""
-    (root / SHARED).mkdir(parents=True, exist_ok=True)
     digests = {precision: sha256(data) for precision, data in networks.items()}
     for precision, data in networks.items():
-        _replace(root / SHARED / f"{digests[precision]}.onnx", data)
+        write_atomically(root / SHARED / f"{digests[precision]}.onnx", data)
     return digests
 
 
@@ -291,13 +287,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise BundleError(f"{path} must hold a JSON object.")
     return data
-
-
-def _replace(path: Path, content: str | bytes) -> None:
-    data = content.encode() if isinstance(content, str) else content
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -22,6 +22,7 @@ from typing import Any, Final
 from regrade.models import bundle as bundles
 from regrade.models.bundle import Bundle, active_version, load_bundle, versions
 from regrade.models.errors import BundleError
+from regrade.models.files import append_line
 
 LOG_NAME: Final = "activations.jsonl"
 
@@ -176,8 +177,7 @@ def _switch(root: Path, category: str, version: str, by: str | None, reason: str
     )
     try:
         bundles.activate(root, category, version)
-        _sync(root / category)
-        _append(root / LOG_NAME, json.dumps(asdict(done), ensure_ascii=False))
+        append_line(root / LOG_NAME, json.dumps(asdict(done), ensure_ascii=False))
     except OSError as error:
         raise BundleError(_unwritable(root, error)) from error
     return done
@@ -193,26 +193,6 @@ def _locked(root: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _append(path: Path, line: str) -> None:
-    with path.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                line = "\n" + line
-        file.write((line + "\n").encode())
-        file.flush()
-        os.fsync(file.fileno())
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

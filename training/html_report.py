@@ -10,10 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from regrade.datasets.estimates import Estimate
+from regrade.models.files import write_atomically
 from regrade.training.charts import confusion_chart, overview_chart, reliability_chart, risk_chart
 from regrade.training.evaluation import GRADES, CategoryEvaluation, Evaluation
 from regrade.training.mistakes import Mistake, missed_boxes, worst_grades
-from regrade.training.run_files import json_bytes, write_atomically
+from regrade.training.run_files import json_bytes
 
 WITH_PHOTOS = "report-with-photos.html"
 TEMPLATE = "report.html.j2"

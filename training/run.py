@@ -31,8 +31,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from regrade.datasets.category import Category, load_categories
 from regrade.datasets.manifest import read_manifest
 from regrade.models.errors import RunError
+from regrade.models.files import append_line, write_atomically
 from regrade.training.run_config import ALL, RunConfig
-from regrade.training.run_files import append_line, json_bytes, read_json, write_atomically
+from regrade.training.run_files import json_bytes, read_json
 from regrade.training.run_inputs import fingerprints, versions_now
 from regrade.training.run_lock import RunLock
 

@@ -126,9 +126,9 @@ def test_a_stage_that_fails_is_not_done_and_is_logged(run: Run) -> None:
 SLOW = """
 import sys, time
 from pathlib import Path
+from regrade.models.files import write_atomically
 from regrade.training.pipeline import execute, plan
 from regrade.training.run import STAGES, Run
-from regrade.training.run_files import write_atomically
 
 def body(name):
     def do(run):
