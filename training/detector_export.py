@@ -7,22 +7,22 @@ step, and the one-to-one head of YOLO26 needs no non-maximum suppression after i
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from regrade.datasets.manifest import Record
 from regrade.models.detector import letterbox
 from regrade.models.intake import open_photo
-from regrade.training.backbone import OPSET, stripped
+from regrade.training.onnx_files import PixelReader, onnx_of, stripped
 
 KEPT_BLOCKS: Final = 3
 """The first blocks, which stay in FP32 as the head does: the fewer the pixels, the less eight bits there cost. Mean
@@ -48,21 +48,7 @@ def export_detector(module: nn.Module, side: int) -> bytes:
     """`module`, from `detector.module_of`, as an ONNX file with input `pixels`, uint8 (1, side, side, 3), and output
     `boxes`, float32 (1, 300, 6), in pixels of the square."""
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "detector.onnx"
-        torch.onnx.export(
-            PixelsIn(module).eval(),
-            (example,),
-            str(path),
-            input_names=["pixels"],
-            output_names=["boxes"],
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-        return stripped(onnx.load(str(path)))
+    return onnx_of(PixelsIn(module), example, ["boxes"])
 
 
 def quantize_detector(fp32: bytes, inputs: Sequence[NDArray[np.uint8]]) -> bytes:
@@ -82,7 +68,7 @@ def quantize_detector(fp32: bytes, inputs: Sequence[NDArray[np.uint8]]) -> bytes
         quantize_static(
             str(plain),
             str(target),
-            _Reader(inputs),
+            PixelReader(inputs),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             op_types_to_quantize=list(QUANTIZED),
@@ -117,12 +103,3 @@ def _blocks(model: onnx.ModelProto) -> dict[str, int]:
         before = [blocks[made_by[i]] for i in node.input if i in made_by]
         blocks[node.name] = own[0] if own else max(before, default=0)
     return blocks
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, inputs: Sequence[NDArray[np.uint8]]) -> None:
-        self._rows: Iterator[NDArray[np.uint8]] = iter(inputs)
-
-    def get_next(self) -> dict[str, Any] | None:
-        row = next(self._rows, None)
-        return None if row is None else {"pixels": row[np.newaxis]}

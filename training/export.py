@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from regrade.training.backbone import OPSET
 from regrade.training.corpus import LOCAL_TYPES
 from regrade.training.heads import LinearHead
+from regrade.training.onnx_files import OPSET
 
 
 def head_onnx(classes: LinearHead, peaks: Sequence[int] = ()) -> bytes:
