@@ -26,6 +26,9 @@ STAGES: Final = (
 )
 """Through which an inspection goes, in this order. Decode, gate, classify and detect are timed for each photo."""
 
+_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""The parser lets dozens more through, and each would be another time series."""
+
 _HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 _STAGE_BUCKETS = (
     *(0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008),
@@ -133,6 +136,12 @@ class Metrics:
     def observe(self, name: str, seconds: float) -> None:
         """Note how long one of `STAGES` took. May be called on any thread."""
         (self._stages.get(name) or self.stages.labels(name)).observe(seconds)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer to `method` at the path template `route`; `status` 0 where the client got none."""
+        method = method if method in _METHODS else "other"
+        self.responses.labels(method, route, status).inc()
+        self.seconds.labels(method, route).observe(seconds)
 
     def serve_models(self, versions: Mapping[str, str]) -> None:
         """Tell which version grades each category from now on, in place of those told before."""

@@ -1,4 +1,4 @@
-"""What wraps every request: its measurement, and an answer even to what nobody expected."""
+"""What wraps every request: its measurement, its trace, and an answer even to what nobody expected."""
 
 import asyncio
 import logging
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from regrade.serving import tracing
 from regrade.serving.i18n import pick, text
 from regrade.serving.metrics import Metrics
 from regrade.serving.problems import Problem
@@ -18,12 +19,19 @@ DRAIN_SECONDS = 10.0
 log = logging.getLogger("regrade")
 
 ASKED = "regrade.asked_method"
+STARTED = "regrade.started"
 
 
 def asked_method(scope: Scope) -> str:
     """The method that the client asked for."""
     asked: str = scope.get(ASKED, scope["method"])
     return asked
+
+
+def started(scope: Scope) -> float:
+    """When the head of the request had come (perf_counter); before its key was checked and its body was read."""
+    at: float = scope[STARTED]
+    return at
 
 
 class Wrap:
@@ -41,26 +49,31 @@ class Wrap:
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", ASKED: "HEAD"}
         call = _Call(scope, receive, send)
-        try:
-            await self.app(scope, call.receive, call.send)
-        except Exception:
-            incident = uuid4().hex[:12]
-            log.exception("incident %s: %s %s", incident, asked_method(scope), scope["path"])
-            if call.status is not None:
-                raise  # half an answer is out; the server must cut the connection
-            languages = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
-            detail = text("problem.internal", pick(languages), incident=incident)
-            await Problem("internal", detail, {"incident": incident}).response()(scope, call.receive, call.send)
-        finally:
-            # A template, never the path itself: each new path would be another time series.
-            route = getattr(scope.get("route"), "path", "other")
-            metrics: Metrics = scope["app"].state.runtime.metrics
-            metrics.responses.labels(asked_method(scope), route, str(call.status or 0)).inc()
-            metrics.seconds.labels(asked_method(scope), route).observe(time.perf_counter() - call.started)
+        scope[STARTED] = call.started
+        with tracing.request(scope, asked_method(scope)) as trace:
+            try:
+                await self.app(scope, call.receive, call.send)
+            except Exception as error:
+                await self._answer_unexpected(error, scope, call)
+            finally:
+                # A template, never the path itself: each new path would be another time series.
+                route = getattr(scope.get("route"), "path", "other")
+                metrics: Metrics = scope["app"].state.runtime.metrics
+                metrics.answered(asked_method(scope), route, call.status or 0, time.perf_counter() - call.started)
+                trace.answered(route, call.status or 0)
+
+    async def _answer_unexpected(self, error: Exception, scope: Scope, call: "_Call") -> None:
+        incident = uuid4().hex[:12]
+        log.exception("incident %s: %s %s", incident, asked_method(scope), scope["path"])
+        if call.status is not None:
+            raise error  # half an answer is out; the server must cut the connection
+        languages = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+        detail = text("problem.internal", pick(languages), incident=incident)
+        await Problem("internal", detail, {"incident": incident}).response()(scope, call.receive, call.send)
 
 
 class _Call:
-    """One request; remembers what of its body has been read and which status was sent."""
+    """One request; remembers which status was sent and, where the connection closes, whether its body has been read."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.started = time.perf_counter()
@@ -69,28 +82,29 @@ class _Call:
         self._send = send
         headers = dict(scope["headers"])
         has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-        self._unread = has_body
         # With keep-alive the server goes on reading after the answer. Without, it closes, and a client that is
         # still sending would see a reset connection in place of the answer.
         closes = scope["http_version"] == "1.0" or headers.get(b"connection", b"").lower() == b"close"
-        self._drains = closes and headers.get(b"expect", b"").lower() != b"100-continue"
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            self._unread = False
-        return message
+        self._unread = has_body and closes and headers.get(b"expect", b"").lower() != b"100-continue"
+        # Only where it matters what has been read: a large body comes in hundreds of chunks.
+        self.receive: Receive = self._watch if self._unread else receive
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self._unread and self._drains:
+            if self._unread:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
             message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
         await self._send(message)
 
+    async def _watch(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._unread = False
+        return message
+
     async def _drain(self) -> None:
         left = DRAIN_BYTES
         while self._unread and left > 0:
-            left -= len((await self.receive()).get("body", b""))
+            left -= len((await self._watch()).get("body", b""))

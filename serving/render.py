@@ -1,6 +1,6 @@
 """A stored inspection in the words of one language, as it goes over the wire."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from regrade.models.types import CONDITIONS, ItemResult
 from regrade.serving.i18n import render, text
@@ -21,6 +21,7 @@ from regrade.serving.schemas import (
     ReviewOut,
     TimingsOut,
 )
+from regrade.serving.timings import PARTS
 
 
 def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
@@ -31,7 +32,6 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
         disposition = review.disposition
     call = result.category
     retaken = inspection.status == "retake"
-    timings = {name: result.timings_ms.get(name, 0.0) for name in ("decode", "infer", "total")}
     return InspectionOut(
         id=inspection.id,
         status=inspection.status,
@@ -57,7 +57,7 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
             for photo, quality in zip(inspection.photos, result.quality, strict=True)
         ],
         models=dict(result.models),
-        timings_ms=TimingsOut(**timings),
+        timings_ms=_timings(result.timings_ms),
         retake=_retake(result, lang) if retaken else None,
     )
 
@@ -144,6 +144,15 @@ def _retake(result: ItemResult, lang: str) -> list[RetakeOut]:
 
 def _money(money: Money) -> MoneyOut:
     return MoneyOut(amount=money.amount, currency=money.currency)
+
+
+def _timings(milliseconds: Mapping[str, float]) -> TimingsOut:
+    parts = {name: milliseconds.get(name, 0.0) for name in PARTS}
+    total = milliseconds.get("total", 0.0)
+    # What was stored before all parts were told apart, or graded without a server, says nothing of some.
+    if "other" not in milliseconds:
+        parts["other"] = round(max(0.0, total - sum(parts.values())), 1)
+    return TimingsOut(**parts, total=total)
 
 
 def _share(value: float) -> float:

@@ -95,9 +95,25 @@ class RetakeOut(BaseModel):
 
 
 class TimingsOut(BaseModel):
-    decode: float = Field(description="Wall time of decoding, in milliseconds; photos run in parallel.")
-    infer: float = Field(description="Wall time of the quality gate and the networks, in milliseconds.")
-    total: float = Field(description="From the first byte of the body until it was stored, in milliseconds.")
+    """Where the time went, in milliseconds: parts of the wall time that follow one another and sum to `total`.
+
+    Photos of an item are decoded and looked at side by side, and take turns with those of other items: a moment counts
+    as what was being done for this item then, in equal shares where that was several things.
+    """
+
+    read: float = Field(description="From the end of the request's head until its body was there; the key is checked.")
+    queue: float = Field(description="Waiting for a turn, or for a core that worked on other items.")
+    decode: float = Field(description="Decoding the photos.")
+    infer: float = Field(description="The quality gate, the networks, and fusing what they saw into a grade.")
+    store: float = Field(
+        description="Waiting until the photos, written since they came in, were safe on the disk. Not yet in it: "
+        "writing these lines themselves, which the `Server-Timing` header of the 201 includes."
+    )
+    other: float = Field(description="Checking and hashing what was sent, applying the policy, and all the rest.")
+    total: float = Field(
+        description="From the end of the request's head until the inspection was ready to be written; the "
+        "`Server-Timing` header of the 201 goes on until it was written."
+    )
 
 
 class InspectionOut(BaseModel):

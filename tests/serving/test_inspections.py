@@ -38,7 +38,7 @@ def test_a_graded_item_has_the_documented_shape(service: Any, render_photo: Any)
     assert body["grade"]["condition"] in body["grade"]["prediction_set"]
     assert set(body["disposition"]) == {"action", "expected_recovery", "reasons", "alternatives", "policy"}
     assert body["review"]["required"] == (body["status"] == "needs_review")
-    assert set(body["timings_ms"]) == {"decode", "infer", "total"}
+    assert set(body["timings_ms"]) == {"read", "queue", "decode", "infer", "store", "other", "total"}
 
 
 def test_photos_are_described_in_order(service: Any, render_photo: Any) -> None:
