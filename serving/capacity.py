@@ -17,7 +17,7 @@ from regrade.serving.queueing import latencies, poisson_hour
 
 SEED: Final = 20
 MOST_CORES: Final = 100_000
-_PHOTOS_SIMULATED: Final = 24_000
+_PHOTOS_SIMULATED: Final = 40_000
 _LEAST_ITEMS: Final = 4000
 
 
@@ -141,7 +141,9 @@ def window_of(cores: int) -> int:
     return cores + 1
 
 
-def calibrated(look_s: NDArray[np.float64], core_s: float, alone_s: NDArray[np.float64], photos: int, cores: int) -> Cost:
+def calibrated(
+    look_s: NDArray[np.float64], core_s: float, alone_s: NDArray[np.float64], photos: int, cores: int
+) -> Cost:
     """The cost of an item from three measurements on `cores` busy cores.
 
     `look_s` (S,): seconds to decode and look at a photo; `core_s`: core-seconds that the whole service spends on one
@@ -168,21 +170,22 @@ def plan(load: Load, cost: Cost, cores: int, targets: Targets | None = None) -> 
     """What `load` needs, for machines like the one with `cores` cores on which `cost` was measured."""
     targets = targets or Targets()
     peak = load.peak_items_per_s
-    one_busy = peak * load.photos * cost.core_s / targets.utilisation
 
-    def machine(count: int) -> bool:
+    def enough(count: int) -> bool:
         return at(peak, cost, load.photos, count).within(targets)
 
-    def replicas(count: int) -> bool:
-        return at(peak / count, cost, load.photos, cores).within(targets)
-
-    # Without any queue: more cores, or more machines, cannot make an item faster than that.
-    needed = _least(machine, one_busy) if _alone(cost, load.photos, MOST_CORES) <= targets.p99_s else None
-    split = _least(replicas, one_busy / cores) if _alone(cost, load.photos, cores) <= targets.p99_s else None
+    needed = None
+    # More cores cannot make an item faster than it is without any queue.
+    if _alone(cost, load.photos, MOST_CORES) <= targets.p99_s:
+        needed = _least(enough, peak * load.photos * cost.core_s / targets.utilisation)
     here = at(peak, cost, load.photos, cores)
-    each = at(peak / split, cost, load.photos, cores) if split else None
     most = most_items_per_s(cost, load.photos, cores, targets)
-    return Plan(needed, split, here, each, most, lost(load, cost, cores, split) if split and split > 1 else None)
+    if here.within(targets):
+        most = max(most, peak)  # the search for it stops a little below the truth
+    replicas = math.ceil(peak / most - 1e-9) if most else None
+    each = at(peak / replicas, cost, load.photos, cores) if replicas else None
+    one_less = lost(load, cost, cores, replicas) if replicas and replicas > 1 else None
+    return Plan(needed, replicas, here, each, most, one_less)
 
 
 def most_items_per_s(cost: Cost, photos: int, cores: int, targets: Targets) -> float:
