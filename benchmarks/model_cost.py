@@ -6,21 +6,17 @@ Times the CPU seconds of the calling thread, not the clock: another process on t
 the demo photos that come with the project, decoded beforehand; quality gate, backbone, detector and heads are in it.
 """
 
-import argparse
 import json
 import time
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from item_latency import machine, percentiles
+from rig import PROJECT, parser, percentiles, write
 
 from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
 
-HERE = Path(__file__).parent
-PHOTOS = sorted((HERE.parent / "serving" / "demo" / "photos").glob("*.jpg"))
+PHOTOS = sorted((PROJECT / "serving" / "demo" / "photos").glob("*.jpg"))
 
 
 def measure(rounds: int) -> dict[str, Any]:
@@ -38,7 +34,7 @@ def measure(rounds: int) -> dict[str, Any]:
             times[name].append((time.thread_time() - start) / len(photos) * 1000)
     ratio = np.array(times["fp32"]) / np.array(times["int8"])
     return {
-        "ms_per_photo": {name: percentiles(values) for name, values in times.items()},
+        "ms_per_photo": {name: percentiles(values, (50, 95)) for name, values in times.items()},
         "fp32_over_int8": {"median": float(np.median(ratio)), "min": float(ratio.min()), "max": float(ratio.max())},
         "photos": len(photos),
         "rounds": rounds,
@@ -47,18 +43,11 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "model_cost.json")
-    options = parser.parse_args()
-    found = {
-        "command": f"benchmarks/model_cost.py --rounds {options.rounds}",
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        **measure(options.rounds),
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    made = parser(__doc__, service=False)
+    made.add_argument("--rounds", type=int, default=10)
+    options = made.parse_args()
+    found = measure(1 if options.quick else options.rounds)
+    write(found, "model_cost", out=options.out)
     print(json.dumps(found["ms_per_photo"], indent=1))
 
 

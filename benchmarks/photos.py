@@ -69,3 +69,8 @@ def bodies_of(photos: Sequence[bytes], per_item: int, category: str | None = "pa
     items = [[photos[(first + n) % len(photos)] for n in range(per_item)] for first in range(len(photos))]
     made = [item_body(item, item_of(category)) for item in items]
     return [body for body, _ in made], made[0][1]
+
+
+def stamped(data: bytes, number: int) -> bytes:
+    """`data`, a photo or a whole body, with `number` in all its stamps, as the load clients do it."""
+    return data.replace(STAMP, b"stamp-%010d" % number)

@@ -190,13 +190,14 @@ def interval(found: tuple[float, float, float], digits: int = 3) -> dict[str, fl
     return dict(zip(("median", "low", "high"), (round(value, digits) for value in found), strict=True))
 
 
-def parser(doc: str | None) -> argparse.ArgumentParser:
-    """A parser with what all benchmarks take: `--quick`, `--out`, `--folder` and `--category`."""
+def parser(doc: str | None, service: bool = True) -> argparse.ArgumentParser:
+    """A parser with what all benchmarks take: `--quick` and `--out`; `--folder` and `--category` with a `service`."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--quick", action="store_true", help="some seconds on small photos: does it run at all?")
+    made.add_argument("--quick", action="store_true", help="some seconds on little work: does it run at all?")
     made.add_argument("--out", type=Path, default=RESULTS, help="folder that the JSON and the PNG are written to")
-    made.add_argument("--folder", type=Path, help="where data directories are made (by default the temporary folder)")
-    made.add_argument("--category", default="packaging", help="declared for every item; 'none' lets the model decide")
+    if service:
+        made.add_argument("--folder", type=Path, help="where data directories are made (default: the temporary folder)")
+        made.add_argument("--category", default="packaging", help="declared of each item; 'none' lets the model decide")
     return made
 
 
