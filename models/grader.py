@@ -96,29 +96,42 @@ class Grader:
 
     @classmethod
     def load(
-        cls, root: Path | None = None, *, precision: str = "int8", quality: QualityLimits | None = None
+        cls,
+        root: Path | None = None,
+        *,
+        precision: str = "int8",
+        quality: QualityLimits | None = None,
+        versions: Mapping[str, str] | None = None,
+        reuse: "Grader | None" = None,
     ) -> "Grader":
         """Load the active bundle of every category under `root` (the shipped ones when None).
 
-        `precision` is `int8` or `fp32`. Raises `BundleError` if a file is missing or is not what its manifest says.
+        `precision` is `int8` or `fp32`. `versions` maps a category to the version to load in place of its active one.
+        Networks that `reuse` has are shared with it, by their hashes, and not loaded again.
+        Raises `BundleError` if a file is missing or is not what its manifest says.
         """
         if precision not in PRECISIONS:
             raise BundleError(f"Unknown precision {precision!r}. Use one of: {', '.join(PRECISIONS)}.")
         root = root or shipped_root()
-        names = installed_categories(root)
+        asked = versions or {}
+        names = sorted({*installed_categories(root), *asked} - {ROUTER})
         if not names:
             raise BundleError(f"No category is active under {root}. Train one with `regrade train all`.")
         heads: dict[str, _Head] = {}
         backbones: dict[str, Model] = {}
         detectors: dict[str, Detector] = {}
+        loaded = {} if reuse is None else reuse._backbones
         for name in (ROUTER, *names):
-            bundle = load_bundle(root, name)
+            bundle = load_bundle(root, name, asked.get(name))
             path = bundle.backbone_path(precision)
             digest = bundle.backbones[precision]
             if digest not in backbones:
-                backbones[digest] = Model(path)
-            detector = _load_detector(bundle, precision, detectors)
-            heads[name] = _Head(bundle, Model(bundle.head_path), digest, detector)
+                backbones[digest] = loaded.get(digest) or Model(path)
+            detector = _load_detector(bundle, precision, detectors, {} if reuse is None else reuse._detectors)
+            old = None if reuse is None else reuse._heads.get(name)
+            same = old is not None and old.bundle == bundle  # bundles are immutable: the folder tells
+            head = old.model if old is not None and same else Model(bundle.head_path)
+            heads[name] = _Head(bundle, head, digest, detector)
         return cls(root, heads, backbones, detectors, quality or QualityLimits())
 
     def look(self, photo: Photo, category: str | None = None) -> PhotoEvidence:
@@ -178,18 +191,31 @@ class Grader:
         self._require(category)
         return self.conclude([self.look(photo, category) for photo in photos], category)
 
-    def warm_up(self) -> None:
-        """Run every network once, so that the first item does not pay for it."""
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Category → the version that this grader runs; the router's too."""
+        return {name: head.bundle.version for name, head in self._heads.items()}
+
+    def warm_up(self, known: "Grader | None" = None) -> None:
+        """Run every network once, so that the first item does not pay for it; those that `known` has too are warm."""
+        warm = set() if known is None else {id(one) for one in known._networks()}
         rng = np.random.default_rng(0)
         for digest, backbone in self._backbones.items():
+            heads = [h.model for h in self._heads.values() if h.backbone == digest and id(h.model) not in warm]
+            if id(backbone) in warm and not heads:
+                continue
             side = self._sides[digest]
             pixels = rng.integers(0, 256, (1, side, side, 3), dtype=np.uint8)
             features, feature_map = backbone.run({"pixels": pixels}, ("features", "map"))
-            for head in self._heads.values():
-                if head.backbone == digest:
-                    head.model.run({"features": features, "map": feature_map})
+            for head in heads:
+                head.run({"features": features, "map": feature_map})
         for detector in self._detectors.values():
-            detector.detect(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), 640, 480)
+            if id(detector) not in warm:
+                detector.detect(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), 640, 480)
+
+    def _networks(self) -> tuple[object, ...]:
+        heads = (head.model for head in self._heads.values())
+        return (*self._backbones.values(), *self._detectors.values(), *heads)
 
     def describe(self) -> list[BundleInfo]:
         """Every installed bundle of every category, oldest version first."""
@@ -264,14 +290,19 @@ def _best_score(detections: Sequence[Detection], types: Sequence[str]) -> float:
     return max((d.score for d in detections if d.type in types), default=0.0)
 
 
-def _load_detector(bundle: Bundle, precision: str, loaded: dict[str, Detector]) -> str | None:
+def _load_detector(
+    bundle: Bundle, precision: str, loaded: dict[str, Detector], reuse: Mapping[str, Detector]
+) -> str | None:
     """The hash of the bundle's detector, which is loaded unless another bundle has brought it already."""
     path = bundle.detector_path(precision)
     if path is None or bundle.detector is None:
         return None
     digest = bundle.detector.files[precision]
     if digest not in loaded:
-        loaded[digest] = Detector(Model(path), bundle.detector.side, bundle.detector.classes)
+        side, classes = bundle.detector.side, bundle.detector.classes
+        known = reuse.get(digest)
+        same = known is not None and (known.side, known.classes) == (side, classes)
+        loaded[digest] = known if known is not None and same else Detector(Model(path), side, classes)
     return digest
 
 

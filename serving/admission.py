@@ -1,29 +1,55 @@
-"""How many inspections may be in the house, and how many bytes of theirs in memory.
+"""How much work may be in the house: whatever could not be answered in time is turned away at once.
 
-A request is let in before its body is read, or turned away at once with the time after which to come back:
-a server that accepts everything ends up serving nobody. It takes a place in the queue only once its body is
-there: clients that send slowly, or stop, hold up nobody who has something to grade.
+A request is let in before its body is read, or turned away with the time after which to come back: a server that
+accepts everything ends up serving nobody. Once its body is there, its work is estimated; an item joins the line only
+if all that is before it and itself can be done within its deadline. Clients that send slowly, or stop, hold up nobody
+who has something to grade.
+
+The line is first come, first served. Its first few items are active: their photos share the cores. The deadline says
+how long somebody waits at the bench, counted from the moment at which the whole request was there, as RFC 7240 counts
+`Prefer: wait`. On an idle server there is nothing to wait for, so an item is taken whatever its size: it would take as
+long at any later time, and a refusal could never tell when to come back.
 """
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from regrade.serving.errors import BusyError
+from regrade.serving.errors import BusyError, UploadAborted
 from regrade.serving.i18n import Message
 from regrade.serving.settings import Settings
+from regrade.serving.workload import CostModel, Work
+
+_DRAINING_SECONDS = 10
+"""After which a client of a server that is going away is sent to the next one."""
 
 
 class Ticket:
-    """One admitted request and the bytes that it holds."""
+    """One admitted request: the bytes that it holds, and its work once that is known."""
 
-    def __init__(self, admission: "Admission", announced: int) -> None:
+    def __init__(self, admission: "Admission", announced: int, wait: float) -> None:
         self._admission = admission
         self._received = 0
+        self.wait = wait
+        """Seconds within which it must be answered, once its body is there."""
         self.queued = False
         self.reserved = 0
+        self.work = Work(0, 0.0, 0)
+        self.estimate = 0.0
+        """Core-seconds that its work was expected to take."""
+        self.answer_by = 0.0
+        """The end of `wait` on the event loop's clock."""
+        self._spent = 0.0
+        self._place: asyncio.Future[None] | None = None
+        self._gone = False
         self._reserve(announced)
+
+    @property
+    def remaining(self) -> float:
+        """Core-seconds of its work that are still to be done, as far as is known."""
+        return max(0.0, self.estimate - self._spent)
 
     def received(self, size: int) -> None:
         """Note `size` more bytes of the body. Raises `BusyError` when a body of unannounced length finds no room."""
@@ -31,17 +57,62 @@ class Ticket:
         if self._received > self.reserved:
             self._reserve(self._received - self.reserved)
 
-    def enqueue(self) -> None:
-        """Take a place in the queue, now that the body is there. Raises `BusyError` when there is none left."""
-        self._admission.refuse_if_full()
-        self._admission.uploads -= 1
-        self._admission.requests += 1
+    def enqueue(self, work: Work) -> None:
+        """Join the line, now that the body is there. Raises `BusyError` when it could not be answered in time."""
+        admission = self._admission
+        estimate = admission.costs.estimate(work)
+        admission.refuse_if_late(estimate, self.wait)
+        self.work, self.estimate = work, estimate
+        self.answer_by = asyncio.get_running_loop().time() + self.wait
         self.queued = True
+        admission.uploads -= 1
+        admission.requests += 1
+        admission.pending.add(self)
+
+    def spent(self, core_seconds: float) -> None:
+        """Note what its photos have really cost: all at once, or one photo after the other. Call it on the event loop.
+
+        Photos that were not looked at to the end (another one was refused) teach nothing: leave them out.
+        """
+        self._spent += core_seconds
+
+    def leave(self) -> None:
+        """The client has gone: give up the place in the line. What is being looked at already is finished."""
+        self._gone = True
+        if self._place is not None and not self._place.done():
+            self._place.set_exception(_gone())
+
+    async def _take_turn(self) -> None:
+        if self._gone:
+            raise _gone()
+        loop = asyncio.get_running_loop()
+        place = self._place = loop.create_future()
+        self._admission.line.append(place)
+        timer = loop.call_at(self.answer_by, self._expire)
+        self._admission.next()
+        try:
+            await place
+        except BaseException:
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self._admission.give_back()  # cancelled in the moment in which it got its turn
+            raise
+        finally:
+            timer.cancel()
+
+    def _expire(self) -> None:
+        if self._place is not None and not self._place.done():
+            again = self._admission.retry_after(self.estimate, self.wait)
+            params = {"waited": round(self.wait, 1)}
+            self._place.set_exception(BusyError("timeout", Message("problem.busy_timeout", params), again))
+
+    def _learn(self) -> None:
+        if self._spent > 0:
+            self._admission.costs.learn(self.work, self._spent)
 
     def _reserve(self, size: int) -> None:
         admission = self._admission
         if admission.bytes_in_flight + size > admission.max_bytes:
-            raise BusyError("bytes", Message("problem.busy_bytes"), admission.retry_after())
+            raise BusyError("bytes", Message("problem.busy_bytes"), admission.until_freed())
         self.reserved += size
         admission.bytes_in_flight += size
 
@@ -53,60 +124,117 @@ class Admission:
         self.max_requests = settings.queue_limit
         self.max_uploads = settings.upload_limit
         self.max_bytes = settings.max_bytes_in_flight
+        self.deadline = settings.deadline
+        self.window = settings.window
+        self.workers = settings.worker_count
+        self.costs = CostModel()
+        self.closed = False
+        """Whether the service is going away: those in the house are served, and nobody else is let in."""
         self.uploads = 0
-        """Requests whose bodies are still coming in."""
+        """Requests whose bodies are still coming in, or whose answers are looked up."""
         self.requests = 0
         """Requests that are being graded or wait for it."""
+        self.active = 0
+        """Those of them whose photos share the cores."""
         self.bytes_in_flight = 0
-        self._timeout = settings.queue_timeout
-        self._graders = asyncio.Semaphore(settings.worker_count)
-        self._parallel = settings.worker_count
-        self._seconds = 1.0
+        self.pending: set[Ticket] = set()
+        """Tickets whose photos are not all looked at yet."""
+        self.line: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def backlog(self) -> float:
+        """Core-seconds of work that was let in and is not done."""
+        return sum(ticket.remaining for ticket in self.pending)
+
+    @property
+    def predicted_wait(self) -> float:
+        """Seconds until all that is in the house will have been looked at."""
+        return self.backlog / self.workers
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is in the house."""
+        return self.uploads + self.requests == 0
 
     @contextmanager
-    def enter(self, announced: int) -> Iterator[Ticket]:
+    def enter(self, announced: int, wait: float | None = None, *, replay: bool = False) -> Iterator[Ticket]:
         """Let a request in whose body is `announced` bytes long (0 if unknown). Raises `BusyError`.
 
-        It counts as an upload until `Ticket.enqueue`, and as one of the queue from then on.
+        `wait` is how many seconds its client will wait for the answer, the setting when None. A `replay`, which was
+        stored before and only needs to be looked up, is let in however much there is to grade. A request counts as an
+        upload until `Ticket.enqueue`, and as one of the queue from then on.
         """
-        self.refuse_if_full()  # at once, before a body is sent in vain
+        wait = self.deadline if wait is None else wait
+        if self.closed:
+            raise BusyError("draining", Message("problem.draining"), _DRAINING_SECONDS)
+        if not replay:
+            self.refuse_if_late(self.at_least(announced), wait)  # at once, before a body is sent in vain
         if self.uploads >= self.max_uploads:
-            raise BusyError("uploads", Message("problem.busy_uploads", {"count": self.uploads}), self.retry_after())
-        ticket = Ticket(self, announced)
+            raise BusyError("uploads", Message("problem.busy_uploads", {"count": self.uploads}), self.until_freed())
+        ticket = Ticket(self, announced, wait)
         self.uploads += 1
         try:
             yield ticket
         finally:
+            self.pending.discard(ticket)
             if ticket.queued:
                 self.requests -= 1
             else:
                 self.uploads -= 1
             self.bytes_in_flight -= ticket.reserved
 
-    def refuse_if_full(self) -> None:
-        """Raise `BusyError` when the queue has no place left."""
-        if self.requests >= self.max_requests:
-            message = Message("problem.busy_requests", {"count": self.requests})
-            raise BusyError("requests", message, self.retry_after())
-
     @asynccontextmanager
-    async def grader(self) -> AsyncIterator[None]:
-        """Wait for a turn at the grader, in order of arrival. Raises `BusyError` after the queue timeout."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._graders.acquire()
-        except TimeoutError:
-            raise BusyError(
-                "timeout", Message("problem.busy_timeout", {"waited": self._timeout}), self.retry_after()
-            ) from None
-        started = asyncio.get_running_loop().time()
+    async def turn(self, ticket: Ticket) -> AsyncIterator[None]:
+        """Wait for a queued ticket's turn, in order of arrival; within, its photos are looked at.
+
+        Raises `BusyError` when its deadline passes first, and `UploadAborted` when its client goes away first. The
+        turn ends with the looking: storing waits for the disk, and the next item need not.
+        """
+        await ticket._take_turn()
         try:
             yield
-            # A moving average over the last ten or so, from which the waiting time is guessed.
-            self._seconds += 0.1 * (asyncio.get_running_loop().time() - started - self._seconds)
+            ticket._learn()
         finally:
-            self._graders.release()
+            self.pending.discard(ticket)
+            self.give_back()
 
-    def retry_after(self) -> int:
-        """Whole seconds after which the requests now in the house should be done: from 1 to 60."""
-        return max(1, min(60, math.ceil(self.requests * self._seconds / self._parallel)))
+    def refuse_if_late(self, estimate: float, wait: float) -> None:
+        """Raise `BusyError` where a work of `estimate` core-seconds has no place or not the time: `wait` seconds."""
+        if self.requests >= self.max_requests:
+            message = Message("problem.busy_requests", {"count": self.requests})
+            raise BusyError("requests", message, max(self.until_freed(), self.retry_after(estimate, wait)))
+        if self.pending and (self.backlog + estimate) / self.workers > wait:
+            params = {"waited": round(wait, 1), "needed": math.ceil((self.backlog + estimate) / self.workers)}
+            message = Message("problem.busy_deadline", params)
+            raise BusyError("deadline", message, self.retry_after(estimate, wait))
+
+    def at_least(self, announced: int) -> float:
+        """The fewest core-seconds that a body of `announced` bytes can take."""
+        return self.costs.estimate(Work(1, 0.0, announced))
+
+    def retry_after(self, estimate: float, wait: float) -> int:
+        """Whole seconds, 1 or more, until a work of `estimate` core-seconds can be done within `wait` seconds."""
+        # What alone takes longer than it may is taken when nothing else is there.
+        room = max(0.0, wait * self.workers - estimate)
+        return max(1, math.ceil((self.backlog - room) / self.workers))
+
+    def until_freed(self) -> int:
+        """Whole seconds, 1 or more, until the next of those in the house should be done."""
+        return max(1, math.ceil(self.predicted_wait / max(len(self.pending), 1)))
+
+    def next(self) -> None:
+        """Give turns to the first in the line for whom there is a place."""
+        while self.line and self.active < self.window:
+            place = self.line.popleft()
+            if not place.done():  # else it has left the line
+                self.active += 1
+                place.set_result(None)
+
+    def give_back(self) -> None:
+        """End a turn."""
+        self.active -= 1
+        self.next()
+
+
+def _gone() -> UploadAborted:
+    return UploadAborted("The client went away before its item was looked at; nothing was stored.")

@@ -107,7 +107,10 @@ async def _answer_expected(request: Request, error: Exception) -> Response:
     metrics.problems.labels(problem.slug).inc()
     if isinstance(error, BusyError):
         metrics.refused.labels(error.reason).inc()
-    return problem.response()
+    response = problem.response()
+    if (applied := getattr(request.state, "preference_applied", None)) is not None:
+        response.headers["Preference-Applied"] = applied
+    return response
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:

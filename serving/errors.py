@@ -108,6 +108,14 @@ class NotFoundError(SpokenError):
     """What was asked for is not there."""
 
 
+class SpoiltBundleError(SpokenError):
+    """A model bundle that cannot be activated: damaged, of an unknown format, or in a folder that cannot be written."""
+
+    def __init__(self, category: str, version: str, fault: str) -> None:
+        # The models room speaks English; what it says of files is for an engineer.
+        super().__init__(Message("problem.bundle_spoilt", {"category": category, "version": version, "fault": fault}))
+
+
 class PhotoDamagedError(SpokenError):
     """A stored photo whose file is gone (`missing`) or holds other bytes than its hash says."""
 

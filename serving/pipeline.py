@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from regrade.models.grader import Grader, PhotoEvidence
 from regrade.models.intake import IntakeLimits, open_photo
 from regrade.models.types import ItemResult
-from regrade.serving.admission import Admission
+from regrade.serving.admission import Admission, Ticket
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import IdempotencyConflictError
 from regrade.serving.i18n import Message
@@ -23,8 +24,10 @@ from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy
 from regrade.serving.policy.types import Decision, Money
 from regrade.serving.records import Inspection, Status, StoredPhoto, new_id
+from regrade.serving.scheduler import Scheduler
 from regrade.serving.store import DuplicateKeyError, InspectionStore
 from regrade.serving.uploads import Upload
+from regrade.serving.workload import work_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +41,7 @@ class Submission:
     idempotency_key: str | None
     upload: Upload
     started: float
+    ticket: Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Intake:
-    """A checked item with the hash of every photo. `digest` identifies the whole body."""
+    """A checked item with the hash of every photo. `digest` identifies the whole body; `grader` grades all of it."""
 
+    grader: Grader
     item: Item
     photos: tuple[bytes, ...]
     hashes: tuple[str, ...]
@@ -79,7 +84,7 @@ class Pipeline:
 
     def __init__(
         self,
-        grader: Grader,
+        graders: Callable[[], Grader],
         policy: Policy,
         inspections: InspectionStore,
         photos: PhotoStore,
@@ -89,7 +94,7 @@ class Pipeline:
         workers: int,
         limits: IntakeLimits,
     ) -> None:
-        self._grader = grader
+        self._graders = graders
         self._policy = policy
         self._inspections = inspections
         self._photos = photos
@@ -97,13 +102,13 @@ class Pipeline:
         self._metrics = metrics
         self._limits = limits
         self._running: dict[tuple[str, str], _Running] = {}
-        self._lookers = ThreadPoolExecutor(workers, thread_name_prefix="look")
+        self._scheduler = Scheduler(workers)
         # Writing and syncing photos beside inference; it waits for the disk, not for a core.
         self._writers = ThreadPoolExecutor(8, thread_name_prefix="write")
 
     def close(self) -> None:
         """Wait for work under way and end the threads."""
-        self._lookers.shutdown()
+        self._scheduler.close()
         self._writers.shutdown()
 
     async def submit(self, submission: Submission) -> Outcome:
@@ -137,61 +142,64 @@ class Pipeline:
     async def _take_in(self, upload: Upload) -> _Intake:
         with self._metrics.stage("intake"):
             currencies = tuple(self._policy.currencies)
-            item = parse_item(upload.item, tuple(self._grader.categories), currencies)
+            grader = self._graders()
+            item = parse_item(upload.item, tuple(grader.categories), currencies)
             hashes = await asyncio.gather(*(self._write(_sha256, data) for data in upload.photos))
             body = {"item": item.canonical(), "photos": list(hashes)}
             digest = hashlib.sha256(canonical_json(body)).hexdigest()
-            return _Intake(item, upload.photos, tuple(hashes), digest)
+            return _Intake(grader, item, upload.photos, tuple(hashes), digest)
 
     async def _process(self, submission: Submission, intake: _Intake) -> Inspection:
         waiting = time.perf_counter()
-        async with self._admission.grader():
-            self._metrics.stages.labels("queue").observe(time.perf_counter() - waiting)
-            writing = [
-                asyncio.ensure_future(self._write(self._photos.stage, data, sha256))
-                for data, sha256 in zip(intake.photos, intake.hashes, strict=True)
-            ]
-            try:
-                photos, result = await self._grade(intake)
-                decision = self._decide(intake.item, result)
-                with self._metrics.stage("stage_photos"):
-                    staged = await asyncio.gather(*writing)
-                total = time.perf_counter() - submission.started
-                inspection = Inspection(
-                    id=new_id(),
-                    created_at=datetime.now(UTC),
-                    status=_status(result, decision),
-                    key_id=submission.key_id,
-                    idempotency_key=submission.idempotency_key,
-                    body_digest=intake.digest,
-                    item=intake.item.canonical(),
-                    result=replace(result, timings_ms={**result.timings_ms, "total": round(total * 1000, 1)}),
-                    decision=decision,
-                    photos=photos,
-                )
-                with self._metrics.stage("store"):
-                    await self._write(self._keep, inspection, staged)
-            except BaseException:
-                await self._drop(writing)
-                raise
+        submission.ticket.enqueue(await self._write(work_of, intake.photos))
+        writing: list[asyncio.Future[StagedPhoto]] = []
+        try:
+            async with self._admission.turn(submission.ticket):
+                self._metrics.stages.labels("queue").observe(time.perf_counter() - waiting)
+                writing += [
+                    asyncio.ensure_future(self._write(self._photos.stage, data, sha256))
+                    for data, sha256 in zip(intake.photos, intake.hashes, strict=True)
+                ]
+                photos, result = await self._grade(intake, submission.ticket)
+            decision = self._decide(intake.item, result)
+            with self._metrics.stage("stage_photos"):
+                staged = await asyncio.gather(*writing)
+            total = time.perf_counter() - submission.started
+            inspection = Inspection(
+                id=new_id(),
+                created_at=datetime.now(UTC),
+                status=_status(result, decision),
+                key_id=submission.key_id,
+                idempotency_key=submission.idempotency_key,
+                body_digest=intake.digest,
+                item=intake.item.canonical(),
+                result=replace(result, timings_ms={**result.timings_ms, "total": round(total * 1000, 1)}),
+                decision=decision,
+                photos=photos,
+            )
+            with self._metrics.stage("store"):
+                await self._write(self._keep, inspection, staged)
+        except BaseException:
+            await self._drop(writing)
+            raise
         self._metrics.stored(inspection)
         self._metrics.stages.labels("total").observe(time.perf_counter() - submission.started)
         return inspection
 
-    async def _grade(self, intake: _Intake) -> tuple[tuple[StoredPhoto, ...], ItemResult]:
-        loop, started = asyncio.get_running_loop(), time.perf_counter()
-        tasks = [
-            loop.run_in_executor(self._lookers, self._look, data, index, sha256)
-            for index, (data, sha256) in enumerate(zip(intake.photos, intake.hashes, strict=True))
-        ]
-        # All are awaited even when one fails: none must still run when the request is answered.
-        seen = await asyncio.gather(*tasks, return_exceptions=True)
-        looks = [_unless_failed(look) for look in seen]
+    async def _grade(self, intake: _Intake, ticket: Ticket) -> tuple[tuple[StoredPhoto, ...], ItemResult]:
+        started = time.perf_counter()
+        looks = await self._scheduler.run(
+            [
+                partial(self._look, intake.grader, data, index, sha256, intake.item.category)
+                for index, (data, sha256) in enumerate(zip(intake.photos, intake.hashes, strict=True))
+            ]
+        )
         concluding = time.perf_counter()
-        result = await self._write(self._grader.conclude, [look.evidence for look in looks], intake.item.category)
+        result = await self._write(intake.grader.conclude, [look.evidence for look in looks], intake.item.category)
         ended = time.perf_counter()
         # Photos are decoded and looked at in parallel: the wall time is shared out by the work that was done.
         decode, infer = sum(look.decode for look in looks), sum(look.infer for look in looks)
+        ticket.spent(decode + infer)
         decode_wall = (concluding - started) * decode / max(decode + infer, 1e-9)
         infer_wall = ended - started - decode_wall
         self._metrics.stages.labels("decode").observe(decode_wall)
@@ -199,11 +207,11 @@ class Pipeline:
         timings = {"decode": round(decode_wall * 1000, 1), "infer": round(infer_wall * 1000, 1)}
         return tuple(look.stored for look in looks), replace(result, timings_ms=timings)
 
-    def _look(self, data: bytes, index: int, sha256: str) -> _Look:
+    def _look(self, grader: Grader, data: bytes, index: int, sha256: str, category: str | None) -> _Look:
         started = time.perf_counter()
-        photo = open_photo(data, index, self._limits, sha256=sha256)
+        photo = open_photo(data, index, replace(self._limits, working_side=grader.working_side), sha256=sha256)
         decoded = time.perf_counter()
-        evidence = self._grader.look(photo)
+        evidence = grader.look(photo, category)
         stored = StoredPhoto(index, photo.sha256, photo.media_type, len(data), photo.width, photo.height)
         return _Look(stored, evidence, decoded - started, time.perf_counter() - decoded)
 
@@ -241,12 +249,6 @@ def _status(result: ItemResult, decision: Decision | None) -> Status:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _unless_failed(look: _Look | BaseException) -> _Look:
-    if isinstance(look, BaseException):
-        raise look
-    return look
 
 
 def _refuse_other_body(stored: str, sent: str) -> None:

@@ -48,6 +48,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "action-not-permitted": (422, "Action not permitted"),
     "invalid-idempotency-key": (422, "Invalid Idempotency-Key"),
     "idempotency-conflict": (409, "Idempotency-Key used for another request"),
+    "bundle-spoilt": (409, "Model bundle cannot be activated"),
     "lease-lost": (409, "Lease expired or held by somebody else"),
     "busy": (503, "Busy"),
     "photo-damaged": (500, "Stored photo damaged or missing"),
@@ -132,5 +133,6 @@ _SLUGS: tuple[tuple[type[RegradeError], str], ...] = (
     (errors.IdempotencyConflictError, "idempotency-conflict"),
     (errors.NotFoundError, "not-found"),
     (errors.LeaseError, "lease-lost"),
+    (errors.SpoiltBundleError, "bundle-spoilt"),
     (errors.PhotoDamagedError, "photo-damaged"),
 )

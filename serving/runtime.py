@@ -25,7 +25,9 @@ from regrade.serving.pipeline import Pipeline
 from regrade.serving.policy.load import load_policy
 from regrade.serving.settings import Settings
 from regrade.serving.store import InspectionStore
+from regrade.serving.swap import Graders
 from regrade.serving.thumbnails import Thumbnails
+from regrade.serving.workload import CostModel, measure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,9 +62,11 @@ class Runtime:
         lease = timedelta(minutes=settings.lease_minutes)
         self.desk = ReviewDesk(self.database, self.policy, lease)
         self.admission = Admission(settings)
+        self.graders = Graders(settings.bundles_dir, settings.precision)
         self.failure: Exception | None = None
+        self.draining = False
+        """Whether the service is about to end."""
         self._pipeline: Pipeline | None = None
-        self._grader: Grader | None = None
         # Reads and small writes; apart from the pipeline's threads, so that a full queue starves no reader.
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")
         # Few and apart: decoding 50 megapixels can take 200 MB, and must hold up neither readers nor the door.
@@ -70,15 +74,13 @@ class Runtime:
 
     @property
     def ready(self) -> bool:
-        """Whether items can be graded."""
-        return self._pipeline is not None
+        """Whether new items should be sent here."""
+        return self._pipeline is not None and not self.draining
 
     @property
     def grader(self) -> Grader:
-        """The loaded grader. Raises `BusyError` while it is not yet there."""
-        if self._grader is None:
-            raise BusyError("starting", Message("problem.starting"), 2)
-        return self._grader
+        """The grader for an item that begins now. Raises `BusyError` while there is none yet."""
+        return self.graders.current
 
     @property
     def pipeline(self) -> Pipeline:
@@ -89,10 +91,11 @@ class Runtime:
 
     async def load_grader(self, given: Grader | None) -> None:
         """Load the models and run them once, so that the first item is as fast as the next."""
-        grader = given if given is not None else await self.call(self._load)
-        self._grader = grader
+        grader = await self.graders.start(given)
+        if given is None:
+            self.admission.costs = CostModel(await self.call(measure, grader))
         self._pipeline = Pipeline(
-            grader,
+            lambda: self.graders.current,
             self.policy,
             self.inspections,
             self.photos,
@@ -115,15 +118,11 @@ class Runtime:
         """End the threads after what they are doing, and give the data directory free."""
         if self._pipeline is not None:
             self._pipeline.close()
+        self.graders.close()
         self._threads.shutdown()
         self._drawers.shutdown()
         self.database.close()
         self.lock.release()
-
-    def _load(self) -> Grader:
-        grader = Grader.load(self.settings.bundles_dir, precision=self.settings.precision)
-        grader.warm_up()
-        return grader
 
 
 class DataDirLock:

@@ -43,11 +43,25 @@ class Settings(BaseSettings):
     )
     queue_limit: int = Field(32, ge=1, le=10_000, description="Inspections that may be under way or waiting.")
     upload_limit: int = Field(256, ge=1, le=10_000, description="Requests whose bodies may be coming in at once.")
-    queue_timeout: float = Field(
-        30.0, gt=0, le=600, description="Longest wait for a free grader before a request is turned away."
+    deadline: float = Field(
+        10.0, gt=0, le=600, description="Time within which an item is answered, or refused at once with Retry-After."
+    )
+    max_deadline: float = Field(
+        60.0, gt=0, le=600, description="Longest deadline that a request may ask for with `Prefer: wait=N`."
+    )
+    active_items: int = Field(
+        0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means twice the workers."
     )
     body_timeout: float = Field(60.0, gt=0, le=3600, description="Longest time a client may take to send a body.")
-    shutdown_timeout: int = Field(30, ge=0, le=600, description="Time that requests have to end on shutdown.")
+    drain_delay: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="Time to serve on before shutdown, but not ready, so that a load balancer notices.",
+    )
+    shutdown_timeout: int = Field(
+        30, ge=0, le=600, description="Time that requests under way have to end on shutdown; new ones are refused."
+    )
     lease_minutes: float = Field(10.0, gt=0, le=24 * 60, description="How long a reviewer holds a claimed item.")
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="What is logged to standard error."
@@ -66,6 +80,11 @@ class Settings(BaseSettings):
                 f"({self.max_body_bytes}): the largest legal request could never be accepted. "
                 "Raise the first or lower the second."
             )
+        if self.deadline > self.max_deadline:
+            raise ValueError(
+                f"deadline ({self.deadline:g}) is above max_deadline ({self.max_deadline:g}). "
+                "Lower the first or raise the second."
+            )
         if self.data_dir.exists() and not self.data_dir.is_dir():
             raise ValueError(f"data_dir ({self.data_dir}) is a file. Name a directory.")
         return self
@@ -78,6 +97,11 @@ class Settings(BaseSettings):
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
+
+    @property
+    def window(self) -> int:
+        """Items whose photos share the cores: `active_items`, or twice the workers, and at least 2."""
+        return self.active_items or max(2, 2 * self.worker_count)
 
     @property
     def url(self) -> str:

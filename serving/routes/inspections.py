@@ -12,6 +12,7 @@ from regrade.serving import evidence
 from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
 from regrade.serving.errors import (
+    BusyError,
     FieldFault,
     IdempotencyKeyError,
     InvalidFieldsError,
@@ -25,6 +26,7 @@ from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
 from regrade.serving.render import inspection_out
 from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, problems
+from regrade.serving.routes.waiting import wait_of, when_gone
 from regrade.serving.runtime import Runtime
 from regrade.serving.schemas import EvidenceOut, InspectionOut, InspectionsOut, PublicKeyOut
 from regrade.serving.store import Filters
@@ -67,7 +69,14 @@ _MULTIPART: dict[str, Any] = {
             "required": False,
             "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
             "description": "Repeat a request with the same key and body, and it is done once.",
-        }
+        },
+        {
+            "name": "Prefer",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "examples": ["wait=5"]},
+            "description": "`wait=N` (RFC 7240): seconds within which to answer the item, or refuse it at once.",
+        },
     ],
 }
 _REPLAYED: Responses = {200: {"model": InspectionOut, "description": "Stored before, under the same Idempotency-Key"}}
@@ -97,16 +106,44 @@ async def create(
 
     When this answers 201, the inspection and its photos survive a crash and a loss of power. In any other case
     nothing is stored.
+
+    An item that cannot be answered within the deadline is refused at once, with the time after which to come back.
+    `Prefer: wait=N` sets a deadline of N seconds, counted from the moment at which the whole request is there.
     """
     started = time.perf_counter()
     idempotency_key = _idempotency_key(request)
     announced = _announced(request, runtime)
+    wait = _wait(request, response, runtime)
     pipeline = runtime.pipeline
-    with runtime.admission.enter(announced) as ticket:
+    replay = await _stored_before(runtime, key.id, idempotency_key, announced, wait)
+    with runtime.admission.enter(announced, wait, replay=replay) as ticket:
         upload = await _read(request, runtime, ticket)
-        ticket.enqueue()
-        outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, started))
+        async with when_gone(request, ticket.leave):
+            outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, started, ticket))
     return _answer(outcome, response, runtime, lang)
+
+
+def _wait(request: Request, response: Response, runtime: Runtime) -> float:
+    """The seconds within which the answer is wanted, which the answer repeats where the client has asked for them."""
+    asked = wait_of(request.headers.getlist("prefer"))
+    if asked is None:
+        return runtime.settings.deadline
+    wait = min(float(asked), runtime.settings.max_deadline)
+    request.state.preference_applied = response.headers["Preference-Applied"] = f"wait={wait:g}"
+    return wait
+
+
+async def _stored_before(
+    runtime: Runtime, key_id: str, idempotency_key: str | None, announced: int, wait: float
+) -> bool:
+    """Whether a request that would be refused for want of time is one that only needs to be looked up."""
+    if idempotency_key is None:
+        return False
+    try:
+        runtime.admission.refuse_if_late(runtime.admission.at_least(announced), wait)
+    except BusyError:
+        return await runtime.call(runtime.inspections.by_idempotency_key, key_id, idempotency_key) is not None
+    return False
 
 
 def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str) -> InspectionOut:
