@@ -125,7 +125,7 @@ def _structure(luminance: NDArray[np.uint8]) -> float:
     rows, columns = height // step, width // step
     if rows == 0 or columns == 0:
         return 0.0
-    coarse = luminance[: rows * step, : columns * step].reshape(rows, step, columns, step).mean(axis=(1, 3))
+    coarse = np.asarray(Image.fromarray(luminance[: rows * step, : columns * step]).reduce(step))
     return float(coarse.std())
 
 

@@ -43,13 +43,7 @@ class Thumbnails:
 
     def _make(self, photo: StoredPhoto, original: bytes, width: int) -> bytes:
         height = max(1, round(photo.height * width / photo.width))
-        limits = IntakeLimits(
-            max_bytes=self._limits.max_bytes,
-            max_pixels=self._limits.max_pixels,
-            max_side=self._limits.max_side,
-            min_side=self._limits.min_side,
-            working_side=max(width, height),
-        )
+        limits = self._limits.reaching(max(width, height))
         pixels = open_photo(original, photo.index, limits).rgb
         picture = Image.fromarray(pixels)
         if picture.size != (width, height):

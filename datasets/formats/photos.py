@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from regrade.models.errors import DatasetError, PhotoError
 from regrade.models.intake import DEFAULT_LIMITS, open_photo
+from regrade.models.preprocess import reduced
 from regrade.models.types import Box
 
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
@@ -57,9 +58,9 @@ def store_photo(data: bytes, where: str, max_side: int | None = None) -> StoredP
         suffix = _SUFFIXES[photo.media_type]
         if orientation in range(2, 9) or (max_side is not None and max(upright) > max_side):
             side = min(max(upright), max_side or max(upright))
-            full = open_photo(data, limits=replace(DEFAULT_LIMITS, working_side=side))
-            data, suffix = _jpeg(Image.fromarray(full.rgb)), ".jpg"
-            height, width = full.rgb.shape[:2]
+            full = reduced(open_photo(data, limits=DEFAULT_LIMITS.reaching(side)).rgb, side)
+            data, suffix = _jpeg(Image.fromarray(full)), ".jpg"
+            height, width = full.shape[:2]
     except (PhotoError, OSError, ValueError, SyntaxError) as error:
         raise DatasetError(f"{where}: {error}") from None
     return StoredPhoto(data, suffix, width, height, upright, raw, orientation, photo.rgb)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import IntakeLimits, open_photo, sniff
+from regrade.models.intake import DEFAULT_LIMITS, IntakeLimits, megapixels, open_photo, sniff
 
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 160, 40), (40, 60, 200), (128, 128, 128)
 
@@ -218,3 +218,19 @@ def test_a_palette_with_transparency_in_bytes_is_opened_without_a_word() -> None
     image.putpalette([10, 20, 30] + [0] * 765)
     photo = open_photo(encoded(image, "PNG", transparency=bytes([0] + [255] * 255)))
     assert (photo.rgb == 255).all()
+
+
+@pytest.mark.parametrize(("width", "decoded"), [(4032, 504), (3264, 408), (1632, 408), (1500, 750), (400, 400)])
+def test_a_photo_is_decoded_no_larger_than_the_networks_want(width: int, decoded: int) -> None:
+    for kind in ("JPEG", "PNG"):
+        assert max(open_photo(encoded(four_corners(width, width * 3 // 4), kind)).rgb.shape) <= decoded
+
+
+def test_who_needs_a_side_in_full_gets_it() -> None:
+    data = encoded(four_corners(1632, 1224))
+    assert open_photo(data, limits=DEFAULT_LIMITS.reaching(416)).rgb.shape == (612, 816, 3)
+
+
+def test_the_header_tells_the_megapixels_and_what_has_none_has_zero() -> None:
+    assert megapixels(encoded(four_corners(2000, 1500))) == 3.0
+    assert megapixels(b"\xff\xd8\xff not a photo") == 0.0
