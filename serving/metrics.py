@@ -54,7 +54,7 @@ class Metrics:
 
     def _add_load(self, registry: CollectorRegistry) -> None:
         """What says how busy the service is, and where time goes."""
-        self.ready = Gauge("regrade_ready", "1 when items can be graded, else 0.", registry=registry)
+        self.ready = Gauge("regrade_ready", "1 when items may be sent here, else 0.", registry=registry)
         self.responses = Counter(
             "regrade_http_responses", "HTTP responses.", ["method", "route", "status"], registry=registry
         )
@@ -75,6 +75,9 @@ class Metrics:
         # Looked up once: they are asked for several times a photo.
         self._stages = {name: self.stages.labels(name) for name in STAGES}
         self.in_flight = Gauge("regrade_inspections_in_flight", "Inspections under way or waiting.", registry=registry)
+        self.active = Gauge(
+            "regrade_inspections_active", "Inspections whose photos share the cores.", registry=registry
+        )
         self.uploads = Gauge("regrade_uploads_in_flight", "Requests whose bodies still come in.", registry=registry)
         self.bytes_in_flight = Gauge(
             "regrade_bytes_in_flight", "Bytes of request bodies held in memory.", registry=registry
@@ -86,6 +89,9 @@ class Metrics:
         )
         self.wait = Gauge(
             "regrade_predicted_wait_seconds", "Expected wait of an item that came now.", registry=registry
+        )
+        self.cost_factor = Gauge(
+            "regrade_cost_factor", "What work has cost lately, over what was measured at the start.", registry=registry
         )
         self.refused = Counter(
             "regrade_refused", "Requests turned away for want of room or time.", ["reason"], registry=registry

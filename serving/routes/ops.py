@@ -1,7 +1,10 @@
 """What operators scrape."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Response
 
+from regrade.serving.errors import BusyError
 from regrade.serving.metrics import Metrics
 from regrade.serving.routes.common import ReaderDep, RuntimeDep, problems
 
@@ -17,8 +20,17 @@ router = APIRouter(tags=["operations"])
 async def metrics(runtime: RuntimeDep, key: ReaderDep) -> Response:
     """Prometheus' text format. Any key may read it; Prometheus sends one with `authorization.credentials`."""
     queue = await runtime.call(runtime.desk.queue)
-    runtime.metrics.queue_depth.set(queue.depth)
-    runtime.metrics.queue_age.set(queue.oldest_seconds or 0.0)
-    runtime.metrics.in_flight.set(runtime.admission.requests)
-    runtime.metrics.bytes_in_flight.set(runtime.admission.bytes_in_flight)
-    return Response(runtime.metrics.text(), media_type=Metrics.CONTENT_TYPE)
+    shown, admission = runtime.metrics, runtime.admission
+    shown.queue_depth.set(queue.depth)
+    shown.queue_age.set(queue.oldest_seconds or 0.0)
+    with suppress(BusyError):  # nothing is loaded yet
+        shown.serve_models(runtime.grader.versions)
+    shown.ready.set(runtime.ready)
+    shown.in_flight.set(admission.requests)
+    shown.active.set(admission.active)
+    shown.uploads.set(admission.uploads)
+    shown.bytes_in_flight.set(admission.bytes_in_flight)
+    shown.backlog.set(admission.backlog)
+    shown.wait.set(admission.predicted_wait)
+    shown.cost_factor.set(admission.costs.factor)
+    return Response(shown.text(), media_type=Metrics.CONTENT_TYPE)
