@@ -36,10 +36,7 @@ def pictures(records: list[Record], seed: int) -> list[tuple[str, bool, Photo]]:
         drawn = categories[record.category].synthesis
         assert drawn is not None
         photo = open_photo(record.file.read_bytes())
-        scale = photo.rgb.shape[1] / record.width
-        box = record.largest_item
-        at = None if box is None else (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
-        scene = scene_of(photo.rgb, record.category, record.item_type, at)
+        scene = scene_of(photo.rgb, record.category, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
         rng = np.random.default_rng([seed, int(record.sha256[:8], 16)])
         damaged = synthesize(scene, drawn.damage, rng)
         if damaged is not None:

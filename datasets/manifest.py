@@ -94,6 +94,16 @@ class Record:
         boxes = (item.box for item in self.items)
         return max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
 
+    def largest_item_at(self, width: int) -> Box | None:
+        """`largest_item` in the pixels of a copy of the photo that is `width` pixels wide."""
+        box = self.largest_item
+        return None if box is None else scaled(box, width / self.width)
+
+
+def scaled(box: Box, scale: float) -> Box:
+    """`box` in the pixels of a copy that is `scale` times as large."""
+    return box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale
+
 
 _RECORD = TypeAdapter(Record)
 FIELDS: tuple[str, ...] = tuple(Record.__dataclass_fields__)

@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from regrade.datasets.category import Category
-from regrade.datasets.manifest import Record
+from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import VERSION, scene_of, synthesize, synthesize_harmless
 from regrade.datasets.synth.scene import Scene
+from regrade.models.bundle import sha256
 from regrade.models.intake import open_photo
 from regrade.models.types import DEFECT_TYPES
-from regrade.training.features import seeded
 from regrade.training.progress import bar
+from regrade.training.seeding import seeded
 from regrade.training.workers import SPAWNED
 
 STRIDE: Final = 16
@@ -116,17 +117,10 @@ class Corpus:
         for start in range(0, len(self.records), _SHARD):
             part = tuple(self.records[start : start + _SHARD])
             names = "+".join(w.name + ("c" if w.close else "") for w in self.ways)
-            key = seeded_name([r.sha256 for r in part] + [names])
-            path = self.folder / f"{key}.npz"
+            key = sha256("\n".join([*(r.sha256 for r in part), names]).encode())
+            path = self.folder / f"{key[:20]}.npz"
             jobs.append(_Job(part, start, tuple(self.ways), dict(self.categories), self.side, self.seed, path))
         return jobs
-
-
-def seeded_name(parts: Sequence[str]) -> str:
-    """A short name for what `parts` together stand for."""
-    import hashlib
-
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +164,7 @@ def pictures_of(record: Record, category: Category, ways: Sequence[Variant], sid
     if record.split == "test":
         return
     photo = open_photo(record.file.read_bytes())
-    scene = scene_of(photo.rgb, record.category, record.item_type, _scaled(record, photo.rgb))
+    scene = scene_of(photo.rgb, record.category, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
     known = known_grid(record, photo.rgb.shape[:2])
     for way in ways:
         rng = seeded(record, f"{way.name}-{seed}")
@@ -231,19 +225,11 @@ def known_grid(record: Record, size: tuple[int, int]) -> Masks:
         if defect.type not in LOCAL_TYPES:
             continue
         layer = masks[..., LOCAL_TYPES.index(defect.type)]
-        x1, y1, x2, y2 = (v * scale for v in defect.box)
+        x1, y1, x2, y2 = scaled(defect.box, scale)
         rim_x, rim_y = (x2 - x1) * 0.2, (y2 - y1) * 0.2
         layer[round(y1) : round(y2) + 1, round(x1) : round(x2) + 1] = UNKNOWN
         layer[round(y1 + rim_y) : round(y2 - rim_y) + 1, round(x1 + rim_x) : round(x2 - rim_x) + 1] = 1
     return masks
-
-
-def _scaled(record: Record, rgb: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:
-    box = record.largest_item
-    if box is None:
-        return None
-    scale = rgb.shape[1] / record.width
-    return box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale
 
 
 def _close_up(

@@ -19,15 +19,15 @@ import numpy as np
 import yaml
 
 from regrade.datasets.category import Category
-from regrade.datasets.manifest import Record
+from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import VERSION, recipe, scene_of, synthesize, synthesize_harmless
 from regrade.datasets.synth.scene import Scene
 from regrade.models.errors import DatasetError
 from regrade.models.intake import IntakeLimits, open_photo
-from regrade.models.types import DEFECT_TYPES, Box
+from regrade.models.types import DEFECT_TYPES
 from regrade.training.close_up import Boxed, Labelled, close_up
-from regrade.training.features import seeded
 from regrade.training.progress import bar
+from regrade.training.seeding import seeded
 from regrade.training.workers import SPAWNED
 
 SIDE: Final = 640
@@ -160,8 +160,8 @@ def pictures_of(record: Record, category: Category, *, seed: int, synthesis: boo
     scale = photo.rgb.shape[1] / record.width
     real = Labelled(
         photo.rgb,
-        tuple((i.type, _scaled(i.box, scale)) for i in record.items),
-        tuple((d.type, _scaled(d.box, scale)) for d in record.defects if d.type not in STATES),
+        tuple((i.type, scaled(i.box, scale)) for i in record.items),
+        tuple((d.type, scaled(d.box, scale)) for d in record.defects if d.type not in STATES),
     )
     if record.condition == "damaged":
         yield "real", real
@@ -173,9 +173,7 @@ def pictures_of(record: Record, category: Category, *, seed: int, synthesis: boo
         yield "clean", real
     if not synthesis or category.synthesis is None:
         return
-    largest = record.largest_item
-    box = None if largest is None else _scaled(largest, scale)
-    scene = scene_of(photo.rgb, record.category, record.item_type, box)
+    scene = scene_of(photo.rgb, record.category, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
     yield from _drawn_on(scene, real, record, category, seed)
 
 
@@ -203,10 +201,6 @@ def _drawn_on(
         yield way, picture
 
 
-def _scaled(box: Box, scale: float) -> Box:
-    return box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale
-
-
 def _reduced(picture: Labelled) -> Labelled:
     height, width = picture.rgb.shape[:2]
     scale = SIDE / max(height, width)
@@ -214,7 +208,7 @@ def _reduced(picture: Labelled) -> Labelled:
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     rgb = np.asarray(cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    items, defects = (tuple((t, _scaled(b, scale)) for t, b in boxes) for boxes in (picture.items, picture.defects))
+    items, defects = (tuple((t, scaled(b, scale)) for t, b in boxes) for boxes in (picture.items, picture.defects))
     return Labelled(rgb, items, defects)
 
 

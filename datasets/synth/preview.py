@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from regrade.datasets.category import Category
-from regrade.datasets.manifest import Record
+from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import damage, harmless, recipe, scene_of, synthesize, weights_of
 from regrade.datasets.synth.scene import Rgb, Scene
 from regrade.models.errors import DatasetError
@@ -50,8 +50,8 @@ def contact_sheet(
     broken = [r for r in records if r.condition == "damaged"]
     real = [broken[i] for i in rng.permutation(len(broken))[: 2 * _COLUMNS]]
     for record in real:
-        rgb, scale = _opened(record)
-        boxes = [(d.type, _scaled(d.box, scale)) for d in record.defects]
+        rgb = _opened(record)
+        boxes = [(d.type, scaled(d.box, rgb.shape[1] / record.width)) for d in record.defects]
         tiles.append(_tile(rgb, f"real: {', '.join(record.defect_codes)}", boxes))
     shown = f"{pairs} pairs, {len(harmlessly)} harmless edits, {len(real)} photos of real damage"
     return _laid_out(tiles), shown
@@ -91,23 +91,18 @@ def _harmless(
                 break
 
 
-def _opened(record: Record) -> tuple[Rgb, float]:
-    """The photo at a long side of at most `_SIDE`, and how much it was reduced from the manifest's pixels."""
+def _opened(record: Record) -> Rgb:
+    """The photo at a long side of at most `_SIDE`."""
     rgb = open_photo(record.file.read_bytes()).rgb
     scale = min(1.0, _SIDE / max(rgb.shape[:2]))
     if scale < 1:
         rgb = np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return rgb, rgb.shape[1] / record.width
+    return rgb
 
 
 def _scene(record: Record) -> Scene:
-    rgb, scale = _opened(record)
-    box = record.largest_item
-    return scene_of(rgb, record.category, record.item_type, None if box is None else _scaled(box, scale))
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    return box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale
+    rgb = _opened(record)
+    return scene_of(rgb, record.category, record.item_type, record.largest_item_at(rgb.shape[1]))
 
 
 def _tile(rgb: Rgb, title: str, boxes: Sequence[tuple[str, Box]]) -> Rgb:

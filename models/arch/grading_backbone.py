@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from regrade.models.arch.efficientnet_lite import MAP_CHANNELS, PIXEL_MEAN, PIXEL_STD, LiteBackbone
+from regrade.models.arch.efficientnet_lite import MAP_CHANNELS, PIXEL_MEAN, PIXEL_STD, lite0
 
 STAGE_4, STAGE_5 = 112, 192
 FROZEN_STAGES: Final = 5
@@ -31,7 +31,7 @@ class GradingBackbone(nn.Module):
     def __init__(self, types: Sequence[str], weights: Path | None = None) -> None:
         super().__init__()
         self.types = tuple(types)
-        self.net: Any = LiteBackbone(weights).net
+        self.net: Any = lite0(weights)
         self.fine = nn.Conv2d(STAGE_4, _WIDTH, 1)
         self.coarse = nn.Conv2d(MAP_CHANNELS, _WIDTH, 1)
         self.mix = nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from regrade.models.arch.efficientnet_lite import LiteBackbone, pretrained_weights_path, timm_name
+from regrade.models.arch.efficientnet_lite import lite0, pretrained_weights_path, timm_name
 from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.models.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.grader import Grader
@@ -77,4 +77,4 @@ def test_int8_and_fp32_grade_alike(golden: list[Photo]) -> None:
 
 def test_every_name_in_the_package_has_one_in_timms_layout() -> None:
     state = torch.load(pretrained_weights_path(), map_location="cpu", weights_only=True)
-    assert {timm_name(name) for name in state} == set(LiteBackbone().net.state_dict())
+    assert {timm_name(name) for name in state} == set(lite0().state_dict())
