@@ -16,6 +16,7 @@ from regrade.datasets.manifest import Record
 from regrade.models.detector import Detection
 from regrade.models.types import DEFECT_TYPES, Box, Defect
 from regrade.training.average_precision import average_precision, match
+from regrade.training.boxes import centre_inside
 from regrade.training.predictions import Predictions
 
 ANY: Final = "any damage"
@@ -104,9 +105,8 @@ def is_hit(reported: Sequence[Defect | Detection], record: Record) -> bool:
     """Whether the centre of the surest box lies inside a drawn one; no box is no hit."""
     if not reported:
         return False
-    top = max(reported, key=lambda d: d.score).box
-    x, y = (top[0] + top[2]) / 2, (top[1] + top[3]) / 2
-    return any(b.box[0] <= x <= b.box[2] and b.box[1] <= y <= b.box[3] for b in record.defects)
+    top = max(reported, key=lambda d: d.score)
+    return centre_inside(top.box, (d.box for d in record.defects))
 
 
 def covered_share(record: Record, boxes: Iterable[Box]) -> float:

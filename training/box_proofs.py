@@ -11,12 +11,13 @@ from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record
 from regrade.models.detector import Detection
 from regrade.models.localize import strongest_region
-from regrade.models.types import Box
+from regrade.models.types import DEFECT_TYPES, Box
 from regrade.training import networks
 from regrade.training.boxes import Finding, Probe, Proof, choose, prove
 from regrade.training.conditions import Views
 from regrade.training.corpus import LOCAL_TYPES
-from regrade.training.detections import Detections, runtime_detector
+from regrade.training.detection_metrics import pictures_in
+from regrade.training.detections import Detections
 from regrade.training.run import Run
 
 
@@ -114,18 +115,21 @@ def drawn_probes(run: Run) -> list[tuple[str, Probe]]:
 
     A network that is kept comes without them; its boxes are then proven on real photos alone.
     """
-    folder = networks.detector_data(run)
-    if folder is None:
+    data = networks.detector_data(run)
+    if data is None:
         return []
-    detector = runtime_detector(run)
+    detector = networks.runtime_detector(run)
     out = []
-    for category, image, boxes in networks.drawn_pictures(folder):
-        rgb = np.asarray(Image.open(image).convert("RGB"))
+    for picture in pictures_in(data, "val", detector.classes):
+        if not picture.file.stem.endswith(("-damaged", "-damaged-close")):
+            continue
+        rgb = np.asarray(Image.open(picture.file).convert("RGB"))
         found = detector.detect(rgb, rgb.shape[1], rgb.shape[0])
-        out.append(
-            (
-                category,
-                Probe(_best(found, detector.classes), boxes, frozenset(), float(rgb.shape[0] * rgb.shape[1]), False),
-            )
-        )
+        boxes: dict[str, list[Box]] = {}
+        for kind, box in picture.boxes:
+            if kind in DEFECT_TYPES:
+                boxes.setdefault(kind, []).append(box)
+        area = float(rgb.shape[0] * rgb.shape[1])
+        category = picture.file.name.partition(".")[0]
+        out.append((category, Probe(_best(found, detector.classes), boxes, frozenset(), area, False)))
     return out

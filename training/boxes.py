@@ -4,7 +4,7 @@ Everything is decided on photos that neither network was fitted on: undamaged on
 alarm costs a look; drawn boxes, real or synthetic, say whose boxes land on the defect.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,7 +94,8 @@ def prove(probes: Sequence[Probe], kind: str, source: str) -> Proof:
         raise ValueError(f"no held-out photo is known to be free of {kind}")
     threshold = float(np.clip(np.quantile(clean, 1.0 - FALSE_ALARMS, method="higher"), 0.02, 0.999))
     drawn = [p for p in probes if p.boxes.get(kind)]
-    hit = [_hit(p.findings[key].box, p.boxes[kind]) for p in drawn]
+    best = [p.findings[key].box for p in drawn]
+    hit = [box is not None and centre_inside(box, p.boxes[kind]) for box, p in zip(best, drawn, strict=True)]
     real = [h for h, p in zip(hit, drawn, strict=True) if p.real]
     return Proof(
         source=source,
@@ -133,9 +134,8 @@ def covered(boxes: Sequence[Box], area: float) -> float:
     return float((inside * np.diff(ys)[:, None] * np.diff(xs)[None, :]).sum() / area)
 
 
-def _hit(box: Box | None, truths: Sequence[Box]) -> bool:
-    if box is None:
-        return False
+def centre_inside(box: Box, truths: Iterable[Box]) -> bool:
+    """Whether the centre of `box` lies in one of `truths`, or on its edge."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return any(t[0] <= x <= t[2] and t[1] <= y <= t[3] for t in truths)
 

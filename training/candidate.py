@@ -1,5 +1,6 @@
 """The candidate: heads, calibration and boxes of every category of a run, written as bundles into the run's folder."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -41,8 +42,6 @@ def names(run: Run) -> tuple[str, ...]:
 
 def write(run: Run) -> None:
     """Fit, calibrate and write the candidate bundles of all categories; an earlier candidate is replaced."""
-    import shutil
-
     root = run.folder / FOLDER
     shutil.rmtree(root, ignore_errors=True)
     views, material = look(run)

@@ -26,6 +26,15 @@ class Ap:
     value: float
     positives: int
 
+    def to_json(self) -> dict[str, float | int | None]:
+        """Plain JSON types; null for NaN."""
+        return {"ap50": rounded(self.value), "boxes": self.positives}
+
+
+def rounded(value: float) -> float | None:
+    """To four places, None for NaN, which JSON has not."""
+    return None if np.isnan(value) else round(value, 4)
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -82,20 +91,6 @@ def mean_ap(aps: Mapping[str, Ap]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def hit_rate(
-    found: Sequence[Sequence[Detection]], true: Sequence[Sequence[Boxed]], types: Sequence[str]
-) -> tuple[float, int]:
-    """On the pictures with a true box of `types`: the share whose surest box of `types` has its centre inside a true
-    one, and their number; NaN for none. Finding nothing is no hit."""
-    hits = []
-    for boxes, truths in zip(found, true, strict=True):
-        wanted = [box for kind, box in truths if kind in types]
-        if wanted:
-            top = max((d for d in boxes if d.type in types), key=lambda d: d.score, default=None)
-            hits.append(top is not None and _inside(top.box, wanted))
-    return (float(np.mean(hits)) if hits else float("nan")), len(hits)
-
-
 def pictures_in(data: Path, split: str, classes: Sequence[str]) -> list[Picture]:
     """The pictures that `data` names for `split`, with their boxes."""
     try:
@@ -123,8 +118,3 @@ def _picture(file: Path, names: Sequence[str]) -> Picture:
         cx, cy = float(x) * width, float(y) * height
         boxes.append((names[int(kind)], (cx - across, cy - down, cx + across, cy + down)))
     return Picture(file, tuple(boxes))
-
-
-def _inside(box: Box, truths: Sequence[Box]) -> bool:
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return any(t[0] <= x <= t[2] and t[1] <= y <= t[3] for t in truths)

@@ -13,10 +13,9 @@ from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record
 from regrade.models.bundle import ROUTER
 from regrade.models.calibration import DetectorEvidence
-from regrade.models.detector import Detection, Detector
+from regrade.models.detector import Detection
 from regrade.models.fusion import SCORE_FLOOR, add_detector
 from regrade.models.intake import open_photo
-from regrade.models.runtime import Model
 from regrade.training import calibrate, networks
 from regrade.training.conditions import DetectorScores, Fitted, Views
 from regrade.training.metrics import macro_f1
@@ -41,17 +40,9 @@ class Detections:
         return np.array([max((d.score for d in self.found[i] if d.type in types), default=0.0) for i in rows])
 
 
-def runtime_detector(run: Run, precision: str = "int8") -> Detector:
-    """The run's detector as serving runs it."""
-    described = networks.detector_files(run)
-    assert described is not None
-    data = networks.read(run, f"{networks.FOLDER}/detector-{precision}.onnx")
-    return Detector(Model(data), int(described["side"]), tuple(described["classes"]))
-
-
 def detect_all(run: Run, records: Sequence[Record]) -> Detections:
     """Run the INT8 detector over all photos, as serving would."""
-    detector = runtime_detector(run)
+    detector = networks.runtime_detector(run)
 
     def one(record: Record) -> tuple[Detection, ...]:
         photo = open_photo(record.file.read_bytes())

@@ -1,14 +1,11 @@
 """The networks of a run: those it trains, and those that are active already and can be kept."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from PIL import Image
 
 from regrade.datasets.manifest import Record
 from regrade.models.bundle import ROUTER, Bundle, active_version, installed_categories, load_bundle
@@ -16,7 +13,6 @@ from regrade.models.detector import Detector
 from regrade.models.errors import BundleError
 from regrade.models.registry import activate
 from regrade.models.runtime import Model
-from regrade.models.types import DEFECT_TYPES, Box
 from regrade.training.gate import Check, parity_ap50
 from regrade.training.material import graded_records
 from regrade.training.run import ALL, Run
@@ -113,6 +109,13 @@ def detector_data(run: Run) -> Path | None:
     return Path(described["data"]) if described is not None and "data" in described else None
 
 
+def runtime_detector(run: Run, precision: str = "int8") -> Detector:
+    """The run's detector as serving runs it."""
+    described = run.read_json(DETECTOR)
+    data = read(run, f"{FOLDER}/detector-{precision}.onnx")
+    return Detector(Model(data), int(described["side"]), tuple(described["classes"]))
+
+
 def train_detector(run: Run) -> None:
     """Make the detector's pictures and fine-tune it on them."""
     from regrade.training.detector import classes_of, fit_detector
@@ -151,7 +154,7 @@ def export_detector(run: Run) -> None:
 
 def quantize_detector(run: Run, photos: list[Record]) -> dict[str, Any]:
     """Turn the detector to INT8 with these photos; its AP50 on val, INT8 and FP32."""
-    from regrade.training.detection_metrics import ap50_on
+    from regrade.training.detection_metrics import ap50_on, mean_ap, rounded
     from regrade.training.detector_export import detector_inputs
     from regrade.training.detector_export import quantize_detector as to_int8
 
@@ -160,42 +163,22 @@ def quantize_detector(run: Run, photos: list[Record]) -> dict[str, Any]:
     run.write_bytes(f"{FOLDER}/detector-int8.onnx", to_int8(fp32, detector_inputs(photos, described["side"])))
     found: dict[str, Any] = {}
     for precision in ("int8", "fp32"):
-        network = Model(read(run, f"{FOLDER}/detector-{precision}.onnx"))
-        detector = Detector(network, described["side"], tuple(described["classes"]))
-        by_type = ap50_on(Path(described["data"]), detector, "val")
-        found[precision] = {kind: {"ap50": round(ap.value, 4), "boxes": ap.positives} for kind, ap in by_type.items()}
-        found[f"mean_ap50_{precision}"] = round(
-            float(np.mean([ap.value for ap in by_type.values() if ap.positives])), 4
-        )
-    run.log.info("detector AP50 on val: INT8 %.3f, FP32 %.3f", found["mean_ap50_int8"], found["mean_ap50_fp32"])
+        by_type = ap50_on(Path(described["data"]), runtime_detector(run, precision), "val")
+        found[precision] = {kind: ap.to_json() for kind, ap in by_type.items()}
+        found[f"mean_ap50_{precision}"] = rounded(mean_ap(by_type))
+        run.log.info("detector AP50 on val, %s: %.3f", precision.upper(), mean_ap(by_type))
     return found
 
 
 def detector_parity(run: Run) -> list[Check]:
-    """The gate's check of INT8 against FP32 for the detector; none where there is none, or where it was kept."""
+    """The gate's check of INT8 against FP32 for the detector; none where there is none, where it was kept, or where
+    val has no box."""
     path = run.folder / "quantize.json"
     found = run.read_json("quantize.json").get("detector") if path.exists() else None
-    if found is None:
+    if found is None or found["mean_ap50_int8"] is None:
         return []
     boxes = sum(entry["boxes"] for entry in found["int8"].values())
     return [parity_ap50(found["mean_ap50_int8"], found["mean_ap50_fp32"], boxes)]
-
-
-def drawn_pictures(data: Path) -> Iterator[tuple[str, Path, dict[str, list[Box]]]]:
-    """The pictures of the val split with drawn damage: category, file, and boxes by defect type in pixels."""
-    document = yaml.safe_load(data.read_text(encoding="utf-8"))
-    home, classes = Path(document["path"]), document["names"]
-    for line in (home / document["val"]).read_text(encoding="utf-8").split():
-        image = home / line
-        if not image.stem.rpartition("-")[0].endswith("damaged") and not image.stem.endswith("-damaged"):
-            continue
-        width, height = Image.open(image).size
-        boxes: dict[str, list[Box]] = {}
-        for row in (home / "labels" / "val" / f"{image.stem}.txt").read_text(encoding="utf-8").splitlines():
-            kind, x, y, w, h = row.split()
-            cx, cy, half_w, half_h = float(x) * width, float(y) * height, float(w) * width / 2, float(h) * height / 2
-            boxes.setdefault(classes[int(kind)], []).append((cx - half_w, cy - half_h, cx + half_w, cy + half_h))
-        yield image.name.partition(".")[0], image, {k: v for k, v in boxes.items() if k in DEFECT_TYPES}
 
 
 def activate_all(run: Run, names: tuple[str, ...]) -> None:

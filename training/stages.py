@@ -120,15 +120,15 @@ def gate(run: Run) -> None:
     test = [r for r in graded_records(run) if r.split == "test"]
     ours = open_grader(run.folder / candidate.FOLDER)
     exact = open_grader(run.folder / candidate.FOLDER, precision="fp32")
+    versions = {name: networks.active(run, name) for name in run.categories}
+    standing = open_grader(run.config.out) if any(versions.values()) else None
     results: list[GateResult] = []
     pairs: list[tuple[Predictions, Predictions]] = []
     for name in run.categories:
         found = predict(ours, test, name)
         pairs.append((found, predict(exact, test, name)))
-        version = networks.active(run, name)
-        theirs = None
-        if version is not None:
-            theirs = predict(open_grader(run.config.out), test, name)
+        version = versions[name]
+        theirs = None if standing is None or version is None else predict(standing, test, name)
         results.append(non_inferior(found, theirs, versions=(run.config.version, version), seed=run.config.seed))
     # Each bundle has a head of its own; what is wrong with the detector is wrong with all that share it.
     shared = networks.detector_parity(run)

@@ -11,7 +11,8 @@ from pycocotools.cocoeval import COCOeval
 
 from regrade.models.detector import Detection
 from regrade.models.types import Box
-from regrade.training.detection_metrics import Ap, ap50, hit_rate, mean_ap
+from regrade.training.detection_metrics import Ap, ap50, mean_ap, rounded
+from regrade.training.run_files import json_bytes
 
 TYPES = ("tear", "stain")
 Pictures = tuple[list[list[Detection]], list[list[tuple[str, Box]]]]
@@ -95,20 +96,8 @@ def test_types_without_true_boxes_do_not_count_in_the_mean() -> None:
     assert math.isnan(mean_ap({}))
 
 
-def test_a_hit_is_the_surest_box_of_the_types_with_its_centre_in_a_true_one() -> None:
-    tear, far = (10.0, 10.0, 30.0, 30.0), (60.0, 60.0, 90.0, 90.0)
-    found = [
-        [Detection("tear", 0.9, (15.0, 15.0, 22.0, 22.0)), Detection("tear", 0.5, far)],
-        [Detection("tear", 0.4, tear), Detection("stain", 0.9, far), Detection("phone", 1.0, far)],
-        [],
-        [Detection("tear", 0.9, far)],
-    ]
-    true = [[("tear", tear)], [("tear", tear)], [("tear", tear)], [("phone", far)]]
-    assert hit_rate(found, true, TYPES) == (pytest.approx(1 / 3), 3)
-    assert hit_rate(found, true, ("tear",)) == (pytest.approx(2 / 3), 3)
-
-
-def test_a_hit_rate_without_true_boxes_is_undefined() -> None:
-    rate, count = hit_rate([[]], [[]], TYPES)
-    assert math.isnan(rate)
-    assert count == 0
+def test_a_type_without_true_boxes_can_be_written_as_json() -> None:
+    found = ap50([[]], [[("tear", (0.0, 0.0, 9.0, 9.0))]], ("tear", "stain"))
+    table = {kind: ap.to_json() for kind, ap in found.items()}
+    assert table == {"tear": {"ap50": 0.0, "boxes": 1}, "stain": {"ap50": None, "boxes": 0}}
+    assert json_bytes({**table, "mean": rounded(mean_ap({}))})
