@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -72,8 +73,8 @@ def open_loop(
 ) -> list[Answer]:
     """POST `bodies` in turn as a Poisson process of `items_per_s` for `seconds`, whatever the server makes of it."""
     moments = poisson(items_per_s, seconds, seed)
-    order = np.arange(len(moments)) % len(bodies)
-    return replay(url, path, headers, bodies, moments, order.tolist(), clients).answers
+    order = list(islice(cycle(range(len(bodies))), len(moments)))
+    return replay(url, path, headers, bodies, moments, order, clients).answers
 
 
 def closed_loop(
