@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from regrade.models.grader import Grader, PhotoEvidence
 from regrade.models.intake import IntakeLimits, open_photo
 from regrade.models.types import ItemResult
+from regrade.serving import tracing
 from regrade.serving.admission import Admission, Ticket
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import IdempotencyConflictError
@@ -26,8 +27,9 @@ from regrade.serving.policy.types import Decision, Money
 from regrade.serving.records import Inspection, Status, StoredPhoto, new_id
 from regrade.serving.scheduler import Scheduler
 from regrade.serving.store import DuplicateKeyError, InspectionStore
+from regrade.serving.timings import Interval, Timings
 from regrade.serving.uploads import Upload
-from regrade.serving.workload import work_of
+from regrade.serving.workload import Work, work_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,12 +37,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An upload, who sent it, under which idempotency key, and when its first byte came (perf_counter)."""
+    """An upload, who sent it, under which idempotency key, where its time has gone so far, and its place."""
 
     key_id: str
     idempotency_key: str | None
     upload: Upload
-    started: float
+    timings: Timings
     ticket: Ticket
 
 
@@ -54,23 +56,30 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Intake:
-    """A checked item with the hash of every photo. `digest` identifies the whole body; `grader` grades all of it."""
+    """A checked item with the hash of every photo. `digest` identifies the whole body; `grader` grades all of it;
+    `work` is what that will cost."""
 
     grader: Grader
     item: Item
     photos: tuple[bytes, ...]
     hashes: tuple[str, ...]
     digest: str
+    work: Work
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen on one photo, and how long decoding and looking took, in seconds."""
+    """What was seen on one photo, and when (perf_counter) it was begun, decoded and looked at to the end."""
 
     stored: StoredPhoto
     evidence: PhotoEvidence
-    decode: float
-    infer: float
+    begun: float
+    decoded: float
+    ended: float
+
+    @property
+    def work(self) -> tuple[Interval, Interval]:
+        return ("decode", self.begun, self.decoded), ("infer", self.decoded, self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,82 +153,90 @@ class Pipeline:
             currencies = tuple(self._policy.currencies)
             grader = self._graders()
             item = parse_item(upload.item, tuple(grader.categories), currencies)
-            hashes = await asyncio.gather(*(self._write(_sha256, data) for data in upload.photos))
-            body = {"item": item.canonical(), "photos": list(hashes)}
+            hashing = asyncio.gather(*(self._write(_sha256, data) for data in upload.photos))
+            work, hashes = await asyncio.gather(self._write(work_of, upload.photos), hashing)
+            body = {"item": item.canonical(), "photos": hashes}
             digest = hashlib.sha256(canonical_json(body)).hexdigest()
-            return _Intake(grader, item, upload.photos, tuple(hashes), digest)
+            return _Intake(grader, item, upload.photos, tuple(hashes), digest, work)
 
     async def _process(self, submission: Submission, intake: _Intake) -> Inspection:
-        waiting = time.perf_counter()
-        submission.ticket.enqueue(await self._write(work_of, intake.photos))
+        timings, ticket = submission.timings, submission.ticket
+        timings.mark("other")
+        ticket.enqueue(intake.work)
         writing: list[asyncio.Future[StagedPhoto]] = []
         try:
-            async with self._admission.turn(submission.ticket):
-                self._metrics.stages.labels("queue").observe(time.perf_counter() - waiting)
+            async with self._admission.turn(ticket):
+                self._metrics.observe("queue", timings.mark("queue"))
                 writing += [
                     asyncio.ensure_future(self._write(self._photos.stage, data, sha256))
                     for data, sha256 in zip(intake.photos, intake.hashes, strict=True)
                 ]
-                photos, result = await self._grade(intake, submission.ticket)
-            decision = self._decide(intake.item, result)
-            with self._metrics.stage("stage_photos"):
+                looks = await self._look_at_all(intake)
+                timings.parallel([step for look in looks for step in look.work], idle="queue")
+                ticket.spent(sum(look.ended - look.begun for look in looks))
+            result, decision, fused = await self._write(self._judge, intake, looks)
+            timings.mark("infer", fused)
+            timings.mark("other")
+            with tracing.span("store"):
                 staged = await asyncio.gather(*writing)
-            total = time.perf_counter() - submission.started
-            inspection = Inspection(
-                id=new_id(),
-                created_at=datetime.now(UTC),
-                status=_status(result, decision),
-                key_id=submission.key_id,
-                idempotency_key=submission.idempotency_key,
-                body_digest=intake.digest,
-                item=intake.item.canonical(),
-                result=replace(result, timings_ms={**result.timings_ms, "total": round(total * 1000, 1)}),
-                decision=decision,
-                photos=photos,
-            )
-            with self._metrics.stage("store"):
+                timings.mark("store")
+                inspection = Inspection(
+                    id=new_id(),
+                    created_at=datetime.now(UTC),
+                    status=_status(result, decision),
+                    key_id=submission.key_id,
+                    idempotency_key=submission.idempotency_key,
+                    body_digest=intake.digest,
+                    item=intake.item.canonical(),
+                    result=replace(result, timings_ms=timings.as_ms()),
+                    decision=decision,
+                    photos=tuple(look.stored for look in looks),
+                )
                 await self._write(self._keep, inspection, staged)
+                timings.mark("store")
         except BaseException:
             await self._drop(writing)
             raise
         self._metrics.stored(inspection)
-        self._metrics.stages.labels("total").observe(time.perf_counter() - submission.started)
+        self._metrics.observe("store", timings.seconds("store"))
+        self._metrics.observe("total", timings.total)
         return inspection
 
-    async def _grade(self, intake: _Intake, ticket: Ticket) -> tuple[tuple[StoredPhoto, ...], ItemResult]:
-        started = time.perf_counter()
-        looks = await self._scheduler.run(
+    async def _look_at_all(self, intake: _Intake) -> list[_Look]:
+        return await self._scheduler.run(
             [
-                partial(self._look, intake.grader, data, index, sha256, intake.item.category)
+                tracing.carry(partial(self._look, intake, data, index, sha256))
                 for index, (data, sha256) in enumerate(zip(intake.photos, intake.hashes, strict=True))
             ]
         )
-        concluding = time.perf_counter()
-        result = await self._write(intake.grader.conclude, [look.evidence for look in looks], intake.item.category)
-        ended = time.perf_counter()
-        # Photos are decoded and looked at in parallel: the wall time is shared out by the work that was done.
-        decode, infer = sum(look.decode for look in looks), sum(look.infer for look in looks)
-        ticket.spent(decode + infer)
-        decode_wall = (concluding - started) * decode / max(decode + infer, 1e-9)
-        infer_wall = ended - started - decode_wall
-        self._metrics.stages.labels("decode").observe(decode_wall)
-        self._metrics.stages.labels("infer").observe(infer_wall)
-        timings = {"decode": round(decode_wall * 1000, 1), "infer": round(infer_wall * 1000, 1)}
-        return tuple(look.stored for look in looks), replace(result, timings_ms=timings)
 
-    def _look(self, grader: Grader, data: bytes, index: int, sha256: str, category: str | None) -> _Look:
-        started = time.perf_counter()
-        photo = open_photo(data, index, replace(self._limits, working_side=grader.working_side), sha256=sha256)
-        decoded = time.perf_counter()
-        evidence = grader.look(photo, category)
+    def _look(self, intake: _Intake, data: bytes, index: int, sha256: str) -> _Look:
+        begun = time.perf_counter()
+        with tracing.span("look", photo=index):
+            limits = replace(self._limits, working_side=intake.grader.working_side)
+            photo = open_photo(data, index, limits, sha256=sha256)
+            decoded = time.perf_counter()
+            evidence = intake.grader.look(photo, intake.item.category)
+            steps = {"decode": (decoded - begun) * 1000, **evidence.timings_ms}
+            tracing.steps(begun, steps)
+        for name, milliseconds in steps.items():
+            self._metrics.observe(name, milliseconds / 1000)
         stored = StoredPhoto(index, photo.sha256, photo.media_type, len(data), photo.width, photo.height)
-        return _Look(stored, evidence, decoded - started, time.perf_counter() - decoded)
+        return _Look(stored, evidence, begun, decoded, time.perf_counter())
 
-    def _decide(self, item: Item, result: ItemResult) -> Decision | None:
+    def _judge(self, intake: _Intake, looks: Sequence[_Look]) -> tuple[ItemResult, Decision | None, float]:
+        """The grade, what to do with the item (None for a retake), and when the grade was there (perf_counter)."""
+        item = intake.item
+        with self._metrics.stage("fuse"):
+            result = intake.grader.conclude([look.evidence for look in looks], item.category)
+        fused = time.perf_counter()
         if result.retake or result.grade is None:
-            return None
+            return result, None, fused
         with self._metrics.stage("policy"):
-            return decide(self._policy, result, declared_value=declared_value(item), seller=item.seller, sku=item.sku)
+            decision = decide(
+                self._policy, result, declared_value=declared_value(item), seller=item.seller, sku=item.sku
+            )
+        return result, decision, fused
 
     def _keep(self, inspection: Inspection, staged: Sequence[StagedPhoto]) -> None:
         # The row comes last: whatever the power does, a row never speaks of a photo that is not there.
@@ -233,7 +250,7 @@ class Pipeline:
 
     async def _write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         assert not kwargs
-        return await asyncio.get_running_loop().run_in_executor(self._writers, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._writers, tracing.carry(function), *args)
 
 
 def declared_value(item: Item) -> Money | None:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ class Scheduler:
             self._idle -= 1
             batch.running += 1
             running = loop.run_in_executor(self._threads, job)
-            running.add_done_callback(lambda ended, batch=batch, number=number: self._end(batch, number, ended))
+            running.add_done_callback(partial(self._end, batch, number))
 
     def _end(self, batch: _Batch, number: int, ended: "asyncio.Future[Any]") -> None:
         self._idle += 1

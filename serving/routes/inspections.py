@@ -1,7 +1,6 @@
 """Photos in, a stored grade and a suggested disposition out; and everything to be read of it later."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from regrade.serving.errors import (
 )
 from regrade.serving.i18n import Message
 from regrade.serving.item import Item
+from regrade.serving.middleware import started
 from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
 from regrade.serving.render import inspection_out
@@ -30,6 +30,7 @@ from regrade.serving.routes.waiting import wait_of, when_gone
 from regrade.serving.runtime import Runtime
 from regrade.serving.schemas import EvidenceOut, InspectionOut, InspectionsOut, PublicKeyOut
 from regrade.serving.store import Filters
+from regrade.serving.timings import Timings, server_timing
 from regrade.serving.uploads import Upload, body_too_large, boundary_of, read_upload
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
@@ -110,7 +111,7 @@ async def create(
     An item that cannot be answered within the deadline is refused at once, with the time after which to come back.
     `Prefer: wait=N` sets a deadline of N seconds, counted from the moment at which the whole request is there.
     """
-    started = time.perf_counter()
+    timings = Timings(started(request.scope))
     idempotency_key = _idempotency_key(request)
     announced = _announced(request, runtime)
     wait = _wait(request, response, runtime)
@@ -118,8 +119,11 @@ async def create(
     replay = await _stored_before(runtime, key.id, idempotency_key, announced, wait)
     with runtime.admission.enter(announced, wait, replay=replay) as ticket:
         upload = await _read(request, runtime, ticket)
+        timings.mark("read")
         async with when_gone(request, ticket.leave):
-            outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, started, ticket))
+            outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, timings, ticket))
+    if not outcome.replayed:
+        response.headers["Server-Timing"] = server_timing(timings.as_ms())
     return _answer(outcome, response, runtime, lang)
 
 
