@@ -166,7 +166,7 @@ class Admission:
         """
         wait = self.deadline if wait is None else wait
         if self.closed:
-            raise BusyError("draining", Message("problem.draining"), _DRAINING_SECONDS)
+            raise draining()
         if not replay:
             self.refuse_if_late(self.at_least(announced), wait)  # at once, before a body is sent in vain
         if self.uploads >= self.max_uploads:
@@ -234,6 +234,11 @@ class Admission:
         """End a turn."""
         self.active -= 1
         self.next()
+
+
+def draining() -> BusyError:
+    """The refusal of a service that is about to end."""
+    return BusyError("draining", Message("problem.draining"), _DRAINING_SECONDS)
 
 
 def _gone() -> UploadAborted:

@@ -9,9 +9,10 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regrade.serving import tracing
+from regrade.serving.admission import Admission, draining
 from regrade.serving.i18n import pick, text
 from regrade.serving.metrics import Metrics
-from regrade.serving.problems import Problem
+from regrade.serving.problems import Problem, problem_of
 
 DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 10.0
@@ -55,6 +56,10 @@ class Wrap:
                 await self.app(scope, call.receive, call.send)
             except Exception as error:
                 await self._answer_unexpected(error, scope, call)
+            except asyncio.CancelledError:
+                if call.status is not None:
+                    raise
+                await self._answer_cut_off(scope, call)
             finally:
                 # A template, never the path itself: each new path would be another time series.
                 route = getattr(scope.get("route"), "path", "other")
@@ -67,9 +72,18 @@ class Wrap:
         log.exception("incident %s: %s %s", incident, asked_method(scope), scope["path"])
         if call.status is not None:
             raise error  # half an answer is out; the server must cut the connection
-        languages = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
-        detail = text("problem.internal", pick(languages), incident=incident)
+        detail = text("problem.internal", _language(scope), incident=incident)
         await Problem("internal", detail, {"incident": incident}).response()(scope, call.receive, call.send)
+
+    async def _answer_cut_off(self, scope: Scope, call: "_Call") -> None:
+        """Only a server that ends cancels requests: those that have not come to an end in the time it gives them."""
+        problem = problem_of(draining(), _language(scope))
+        assert problem is not None
+        await problem.response()(scope, call.receive, call.send)
+
+
+def _language(scope: Scope) -> str:
+    return pick(dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1"))
 
 
 class _Call:
@@ -84,7 +98,9 @@ class _Call:
         has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
         # With keep-alive the server goes on reading after the answer. Without, it closes, and a client that is
         # still sending would see a reset connection in place of the answer.
-        closes = scope["http_version"] == "1.0" or headers.get(b"connection", b"").lower() == b"close"
+        self._admission: Admission = scope["app"].state.runtime.admission
+        self._late = self._admission.closed
+        closes = scope["http_version"] == "1.0" or headers.get(b"connection", b"").lower() == b"close" or self._late
         self._unread = has_body and closes and headers.get(b"expect", b"").lower() != b"100-continue"
         # Only where it matters what has been read: a large body comes in hundreds of chunks.
         self.receive: Receive = self._watch if self._unread else receive
@@ -96,6 +112,9 @@ class _Call:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
             message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
+            # A server that ends sends its clients to others, but not before it has read what they were sending.
+            if self._admission.closed and (self._late or message["status"] < 400):
+                message["headers"].append((b"connection", b"close"))
         await self._send(message)
 
     async def _watch(self) -> Message:

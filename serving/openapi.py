@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from regrade.serving.problems import KINDS, TYPE_PREFIX
-from regrade.serving.routes import inspections, reviews
+from regrade.serving.routes import inspections, models, reviews
 from regrade.serving.schemas import ProblemOut
 
 _REF = "#/components/schemas/{model}"
@@ -32,8 +32,8 @@ def _build(app: FastAPI) -> dict[str, Any]:
         description=_description(),
         routes=app.routes,
     )
-    models = (*inspections.BODIES, *reviews.BODIES, ProblemOut)
-    _, extra = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+    bodies = (*inspections.BODIES, *reviews.BODIES, *models.BODIES, ProblemOut)
+    _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra.get("$defs", {}))
     for path in schema["paths"].values():

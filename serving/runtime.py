@@ -73,9 +73,14 @@ class Runtime:
         self._drawers = ThreadPoolExecutor(2, thread_name_prefix="draw")
 
     @property
+    def warm(self) -> bool:
+        """Whether items can be graded."""
+        return self._pipeline is not None
+
+    @property
     def ready(self) -> bool:
         """Whether new items should be sent here."""
-        return self._pipeline is not None and not self.draining
+        return self.warm and not self.draining
 
     @property
     def grader(self) -> Grader:

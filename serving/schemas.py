@@ -205,14 +205,24 @@ class StatsOut(BaseModel):
     by_station: dict[str, AgreementOut]
 
 
+class ActivationIn(BaseModel):
+    """Which version of a category is to grade from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(min_length=1, max_length=64, description="One of those that `GET /v1/models` lists.")
+    reason: str = Field("", max_length=1000, description="Why, for the log of activations.")
+
+
 class BundleOut(BaseModel):
     version: str
     active: bool
-    conditions: list[str]
-    defect_types: list[str]
-    auto_threshold: float | None
-    metrics: dict[str, Any]
-    card: str
+    fault: str | None = Field(None, description="What is wrong with a spoilt bundle, which cannot be activated.")
+    conditions: list[str] = []
+    defect_types: list[str] = []
+    auto_threshold: float | None = None
+    metrics: dict[str, Any] = {}
+    card: str = ""
 
 
 class CategoryModelsOut(BaseModel):

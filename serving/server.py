@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from regrade.serving.drain import DrainingServer
 from regrade.serving.errors import ListenError
 from regrade.serving.problems import MEDIA_TYPE, Problem
 from regrade.serving.settings import Settings
@@ -124,7 +125,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 
 
 def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """A server for `app`, not yet running. SIGINT and SIGTERM let requests under way end first."""
+    """A server for `app`, not yet running."""
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -138,11 +139,10 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         log_level=settings.log_level,
         log_config=_logging(settings.log_level.upper()),
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=settings.shutdown_timeout,
         # Far above the queue's own limit, which answers better; this one bounds idle and reading connections.
         limit_concurrency=settings.queue_limit + settings.upload_limit + 1000,
     )
-    return uvicorn.Server(config)
+    return DrainingServer(config, settings)
 
 
 def _logging(level: str) -> dict[str, Any]:

@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     max_bytes_in_flight: int = Field(
         256 * MIB, ge=4096, description="Bodies held in memory at once, over all requests."
     )
-    queue_limit: int = Field(32, ge=1, le=10_000, description="Inspections that may be under way or waiting.")
+    queue_limit: int = Field(
+        256, ge=1, le=10_000, description="Inspections under way or waiting, however little work they are."
+    )
     upload_limit: int = Field(256, ge=1, le=10_000, description="Requests whose bodies may be coming in at once.")
     deadline: float = Field(
         10.0, gt=0, le=600, description="Time within which an item is answered, or refused at once with Retry-After."

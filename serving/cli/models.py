@@ -195,7 +195,10 @@ def history(
 def _tell(done: "Activation") -> None:
     before = f" (before: {done.before})" if done.before else ""
     typer.echo(f"{done.category} {done.after} is active{before}.")
-    typer.echo("A running service keeps the bundles that it started with: restart `regrade serve` to grade with it.")
+    typer.echo(
+        "A running service grades with the bundles that it has loaded: restart it, or send SIGHUP to `regrade serve`, "
+        "which takes over what is active without a pause."
+    )
 
 
 def _root(bundles: Path | None) -> Path:

@@ -22,7 +22,7 @@ async def live() -> dict[str, bool]:
 
 @router.get("/v2/health/ready", summary="Can items be graded?", responses={503: {"description": "Not yet"}})
 async def ready(runtime: RuntimeDep, response: Response) -> dict[str, bool]:
-    """503 until the models are loaded and warm."""
+    """503 until the models are loaded and warm, and again from the moment at which the service is told to end."""
     response.status_code = 200 if runtime.ready else 503
     return {"ready": runtime.ready}
 
@@ -31,7 +31,7 @@ async def ready(runtime: RuntimeDep, response: Response) -> dict[str, bool]:
 async def healthz(runtime: RuntimeDep, response: Response) -> HealthOut:
     """The version, and each part that a grade needs: 200 when all are well."""
     checks = {
-        "models": "ok" if runtime.ready else "failing" if runtime.failure else "starting",
+        "models": "ok" if runtime.warm else "failing" if runtime.failure else "starting",
         "database": await runtime.call(_database, runtime),
         "photos": "ok" if os.access(runtime.photos.staging, os.W_OK) else "failing",
     }

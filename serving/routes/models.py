@@ -1,32 +1,75 @@
-"""What the loaded bundles say of themselves."""
+"""What the bundles say of themselves, and which of them grades."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from regrade.serving.routes.common import ReaderDep, RuntimeDep, problems
-from regrade.serving.schemas import BundleOut, CategoryModelsOut, ModelsOut
+from fastapi import APIRouter, Depends, Request
+
+from regrade.models import registry
+from regrade.models.grader import Grader
+from regrade.serving.auth import ApiKey
+from regrade.serving.routes.common import ReaderDep, RuntimeDep, caller, json_body, problems, read_json
+from regrade.serving.schemas import ActivationIn, BundleOut, CategoryModelsOut, ModelsOut
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+
+BODIES = (ActivationIn,)
 
 
 @router.get("", summary="List the models", responses=problems(401, 403, 503))
 async def list_models(runtime: RuntimeDep, key: ReaderDep) -> ModelsOut:
-    """Every category with its bundles: versions, which one is active, metrics and model card."""
-    bundles = await runtime.call(runtime.grader.describe)
-    categories = []
-    for name in sorted({bundle.category for bundle in bundles}):
-        own = [bundle for bundle in bundles if bundle.category == name]
-        versions = [
-            BundleOut(
-                version=bundle.version,
-                active=bundle.active,
-                conditions=list(bundle.conditions),
-                defect_types=list(bundle.defect_types),
-                auto_threshold=bundle.auto_threshold,
-                metrics=dict(bundle.metrics),
-                card=bundle.card,
-            )
-            for bundle in own
-        ]
-        active = next((bundle.version for bundle in own if bundle.active), None)
-        categories.append(CategoryModelsOut(category=name, active=active, versions=versions))
-    return ModelsOut(categories=categories)
+    """Every category with its bundles: versions, which one grades, metrics and model card; what is wrong with a
+    spoilt one."""
+    grader = runtime.grader
+    return ModelsOut(categories=await runtime.call(_described, grader, grader.categories))
+
+
+@router.post(
+    "/{category}/activate",
+    summary="Activate a version",
+    openapi_extra=json_body(ActivationIn),
+    responses=problems(401, 403, 404, 409, 413, 422, 503),
+)
+async def activate(
+    category: str,
+    request: Request,
+    runtime: RuntimeDep,
+    key: Annotated[ApiKey, Depends(caller("engineer"))],
+) -> CategoryModelsOut:
+    """Grades items of the category with this version from now on, and after every restart.
+
+    It is loaded and warmed beside the one in use; no request fails or waits meanwhile, and an item is graded wholly
+    by one of them. A version that is active already stays so. `_router` names the model that tells categories apart.
+    """
+    body = await read_json(request, ActivationIn)
+    by = f"{key.name} ({key.id})"
+    grader = await runtime.graders.activate(category, body.version, by=by, reason=body.reason)
+    (described,) = await runtime.call(_described, grader, (category,))
+    return described
+
+
+def _described(grader: Grader, categories: tuple[str, ...]) -> list[CategoryModelsOut]:
+    entries = registry.inventory(grader.root)
+    return [
+        CategoryModelsOut(
+            category=category,
+            # What this grader runs, even if another version has become active on the disk since it was loaded.
+            active=grader.versions[category],
+            versions=[_bundle(entry, grader) for entry in entries if entry.category == category],
+        )
+        for category in categories
+    ]
+
+
+def _bundle(entry: registry.Entry, grader: Grader) -> BundleOut:
+    active = grader.versions[entry.category] == entry.version
+    if entry.bundle is None:
+        return BundleOut(version=entry.version, active=active, fault=entry.fault)
+    return BundleOut(
+        version=entry.version,
+        active=active,
+        conditions=list(entry.bundle.labels),
+        defect_types=[kind.name for kind in entry.bundle.defects],
+        auto_threshold=entry.bundle.calibration.selective.threshold,
+        metrics=dict(entry.bundle.metrics),
+        card=entry.bundle.card,
+    )

@@ -109,7 +109,7 @@ class Service:
 
 
 class Serve(Protocol):
-    """Starts a service; keyword arguments are settings."""
+    """Starts a service; keyword arguments are settings, and `grader` where it is not the shipped one (None: loaded)."""
 
     def __call__(self, data_dir: Path | None = None, **settings: Any) -> Service: ...
 
@@ -121,9 +121,10 @@ def serve(tmp_path: Path, grader: Grader) -> Iterator[Serve]:
 
         def start(data_dir: Path | None = None, **given: Any) -> Service:
             given = {"port": 0, "data_dir": data_dir or tmp_path / "data", "workers": 2, "log_level": "warning"} | given
+            own = given.pop("grader", grader)
             settings = Settings(_env_file=None, **given)
             tokens: list[str] = []
-            app = create_app(settings, grader=grader, announce=tokens.append)
+            app = create_app(settings, grader=own, announce=tokens.append)
             server = build_server(app, settings)
             thread = threading.Thread(target=server.run, daemon=True)
             thread.start()

@@ -60,7 +60,7 @@ def test_an_activation_says_what_a_running_service_needs(root: Path) -> None:
     before = active_version(root, "packaging")
     said = run("activate", "packaging", NEW, "--bundles", root, "--by", "ann", "--reason", "better [on] scuffs")
     assert f"packaging {NEW} is active (before: {before})" in said
-    assert "restart `regrade serve`" in said
+    assert "send SIGHUP to `regrade serve`" in said
     assert listed(root)["packaging", NEW]["active"]
     assert listed(root)["packaging", before]["previous"]
     assert "better [on] scuffs" in run("history", "packaging", "--bundles", root)
