@@ -19,7 +19,7 @@ from regrade.serving import tracing
 from regrade.serving.records import Inspection
 
 # Another series beside each counter and histogram, which nobody asks: `_created` belongs to OpenMetrics.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 STAGES: Final = (
     *("read", "intake", "queue", "decode", "gate", "classify", "detect", "fuse", "policy", "store", "total"),
@@ -142,6 +142,11 @@ class Metrics:
     def observe(self, name: str, seconds: float) -> None:
         """Note how long one of `STAGES` took. May be called on any thread."""
         (self._stages.get(name) or self.stages.labels(name)).observe(seconds)
+
+    def ended(self, name: str, seconds: float) -> None:
+        """Note, and trace, that one of `STAGES` has taken the last `seconds`; for one that is no `with` block."""
+        self.observe(name, seconds)
+        tracing.steps(time.perf_counter() - seconds, {name: seconds * 1000})
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer to `method` at the path template `route`; `status` 0 where the client got none."""

@@ -57,7 +57,7 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
             for photo, quality in zip(inspection.photos, result.quality, strict=True)
         ],
         models=dict(result.models),
-        timings_ms=_timings(result.timings_ms),
+        timings_ms=timings_out(result.timings_ms),
         retake=_retake(result, lang) if retaken else None,
     )
 
@@ -146,7 +146,8 @@ def _money(money: Money) -> MoneyOut:
     return MoneyOut(amount=money.amount, currency=money.currency)
 
 
-def _timings(milliseconds: Mapping[str, float]) -> TimingsOut:
+def timings_out(milliseconds: Mapping[str, float]) -> TimingsOut:
+    """All parts of what was stored, and `total`."""
     parts = {name: milliseconds.get(name, 0.0) for name in PARTS}
     total = milliseconds.get("total", 0.0)
     # What was stored before all parts were told apart, or graded without a server, says nothing of some.

@@ -155,9 +155,11 @@ def configure() -> bool:
 
     What is wrong is logged and never keeps the service from starting.
     """
+    if enabled():
+        return True
     names = _exporters()
     if not names or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return enabled()
+        return False
     try:
         sdk: Any = importlib.import_module("opentelemetry.sdk.trace")
         export: Any = importlib.import_module("opentelemetry.sdk.trace.export")
@@ -170,7 +172,7 @@ def configure() -> bool:
             ", ".join(names),
             getattr(error, "name", None) or error,
         )
-        return enabled()
+        return False
     provider = sdk.TracerProvider(resource=_resource())
     for exporter in exporters:
         provider.add_span_processor(export.BatchSpanProcessor(exporter))

@@ -1,9 +1,19 @@
 import random
+import re
+import time
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from regrade.serving.render import timings_out
 from regrade.serving.timings import PARTS, Timings, server_timing
+
+
+def exact_sum(milliseconds: Mapping[str, float]) -> Decimal:
+    """The sum of all parts, as decimals."""
+    return sum((Decimal(str(milliseconds[part])) for part in PARTS), Decimal(0))
 
 
 def test_parts_get_the_time_between_marks() -> None:
@@ -66,7 +76,7 @@ def test_parts_add_up_to_the_total_whatever_happened(seed: int) -> None:
             timings.parallel(work, rng.choice(PARTS), end)
         now = end
     ms = timings.as_ms()
-    assert sum(Decimal(str(ms[part])) for part in PARTS) == Decimal(str(ms["total"]))
+    assert exact_sum(ms) == Decimal(str(ms["total"]))
     assert ms["total"] == pytest.approx(timings.total * 1000, abs=0.06)
     assert all(ms[part] == pytest.approx(timings.seconds(part) * 1000, abs=0.1) for part in PARTS)
 
@@ -96,3 +106,35 @@ def test_time_does_not_run_backwards() -> None:
 
 def test_the_header_names_each_part() -> None:
     assert server_timing({"read": 1.25, "total": 30.0}) == "read;dur=1.2, total;dur=30.0"
+
+
+def test_the_timings_of_an_answer_add_up(service: Any, render_photo: Any) -> None:
+    before = time.perf_counter()
+    made = service.post([render_photo(seed) for seed in range(4)]).json()
+    elapsed = (time.perf_counter() - before) * 1000
+    ms = made["timings_ms"]
+    assert set(ms) == {*PARTS, "total"}
+    assert exact_sum(ms) == Decimal(str(ms["total"]))
+    assert ms["total"] <= elapsed
+    assert min(ms["read"], ms["decode"], ms["infer"]) > 0
+
+
+def test_the_answer_that_stored_an_item_also_says_how_long_storing_took(service: Any, photo: bytes) -> None:
+    first = service.post([photo], key="one")
+    stored, sent = first.json()["timings_ms"], dict(re.findall(r"(\w+);dur=([\d.]+)", first.headers["server-timing"]))
+    whole = {name: float(value) for name, value in sent.items()}
+    assert list(whole) == [*PARTS, "total"]
+    assert exact_sum(whole) == Decimal(str(whole["total"]))
+    assert whole["store"] > stored["store"]
+    assert whole["total"] > stored["total"]
+
+
+def test_a_repeated_answer_is_the_stored_one(service: Any, photo: bytes) -> None:
+    first, again = service.post([photo], key="one"), service.post([photo], key="one")
+    assert again.json() == first.json()
+    assert "server-timing" not in again.headers
+
+
+def test_inspections_stored_before_there_were_parts_add_up_too() -> None:
+    shown = timings_out({"decode": 40.0, "infer": 100.5, "total": 150.0})
+    assert (shown.decode, shown.infer, shown.other, shown.total) == (40.0, 100.5, 9.5, 150.0)

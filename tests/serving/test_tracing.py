@@ -9,6 +9,7 @@ import pytest
 
 from regrade.serving import tracing
 
+# The example of W3C Trace Context.
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
@@ -105,7 +106,7 @@ def test_steps_follow_one_another_in_the_past(spans: Any) -> None:
 
 
 def test_a_request_continues_the_callers_trace(service: Any, photo: bytes, spans: Any) -> None:
-    answer = service.post([photo], traceparent=f"00-{TRACE}-{PARENT}-01")
+    answer = service.post([photo, photo], traceparent=f"00-{TRACE}-{PARENT}-01")
     assert answer.status_code == 201
     server = _finished(spans, "POST /v1/inspections")
     assert format(server.context.trace_id, "032x") == TRACE
@@ -113,9 +114,25 @@ def test_a_request_continues_the_callers_trace(service: Any, photo: bytes, spans
     assert server.kind.name == "SERVER"
     assert server.attributes["http.route"] == "/v1/inspections"
     assert server.attributes["http.response.status_code"] == 201
-    stages = [span for span in spans.get_finished_spans() if span.parent.span_id == server.context.span_id]
-    assert {"read", "policy"} <= {span.name for span in stages}
-    assert all(server.start_time <= span.start_time <= span.end_time <= server.end_time for span in stages)
+    assert server.attributes["regrade.inspection"] == answer.json()["id"]
+
+
+def test_stages_lie_below_their_request_and_those_of_a_photo_below_it(service: Any, photo: bytes, spans: Any) -> None:
+    service.post([photo, photo], {"rma": "1", "category": "packaging"})
+    server = _finished(spans, "POST /v1/inspections")
+
+    def below(parent: Any) -> list[Any]:
+        return [s for s in spans.get_finished_spans() if s.parent and s.parent.span_id == parent.context.span_id]
+
+    stages = below(server)
+    assert sorted(s.name for s in stages) == [
+        *("fuse", "intake", "photo", "photo", "policy", "queue", "read", "store"),
+    ]
+    assert all(server.start_time <= s.start_time <= s.end_time <= server.end_time for s in stages)
+    photos = [s for s in stages if s.name == "photo"]
+    assert {s.attributes["regrade.photo"] for s in photos} == {0, 1}
+    for one in photos:
+        assert [s.name for s in below(one)] == ["decode", "gate", "classify", "detect"]
 
 
 def test_a_request_without_a_trace_begins_one(service: Any, spans: Any) -> None:
