@@ -48,3 +48,76 @@ def throughput_figure(result: Mapping[str, Any]) -> Figure:
 def _row(figure: Figure, count: int) -> Sequence[Axes]:
     axes = figure.subplots(1, count, squeeze=False)
     return list(axes[0])
+
+
+def latency_figure(result: Mapping[str, Any]) -> Figure:
+    """Left: which share of the items was answered after how long, for each arrival rate. Right: goodput by offered
+    load, beyond saturation."""
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = _row(figure, 2)
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(result["rates"])))
+    for found, colour in zip(result["rates"], colours, strict=True):
+        stored = found["statuses"].get("201", 0) / max(1, found["items"])
+        label = f"{found['photos_per_s']:.3g} photos/s"
+        if found["refused_share"]:
+            label += f" ({found['refused_share']:.0%} refused)"
+        shares = np.array(result["quantiles"][: len(found["latency_quantiles_ms"])]) / 100 * stored
+        left.plot(found["latency_quantiles_ms"], shares, color=colour, label=label)
+    left.axvline(result["deadline_s"] * 1000, color=RED, linestyle=":", linewidth=1)
+    left.set_xscale("log")
+    left.set_ylim(0, 1.01)
+    left.set_xlabel("milliseconds from the scheduled moment to the whole answer")
+    left.set_ylabel("share of items stored and answered")
+    left.set_title(f"Items of {result['photos_per_item']} photos of {result['megapixels']:g} MP, open loop")
+    left.legend(loc="lower right")
+
+    saturation = result["saturation_photos_per_s"]
+    curve = [(0.0, 0.0)] + [(p["offered_photos_per_s"], p["goodput_photos_per_s"]) for p in result["overload"]]
+    offered, goodput = zip(*curve, strict=True)
+    top = max(*goodput, saturation) * 1.15
+    right.plot(offered, goodput, "o-", color=BLUE, markersize=4, label="goodput")
+    right.plot((0, saturation), (0, saturation), color=GREY, linewidth=0.8)
+    right.axhline(saturation, color=GREY, linestyle="--", linewidth=1, label="saturation (closed loop)")
+    right.set_ylim(0, top)
+    right.set_xlim(0)
+    right.set_xlabel("offered photos per second")
+    right.set_ylabel(f"photos per second within {result['deadline_s']:g} s")
+    ratio = result["goodput_at_10x_over_saturation"]
+    right.set_title(
+        f"At 10 × overload {ratio['median']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}] of saturation is served"
+    )
+    right.legend(loc="lower right")
+    return figure
+
+
+def sizes_figure(result: Mapping[str, Any]) -> Figure:
+    """Latency and CPU of an item against its megapixels, both logarithmic, with a line of slope 1 to compare with."""
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    counts = sorted({one["photos"] for one in result["sizes"]})
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.8, len(counts)))
+    cost = {
+        "latency": ("median latency of an item, ms", lambda one: one["latency_ms"]["p50"]),
+        "cpu": ("CPU of the server per item, ms", lambda one: one["cpu_ms_per_item"]),
+    }
+    for place, (name, (label, value)) in zip(_row(figure, 2), cost.items(), strict=True):
+        for count, colour in zip(counts, colours, strict=True):
+            line = [one for one in result["sizes"] if one["photos"] == count]
+            work = [one["megapixels"] * count for one in line]
+            place.plot(work, [value(one) for one in line], "o-", color=colour, label=_photos(count))
+            for one, x in zip(line, work, strict=True):
+                place.annotate(f"{value(one):.0f}", (x, value(one)), (0, 6), textcoords="offset points", fontsize=8)
+        place.set_xscale("log")
+        place.set_yscale("log")
+        last = max(result["sizes"], key=lambda one: one["megapixels"] * one["photos"])
+        ends = np.array([last["megapixels"] * last["photos"] / 30, last["megapixels"] * last["photos"]])
+        place.plot(ends, value(last) * 1.6 * ends / ends[1], "--", color=GREY, linewidth=1, label="proportional")
+        place.set_xlabel("megapixels of an item, all photos together")
+        place.set_ylabel(label)
+        step = result["steepest"][name]
+        place.set_title(f"Steepest slope {step['slope']:.2f} (1 is proportional)")
+        place.legend()
+    return figure
+
+
+def _photos(count: int) -> str:
+    return "1 photo an item" if count == 1 else f"{count} photos an item"

@@ -184,6 +184,7 @@ def _run(
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         text=True,
+                        start_new_session=True,
                     )
                 )
             return _follow(running, folder, watch)

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import signal
 import socket
 import subprocess
@@ -44,18 +45,23 @@ class Service:
             httpx.get(f"{service.url}/v1/inspections", headers=service.headers)
 
     `settings` become `REGRADE_…` in its environment. `folder` is where the data directory is made: it must be on the
-    disk that is to be measured. What the service says goes to `log`, and what it ended with to `exit_code`.
+    disk that is to be measured. With `keep`, the data directory is `keep`/data, may be there already, and stays.
+    What the service says goes to `log`, and what it ended with to `exit_code`.
     """
 
-    def __init__(self, settings: Mapping[str, object] | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, settings: Mapping[str, object] | None = None, folder: Path | None = None, keep: Path | None = None
+    ) -> None:
         self.settings = dict(settings or {})
         self._folder = folder
+        self._keep = keep
         self.exit_code: int | None = None
 
     def __enter__(self) -> Self:
         self._made = tempfile.TemporaryDirectory(prefix="regrade-benchmark-", dir=self._folder)
-        self.data_dir = Path(self._made.name) / "data"
-        self.log = Path(self._made.name) / "log"
+        own = Path(self._made.name)
+        self.data_dir = (self._keep or own) / "data"
+        self.log = own / "log"
         command = [REGRADE, "keys", "create", "--data-dir", self.data_dir, "--role", "admin"]
         key = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         self.headers = {"Authorization": f"Bearer {key}"}
@@ -69,7 +75,8 @@ class Service:
                 stdout=log,
                 stderr=log,
                 env=os.environ | given,
-                cwd=self._made.name,
+                cwd=own,
+                start_new_session=True,  # Ctrl-C is for the benchmark, which then ends the service in its own way
             )
         self.pid = self.process.pid
         try:
@@ -220,7 +227,10 @@ def write(result: Mapping[str, Any], name: str, figure: Any = None, out: Path = 
     }
     path = out / f"{name}.json"
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(told | dict(result), indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(told | dict(result), indent=1)
+    # Rows of numbers on one line each: nobody reads them one below the other.
+    text = re.sub(r"\[[\s\d.,eE+-]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+    part.write_text(text + "\n", encoding="utf-8")
     part.replace(path)
     if figure is not None:
         figure.savefig(path.with_suffix(".png"), dpi=130)
