@@ -66,15 +66,21 @@ class Load:
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What one item costs: `photo_s` (S,) is a sample of the seconds that a photo keeps one core busy, everything
-    included; `wait_s` the seconds that an item takes beside that without a core (network, disk)."""
+    included; `wait_s` the seconds that an item takes beside that without a core (network, disk). `active_items` is
+    how many share the cores at once; 0, as in the settings: twice as many as there are cores."""
 
     photo_s: NDArray[np.float64]
     wait_s: float
+    active_items: int = 0
 
     @property
     def core_s(self) -> float:
         """Mean core-seconds of one photo."""
         return float(self.photo_s.mean())
+
+    def window(self, cores: int) -> int:
+        """Items that share `cores` cores at once."""
+        return self.active_items or 2 * cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,24 +127,21 @@ class Lost:
 class Plan:
     """The answer. `cores` are those of one larger machine, `replicas` machines of this size; each None where no
     number of them brings the 99th percentile below the target. `here` is this machine alone at the peak, `each` one
-    of the replicas; `most_items_per_s` what one machine carries within the targets."""
+    of the replicas; `most_items_per_s` what one machine carries within the targets; `fastest_p99_s` the 99th
+    percentile of items that meet no other and find a core for every photo."""
 
     cores: int | None
     replicas: int | None
     here: Point
     each: Point | None
     most_items_per_s: float
+    fastest_p99_s: float
     lost: Lost | None
 
     @property
     def suffices(self) -> bool:
         """Whether this machine carries the load alone."""
         return self.replicas == 1
-
-
-def window_of(cores: int) -> int:
-    """How many items share `cores` cores at once: as many as there are cores, and one that makes ready."""
-    return cores + 1
 
 
 def calibrated(
@@ -161,7 +164,7 @@ def at(items_per_s: float, cost: Cost, photos: int, cores: int) -> Point:
     if utilisation >= 1:
         return Point(cores, items_per_s, utilisation, None, None)
     items = max(_LEAST_ITEMS, _PHOTOS_SIMULATED // photos)
-    seconds = poisson_hour(items_per_s, cost.photo_s, photos, cores, window_of(cores), items=items, seed=SEED)
+    seconds = poisson_hour(items_per_s, cost.photo_s, photos, cores, cost.window(cores), items=items, seed=SEED)
     p50, p99 = (float(q) + cost.wait_s for q in np.percentile(seconds, (50, 99)))
     return Point(cores, items_per_s, utilisation, p50, p99)
 
@@ -174,9 +177,9 @@ def plan(load: Load, cost: Cost, cores: int, targets: Targets | None = None) -> 
     def enough(count: int) -> bool:
         return at(peak, cost, load.photos, count).within(targets)
 
-    needed = None
-    # More cores cannot make an item faster than it is without any queue.
-    if _alone(cost, load.photos, MOST_CORES) <= targets.p99_s:
+    needed, fastest = None, _alone(cost, load.photos, load.photos)
+    # More cores cannot make an item faster than that.
+    if fastest <= targets.p99_s:
         needed = _least(enough, peak * load.photos * cost.core_s / targets.utilisation)
     here = at(peak, cost, load.photos, cores)
     most = most_items_per_s(cost, load.photos, cores, targets)
@@ -185,7 +188,7 @@ def plan(load: Load, cost: Cost, cores: int, targets: Targets | None = None) -> 
     replicas = math.ceil(peak / most - 1e-9) if most else None
     each = at(peak / replicas, cost, load.photos, cores) if replicas else None
     one_less = lost(load, cost, cores, replicas) if replicas and replicas > 1 else None
-    return Plan(needed, replicas, here, each, most, one_less)
+    return Plan(needed, replicas, here, each, most, fastest, one_less)
 
 
 def most_items_per_s(cost: Cost, photos: int, cores: int, targets: Targets) -> float:
@@ -197,8 +200,7 @@ def most_items_per_s(cost: Cost, photos: int, cores: int, targets: Targets) -> f
     if _alone(cost, photos, cores) > targets.p99_s:
         return 0.0
     low = 0.0
-    top = high
-    while high - low > 0.01 * top:
+    while high - low > 0.01 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if at(middle, cost, photos, cores).within(targets) else (low, middle)
     return low
@@ -227,7 +229,7 @@ def _alone(cost: Cost, photos: int, cores: int) -> float:
 def _undisturbed(photo_s: NDArray[np.float64], photos: int, cores: int) -> NDArray[np.float64]:
     """Seconds of work of items that meet no other."""
     work = np.random.default_rng(SEED).choice(photo_s, size=(1000, photos))
-    far_apart = np.arange(1000) * (photos + 1) * float(photo_s.max())
+    far_apart = np.arange(1000, dtype=np.float64) * ((photos + 1) * float(photo_s.max()))
     return latencies(far_apart, work, cores, 1)
 
 

@@ -39,6 +39,7 @@ def plan(
     it does not, and with 2 for a load that cannot be or a machine that cannot be measured.
     """
     import math
+    from dataclasses import replace
 
     from rich.console import Console
 
@@ -58,6 +59,7 @@ def plan(
         found = measure(settings, photos, megapixels, category, seconds)
         cores = settings.worker_count
         cost = calibrated(found.look_s, found.core_s, found.alone_s, photos, cores)
+        cost = replace(cost, active_items=settings.active_items)
         result = plan_for(load, cost, cores, targets)
     told = document(load, targets, megapixels, category, found, cost, result)
     if as_json:
