@@ -39,7 +39,7 @@ from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo,
 class PhotoEvidence:
     """What was seen on one photo. `seen` maps a backbone's SHA-256 to its `features`, float32 (1, D), and `map`,
     float32 (1, C, h, w); `detections` a detector's SHA-256 to what it found. Both are empty where the photo failed the
-    quality gate. `timings_ms` has the steps `gate`, `classify` and `detect`."""
+    quality gate. `timings_ms` has those of the steps `gate`, `classify` and `detect` that were done."""
 
     photo: int
     width: int
@@ -146,6 +146,7 @@ class Grader:
         small = reduced(photo.rgb, self.working_side)
         quality = assess(replace(photo, rgb=small), self._quality)
         gated = time.perf_counter()
+        steps = {"gate": gated - started}
         seen: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         found: dict[str, tuple[Detection, ...]] = {}
         if quality.ok:
@@ -153,11 +154,11 @@ class Grader:
                 pixels = model_input(photo.rgb, self._sides[digest])[np.newaxis]
                 features, feature_map = self._backbones[digest].run({"pixels": pixels}, ("features", "map"))
                 seen[digest] = (features, feature_map)
-        classified = time.perf_counter()
-        if quality.ok:
+            classified = time.perf_counter()
+            steps["classify"] = classified - gated
             for digest in dict.fromkeys(head.detector for head in needed if head.detector is not None):
                 found[digest] = self._detectors[digest].detect(small, photo.width, photo.height)
-        steps = {"gate": gated - started, "classify": classified - gated, "detect": time.perf_counter() - classified}
+                steps["detect"] = time.perf_counter() - classified
         timings = {name: seconds * 1000 for name, seconds in steps.items()}
         return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, timings, found)
 

@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
+from regrade.serving import tracing
 from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
 from regrade.serving.middleware import Wrap, asked_method
 from regrade.serving.openapi import describe
@@ -58,6 +59,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         running = runtime or Runtime(settings)
         app.state.runtime = running
+        tracing.configure()
         try:
             first = running.keys.create_first()
             if first is not None:
@@ -67,6 +69,7 @@ def create_app(
             await loading
         finally:
             running.close()
+            tracing.shutdown()
 
     app = FastAPIOffline(
         title="regrade",

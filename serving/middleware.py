@@ -63,9 +63,9 @@ class Wrap:
             finally:
                 # A template, never the path itself: each new path would be another time series.
                 route = getattr(scope.get("route"), "path", "other")
-                metrics: Metrics = scope["app"].state.runtime.metrics
-                metrics.answered(asked_method(scope), route, call.status or 0, time.perf_counter() - call.started)
-                trace.answered(route, call.status or 0)
+                status, seconds = call.status or 0, time.perf_counter() - call.started
+                _metrics(scope).answered(asked_method(scope), route, status, seconds)
+                trace.answered(route, status)
 
     async def _answer_unexpected(self, error: Exception, scope: Scope, call: "_Call") -> None:
         incident = uuid4().hex[:12]
@@ -73,13 +73,24 @@ class Wrap:
         if call.status is not None:
             raise error  # half an answer is out; the server must cut the connection
         detail = text("problem.internal", _language(scope), incident=incident)
-        await Problem("internal", detail, {"incident": incident}).response()(scope, call.receive, call.send)
+        await self._answer(Problem("internal", detail, {"incident": incident}), scope, call)
 
     async def _answer_cut_off(self, scope: Scope, call: "_Call") -> None:
         """Only a server that ends cancels requests: those that have not come to an end in the time it gives them."""
-        problem = problem_of(draining(), _language(scope))
+        error = draining()
+        problem = problem_of(error, _language(scope))
         assert problem is not None
+        _metrics(scope).refused.labels(error.reason).inc()
+        await self._answer(problem, scope, call)
+
+    async def _answer(self, problem: Problem, scope: Scope, call: "_Call") -> None:
+        _metrics(scope).problems.labels(problem.slug).inc()
         await problem.response()(scope, call.receive, call.send)
+
+
+def _metrics(scope: Scope) -> Metrics:
+    metrics: Metrics = scope["app"].state.runtime.metrics
+    return metrics
 
 
 def _language(scope: Scope) -> str:

@@ -166,7 +166,7 @@ class Pipeline:
         writing: list[asyncio.Future[StagedPhoto]] = []
         try:
             async with self._admission.turn(ticket):
-                self._metrics.observe("queue", timings.mark("queue"))
+                self._metrics.ended("queue", timings.mark("queue"))
                 writing += [
                     asyncio.ensure_future(self._write(self._photos.stage, data, sha256))
                     for data, sha256 in zip(intake.photos, intake.hashes, strict=True)
@@ -200,6 +200,7 @@ class Pipeline:
         self._metrics.stored(inspection)
         self._metrics.observe("store", timings.seconds("store"))
         self._metrics.observe("total", timings.total)
+        tracing.annotate(inspection=inspection.id, status=inspection.status)
         return inspection
 
     async def _look_at_all(self, intake: _Intake) -> list[_Look]:

@@ -106,7 +106,7 @@ def test_steps_follow_one_another_in_the_past(spans: Any) -> None:
 
 
 def test_a_request_continues_the_callers_trace(service: Any, photo: bytes, spans: Any) -> None:
-    answer = service.post([photo, photo], traceparent=f"00-{TRACE}-{PARENT}-01")
+    answer = service.post([photo], traceparent=f"00-{TRACE}-{PARENT}-01")
     assert answer.status_code == 201
     server = _finished(spans, "POST /v1/inspections")
     assert format(server.context.trace_id, "032x") == TRACE
@@ -126,10 +126,10 @@ def test_stages_lie_below_their_request_and_those_of_a_photo_below_it(service: A
 
     stages = below(server)
     assert sorted(s.name for s in stages) == [
-        *("fuse", "intake", "photo", "photo", "policy", "queue", "read", "store"),
+        *("fuse", "intake", "look", "look", "policy", "queue", "read", "store"),
     ]
     assert all(server.start_time <= s.start_time <= s.end_time <= server.end_time for s in stages)
-    photos = [s for s in stages if s.name == "photo"]
+    photos = [s for s in stages if s.name == "look"]
     assert {s.attributes["regrade.photo"] for s in photos} == {0, 1}
     for one in photos:
         assert [s.name for s in below(one)] == ["decode", "gate", "classify", "detect"]
@@ -148,6 +148,7 @@ def test_an_error_of_ours_is_one_in_the_trace(
 ) -> None:
     monkeypatch.setattr(service.runtime.inspections, "get", lambda _: 1 / 0)
     assert service.client.get("/v1/inspections/1").status_code == 500
+    assert 'regrade_problems_total{type="internal"} 1.0' in service.client.get("/metrics").text
     assert _finished(spans, "GET /v1/inspections/{inspection_id}").status.status_code.name == "ERROR"
 
 
