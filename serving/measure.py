@@ -91,7 +91,8 @@ def measure(settings: Settings, photos: int, megapixels: float, category: str | 
         service = ServiceProcess(settings, folder, category)
         before = _size(folder)
         with service:
-            service.post([pool[0]] * photos)  # the first request opens what is opened only once
+            # The first request opens what is opened only once.
+            service.post([pool[n % len(pool)] for n in range(photos)])
             alone = service.load(pool, photos, at_once=1, seconds=seconds * ALONE_SHARE, at_least=4)
             # Enough that cores have photos while some items are sent and others stored.
             at_once = math.ceil(2 * settings.worker_count / photos) + 3
