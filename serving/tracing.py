@@ -11,6 +11,7 @@ import contextvars
 import importlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -27,6 +28,9 @@ log = logging.getLogger("regrade")
 
 _UNTRACED: Final = ("/healthz", "/metrics", "/v2/health/live", "/v2/health/ready")
 """What machines ask every few seconds; it would bury the rest."""
+
+_LAST_SECONDS: Final = 3.0
+"""For the last spans, when the service ends."""
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -173,7 +177,7 @@ def configure() -> bool:
             getattr(error, "name", None) or error,
         )
         return False
-    provider = sdk.TracerProvider(resource=_resource())
+    provider = sdk.TracerProvider(resource=_resource(), shutdown_on_exit=False)
     for exporter in exporters:
         provider.add_span_processor(export.BatchSpanProcessor(exporter))
     use(provider)
@@ -188,11 +192,14 @@ def use(provider: Any) -> None:
 
 
 def shutdown() -> None:
-    """Send what has not been sent, and make no more spans. Waits for the collector as long as the SDK does."""
+    """Make no more spans, and send what has not been sent; what a collector does not take in time is lost."""
     ended = _tracing
     use(None)
     if ended is not None:
-        ended.provider.shutdown()
+        # The SDK itself would wait half a minute for a collector that is gone.
+        sending = threading.Thread(target=ended.provider.shutdown, name="last-spans", daemon=True)
+        sending.start()
+        sending.join(_LAST_SECONDS)
 
 
 def _exporters() -> list[str]:
