@@ -41,7 +41,8 @@ def verdict(told: PlanOut) -> str:
             f"No number of machines with {cores} cores answers 99 of 100 items within {told.targets.p99_ms:g} ms. "
             f"It takes {one}."
         )
-    return f"This machine alone does not suffice. It takes {need.replicas} like it ({cores} cores each), or {one}."
+    # The larger machine first: it spreads the photos of one item over more cores, so it needs fewer in all.
+    return f"This machine alone does not suffice. It takes {one}, or {need.replicas} like this ({cores} cores each)."
 
 
 def _table(told: PlanOut) -> "Table":
