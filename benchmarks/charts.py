@@ -121,3 +121,57 @@ def sizes_figure(result: Mapping[str, Any]) -> Figure:
 
 def _photos(count: int) -> str:
     return "1 photo an item" if count == 1 else f"{count} photos an item"
+
+
+def day_figure(result: Mapping[str, Any]) -> Figure:
+    """Above the offered rate, then latency and memory, all over the time of the day."""
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    rate, latency, memory = figure.subplots(3, 1, sharex=True)
+    windows = result["windows"]
+    seconds = result["minutes"] * 60
+    scale = (1 / 60) if result["steady"] else 10 / seconds
+    width = seconds / len(windows) * scale
+    starts = [window["second"] * scale for window in windows]
+    rate.bar(
+        starts,
+        [window["offered_photos_per_s"] for window in windows],
+        width,
+        align="edge",
+        color=GREY,
+        alpha=0.5,
+        label="offered",
+    )
+    rate.step(
+        [*starts, starts[-1] + width],
+        [*(window["stored_photos_per_s"] for window in windows), windows[-1]["stored_photos_per_s"]],
+        where="post",
+        color=BLUE,
+        label="answered 201",
+    )
+    rate.set_ylabel("photos per second")
+    rate.legend()
+    lost = result["kept"]["lost"]
+    rate.set_title(
+        f"{result['items']:,} items, {result['photos']:,} photos in {result['minutes']:.3g} minutes: {lost} lost"
+    )
+    for name, colour in (("p99", ORANGE), ("p50", BLUE)):
+        known = [
+            (start + width / 2, w["latency_ms"][name])
+            for start, w in zip(starts, windows, strict=True)
+            if w["latency_ms"]
+        ]
+        latency.plot(*zip(*known, strict=True), "o-", markersize=3, color=colour, label=name)
+    latency.set_yscale("log")
+    latency.set_ylabel("latency, ms")
+    latency.legend()
+    rows = np.array(result["memory"])
+    memory.plot(rows[:, 0] * scale, rows[:, 1], color=BLUE, linewidth=1)
+    memory.set_ylim(0, max(750.0, rows[:, 1].max() * 1.1))
+    memory.axhline(700, color=RED, linestyle=":", linewidth=1)
+    memory.set_ylabel("resident memory, MiB")
+    memory.set_xlabel("minutes" if result["steady"] else "hour of the day")
+    slope = result["memory_mb"]["slope_mb_per_hour_after_warm_up"]
+    if slope is not None:
+        range_ = f"[{slope['low']:+.0f}, {slope['high']:+.0f}]"
+        memory.set_title(f"after warm-up {slope['median']:+.0f} MiB an hour {range_}")
+    return figure

@@ -50,6 +50,9 @@ class Answer(NamedTuple):
         return self.ended - self.scheduled
 
 
+Watch = Callable[[float, list[Answer]], None]
+
+
 @dataclass(frozen=True)
 class Load:
     """What a load brought: the answers by their scheduled moment, when it began and ended (`time.monotonic()`), and
@@ -111,11 +114,12 @@ def replay(
     order: Sequence[int],
     clients: int = 2,
     patience_s: float = 60.0,
-    watch: Callable[[list[Answer]], None] | None = None,
+    watch: Watch | None = None,
 ) -> Load:
     """POST body `order[i]` at `moments[i]` seconds from the beginning, for every i; `moments` ascend.
 
-    `watch` is called about once a second with the answers that came since.
+    `watch` is called about once a second, and in the end, with the moment at which the load began and the answers that
+    came since.
     """
     plans = [{"moments": list(moments[one::clients]), "order": list(order[one::clients])} for one in range(clients)]
     return _run(url, path, headers, bodies, plans, patience_s, watch)
@@ -144,7 +148,7 @@ def _run(
     bodies: Sequence[bytes],
     plans: Sequence[Mapping[str, Any]],
     patience_s: float,
-    watch: Callable[[list[Answer]], None] | None,
+    watch: Watch | None,
 ) -> Load:
     if not bodies:
         raise ValueError("there must be at least one body to send")
@@ -194,7 +198,7 @@ def _run(
                 client.communicate()
 
 
-def _follow(running: "list[subprocess.Popen[str]]", folder: Path, watch: Callable[[list[Answer]], None] | None) -> Load:
+def _follow(running: "list[subprocess.Popen[str]]", folder: Path, watch: Watch | None) -> Load:
     for client in running:
         if _line(client) != "ready":
             raise RuntimeError("a load client did not start")
@@ -206,20 +210,28 @@ def _follow(running: "list[subprocess.Popen[str]]", folder: Path, watch: Callabl
     files = [folder / f"answers{number}" for number in range(len(running))]
     read = [0] * len(files)
     answers: list[Answer] = []
-    while watch is not None and any(client.poll() is None for client in running):
-        time.sleep(1)
+    try:
+        while watch is not None and any(client.poll() is None for client in running):
+            time.sleep(1)
+            fresh = _fresh(files, read)
+            answers += fresh
+            watch(began, fresh)
+        cpu = sum(_end(client) for client in running)
+    finally:  # also of an interrupted load
+        ended = time.monotonic()
         fresh = _fresh(files, read)
         answers += fresh
-        watch(fresh)
-    cpu = 0.0
-    for client in running:
-        last = _line(client)
-        if client.wait(60) != 0:
-            raise RuntimeError("a load client failed; what it said stands above")
-        cpu += float(last)
-    ended = time.monotonic()
-    answers += _fresh(files, read)
+        if watch is not None:
+            watch(began, fresh)
     return Load(sorted(answers), began, ended, cpu)
+
+
+def _end(client: "subprocess.Popen[str]") -> float:
+    """Wait for a client to end; its CPU seconds."""
+    last = _line(client)
+    if client.wait(60) != 0:
+        raise RuntimeError("a load client failed; what it said stands above")
+    return float(last)
 
 
 def _line(client: "subprocess.Popen[str]") -> str:
