@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 import uvicorn
 from PIL import Image, ImageDraw
 
+from regrade.models.bundle import load_bundle, shipped_root, write_bundle
 from regrade.models.grader import Grader
 from regrade.serving.app import create_app
 from regrade.serving.auth import Role
@@ -33,6 +35,29 @@ def grader() -> Grader:
     loaded = Grader.load()
     loaded.warm_up()
     return loaded
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path) -> Path:
+    """A copy of the shipped bundles, without their past, and with a version 2099.1.1 of packaging that is not active.
+
+    It differs from the active one in its card alone.
+    """
+    past = shutil.ignore_patterns("PREVIOUS", "activations.jsonl")
+    root = Path(shutil.copytree(shipped_root(), tmp_path / "bundles", ignore=past))
+    old = load_bundle(root, "packaging")
+    files = {n: (old.folder / n).read_bytes() for n in ("head.onnx", "calibration.json", "metrics.json", "card.md")}
+    write_bundle(
+        root,
+        "packaging",
+        "2099.1.1",
+        files={**files, "card.md": files["card.md"] + b"\nnew\n"},
+        backbones={p: old.backbone_path(p).read_bytes() for p in old.backbones},
+        labels=old.labels,
+        defects=old.defects,
+        input_side=old.input_side,
+    )
+    return root
 
 
 @pytest.fixture(scope="session")
