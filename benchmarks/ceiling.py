@@ -11,13 +11,13 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
+from regrade.models.intake import DEFAULT_LIMITS, open_photo
 
 NO_HASH = "0" * 64
 
@@ -87,10 +87,11 @@ def _grade(
     grader: Grader, photos: list[bytes], per_item: int, category: str | None, seconds: float, first: int
 ) -> tuple[int, float, float]:
     """Photos of whole items, clock seconds and CPU seconds of this thread."""
+    limits = replace(DEFAULT_LIMITS, working_side=grader.working_side)
     began, cpu, done = time.monotonic(), time.thread_time(), 0
     while (took := time.monotonic() - began) < seconds or not done:
         item = [photos[(first + done + n) % len(photos)] for n in range(per_item)]
-        seen = [grader.look(open_photo(data, n, sha256=NO_HASH)) for n, data in enumerate(item)]
+        seen = [grader.look(open_photo(data, n, limits, sha256=NO_HASH), category) for n, data in enumerate(item)]
         grader.conclude(seen, category)
         done += per_item
     return done, took, time.thread_time() - cpu

@@ -6,7 +6,9 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 BLUE: Final = "#2166ac"
 ORANGE: Final = "#d6781c"
@@ -45,6 +47,13 @@ def throughput_figure(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def _plain(axis: Axis) -> None:
+    """Ticks of a logarithmic axis at 1, 2 and 5 times the powers of ten, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _row(figure: Figure, count: int) -> Sequence[Axes]:
     axes = figure.subplots(1, count, squeeze=False)
     return list(axes[0])
@@ -65,28 +74,30 @@ def latency_figure(result: Mapping[str, Any]) -> Figure:
         left.plot(found["latency_quantiles_ms"], shares, color=colour, label=label)
     left.axvline(result["deadline_s"] * 1000, color=RED, linestyle=":", linewidth=1)
     left.set_xscale("log")
+    _plain(left.xaxis)
     left.set_ylim(0, 1.01)
     left.set_xlabel("milliseconds from the scheduled moment to the whole answer")
     left.set_ylabel("share of items stored and answered")
     left.set_title(f"Items of {result['photos_per_item']} photos of {result['megapixels']:g} MP, open loop")
-    left.legend(loc="lower right")
+    left.legend(loc="best")
 
     saturation = result["saturation_photos_per_s"]
-    curve = [(0.0, 0.0)] + [(p["offered_photos_per_s"], p["goodput_photos_per_s"]) for p in result["overload"]]
-    offered, goodput = zip(*curve, strict=True)
-    top = max(*goodput, saturation) * 1.15
+    offered, goodput = zip(
+        *((p["offered_photos_per_s"], p["goodput_photos_per_s"]) for p in result["overload"]), strict=True
+    )
     right.plot(offered, goodput, "o-", color=BLUE, markersize=4, label="goodput")
-    right.plot((0, saturation), (0, saturation), color=GREY, linewidth=0.8)
-    right.axhline(saturation, color=GREY, linestyle="--", linewidth=1, label="saturation (closed loop)")
-    right.set_ylim(0, top)
-    right.set_xlim(0)
+    possible = np.geomspace(min(offered), max(offered), 200)
+    right.plot(possible, np.minimum(possible, saturation), "--", color=GREY, linewidth=1, label="all, up to saturation")
+    right.set_xscale("log")
+    _plain(right.xaxis)
+    right.set_ylim(0, max(*goodput, saturation) * 1.15)
     right.set_xlabel("offered photos per second")
-    right.set_ylabel(f"photos per second within {result['deadline_s']:g} s")
+    right.set_ylabel(f"photos per second answered 201 within {result['deadline_s']:g} s")
     ratio = result["goodput_at_10x_over_saturation"]
     right.set_title(
         f"At 10 × overload {ratio['median']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}] of saturation is served"
     )
-    right.legend(loc="lower right")
+    right.legend(loc="best")
     return figure
 
 
@@ -108,6 +119,8 @@ def sizes_figure(result: Mapping[str, Any]) -> Figure:
                 place.annotate(f"{value(one):.0f}", (x, value(one)), (0, 6), textcoords="offset points", fontsize=8)
         place.set_xscale("log")
         place.set_yscale("log")
+        _plain(place.xaxis)
+        _plain(place.yaxis)
         last = max(result["sizes"], key=lambda one: one["megapixels"] * one["photos"])
         ends = np.array([last["megapixels"] * last["photos"] / 30, last["megapixels"] * last["photos"]])
         place.plot(ends, value(last) * 1.6 * ends / ends[1], "--", color=GREY, linewidth=1, label="proportional")
@@ -162,6 +175,7 @@ def day_figure(result: Mapping[str, Any]) -> Figure:
         ]
         latency.plot(*zip(*known, strict=True), "o-", markersize=3, color=colour, label=name)
     latency.set_yscale("log")
+    _plain(latency.yaxis)
     latency.set_ylabel("latency, ms")
     latency.legend()
     rows = np.array(result["memory"])

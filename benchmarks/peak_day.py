@@ -78,7 +78,7 @@ def summary(log: DayLog, made: Items, options: argparse.Namespace) -> dict[str, 
         inside = (answers[:, 0] >= low) & (answers[:, 0] < high)
         windows.append(
             {
-                "second": round(float(low), 1),
+                "second": round(float(low), 3),
                 "offered_photos_per_s": round(float(photos[inside].sum() / (high - low)), 2),
                 "stored_photos_per_s": round(float(photos[inside & stored].sum() / (high - low)), 2),
                 "latency_ms": percentiles(latency[inside & stored].tolist(), (50, 99)),
