@@ -80,7 +80,7 @@ class Cost:
 
     def window(self, cores: int) -> int:
         """Items that share `cores` cores at once."""
-        return self.active_items or 2 * cores
+        return self.active_items or cores + 1
 
 
 @dataclass(frozen=True, slots=True)

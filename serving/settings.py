@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         60.0, gt=0, le=600, description="Longest deadline that a request may ask for with `Prefer: wait=N`."
     )
     active_items: int = Field(
-        0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means twice the workers."
+        0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means one more than workers."
     )
     body_timeout: float = Field(60.0, gt=0, le=3600, description="Longest time a client may take to send a body.")
     drain_delay: float = Field(
@@ -102,8 +102,11 @@ class Settings(BaseSettings):
 
     @property
     def window(self) -> int:
-        """Items whose photos share the cores: `active_items`, or twice the workers, and at least 2."""
-        return self.active_items or max(2, 2 * self.worker_count)
+        """Items whose photos share the cores: `active_items`, or one more than workers.
+
+        Enough that no core is idle while an item ends; each further one only makes all of them later.
+        """
+        return self.active_items or self.worker_count + 1
 
     @property
     def url(self) -> str:

@@ -205,8 +205,8 @@ async def test_turns_come_in_order_of_arrival_and_only_a_few_at_once() -> None:
     assert (order, most, admission.active) == (list(range(8)), 2, 0)
 
 
-def test_by_default_two_items_a_worker_share_the_cores() -> None:
-    assert [door(workers=n).window for n in (1, 2, 8)] == [2, 4, 16]
+def test_by_default_one_item_more_than_workers_shares_the_cores() -> None:
+    assert [door(workers=n).window for n in (1, 2, 8)] == [2, 3, 9]
     assert door(workers=8, active_items=3).window == 3
 
 
