@@ -46,7 +46,7 @@ class DrainingServer(uvicorn.Server):
 
     @property
     def _runtime(self) -> Runtime:
-        runtime: Runtime = self.config.app.state.runtime  # type: ignore[union-attr]
+        runtime: Runtime = self.config.app.state.runtime
         return runtime
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -16,6 +16,7 @@ from regrade.serving.problems import Problem, problem_of
 
 DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 10.0
+CLOSES = (b"connection", b"close")
 
 log = logging.getLogger("regrade")
 
@@ -81,6 +82,7 @@ class Wrap:
         problem = problem_of(error, _language(scope))
         assert problem is not None
         _metrics(scope).refused.labels(error.reason).inc()
+        call.abandon_body()
         await self._answer(problem, scope, call)
 
     async def _answer(self, problem: Problem, scope: Scope, call: "_Call") -> None:
@@ -112,21 +114,29 @@ class _Call:
         self._admission: Admission = scope["app"].state.runtime.admission
         self._late = self._admission.closed
         closes = scope["http_version"] == "1.0" or headers.get(b"connection", b"").lower() == b"close" or self._late
-        self._unread = has_body and closes and headers.get(b"expect", b"").lower() != b"100-continue"
+        self._sends_body = has_body and headers.get(b"expect", b"").lower() != b"100-continue"
+        self._unread = self._sends_body and closes
         # Only where it matters what has been read: a large body comes in hundreds of chunks.
         self.receive: Receive = self._watch if self._unread else receive
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            headers = message["headers"]
+            # A server that ends sends its clients to others, but not before it has read what they were sending.
+            if CLOSES in headers:  # a refusal at the door: nothing has been read
+                self._unread = self._sends_body
+            elif self._admission.closed and (self._late or message["status"] < 400):
+                headers = [*headers, CLOSES]
             if self._unread:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
-            message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
-            # A server that ends sends its clients to others, but not before it has read what they were sending.
-            if self._admission.closed and (self._late or message["status"] < 400):
-                message["headers"].append((b"connection", b"close"))
+            message["headers"] = [*headers, (b"x-content-type-options", b"nosniff")]
         await self._send(message)
+
+    def abandon_body(self) -> None:
+        """Answer however much of the body has been read."""
+        self._sends_body = self._unread = False
 
     async def _watch(self) -> Message:
         message = await self._receive()

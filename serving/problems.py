@@ -119,7 +119,10 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
             return Problem(error.code, error.to(lang), {"errors": faults})
         case errors.BusyError():
             detail = text("problem.busy", lang, why=error.to(lang), seconds=error.retry_after)
-            return Problem("busy", detail, {"retry_after": error.retry_after}, {"Retry-After": str(error.retry_after)})
+            headers = {"Retry-After": str(error.retry_after)}
+            if error.reason == "draining":
+                headers["Connection"] = "close"
+            return Problem("busy", detail, {"retry_after": error.retry_after}, headers)
     for kind, slug in _SLUGS:
         if isinstance(error, kind):
             return Problem(slug, error.to(lang) if isinstance(error, errors.SpokenError) else str(error))

@@ -49,8 +49,8 @@ class Graders:
     async def start(self, given: Grader | None = None) -> Grader:
         """Load and warm the first grader, or take the one `given`. Raises `BundleError`."""
         async with self._changing:
-            self._current = given or await self._in_thread(self._load, {}, None)
-            return self._current
+            self._current = grader = given or await self._in_thread(self._load, {}, None)
+            return grader
 
     async def activate(self, category: str, version: str, *, by: str, reason: str) -> Grader:
         """Grade items of `category` with `version` from now on, and after every restart. Returns the grader in use.
