@@ -31,12 +31,13 @@ class DayLog:
         """The log at `path` if it is of the same `parameters`, ready to go on; else a new one in its place."""
         log = cls(path)
         if path.exists():
-            lines = path.read_text().splitlines()
             # A line that was being written when the process was killed is not whole.
-            rows = [json.loads(line) for line in lines if line.endswith("}")]
+            lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            rows = [json.loads(line) for line in lines]
             if rows and rows[0] == dict(parameters):
                 for row in rows[1:]:
                     log._take(row)
+                path.write_text("".join(lines))
                 if log.memory:
                     log._add({"resumed": log.second})
                 return log
