@@ -1,0 +1,128 @@
+"""The desk's decisions as this room takes them in: plain JSON objects from whoever keeps them.
+
+Sources are found by the entry-point group `regrade.decisions`. Each is a function
+
+    decisions(data_dir: Path, since: datetime | None) -> Iterator[dict]
+
+that yields one object an inspection, with the fields of `Decision`; further fields are passed over. `since` leaves
+out inspections whose last decision is older.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from regrade.datasets.validation import dataset_error
+from regrade.models.errors import DatasetError
+from regrade.models.types import Box
+
+GROUP = "regrade.decisions"
+_LENIENT = ConfigDict(extra="ignore")
+_Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+_Text = Annotated[str, StringConstraints(min_length=1)]
+
+Source = Callable[[Path, datetime | None], Iterable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedPhoto:
+    """A photo of the inspection. `path` is the file that holds it; width and height are those of the upright photo."""
+
+    __pydantic_config__ = _LENIENT
+
+    index: Annotated[int, Field(ge=0)]
+    sha256: _Sha256
+    path: Path
+    media_type: str
+    width: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedDefect:
+    """A defect on the photo of index `photo`; `box` in pixels of the upright photo, None where none was drawn."""
+
+    __pydantic_config__ = _LENIENT
+
+    photo: Annotated[int, Field(ge=0)]
+    type: _Text
+    severity: str = "major"
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewerVote:
+    """What one reviewer said, if it was not undone. `review` is the id of the decision, `reviewer` that of the key.
+
+    `blind`: the reviewer did not see the model's grade. `kind` is unsure, sample, second or third. `defects` is None
+    where the reviewer left the model's as they were.
+    """
+
+    __pydantic_config__ = _LENIENT
+
+    review: _Text
+    reviewer: _Text
+    condition: _Text
+    decided_at: datetime
+    kind: str = "unsure"
+    blind: bool = False
+    rubric: str | None = None
+    defects: tuple[DecidedDefect, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One inspection that reviewers decided: `votes` oldest first, `condition` the one that stands after them.
+
+    `settled` is False while a second or third look is still owed. `status` is that of the inspection.
+    `model_defects` are those that the model found.
+    """
+
+    __pydantic_config__ = _LENIENT
+
+    inspection: _Text
+    status: str
+    settled: bool
+    rma: str
+    seller: str | None = None
+    sku: str | None = None
+    station: str | None = None
+    category: str | None = None
+    answers: Mapping[str, Any] | None = None
+    condition: str | None = None
+    votes: tuple[ReviewerVote, ...] = ()
+    model_defects: tuple[DecidedDefect, ...] = ()
+    photos: tuple[DecidedPhoto, ...] = ()
+
+
+_DECISION = TypeAdapter(Decision)
+
+
+def read_decisions(data_dir: Path, since: datetime | None = None, source: Source | None = None) -> Iterator[Decision]:
+    """The decisions under `data_dir`, from `source` or from the one that is installed.
+
+    Raises `DatasetError` where there is no source, and for an object that lacks a field.
+    """
+    if not data_dir.is_dir():
+        raise DatasetError(f"{data_dir}: no such folder; give the --data-dir that the service keeps its state in")
+    for number, row in enumerate((source or installed_source())(data_dir, since), start=1):
+        try:
+            yield _DECISION.validate_python(row)
+        except ValidationError as error:
+            raise dataset_error(f"{data_dir}: decision {number}", error) from None
+
+
+def installed_source() -> Source:
+    """The function of the entry-point group `regrade.decisions`. Raises `DatasetError` where none is installed."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    if not points:
+        raise DatasetError(
+            "nothing installed reads the desk's decisions; install regrade whole, or anew: pip install ."
+        )
+    source: Source = points[0].load()
+    return source
