@@ -1,6 +1,6 @@
 """The figures of the benchmarks, drawn from their results alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -106,7 +106,7 @@ def sizes_figure(result: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     counts = sorted({one["photos"] for one in result["sizes"]})
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.8, len(counts)))
-    cost = {
+    cost: dict[str, tuple[str, Callable[[Any], float]]] = {
         "latency": ("median latency of an item, ms", lambda one: one["latency_ms"]["p50"]),
         "cpu": ("CPU of the server per item, ms", lambda one: one["cpu_ms_per_item"]),
     }
@@ -126,8 +126,8 @@ def sizes_figure(result: Mapping[str, Any]) -> Figure:
         place.plot(ends, value(last) * 1.6 * ends / ends[1], "--", color=GREY, linewidth=1, label="proportional")
         place.set_xlabel("megapixels of an item, all photos together")
         place.set_ylabel(label)
-        step = result["steepest"][name]
-        place.set_title(f"Steepest slope {step['slope']:.2f} (1 is proportional)")
+        if step := result["steepest"].get(name):
+            place.set_title(f"Steepest slope {step['slope']:.2f} (1 is proportional)")
         place.legend()
     return figure
 

@@ -45,7 +45,7 @@ def send(service: Service, made: Items, options: argparse.Namespace, log: DayLog
     cpu_before = log.memory[-1][2] if log.memory else 0.0
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        task = progress.add_task(options.name, total=seconds, completed=first, said="")
+        task = progress.add_task(options.name, total=seconds, said="")
 
         def watch(began: float, fresh: list[Answer]) -> None:
             shift = first - began
@@ -73,7 +73,7 @@ def summary(log: DayLog, made: Items, options: argparse.Namespace) -> dict[str, 
     stored = answers[:, 2] == 201
     latency = (answers[:, 1] - answers[:, 0]) * 1000
     edges = np.linspace(0, seconds, WINDOWS + 1)
-    windows = []
+    windows: list[dict[str, Any]] = []
     for low, high in pairwise(edges):
         inside = (answers[:, 0] >= low) & (answers[:, 0] < high)
         windows.append(

@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 import httpx
 import numpy as np
 import psutil
+from numpy.typing import ArrayLike
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = PROJECT / "benchmarks" / "results"
@@ -62,7 +63,7 @@ class Service:
         own = Path(self._made.name)
         self.data_dir = (self._keep or own) / "data"
         self.log = own / "log"
-        command = [REGRADE, "keys", "create", "--data-dir", self.data_dir, "--role", "admin"]
+        command = [str(REGRADE), "keys", "create", "--data-dir", str(self.data_dir), "--role", "admin"]
         key = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         self.headers = {"Authorization": f"Bearer {key}"}
         port = free_port()
@@ -179,14 +180,15 @@ def percentiles(values: Sequence[float], levels: Sequence[int] = (50, 95, 99), d
     return found | {"max": round(float(max(values)), digits)}
 
 
-def bootstrap_ratio(a: Sequence[float], b: Sequence[float], seed: int = 0) -> tuple[float, float, float]:
+def bootstrap_ratio(a: ArrayLike, b: ArrayLike, seed: int = 0) -> tuple[float, float, float]:
     """Median of `a` / `b` over paired runs, and its 95% percentile bootstrap interval (Efron 1979).
 
     Raises ValueError for lists of different lengths or none.
     """
-    if len(a) != len(b) or not len(a):
-        raise ValueError(f"paired runs are needed, not {len(a)} and {len(b)}")
-    ratios = np.asarray(a, dtype=float) / np.asarray(b, dtype=float)
+    above, below = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if above.shape != below.shape or not above.size:
+        raise ValueError(f"paired runs are needed, not {above.size} and {below.size}")
+    ratios = above / below
     drawn = np.random.default_rng(seed).choice(ratios, (10_000, len(ratios)))
     low, high = np.percentile(np.median(drawn, axis=1), (2.5, 97.5))
     return float(np.median(ratios)), float(low), float(high)

@@ -77,7 +77,7 @@ def steepest(found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         step = {"along": along, "at_" + other: a[other], "from": a[along], "to": b[along]}
         for name, cost in costs.items():
             slopes[name].append({"slope": round(cost / work, 2), **step})
-    worst = {name: max(steps, key=lambda step: step["slope"]) for name, steps in slopes.items()}
+    worst = {name: max(steps, key=lambda step: step["slope"]) for name, steps in slopes.items() if steps}
     return {name: step | {"superlinear": step["slope"] > STEEP} for name, step in worst.items()}
 
 
