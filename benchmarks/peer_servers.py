@@ -7,7 +7,6 @@ is disturbed by another's idling.
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from rig import PROJECT, Service, cores, free_port
 PATH: Final = "/v1/inspections"
 ENVIRONMENT: Final = PROJECT / ".venv-peers"
 OURS: Final = "regrade"
-OFFLINE: Final = {"BENTOML_DO_NOT_TRACK": "True", "OPENVINO_TELEMETRY": "0", "YOLO_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+OFFLINE: Final = {"BENTOML_DO_NOT_TRACK": "True", "YOLO_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
 
 
 @dataclass(frozen=True)
@@ -180,8 +179,10 @@ def set_up() -> None:
     (packages,) = ENVIRONMENT.glob("lib/python*/site-packages")
     below = site.getsitepackages()[0]
     (packages / "project.pth").write_text(f"import site; site.addsitedir({below!r})\n", encoding="utf-8")
-    pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    subprocess.run([*pip, "--quiet", "-r", str(PROJECT / "benchmarks" / "peers" / "requirements.txt")], check=True)
+    pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "install", "-r", str(PROJECT / "benchmarks" / "peers" / "requirements.txt")], check=True)
+    # OpenVINO runs without it, and then surely tells nobody.
+    subprocess.run([*pip, "uninstall", "--yes", "openvino-telemetry"], check=True)
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
@@ -196,5 +197,5 @@ def require_environment() -> None:
     """SystemExit with what to do where `.venv-peers` is not there."""
     if not (ENVIRONMENT / "bin" / "python").exists():
         raise SystemExit(
-            f"There is no {ENVIRONMENT.name}; make it with `{Path(sys.executable).name} benchmarks/peers.py --setup`."
+            f"There is no {ENVIRONMENT.name}: make it with `.venv/bin/python benchmarks/peers.py --setup`."
         )

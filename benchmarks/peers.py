@@ -14,6 +14,8 @@ paired by round, with 95% bootstrap intervals. An interrupted run goes on where 
 
 import argparse
 import json
+import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -38,7 +40,7 @@ from peer_servers import (
 from peers_figure import peers_figure
 from photos import SIZES, bodies_of, photo_of
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rig import bootstrap_ratio, cores, interval, parser, percentiles, write
+from rig import bootstrap_ratio, commit, cores, interval, parser, percentiles, write
 
 PER_ITEM: Final = 4
 DEFAULT: Final = ("fastapi_torch", "fastapi_ort", "litserve_ort", "bentoml_ort")
@@ -65,6 +67,7 @@ class Bench:
         self.options, self.bodies = options, bodies
         self.servers: dict[str, Server] = {}
         told = {name: str(value) for name, value in vars(options).items() if name not in ("fresh", "setup")}
+        told["commit"] = commit()
         self._file: Path = options.out / "peers.partial.json"
         self._settings = told
         self.cells: Cells = {}
@@ -115,6 +118,7 @@ class Bench:
             "items": good,
             "failed": len(load.answers) - good,
             "cpu_ms_per_photo": round(1000 * sum(used.values()) / max(1, good * PER_ITEM), 2),
+            "cpu_s_of_busiest": [round(spent, 2) for spent in sorted(used.values(), reverse=True)[:3]],
             "rss_mb": round(memory, 1),
         }
 
@@ -219,7 +223,7 @@ def summary(cells: Cells, size: str, names: list[str], options: argparse.Namespa
             told["ours_over_this"] = interval(bootstrap_ratio(paces[OURS], paces[name]))
             cpu = [[cell["cpu_ms_per_photo"] for cell in of[one]] for one in (name, OURS)]
             told["its_cpu_over_ours"] = interval(bootstrap_ratio(*cpu))
-            if name in waits and OURS in waits:
+            if name in waits and OURS in waits and all(waits[name]) and all(waits[OURS]):
                 told["our_p99_over_its"] = interval(p99_ratio(waits[OURS], waits[name]))
         found["servers"][name] = told
     return found
@@ -241,6 +245,8 @@ def main() -> None:
         set_up()
         return
     require_environment()
+    # Ended by another, it must not leave suspended servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.quick:
         options.rounds, options.seconds, options.latency_seconds, options.megapixels = 2, 2.0, 2.0, [0.5]
     names = [OURS, *options.peers]
@@ -271,7 +277,7 @@ def main() -> None:
         "seconds": options.seconds,
         "latency_seconds": options.latency_seconds,
         "load": options.load,
-        "note": "regrade serve also hashes and durably stores the photos, gates their quality and decides a disposition",
+        "note": "regrade serve also stores the photos durably, gates their quality and decides a disposition",
         "peer_versions": versions(PACKAGES),
         "ready_s": bench.started,
         "megapixels": {size: summary(bench.cells, size, names, options) for size in bodies},

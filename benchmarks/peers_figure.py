@@ -38,6 +38,7 @@ def peers_figure(result: Mapping[str, Any]) -> Figure:
             right.text(x + 0.2, waits["p99"], f"{waits['p99']:.0f}", ha="center", va="bottom", fontsize=9)
         for place in (left, right):
             place.set_xticks(range(len(servers)), [TITLES[name] for name in servers], fontsize=8.5)
+            place.set_xlim(-0.6, len(servers) - 0.4)
             place.margins(y=0.25)
         left.set_ylabel("photos per second")
         left.set_title(f"{size} MP, saturated (dots: rounds)")

@@ -34,11 +34,6 @@ class GradeAPI(ls.LitAPI):  # type: ignore[misc]
 
 if __name__ == "__main__":
     given = options(__doc__)
-    server = ls.LitServer(
-        GradeAPI(api_path="/v1/inspections"),
-        accelerator="cpu",
-        devices=1,
-        workers_per_device=given.workers,
-        timeout=120,
-    )
+    api = GradeAPI(api_path="/v1/inspections")
+    server = ls.LitServer(api, accelerator="cpu", devices=1, workers_per_device=given.workers, timeout=120)
     server.run(host="127.0.0.1", port=given.port, generate_client_file=False, log_level="warning")
