@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -80,10 +82,9 @@ inspections = Table(
     Column("item", JSON, nullable=False),
     Column("result", JSON, nullable=False),
     Column("decision", JSON),
-    # The review: who holds the item now, and what was decided last (the history is in `reviews`).
-    Column("lease_key_id", String(16)),
-    Column("lease_hash", String(64)),
-    Column("lease_expires_at", UtcTime),
+    # The chance that an item that went without a human had of being drawn for a blind look, whether it was drawn or
+    # not. NULL: a human looked anyway, nothing was graded, or it was graded before there were blind looks.
+    Column("sample_share", Float),
     # NULLs are distinct, so requests without an Idempotency-Key never collide.
     UniqueConstraint("key_id", "idempotency_key"),
     Index("ix_inspections_created_at_id", "created_at", "id"),
@@ -100,6 +101,48 @@ inspection_photos = Table(
     Column("size", Integer, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
+    # Copies of what the quality gate measured, to see cameras and lamps drift.
+    Column("brightness", Float),
+    Column("sharpness", Float),
+    Column("warmth", Float),
+    Column("tint", Float),
+)
+
+# One look that a human owes an item. `kind` is `unsure` (the model asked), `sample` (a blind check of a grade that
+# the model was sure of), `second` (another reviewer, blind) or `third` (a tie-break, blind); `state` is `open`, `done`
+# or `void` (a decision that it followed from was undone).
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("inspection_id", String(36), ForeignKey(inspections.c.id), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    # The chance with which a look that was drawn by lot was drawn; NULL where the look was due in any case.
+    Column("share", Float),
+    # Copies to filter and order by. `reason` is the code of the first reason for a review, NULL for a blind look;
+    # `value` is the declared value in the policy's currency.
+    Column("category", String(64)),
+    Column("seller", String(128)),
+    Column("station", String(128)),
+    Column("reason", String(64)),
+    Column("value", Float),
+    # Who holds the item now, since when without a break, and under which token (its hash) until when. After the
+    # decision they are kept: they tell a decision that is sent again from another one.
+    Column("lease_key_id", String(16)),
+    Column("lease_hash", String(64)),
+    Column("leased_at", UtcTime),
+    Column("lease_expires_at", UtcTime),
+    Column("done_at", UtcTime),
+    UniqueConstraint("inspection_id", "kind"),
+    # Holds all that a queue page, its counts and a claim ask for: none of them reads a row that it does not want.
+    Index(
+        "ix_tasks_desk",
+        *("state", "created_at", "id", "kind", "category", "seller", "station", "reason", "value"),
+        *("inspection_id", "lease_key_id", "lease_expires_at"),
+    ),
+    Index("ix_tasks_lease_key_id_state", "lease_key_id", "state"),
 )
 
 # Append-only: a decision is never changed or removed, a later one stands beside it.
@@ -117,4 +160,48 @@ reviews = Table(
     Column("disposition_source", String(16), nullable=False),
     Column("defects", JSON),
     Column("note", Text),
+    # Which look it was, and whether the reviewer saw nothing of the model's or of other reviewers' opinion.
+    Column("task_id", String(36), ForeignKey(tasks.c.id)),
+    Column("kind", String(8), nullable=False, server_default="unsure"),
+    Column("blind", Boolean, nullable=False, server_default=false()),
+    # The rubric that was shown, such as `packaging@1`, and the seller's own name for the condition.
+    Column("rubric", String(128)),
+    Column("seller_grade", String(64)),
+    # How long the reviewer had the item.
+    Column("seconds", Float),
+)
+
+# Append-only: which decisions were taken back, by whom. The decision itself stays where it is.
+review_undos = Table(
+    "review_undos",
+    metadata,
+    Column("review_id", String(36), ForeignKey(reviews.c.id), primary_key=True),
+    Column("undone_at", UtcTime, nullable=False),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False),
+)
+
+# Append-only: who did what, when. No foreign keys: what is written here must be kept whatever becomes of the rest.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("key_id", String(16)),
+    Column("name", String(100)),
+    Column("action", String(16), nullable=False),
+    Column("inspection_id", String(36), index=True),
+    Column("task_id", String(36)),
+    Column("detail", JSON),
+)
+
+# People at the pages: a session stands for a key, and is found by the hash of what the browser keeps.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False, index=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
 )
