@@ -120,7 +120,7 @@ def measure(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
             overload = bench.offer(10 * at_saturation, options.overload_seconds, 200 + number)
             pairs.append((at_saturation, goodput(overload, options.overload_seconds, settle_s)))
             progress.advance(task)
-        rss = service.rss_mb()
+        rss, peak = service.rss_mb(), service.peak_mb()
     before, after = zip(*pairs, strict=True)
     return {
         "category": options.category,
@@ -132,6 +132,7 @@ def measure(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         "settings": {},
         "start_to_ready_s": round(service.ready_s, 2),
         "rss_at_end_mb": round(rss, 1),
+        "peak_rss_mb": round(peak, 1),
         "saturation_photos_per_s": round(saturated, 2),
         "rates": rates,
         "overload": curve,

@@ -114,6 +114,12 @@ class Service:
         """Resident memory now, in MiB, with that of its child processes."""
         return sum(process.memory_info().rss for process in self._processes()) / 2**20
 
+    def peak_mb(self) -> float:
+        """The most memory that was resident at once since the service started, in MiB; NaN where nobody tells."""
+        status = Path(f"/proc/{self.pid}/status")
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        return int(found[1]) / 1024 if found else float("nan")
+
     def cpu_s(self) -> float:
         """CPU seconds used so far, user and system, with those of its child processes."""
         times = [process.cpu_times() for process in self._processes()]

@@ -54,6 +54,7 @@ def measure(options: argparse.Namespace, progress: Progress) -> list[dict[str, A
                         "cpu_ms_per_photo": round(used / items / count * 1000, 1),
                         "client_cpu_ms_per_item": round(load.client_cpu_s / items * 1000, 1),
                         "rss_mb": round(service.rss_mb(), 1),
+                        "peak_rss_mb_so_far": round(service.peak_mb(), 1),
                     }
                 )
                 progress.advance(task)
