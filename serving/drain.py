@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from regrade.models.errors import RegradeError
 from regrade.serving.runtime import Runtime
@@ -35,10 +36,11 @@ log = logging.getLogger("regrade")
 
 
 class DrainingServer(uvicorn.Server):
-    """Serves `config`'s application, and ends as described above. Exits with 0 however the signal is called."""
+    """Serves `app` as `config` says, and ends as described above; the process then exits with 0."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, config: uvicorn.Config, settings: Settings) -> None:
         super().__init__(config)
+        self._app = app
         self._settings = settings
         self._hurried = False
         self._reload = False
@@ -46,7 +48,7 @@ class DrainingServer(uvicorn.Server):
 
     @property
     def _runtime(self) -> Runtime:
-        runtime: Runtime = self.config.app.state.runtime
+        runtime: Runtime = self._app.state.runtime
         return runtime
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -58,7 +60,7 @@ class DrainingServer(uvicorn.Server):
             self._runtime.draining = True
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Take SIGHUP besides what uvicorn takes, where signals can be taken: on the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -142,7 +142,7 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         # Far above the queue's own limit, which answers better; this one bounds idle and reading connections.
         limit_concurrency=settings.queue_limit + settings.upload_limit + 1000,
     )
-    return DrainingServer(config, settings)
+    return DrainingServer(app, config, settings)
 
 
 def _logging(level: str) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class Graders:
     async def start(self, given: Grader | None = None) -> Grader:
         """Load and warm the first grader, or take the one `given`. Raises `BundleError`."""
         async with self._changing:
-            self._current = grader = given or await self._in_thread(self._load, {}, None)
+            grader = given or await self._in_thread(self._load, {}, None)
+            self._current = grader
             return grader
 
     async def activate(self, category: str, version: str, *, by: str, reason: str) -> Grader:

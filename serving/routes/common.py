@@ -22,7 +22,8 @@ M = TypeVar("M", bound=BaseModel)
 _bearer = HTTPBearer(auto_error=False, description="A key made with `regrade keys create --role ROLE`.")
 
 
-def runtime_of(request: Request) -> Runtime:
+# Dependencies are coroutines even where they wait for nothing: FastAPI sends plain functions to another thread.
+async def runtime_of(request: Request) -> Runtime:
     """The running service."""
     runtime: Runtime = request.app.state.runtime
     return runtime
@@ -36,7 +37,7 @@ def language_of(request: Request) -> str:
     return pick(request.headers.get("accept-language"))
 
 
-def _answer_in(request: Request, response: Response) -> str:
+async def _answer_in(request: Request, response: Response) -> str:
     lang = language_of(request)
     response.headers["Content-Language"] = lang
     response.headers["Vary"] = "Accept-Language"

@@ -30,6 +30,10 @@ def test_a_dotenv_file_is_read_and_may_hold_others_settings(tmp_path: Path) -> N
         ("workers", -1),
         ("max_photos", 0),
         ("queue_limit", 0),
+        ("deadline", 0),
+        ("max_deadline", 601),
+        ("active_items", -1),
+        ("drain_delay", -1),
         ("body_timeout", 0),
         ("lease_minutes", -1),
         ("precision", "int4"),
@@ -46,6 +50,8 @@ def test_limits_that_contradict_each_other_are_refused() -> None:
         load_settings(max_body_bytes=5000, max_photo_bytes=6000)
     with pytest.raises(SettingsError, match="max_bytes_in_flight"):
         load_settings(max_bytes_in_flight=5000)
+    with pytest.raises(SettingsError, match="max_deadline"):
+        load_settings(deadline=90, max_deadline=60)
 
 
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
