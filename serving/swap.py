@@ -49,7 +49,7 @@ class Graders:
     async def start(self, given: Grader | None = None) -> Grader:
         """Load and warm the first grader, or take the one `given`. Raises `BundleError`."""
         async with self._changing:
-            grader = given or await self._in_thread(self._load, {}, None)
+            grader = await self._in_thread(self._load, {}, None) if given is None else given
             self._current = grader
             return grader
 
