@@ -24,6 +24,10 @@ class SettingsError(RegradeError):
     """Settings that are unsafe or make no sense; the message names them."""
 
 
+class RubricError(RegradeError):
+    """A rubric that is wrong, or whose version does not fit what it says; the message names file, line and field."""
+
+
 class DataDirError(RegradeError):
     """The data directory cannot be used: taken by another server, not writable, or damaged."""
 

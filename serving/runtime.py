@@ -23,6 +23,7 @@ from regrade.serving.metrics import Metrics
 from regrade.serving.photostore import LocalPhotoStore, make_directories, sync_directory
 from regrade.serving.pipeline import Pipeline
 from regrade.serving.policy.load import load_policy
+from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.settings import Settings
 from regrade.serving.store import InspectionStore
 from regrade.serving.swap import Graders
@@ -39,12 +40,16 @@ PRIVATE = 0o700
 
 
 class Runtime:
-    """The parts of a running service. Raises on construction where the data directory or the policy is unusable."""
+    """The parts of a running service.
+
+    Raises on construction where the data directory, the policy or a rubric is unusable.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.policy = load_policy(settings.policy_file)
+        self.rubrics = load_rubrics(settings.rubric_dir)
         self.lock = DataDirLock(settings.data_dir)
         try:
             self.database = open_database(settings)

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL of the database; by default SQLite in the data directory."
     )
     policy_file: Path | None = Field(None, description="Disposition policy (YAML); by default the shipped one.")
+    rubric_dir: Path | None = Field(
+        None, description="Rubrics (YAML) that stand in place of the shipped ones, and those of sellers."
+    )
     bundles_dir: Path | None = Field(None, description="Model bundles; by default the shipped ones.")
     precision: Literal["int8", "fp32"] = Field("int8", description="Which networks of a bundle to run.")
     workers: int = Field(0, ge=0, le=256, description="Threads that look at photos; 0 means one per core.")

@@ -1,11 +1,11 @@
 """YAML with line numbers: the data of a file, and on which line each field of it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
 
-from regrade.models.errors import PolicyError
+from regrade.models.errors import PolicyError, RegradeError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C is ten times as fast; not every build of PyYAML has it."""
@@ -17,25 +17,28 @@ Step = str | int
 class Source:
     """A parsed YAML document that remembers where its fields stand.
 
-    Raises `PolicyError` for text that is not YAML, is not a mapping, or names a key twice (YAML would
-    silently keep the last).
+    Raises `error` for text that is not YAML, is not a mapping, or names a key twice (YAML would silently keep the
+    last). `kind` is what the file is to hold, for messages.
     """
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(
+        self, text: str, name: str, kind: str = "policy", error: Callable[[str], RegradeError] = PolicyError
+    ) -> None:
         self.name = name
+        self._error = error
         try:
             loader = _LOADER(text)
             self._root = loader.get_single_node()
             self._refuse_duplicates(self._root, (), set())
             data = loader.construct_document(self._root) if self._root is not None else None
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+        except yaml.MarkedYAMLError as fault:
+            mark = fault.problem_mark or fault.context_mark
             where = f"{name}, line {mark.line + 1}" if mark else name
-            raise PolicyError(f"{where}: not valid YAML: {error.problem or error.context}.") from error
-        except yaml.YAMLError as error:
-            raise PolicyError(f"{name}: not valid YAML: {error}.") from error
+            raise error(f"{where}: not valid YAML: {fault.problem or fault.context}.") from fault
+        except yaml.YAMLError as fault:
+            raise error(f"{name}: not valid YAML: {fault}.") from fault
         if not isinstance(data, dict):
-            raise PolicyError(f"{name}: a policy must be a mapping of fields to values.")
+            raise error(f"{name}: a {kind} must be a mapping of fields to values.")
         self.data: dict[str, Any] = data
 
     def line(self, path: Sequence[Step]) -> int | None:
@@ -64,7 +67,7 @@ class Source:
                 name = _key(key)
                 line = key.start_mark.line + 1
                 if name in seen:
-                    raise PolicyError(
+                    raise self._error(
                         f"{self.name}, line {line}: {dotted((*path, name))} is already set on line "
                         f"{seen[name]}; keep one of the two."
                     )

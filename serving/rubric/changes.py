@@ -1,0 +1,87 @@
+"""What differs between two versions of a rubric, and whether the version says so."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from regrade.serving.errors import RubricError
+from regrade.serving.rubric.schema import Words
+from regrade.serving.rubric.types import Rubric, identity
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs, such as `conditions.used.text`, and how: `changed`, `added` or `removed`."""
+
+    field: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.field} ({self.how})"
+
+
+def changes(old: Rubric, new: Rubric) -> tuple[Change, ...]:
+    """Every field that differs, in the order of a file."""
+    return tuple(_changes(old, new))
+
+
+def changed_conditions(old: Rubric, new: Rubric) -> tuple[str, ...]:
+    """The conditions whose meaning may have changed: their own text, or all of them where a clarification did."""
+    if old.clarifications != new.clarifications:
+        return tuple(new.conditions)
+    return tuple(name for name, entry in new.conditions.items() if entry.text != old.conditions[name].text)
+
+
+def refuse_same_version(old: Rubric, new: Rubric) -> tuple[Change, ...]:
+    """What changed from `old` to `new`.
+
+    Raises `RubricError` where they are of different categories or sellers, and where something changed but the version
+    did not go up: decisions already made refer to what the version said then.
+    """
+    if (old.category, old.seller) != (new.category, new.seller):
+        raise RubricError(
+            f"{old.file} is the rubric {identity(old.category, old.seller)} and {new.file} is "
+            f"{identity(new.category, new.seller)}; compare two versions of the same one."
+        )
+    found = changes(old, new)
+    if found and new.version <= old.version:
+        listed = ", ".join(str(change) for change in found)
+        raise RubricError(
+            f"{new.file}: version: {new.label} says something else than {old.label} did ({old.file}): {listed}. "
+            f"Raise version to {old.version + 1} or higher: decisions already made refer to {old.label}."
+        )
+    return found
+
+
+def _changes(old: Rubric, new: Rubric) -> Iterator[Change]:
+    if old.extends != new.extends:
+        yield Change("extends", "changed")
+    for name, entry in new.conditions.items():
+        before = old.conditions[name]
+        yield from _words(f"conditions.{name}.text", before.text, entry.text)
+        if before.examples != entry.examples:
+            yield Change(f"conditions.{name}.examples", "changed")
+    for index in range(max(len(old.clarifications), len(new.clarifications))):
+        field = f"clarifications[{index}]"
+        if index >= len(new.clarifications):
+            yield Change(field, "removed")
+        elif index >= len(old.clarifications):
+            yield Change(field, "added")
+        else:
+            yield from _words(field, old.clarifications[index], new.clarifications[index])
+    for code, entry in new.defects.items():
+        if code not in old.defects:
+            yield Change(f"defects.{code}", "added")
+        else:
+            yield from _words(f"defects.{code}", old.defects[code], entry)
+    yield from (Change(f"defects.{code}", "removed") for code in old.defects if code not in new.defects)
+    shared = [code for code in old.defects if code in new.defects]
+    if shared != [code for code in new.defects if code in old.defects]:
+        yield Change("defects", "in another order")
+    if old.grades != new.grades:
+        yield Change("grades", "changed")
+
+
+def _words(field: str, old: Words, new: Words) -> Iterator[Change]:
+    languages = [name for name, same in (("en", old.en == new.en), ("zh-CN", old.zh_cn == new.zh_cn)) if not same]
+    if languages:
+        yield Change(field, f"changed in {' and '.join(languages)}")

@@ -1,0 +1,75 @@
+"""Checked rubrics, ready to be shown and recorded."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from regrade.serving.demo.items import PHOTOS, demo_items
+from regrade.serving.rubric.schema import ConditionRubric, DefectRubric, GradeRule, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """One version of the rubric of a category, complete: a seller's own holds what it takes over from the house.
+
+    `conditions` are in the order of `CONDITIONS`; `defects` are the codes to record, most severe first; `grades` maps
+    to the seller's own grade names and is empty where there are none. `file` is where it was written.
+    """
+
+    category: str
+    seller: str | None
+    version: int
+    extends: str | None
+    conditions: Mapping[str, ConditionRubric]
+    clarifications: tuple[Words, ...]
+    defects: Mapping[str, DefectRubric]
+    grades: tuple[GradeRule, ...]
+    file: Path
+
+    @property
+    def label(self) -> str:
+        """How a decision refers to the rubric it was made by: `packaging@1`, or `acme/packaging@2` for a seller's."""
+        return f"{identity(self.category, self.seller)}@{self.version}"
+
+    @property
+    def grade_names(self) -> tuple[str, ...]:
+        """The grade names that can be given, in the order of the rules."""
+        return tuple(dict.fromkeys(rule.grade for rule in self.grades))
+
+
+@dataclass(frozen=True, slots=True)
+class Rubrics:
+    """All rubrics in force, by category and seller (None: the house's)."""
+
+    by_place: Mapping[tuple[str, str | None], Rubric]
+
+    def of(self, category: str | None, seller: str | None) -> Rubric | None:
+        """The rubric by which an item is judged: the seller's own, else the house's, else None."""
+        if category is None:
+            return None
+        return self.by_place.get((category, seller)) or self.by_place.get((category, None))
+
+    def __iter__(self) -> Iterator[Rubric]:
+        return iter(self.by_place.values())
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories that have a rubric."""
+        return tuple(dict.fromkeys(category for category, _ in self.by_place))
+
+
+def identity(category: str, seller: str | None) -> str:
+    """The label without its version: `packaging`, `acme/packaging`."""
+    return category if seller is None else f"{seller}/{category}"
+
+
+@cache
+def example_photos() -> Mapping[str, Path]:
+    """The photos that a rubric may show, by name: those that the product renders for its demo."""
+    return {path.name: path for item in demo_items() for path in item.photos if path.parent == PHOTOS}
+
+
+def example_photo(name: str) -> Path:
+    """The file of an example photo (JPEG). Raises `KeyError` for any other name than those of `example_photos`."""
+    return example_photos()[name]
