@@ -84,8 +84,8 @@ def _print(rubric: "Rubric", lang: str) -> None:
     for name, entry in rubric.conditions.items():
         table.add_row(text(f"condition.{name}", lang), Text("\n".join([entry.text.to(lang), *entry.examples])))
     defects = Table(text("rubric.defect", lang), text("rubric.meaning", lang))
-    for code, words in rubric.defects.items():
-        defects.add_row(f"{code} ({text(f'defect.{code}', lang)})", Text(words.to(lang)))
+    for code, meant in rubric.defects.items():
+        defects.add_row(f"{code} ({text(f'defect.{code}', lang)})", Text(meant.to(lang)))
     for column in (*table.columns, *defects.columns):
         column.overflow = "fold"  # Chinese has no blanks at which to break a line
     Console().print(table)

@@ -68,11 +68,11 @@ def _changes(old: Rubric, new: Rubric) -> Iterator[Change]:
             yield Change(field, "added")
         else:
             yield from _words(field, old.clarifications[index], new.clarifications[index])
-    for code, entry in new.defects.items():
+    for code, words in new.defects.items():
         if code not in old.defects:
             yield Change(f"defects.{code}", "added")
         else:
-            yield from _words(f"defects.{code}", old.defects[code], entry)
+            yield from _words(f"defects.{code}", old.defects[code], words)
     yield from (Change(f"defects.{code}", "removed") for code in old.defects if code not in new.defects)
     shared = [code for code in old.defects if code in new.defects]
     if shared != [code for code in new.defects if code in old.defects]:

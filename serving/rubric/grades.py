@@ -20,8 +20,7 @@ class Found(Protocol):
 def seller_grade(rubric: Rubric, condition: str, defects: Iterable[Found]) -> str | None:
     """What the seller calls an item of `condition` with `defects`; None where his rubric has no grade names."""
     found = tuple(defects)
-    worst = max((_severity(defect) for defect in found), key=SEVERITIES.index, default="none")
-    rule = first_rule(rubric.grades, condition, worst, frozenset(defect.type for defect in found))
+    rule = first_rule(rubric.grades, condition, _worst(found), frozenset(defect.type for defect in found))
     return None if rule is None else rubric.grades[rule].grade
 
 
@@ -69,5 +68,6 @@ def _items(rules: Sequence[GradeRule]) -> Iterator[tuple[Severity, frozenset[str
             yield worst, frozenset((code,))
 
 
-def _severity(defect: Found) -> Severity:
-    return "major" if defect.severity == "major" else "minor"
+def _worst(defects: Iterable[Found]) -> Severity:
+    severities = {defect.severity for defect in defects}
+    return "major" if "major" in severities else "minor" if severities else "none"
