@@ -1,6 +1,6 @@
 """ONNX Runtime beside OpenVINO on the shipped networks, its settings beside those we serve with, and where time goes.
 
-    .venv-peers/bin/python benchmarks/engines.py     # about 5 minutes; writes benchmarks/results/engines.{json,png}
+    .venv-peers/bin/python benchmarks/engines.py     # about 3 minutes; writes benchmarks/results/engines.{json,png}
 
 `benchmarks/peers.py --setup` makes that environment. One thread, one process, everything takes turns; what counts is
 CPU time of the whole process a run, so that a thread of an engine's own is not overlooked. Ratios are paired by round,
@@ -216,7 +216,8 @@ def _bound(one: ort.InferenceSession, pixels: NDArray[np.uint8]) -> Callable[[in
 
     def run(n: int) -> object:
         held[0] = pixels[n % len(pixels)]
-        return one.run_with_iobinding(binding)
+        one.run_with_iobinding(binding)
+        return outputs  # the binding does not keep them alive
 
     return run
 
