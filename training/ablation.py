@@ -5,35 +5,26 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from regrade.models.arch.efficientnet_lite import pretrained_weights_path
-from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.models.bundle import ROUTER
 from regrade.models.fusion import add_detector
 from regrade.training.conditions import DRAWN_SHARE, DetectorScores, Fitted, Views, fit
-from regrade.training.corpus import LOCAL_TYPES
-from regrade.training.crossfit import see
+from regrade.training.crossfit import Seen
 from regrade.training.evaluate import score
-from regrade.training.material import Material
 
 
 def ablate(
     views: Views,
     fitted: Mapping[str, Fitted],
     heard: Mapping[str, DetectorScores],
-    material: Material | None,
-    device: torch.device,
+    untrained: Seen | None,
     seed: int,
 ) -> dict[str, list[dict[str, Any]]]:
     """By category: rows of `what`, `macro_f1` and `damage_auroc`, from the least to the whole.
 
-    `material` None leaves out the row of ImageNet's features, which a run that keeps its networks does not have.
+    `untrained` is what ImageNet's backbone saw; None, in a run that keeps its networks, leaves out its rows.
     """
-    plain = None
-    if material is not None:
-        untrained = GradingBackbone(LOCAL_TYPES, pretrained_weights_path())
-        plain = replace(views, folds=[see(untrained, material.plain, material.pictures, device)] * len(views.folds))
+    plain = None if untrained is None else replace(views, folds=[untrained] * len(views.folds))
     out: dict[str, list[dict[str, Any]]] = {}
     for name, whole in fitted.items():
         if name == ROUTER:

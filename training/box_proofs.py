@@ -17,7 +17,7 @@ from regrade.training.boxes import Finding, Probe, Proof, choose, prove
 from regrade.training.conditions import Views
 from regrade.training.corpus import LOCAL_TYPES
 from regrade.training.detection_metrics import pictures_in
-from regrade.training.detections import Detections
+from regrade.training.detections import Detections, detect_on_pictures
 from regrade.training.run import Run
 
 
@@ -118,18 +118,17 @@ def drawn_probes(run: Run) -> list[tuple[str, Probe]]:
     data = networks.detector_data(run)
     if data is None:
         return []
-    detector = networks.runtime_detector(run)
+    pictures = pictures_in(data, "val", run.read_json(networks.DETECTOR)["classes"])
+    drawn = [p for p in pictures if p.file.stem.endswith(("-damaged", "-damaged-close"))]
+    detections = detect_on_pictures(run, [p.file for p in drawn])
     out = []
-    for picture in pictures_in(data, "val", detector.classes):
-        if not picture.file.stem.endswith(("-damaged", "-damaged-close")):
-            continue
-        rgb = np.asarray(Image.open(picture.file).convert("RGB"))
-        found = detector.detect(rgb, rgb.shape[1], rgb.shape[0])
+    for picture, found in zip(drawn, detections.found, strict=True):
         boxes: dict[str, list[Box]] = {}
         for kind, box in picture.boxes:
             if kind in DEFECT_TYPES:
                 boxes.setdefault(kind, []).append(box)
-        area = float(rgb.shape[0] * rgb.shape[1])
+        with Image.open(picture.file) as image:
+            area = float(image.width * image.height)
         category = picture.file.name.partition(".")[0]
-        out.append((category, Probe(_best(found, detector.classes), boxes, frozenset(), area, False)))
+        out.append((category, Probe(_best(found, detections.classes), boxes, frozenset(), area, False)))
     return out

@@ -1,38 +1,28 @@
 """The candidate: heads, calibration and boxes of every category of a run, written as bundles into the run's folder."""
 
 import shutil
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import locate_manifest
 from regrade.datasets.synth.catalogue import VERSION
 from regrade.models.bundle import ROUTER, DefectType, NewDetector, activate, sha256, write_bundle
-from regrade.models.runtime import Model
 from regrade.training import box_proofs, networks
 from regrade.training.ablation import ablate
 from regrade.training.card import condition_card, router_card
 from regrade.training.conditions import DetectorScores, Fitted, Trained, Views, conclude, fit
 from regrade.training.corpus import LOCAL_TYPES
-from regrade.training.crossfit import FOLDS, Seen, deal, see
 from regrade.training.detections import detect_all, weigh
 from regrade.training.export import head_onnx
-from regrade.training.finetune import backbone_of
-from regrade.training.material import Material, corpus_of, gather, graded_records, served
-from regrade.training.progress import bar
+from regrade.training.look import look, untrained
 from regrade.training.run import Run
 from regrade.training.run_files import json_bytes
 from regrade.training.samples import FITTED_SPLITS, rows_of
 
 FOLDER: Final = "candidate"
-THREADS: Final = 2
 
 
 def names(run: Run) -> tuple[str, ...]:
@@ -50,7 +40,7 @@ def write(run: Run) -> None:
     detections = detect_all(run, views.records) if networks.detector_files(run) is not None else None
     heard = {} if detections is None else weigh(views, list(fitted.values()), detections, run.categories)
     proofs = box_proofs.prove_all(run, views, detections)
-    bought = ablate(views, fitted, heard, material, torch.device(run.device), run.config.seed)
+    bought = ablate(views, fitted, heard, None if material is None else untrained(run, material), run.config.seed)
     provenance = _provenance(run, views)
     for name, one in fitted.items():
         trained = replace(_conclude(run, views, one, heard.get(name), proofs), ablation=bought.get(name, ()))
@@ -59,55 +49,6 @@ def write(run: Run) -> None:
         run.log.info(
             "%s: macro-F1 %s held out, %s test", name, *(s.estimates["macro_f1"] for s in (trained.cv, trained.test))
         )
-
-
-def look(run: Run) -> tuple[Views, Material | None]:
-    """See all photos and pictures through every backbone of the run; with the material, unless networks are kept."""
-    int8, fp32 = (networks.read(run, f) for f in (networks.BACKBONE_INT8, networks.BACKBONE_FP32))
-    records = graded_records(run)
-    test = np.flatnonzero([r.split == "test" for r in records])
-    photos = [served(r, run.config.side) for r in records]
-    final_photos, final_maps = features(int8, photos, "photos")
-    exact = np.zeros_like(final_photos)
-    if len(test):
-        exact[test] = features(fp32, [photos[i] for i in test], "test photos, FP32")[0]
-    material = gather(run) if networks.reusable(run) is None else None
-    if material is not None:
-        corpus = corpus_of(run, material.records)
-        rows, drawn = material.pictures.rows, material.pictures.damaged
-        fold = material.fold[: len(records)]
-        device = torch.device(run.device)
-        folds: Sequence[Seen] = [
-            see(backbone_of(networks.checkpoint(run, k)), material.plain, material.pictures, device)
-            for k in range(int(fold.max()) + 1)
-        ]
-    else:
-        corpus = corpus_of(run, records)
-        corpus.build()
-        found = [(p.row, p.kind == "damaged") for p in corpus]
-        rows, drawn = np.array([r for r, _ in found], dtype=np.intp), np.array([d for _, d in found], dtype=np.bool_)
-        fold = deal(records, run.config.seed)
-        folds = []
-    pictures, _ = features(int8, [p.rgb for p in corpus], "pictures")
-    final = Seen(final_photos, pictures, final_maps)
-    # A backbone that is kept has seen none of these photos: it is a stranger to every fold.
-    return Views(records, rows, drawn, fold, folds or [final] * FOLDS, final, exact), material
-
-
-def features(
-    network: bytes, pixels: Sequence[NDArray[np.uint8]], what: str
-) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-    """`features` (n, D) and `map` (n, types, h, w) of pictures, each uint8 (side, side, 3), one by one as serving runs
-    them."""
-    model = Model(network)
-
-    def one(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-        found, places = model.run({"pixels": rgb[np.newaxis]}, ("features", "map"))
-        return found[0], places[0].astype(np.float16)
-
-    with ThreadPoolExecutor(THREADS) as pool, bar() as progress:
-        rows = list(progress.track(pool.map(one, pixels), total=len(pixels), description=what))
-    return np.stack([f for f, _ in rows]), np.stack([m for _, m in rows])
 
 
 def _labels(run: Run, name: str) -> tuple[str, ...]:

@@ -101,6 +101,11 @@ class Corpus:
             for _ in pool.map(_build_shard, missing):
                 progress.advance(task)
 
+    @property
+    def files(self) -> list[Path]:
+        """The shards, in order; whether they are built or not."""
+        return [job.path for job in self._jobs()]
+
     def __iter__(self) -> Iterator[Picture]:
         for job in self._jobs():
             with np.load(job.path, allow_pickle=False) as shard:

@@ -1,19 +1,22 @@
 """What the detector says of the labelled photos, and how much its word is worth beside the classifier's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record
 from regrade.models.bundle import ROUTER
 from regrade.models.calibration import DetectorEvidence
-from regrade.models.detector import Detection
+from regrade.models.detector import Detection, Detector
 from regrade.models.fusion import SCORE_FLOOR, add_detector
 from regrade.models.intake import open_photo
 from regrade.training import calibrate, networks
@@ -21,8 +24,10 @@ from regrade.training.conditions import DetectorScores, Fitted, Views
 from regrade.training.metrics import macro_f1
 from regrade.training.progress import bar
 from regrade.training.run import Run
+from regrade.training.sightings import Arrays, hash_of, hash_of_photos, recalled
 
 Floats = NDArray[np.float64]
+_Item = TypeVar("_Item")
 THREADS: Final = 2
 OFFSETS: Final = tuple(float(o) for o in np.linspace(np.log(SCORE_FLOOR / (1 - SCORE_FLOOR)), 1.0, 12))
 """Log-odds of the detector's score that are tried as its offset."""
@@ -41,16 +46,52 @@ class Detections:
 
 
 def detect_all(run: Run, records: Sequence[Record]) -> Detections:
-    """Run the INT8 detector over all photos, as serving would."""
+    """What the INT8 detector finds on all photos, as serving would run it."""
     detector = networks.runtime_detector(run)
 
     def one(record: Record) -> tuple[Detection, ...]:
         photo = open_photo(record.file.read_bytes())
         return detector.detect(photo.rgb, record.width, record.height)
 
-    with ThreadPoolExecutor(THREADS) as pool, bar() as progress:
-        found = list(progress.track(pool.map(one, records), total=len(records), description="detector"))
+    found = _recalled(run, "detections", detector, records, hash_of_photos(records), one)
     return Detections(found, detector.classes)
+
+
+def detect_on_pictures(run: Run, files: Sequence[Path]) -> Detections:
+    """What the INT8 detector finds on pictures that were made for it, in their pixels."""
+    detector = networks.runtime_detector(run)
+
+    def one(file: Path) -> tuple[Detection, ...]:
+        rgb = np.asarray(Image.open(file).convert("RGB"))
+        return detector.detect(rgb, rgb.shape[1], rgb.shape[0])
+
+    return Detections(_recalled(run, "detections-drawn", detector, files, hash_of(*files), one), detector.classes)
+
+
+def _recalled(
+    run: Run,
+    name: str,
+    detector: Detector,
+    items: Sequence[_Item],
+    shown: str,
+    one: Callable[[_Item], tuple[Detection, ...]],
+) -> list[tuple[Detection, ...]]:
+    """What `one` finds on each of `items`, whose hash is `shown`; as kept, if this detector has looked before."""
+
+    def make() -> Arrays:
+        with ThreadPoolExecutor(THREADS) as pool, bar() as progress:
+            found = list(progress.track(pool.map(one, items), total=len(items), description=name))
+        rows = [(detector.classes.index(d.type), d.score, *d.box) for of_one in found for d in of_one]
+        counts = np.array([len(of_one) for of_one in found], dtype=np.intp)
+        return {"counts": counts, "rows": np.array(rows, dtype=np.float64).reshape(-1, 6)}
+
+    network = networks.read(run, networks.DETECTOR_INT8)
+    kept = recalled(run, name, hash_of(network, f"{detector.side} {detector.classes}", shown), make)
+    of_all = iter(kept["rows"].tolist())
+    return [
+        tuple(Detection(detector.classes[int(k)], score, (x1, y1, x2, y2)) for k, score, x1, y1, x2, y2 in of_one)
+        for of_one in (islice(of_all, count) for count in kept["counts"].tolist())
+    ]
 
 
 def weigh(

@@ -20,6 +20,7 @@ from regrade.training.run import ALL, Run
 FOLDER: Final = "networks"
 BACKBONE_FP32, BACKBONE_INT8 = f"{FOLDER}/backbone-fp32.onnx", f"{FOLDER}/backbone-int8.onnx"
 DETECTOR: Final = f"{FOLDER}/detector.json"
+DETECTOR_INT8: Final = f"{FOLDER}/detector-int8.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def quantize_detector(run: Run, photos: list[Record]) -> dict[str, Any]:
 
     described = run.read_json(DETECTOR)
     fp32 = read(run, f"{FOLDER}/detector-fp32.onnx")
-    run.write_bytes(f"{FOLDER}/detector-int8.onnx", to_int8(fp32, detector_inputs(photos, described["side"])))
+    run.write_bytes(DETECTOR_INT8, to_int8(fp32, detector_inputs(photos, described["side"])))
     found: dict[str, Any] = {}
     for precision in ("int8", "fp32"):
         by_type = ap50_on(Path(described["data"]), runtime_detector(run, precision), "val")

@@ -1,15 +1,21 @@
 """A whole training run, from a manifest to bundles that serving loads."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
+from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.models.bundle import active_version, load_bundle
-from regrade.models.errors import DatasetError
+from regrade.models.errors import DatasetError, RunError
 from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
+from regrade.models.runtime import Model
+from regrade.training import corpus, networks
+from regrade.training.look import look
 from regrade.training.pipeline import execute, plan
 from regrade.training.run import Run, RunConfig
 
@@ -71,6 +77,44 @@ def test_what_decided_is_kept_in_the_run(trained: RunConfig) -> None:
     folder = trained.out.parent / "run"
     assert [g["passed"] for g in json.loads((folder / "gate.json").read_text())] == [True, True]
     assert json.loads((folder / "quantize.json").read_text())["backbone"]["scheme"] in ("u8s8", "s8s8")
+
+
+@pytest.fixture
+def again(trained: RunConfig, tmp_path: Path) -> Path:
+    """A copy of the run, to go on with."""
+    return Path(shutil.copytree(trained.out.parent / "run", tmp_path / "run"))
+
+
+def test_calibrating_again_asks_no_network_and_finds_the_same(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("a network was asked again")
+
+    monkeypatch.setattr(Model, "run", refuse)
+    monkeypatch.setattr(GradingBackbone, "upper", refuse)
+    files = sorted((again / "candidate").glob("*/*/*.json"))
+    before = [path.read_bytes() for path in files]
+    with Run.open(again) as run:
+        execute(run, ("calibrate",))
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_another_network_is_asked_and_only_that(again: Path) -> None:
+    with Run.open(again) as run:
+        old, _ = look(run)
+        run.write_bytes(networks.BACKBONE_INT8, networks.read(run, networks.BACKBONE_FP32))
+        new, _ = look(run)
+        test = [r.split == "test" for r in new.records]
+        # It is the FP32 network now, whose features of the test photos are known.
+        np.testing.assert_array_equal(new.final.photos[test], old.fp32[test])
+        assert not np.array_equal(new.final.pictures, old.final.pictures)
+        for a, b in zip(new.folds, old.folds, strict=True):
+            np.testing.assert_array_equal(a.photos, b.photos)
+
+
+def test_pictures_made_by_another_release_are_not_mixed_in(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "_RECIPE", 999)
+    with Run.open(again) as run, pytest.raises(RunError, match="--from fit-classifier"):
+        look(run)
 
 
 def test_a_source_left_out_must_be_one_that_there_is(tiny_dataset: Path, tmp_path: Path) -> None:
