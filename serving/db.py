@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -24,9 +25,12 @@ _ADVICE = (
 
 
 class Database:
-    """One engine. `read()` and `write()` give a connection in a transaction, from any thread."""
+    """One engine. `read()` and `write()` give a connection in a transaction, from any thread.
 
-    def __init__(self, url: str) -> None:
+    With `read_only`, nothing is written, not even by mistake, and no database is made where there is none.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         try:
             parsed = make_url(url)
             self._shown = parsed.render_as_string(hide_password=True)
@@ -34,7 +38,7 @@ class Database:
             # The URL is not shown: it may hold a password.
             raise DatabaseError(f"REGRADE_DATABASE_URL is not a database URL. {_ADVICE}") from error
         try:
-            self.engine = _open(parsed)
+            self.engine = _open_to_read(parsed) if read_only else _open(parsed)
         except NoSuchModuleError as error:
             raise DatabaseError(f"The database {self._shown} is of an unknown kind. {_ADVICE}") from error
         except ImportError as error:
@@ -72,6 +76,20 @@ class Database:
             raise DatabaseError(
                 f"The database {self._shown} cannot be used: its address is not valid. {_ADVICE}"
             ) from error
+
+    def check_revision(self) -> None:
+        """Raise `DatabaseError` where the database does not answer or its schema is not the newest."""
+        try:
+            with self.read() as connection:
+                found = _revision(connection)
+        except DBAPIError as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise DatabaseError(f"The database {self._shown} cannot be read: {reason}. {_ADVICE}") from error
+        if found != HEAD:
+            raise DatabaseError(
+                f"The database {self._shown} has the schema {found or 'of no service'}, this regrade needs {HEAD}. "
+                "Start `regrade serve` once with the same version of regrade: it brings the schema up to date."
+            )
 
     def _migrate(self) -> None:
         with self.read() as connection:
@@ -135,5 +153,27 @@ def _open(url: URL) -> Engine:
         # A writer takes the lock at once: a reader that turns into a writer would fail without waiting.
         write = connection.get_execution_options().get(WRITE, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _open_to_read(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        # One state of the database for a whole transaction, as SQLite gives anyway.
+        engine = create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+        return engine.execution_options(postgresql_readonly=True)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return create_engine(url, pool_pre_ping=True)
+    file = url.database if url.database.startswith("file:") else f"file:{quote(url.database)}"
+    engine = create_engine(url.set(database=file, query={"mode": "ro", "uri": "true"}), connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
     return engine

@@ -44,17 +44,11 @@ def decide(
     """
     if result.grade is None or result.category is None:
         raise ValueError("an item that was not graded has no disposition: let its photos be retaken first")
-    terms = policy.terms(seller)
-    economics, own = economics_of(terms, result.category.name)
-    value = economics.default_value if declared_value is None else policy.convert(declared_value).amount
-    case = Case(
-        category=result.category.name,
-        value=value,
-        posterior=_posterior(result.grade, human_condition),
-        seller=seller,
-        sku=sku,
-        defects=frozenset(defect.type for defect in result.defects),
+    case = case_of(
+        policy, result, declared_value=declared_value, seller=seller, sku=sku, human_condition=human_condition
     )
+    terms, value = policy.terms(seller), case.value
+    economics, own = economics_of(terms, case.category)
     item = _Item(policy, terms, economics, own, result.category, result.grade, case)
     closed = closed_actions(terms, case)
     recoveries = {a: expected_recovery(economics, case.posterior, a, value) for a in ACTIONS}
@@ -70,6 +64,29 @@ def decide(
         policy=policy.label,
     )
     return Decision(disposition, () if human_condition is not None else _review(item, ranked))
+
+
+def case_of(
+    policy: Policy,
+    result: ItemResult,
+    *,
+    declared_value: Money | None,
+    seller: str | None,
+    sku: str | None = None,
+    human_condition: str | None = None,
+) -> Case:
+    """What the rules of `policy` ask about an item; arguments and errors as of `decide`."""
+    if result.grade is None or result.category is None:
+        raise ValueError("an item that was not graded has no disposition: let its photos be retaken first")
+    economics, _ = economics_of(policy.terms(seller), result.category.name)
+    return Case(
+        category=result.category.name,
+        value=economics.default_value if declared_value is None else policy.convert(declared_value).amount,
+        posterior=_posterior(result.grade, human_condition),
+        seller=seller,
+        sku=sku,
+        defects=frozenset(defect.type for defect in result.defects),
+    )
 
 
 def _posterior(grade: Grade, human_condition: str | None) -> Mapping[str, float]:
