@@ -15,7 +15,6 @@ from regrade.serving.errors import (
     FieldFault,
     IdempotencyKeyError,
     InvalidFieldsError,
-    NotFoundError,
     UploadAborted,
     UploadError,
 )
@@ -26,6 +25,7 @@ from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
 from regrade.serving.render import inspection_out
 from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, problems
+from regrade.serving.routes.photos import photo_answer
 from regrade.serving.routes.waiting import wait_of, when_gone
 from regrade.serving.runtime import Runtime
 from regrade.serving.schemas import EvidenceOut, InspectionOut, InspectionsOut, PublicKeyOut
@@ -249,19 +249,7 @@ async def photo(
 ) -> Response:
     """The file as it was sent, or an upright JPEG of the given width (never wider than the photo)."""
     photos = (await _get(runtime, inspection_id)).photos
-    if not 0 <= index < len(photos):
-        raise NotFoundError(Message("problem.no_photo", {"photo": index, "last": len(photos) - 1}))
-    stored = photos[index]
-    etag = f'"{stored.sha256}"' if width is None else f'"{stored.sha256}-{width}"'
-    # A photo never changes under its address; "private", because it needs a key.
-    headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable"}
-    if etag in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
-        return Response(status_code=304, headers=headers)
-    if width is None:
-        data = await runtime.call(runtime.photos.read, stored.sha256)
-        return Response(data, headers=headers, media_type=stored.media_type)
-    data = await runtime.draw(runtime.thumbnails.get, stored, width)
-    return Response(data, headers=headers, media_type="image/jpeg")
+    return await photo_answer(request, runtime, photos, index, width)
 
 
 @router.get(

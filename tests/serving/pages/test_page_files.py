@@ -11,6 +11,7 @@ from regrade.serving import i18n
 from regrade.serving.routes import pages
 
 SOURCES = Path(pages.__file__).parent.parent / "pages"
+FILES = sorted(path for path in SOURCES.iterdir() if path.is_file())
 
 
 def test_the_page_needs_no_key_and_forbids_what_it_does_not_use(service: Any) -> None:
@@ -22,7 +23,7 @@ def test_the_page_needs_no_key_and_forbids_what_it_does_not_use(service: Any) ->
 
 
 def test_the_page_has_no_inline_script_and_style_and_no_address_outside() -> None:
-    for file in SOURCES.iterdir():
+    for file in FILES:
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=\"|javascript:", text), file
         assert set(re.findall(r"https?://[^\"' )]+", text)) <= {"http://www.w3.org/2000/svg"}, file
@@ -48,7 +49,7 @@ def test_the_page_offers_the_categories_and_currencies_of_the_service(service: A
     assert re.findall(r"<option>([A-Z]{3})</option>", page) == list(runtime.policy.currencies)
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in SOURCES.iterdir() if p.suffix != ".html"))
+@pytest.mark.parametrize("name", [p.name for p in FILES if p.suffix != ".html"])
 def test_every_file_is_served_and_kept_by_its_tag(service: Any, name: str) -> None:
     first = httpx.get(f"{service.url}/station/{name}")
     again = httpx.get(f"{service.url}/station/{name}", headers={"If-None-Match": first.headers["etag"]})
@@ -71,7 +72,7 @@ def test_the_words_hold_nothing_but_what_the_page_shows(service: Any) -> None:
 
 
 def test_every_word_is_used_and_every_word_used_exists() -> None:
-    text = "".join(file.read_text(encoding="utf-8") for file in SOURCES.iterdir())
+    text = "".join(file.read_text(encoding="utf-8") for file in FILES)
     text += Path(pages.__file__).read_text(encoding="utf-8")
     built = {"station.category_declared", "station.category_predicted", "station.offline", "station.too_slow"}
     built |= {f"station.{status}" for status in ("graded", "needs_review", "reviewed")}
