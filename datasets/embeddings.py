@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.duplicates import Fingerprint, fingerprint
-from regrade.datasets.manifest import Record
 from regrade.models.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.errors import DatasetError, PhotoError
 from regrade.models.intake import open_photo
@@ -36,6 +36,16 @@ class Embedder:
         return row
 
 
+class PhotoFile(Protocol):
+    """A photo on disk and its hash, such as a `manifest.Record`."""
+
+    @property
+    def file(self) -> Path: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """Of each photo, in order: its fingerprint and its embedding, float32 (n, D)."""
@@ -45,9 +55,9 @@ class Views:
 
 
 def read_views(
-    records: Sequence[Record],
+    records: Sequence[PhotoFile],
     cache: Path,
-    progress: Callable[[Sequence[Record]], Iterable[Record]] = iter,
+    progress: Callable[[Sequence[PhotoFile]], Iterable[PhotoFile]] = iter,
 ) -> Views:
     """Fingerprints and embeddings of `records`, from `cache` where they were made before.
 

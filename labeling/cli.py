@@ -1,9 +1,11 @@
-"""`regrade labels`: what the labels of a dataset are worth."""
+"""`regrade labels`: from decisions to labels and back, and what labels are worth."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from regrade.labeling import export_cli
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -13,10 +15,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add `regrade labels` to `app`."""
-    labels = typer.Typer(help="What the labels of a dataset are worth.", no_args_is_help=True)
-    # A callback keeps `agreement` a sub-command while it is the only one.
-    labels.callback()(lambda: None)
+    labels = typer.Typer(help="Turn decisions into labels, pick what to label next.", no_args_is_help=True)
     labels.command("agreement")(show_agreement)
+    labels.command("export")(export_cli.export)
     app.add_typer(labels, name="labels")
 
 

@@ -1,0 +1,133 @@
+"""Where the labels of a dataset come from: `version/provenance.jsonl`, a line for each photo that reviewers decided.
+
+The manifest has no place for it, and training no need: it is for whoever asks later why a photo has its label.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from regrade.datasets.validation import dataset_error
+from regrade.labeling.decisions import Decision
+from regrade.labeling.photo_labels import BoxesFrom, PhotoLabel, Scope
+from regrade.labeling.pseudonyms import LabelKey
+
+FOLDER = "version"
+PROVENANCE_NAME = "provenance.jsonl"
+_FORBID = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CastVote:
+    """A reviewer's vote. `review` and `reviewer` are the desk's ids of the decision and of the reviewer's key."""
+
+    __pydantic_config__ = _FORBID
+
+    review: str
+    reviewer: str
+    condition: str
+    decided_at: datetime
+    kind: str
+    blind: bool
+    rubric: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One inspection that the photo was in, as its photo `index`, and what was decided of the item.
+
+    `condition` is the item's; the votes are the photo's own where `scope` is not unknown. `seller` and `rma` are
+    pseudonyms unless names were asked for.
+    """
+
+    __pydantic_config__ = _FORBID
+
+    inspection: str
+    index: int
+    rma: str
+    seller: str | None
+    sku: str | None
+    station: str | None
+    condition: str | None
+    settled: bool
+    scope: Scope
+    boxes_from: BoxesFrom | None
+    votes: tuple[CastVote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Of one photo. `earlier_votes` are those that it had from elsewhere, before any of the desk's."""
+
+    __pydantic_config__ = _FORBID
+
+    id: str
+    sha256: str
+    earlier_votes: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+
+    @property
+    def votes(self) -> tuple[str, ...]:
+        """All votes that are the photo's own, earlier ones first."""
+        own = (s for s in self.sightings if s.scope != "unknown")
+        return (*self.earlier_votes, *(vote.condition for s in own for vote in s.votes))
+
+
+_PROVENANCE = TypeAdapter(Provenance)
+
+
+def sighting(decision: Decision, index: int, label: PhotoLabel, key: LabelKey, with_names: bool) -> Sighting:
+    """What is written down of the photo `index` of a decided item."""
+    seller = decision.seller
+    if not with_names and seller is not None:
+        seller = key.pseudonym("seller", seller)
+    votes = (
+        CastVote(
+            review=v.review,
+            reviewer=v.reviewer,
+            condition=v.condition,
+            decided_at=v.decided_at,
+            kind=v.kind,
+            blind=v.blind,
+            rubric=v.rubric,
+        )
+        for v in decision.votes
+    )
+    return Sighting(
+        inspection=decision.inspection,
+        index=index,
+        rma=decision.rma if with_names else key.pseudonym("rma", decision.rma),
+        seller=seller,
+        sku=decision.sku,
+        station=decision.station,
+        condition=decision.condition,
+        settled=decision.settled,
+        scope=label.scope,
+        boxes_from=label.boxes_from,
+        votes=tuple(votes),
+    )
+
+
+def provenance_text(rows: Iterable[Provenance]) -> str:
+    """The lines of the file, sorted by id."""
+    plain = (_PROVENANCE.dump_python(row, mode="json") for row in sorted(rows, key=lambda row: row.id))
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in plain)
+
+
+def read_provenance(dataset: Path) -> Mapping[str, Provenance]:
+    """By photo hash, of the dataset folder; empty where it has none. Raises `DatasetError` with the line at fault."""
+    file = dataset / FOLDER / PROVENANCE_NAME
+    if not file.is_file():
+        return {}
+    found: dict[str, Provenance] = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = _PROVENANCE.validate_json(line)
+        except ValidationError as error:
+            raise dataset_error(f"{file}:{number}", error) from None
+        found[row.sha256] = row
+    return found
