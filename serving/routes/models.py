@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from regrade.models import registry
+from regrade.models.bundle import load_bundle, versions
+from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
 from regrade.serving.auth import ApiKey
 from regrade.serving.routes.common import ReaderDep, RuntimeDep, caller, json_body, problems, read_json
@@ -48,28 +49,29 @@ async def activate(
 
 
 def _described(grader: Grader, categories: tuple[str, ...]) -> list[CategoryModelsOut]:
-    entries = registry.inventory(grader.root)
+    # What this grader runs, whatever has become active on the disk since it was loaded.
     return [
         CategoryModelsOut(
             category=category,
-            # What this grader runs, even if another version has become active on the disk since it was loaded.
             active=grader.versions[category],
-            versions=[_bundle(entry, grader) for entry in entries if entry.category == category],
+            versions=[_described_one(grader, category, version) for version in versions(grader.root, category)],
         )
         for category in categories
     ]
 
 
-def _bundle(entry: registry.Entry, grader: Grader) -> BundleOut:
-    active = grader.versions[entry.category] == entry.version
-    if entry.bundle is None:
-        return BundleOut(version=entry.version, active=active, fault=entry.fault)
+def _described_one(grader: Grader, category: str, version: str) -> BundleOut:
+    active = grader.versions[category] == version
+    try:
+        bundle = load_bundle(grader.root, category, version)
+    except BundleError as error:
+        return BundleOut(version=version, active=active, fault=str(error))
     return BundleOut(
-        version=entry.version,
+        version=version,
         active=active,
-        conditions=list(entry.bundle.labels),
-        defect_types=[kind.name for kind in entry.bundle.defects],
-        auto_threshold=entry.bundle.calibration.selective.threshold,
-        metrics=dict(entry.bundle.metrics),
-        card=entry.bundle.card,
+        conditions=list(bundle.labels),
+        defect_types=[kind.name for kind in bundle.defects],
+        auto_threshold=bundle.calibration.selective.threshold,
+        metrics=dict(bundle.metrics),
+        card=bundle.card,
     )
