@@ -10,7 +10,7 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 
 from regrade.datasets.category import Category
-from regrade.datasets.manifest import Record
+from regrade.datasets.manifest import UNUSABLE, Record
 from regrade.models.types import Box
 
 _EXIF_ORIENTATION = 0x0112
@@ -116,7 +116,8 @@ def _check_labels(record: Record, categories: Mapping[str, Category]) -> Iterato
             known = False
             message = f"{field} '{value}' in {category.name}; legal values: {', '.join(legal_values)}"
             yield _error(f"unknown_{field}", record, message)
-    if record.votes and record.condition != majority(record.votes):
+    decided = majority(record.votes)
+    if record.votes and record.condition != (None if decided == UNUSABLE else decided):
         message = f"condition is {record.condition or 'null'}, the votes are {', '.join(record.votes)}"
         yield _error("not_the_majority", record, message)
     if known and record.condition:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regrade.labeling import export_cli
+from regrade.labeling import export_cli, import_cli
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     labels = typer.Typer(help="Turn decisions into labels, pick what to label next.", no_args_is_help=True)
     labels.command("agreement")(show_agreement)
     labels.command("export")(export_cli.export)
+    labels.command("import")(import_cli.import_)
     app.add_typer(labels, name="labels")
 
 

@@ -152,7 +152,7 @@ def item_type_of(decision: Decision, category: Category, defaults: Mapping[str, 
 
 def _provenance(sha256: str, photo: _Photo, record: Record | None, before: Provenance | None) -> Provenance:
     if before is None:
-        before = Provenance(id=record.id if record else sha256, sha256=sha256, earlier_votes=_votes_of(record))
+        before = Provenance(id=record.id if record else sha256, sha256=sha256, other_votes=_votes_of(record))
     seen = {s.inspection: s for s in before.sightings} | {s.inspection: s for s in photo.sightings}
     return replace(before, sightings=tuple(seen.values()))
 
@@ -186,7 +186,7 @@ def _labelled(record: Record, photo: _Photo, provenance: Provenance) -> Record:
     votes = provenance.votes
     condition = majority(votes)
     own = [s for s in provenance.sightings if s.scope != "unknown" and s.settled]
-    if not provenance.earlier_votes and len(own) == 1 and own[0].condition != condition:
+    if not provenance.other_votes and len(own) == 1 and own[0].condition != condition:
         # The desk went against the votes, or settled what they left open: its word is the label, and the votes, of
         # which a manifest demands that they say the same, stay in the provenance.
         votes, condition = (), own[0].condition

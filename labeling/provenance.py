@@ -61,20 +61,20 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Of one photo. `earlier_votes` are those that it had from elsewhere, before any of the desk's."""
+    """Of one photo. `other_votes` are those that it has from elsewhere than the desk."""
 
     __pydantic_config__ = _FORBID
 
     id: str
     sha256: str
-    earlier_votes: tuple[str, ...] = ()
+    other_votes: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()
 
     @property
     def votes(self) -> tuple[str, ...]:
-        """All votes that are the photo's own, earlier ones first."""
+        """All votes that are the photo's own, those from elsewhere first."""
         own = (s for s in self.sightings if s.scope != "unknown")
-        return (*self.earlier_votes, *(vote.condition for s in own for vote in s.votes))
+        return (*self.other_votes, *(vote.condition for s in own for vote in s.votes))
 
 
 _PROVENANCE = TypeAdapter(Provenance)

@@ -51,6 +51,8 @@ class _BoxAttributes:
     __pydantic_config__ = _LENIENT
 
     severity: str | None = None
+    rotation: Any = 0
+    """In degrees, as CVAT writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,12 @@ def _read_file(source: SourceFolder, file: Path) -> Iterator[Draft]:
             legal = ", ".join(f"{i} ({name})" for i, name in names.items())
             raise DatasetError(f"{where}.category_id: no category {annotation.category_id}; there are {legal}")
         name = names[annotation.category_id]
+        if (
+            annotation.bbox
+            and isinstance(annotation.attributes.rotation, (int, float))
+            and annotation.attributes.rotation
+        ):
+            raise DatasetError(f"{where}.attributes.rotation: a turned box is not read; draw it upright")
         if annotation.bbox:
             x, y, w, h = annotation.bbox
             box: Box = (x, y, x + w, y + h)

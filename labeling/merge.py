@@ -1,0 +1,253 @@
+"""`regrade labels import`: annotations made in another tool → further votes and boxes of a dataset's photos."""
+
+import hashlib
+import tempfile
+import unicodedata
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Final, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from regrade.datasets.category import Category
+from regrade.datasets.checks import majority
+from regrade.datasets.formats.assemble import Assembler, Defaults
+from regrade.datasets.formats.draft import Draft, Stated
+from regrade.datasets.formats.files import SourceFolder, file_name
+from regrade.datasets.formats.photos import StoredPhoto
+from regrade.datasets.formats.registry import format_of
+from regrade.datasets.manifest import UNUSABLE, DefectBox, ItemBox, Record
+from regrade.labeling.provenance import Provenance
+from regrade.models.errors import DatasetError
+from regrade.models.types import Box
+
+READERS: Final[Mapping[str, str]] = {"label-studio": "label-studio", "coco": "coco", "cvat": "coco"}
+"""What `--format` may be, and the format of `regrade data import` that reads it: CVAT exports COCO."""
+BOXES: Final = ("add", "replace")
+SAME_BOX: Final = 0.5
+"""Intersection over union from which two boxes of one type are the same box drawn twice."""
+_ORIENTATION = 0x0112
+_MOST_BYTES = 1 << 30
+
+AnyBox = TypeVar("AnyBox", DefectBox, ItemBox)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeOptions:
+    """`boxes` is `add` (a box on one that is there replaces that one, others are kept) or `replace` (the file's boxes
+    are all there are of a photo that has any in it). `skip_unknown` passes over photos that the dataset lacks."""
+
+    boxes: str = "add"
+    skip_unknown: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """All records of the dataset with their provenance. `votes` and `boxes` were added; `unknown` photos skipped."""
+
+    records: tuple[Record, ...]
+    provenance: tuple[Provenance, ...]
+    photos: int
+    votes: int
+    boxes: int
+    unknown: int
+
+
+class DatasetPhotos(SourceFolder):
+    """Finds the photos that annotations name among those of a dataset: by hash, file name or id, wherever they lie."""
+
+    def __init__(self, annotations: Path, records: Sequence[Record], skip_unknown: bool = False) -> None:
+        super().__init__(annotations)
+        self._skip_unknown = skip_unknown
+        self._names: dict[str, set[Path]] = defaultdict(set)
+        for record in records:
+            name = _normal(record.file.name)
+            stem = name.rpartition(".")[0] or name
+            for known in {record.sha256, name, stem, _normal(record.id), _normal(file_name(record.id))}:
+                self._names[known].add(record.file)
+
+    def find(self, name: str, where: str, places: Iterable[Path]) -> Path:
+        """The photo of the dataset that is meant; `places` do not matter.
+
+        Raises `DatasetError` where there is none, or more than one. Where unknown photos are to be skipped, one that
+        is not there comes back as a path that no photo has.
+        """
+        whole = _normal(PurePosixPath(name.replace("\\", "/")).name)
+        for spelling in (whole, whole.rpartition(".")[0]):
+            found = self._names.get(spelling, set())
+            if len(found) > 1:
+                raise DatasetError(f"{where}: photo '{name}': {len(found)} photos of the dataset are called so")
+            if found:
+                return next(iter(found))
+        if self._skip_unknown and not _is_upload(whole):
+            return Path(name)
+        raise DatasetError(
+            f"{where}: photo '{name}': the dataset has none of this name or hash; "
+            "add it first, or pass over such photos with --skip-unknown"
+        )
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_upload(name: str) -> bool:
+    """Whether Label Studio may have put eight digits before the name: its reader then asks again without them."""
+    return len(name) > 9 and name[8] == "-" and all(c in "0123456789abcdef" for c in name[:8])
+
+
+def merge_labels(
+    file: Path,
+    kind: str,
+    records: Sequence[Record],
+    provenance: Mapping[str, Provenance],
+    categories: Mapping[str, Category],
+    options: MergeOptions,
+) -> Merged:
+    """`records` with the votes and boxes that `file` has for them; `kind` is a key of `READERS`.
+
+    Votes that the file carries because it was exported from here are not counted again. Raises `DatasetError` with
+    file and element where something is wrong: an unknown photo, label or category, a box outside its photo.
+    """
+    with _unpacked(file) as annotations:
+        drafts = format_of(READERS[kind]).read(DatasetPhotos(annotations, records, options.skip_unknown))
+        by_file = {record.file: record for record in records}
+        merged = {record.sha256: record for record in records}
+        rows = dict(provenance)
+        seen: dict[Path, str] = {}
+        photos = votes = boxes = unknown = 0
+        for draft in drafts:
+            record = by_file.get(draft.file)
+            if record is None:
+                unknown += 1
+                continue
+            if draft.file in seen:
+                raise DatasetError(f"{draft.where}: photo {record.id} came before, at {seen[draft.file]}")
+            seen[draft.file] = draft.where
+            said = _assembled(draft, record, categories, options.renamed)
+            further = _further_votes(draft, said, record)
+            after = _with_boxes(record, said, options.boxes)
+            row = rows.get(record.sha256) or Provenance(id=record.id, sha256=record.sha256)
+            before = row.votes or record.votes or ((record.condition,) if record.condition else ())
+            if further:
+                if not row.votes:
+                    row = replace(row, other_votes=before)
+                row = replace(row, other_votes=(*row.other_votes, *further))
+                decided = majority(row.votes)
+                after = replace(after, votes=row.votes, condition=None if decided == UNUSABLE else decided)
+                rows[record.sha256] = row
+            merged[record.sha256] = after
+            votes += len(further)
+            boxes += sum(d not in record.defects for d in after.defects) + sum(
+                i not in record.items for i in after.items
+            )
+            photos += after != record
+    return Merged(tuple(merged.values()), tuple(rows.values()), photos, votes, boxes, unknown)
+
+
+def digest_of(file: Path) -> str:
+    """The SHA-256 of a file, in hex. Raises `DatasetError` where it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read: {error.strerror}; name the exported file") from None
+
+
+@contextmanager
+def _unpacked(file: Path) -> Iterator[Path]:
+    """The annotation file, or a folder of those in the zip that tools let people download."""
+    if not zipfile.is_zipfile(file):
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(file) as archive:
+        members = [m for m in archive.infolist() if m.filename.endswith(".json") and not m.is_dir()]
+        if not members:
+            raise DatasetError(f"{file}: holds no .json file; export as COCO, or as JSON")
+        if sum(m.file_size for m in members) > _MOST_BYTES:
+            raise DatasetError(
+                f"{file}: unpacks to more than {_MOST_BYTES >> 30} GiB; unpack it and name the .json file"
+            )
+        for member in members:
+            (Path(name) / PurePosixPath(member.filename).name).write_bytes(archive.read(member))
+        try:
+            yield Path(name)
+        except DatasetError as error:
+            raise DatasetError(str(error).replace(name, str(file))) from None
+
+
+def _assembled(draft: Draft, record: Record, categories: Mapping[str, Category], renamed: Mapping[str, str]) -> Record:
+    """What the draft says of the photo in our names, as a record of its own."""
+    stated = draft.stated
+    if stated.category not in (None, record.category):
+        raise DatasetError(
+            f"{draft.where}: is of category '{stated.category}', the dataset has it as {record.category}"
+        )
+    category, item_type = record.category, record.item_type
+    kept = Stated(category=category, item_type=item_type, condition=None if draft.voted else stated.condition)
+    defaults = Defaults(source=record.source, licence=record.licence, renamed=renamed)
+    photo = _stored(record)
+    return Assembler(categories, defaults).record(replace(draft, stated=kept), record.id, photo, record.file)
+
+
+def _stored(record: Record) -> StoredPhoto:
+    """The photo as the assembler wants it, by the head of its file alone."""
+    try:
+        with Image.open(record.file) as image:
+            raw, orientation = image.size, image.getexif().get(_ORIENTATION, 1)
+    except OSError as error:
+        raise DatasetError(f"{record.file}: {error}; see regrade data check") from None
+    size = (record.width, record.height)
+    nothing = np.zeros((0, 0, 3), dtype=np.uint8)
+    return StoredPhoto(b"", record.file.suffix, *size, size, raw, orientation, nothing)
+
+
+def _further_votes(draft: Draft, said: Record, record: Record) -> tuple[str, ...]:
+    """The votes in the draft, less those that it carries from the dataset."""
+    if draft.voted:
+        return _less(said.votes, draft.stated.votes or ())
+    if draft.stated.votes is not None:
+        return _less(draft.stated.votes, record.votes)
+    if said.condition is None or (draft.stated.condition and said.condition == record.condition):
+        return ()
+    return (said.condition,)
+
+
+def _less(votes: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    left = Counter(known)
+    further = []
+    for vote in votes:
+        if left[vote] > 0:
+            left[vote] -= 1
+        else:
+            further.append(vote)
+    return tuple(further)
+
+
+def _with_boxes(record: Record, said: Record, how: str) -> Record:
+    codes = tuple(dict.fromkeys((*record.defect_codes, *said.defect_codes)))
+    if not said.defects and not said.items:
+        return replace(record, defect_codes=codes)
+    if how == "replace":
+        return replace(record, defects=said.defects, items=said.items, defect_codes=codes)
+    defects, items = _joined(record.defects, said.defects), _joined(record.items, said.items)
+    return replace(record, defects=defects, items=items, defect_codes=codes)
+
+
+def _joined(old: Sequence[AnyBox], new: Sequence[AnyBox]) -> tuple[AnyBox, ...]:
+    kept = [o for o in old if not any(o.type == n.type and overlap(o.box, n.box) >= SAME_BOX for n in new)]
+    return (*kept, *new)
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, in [0, 1]."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
