@@ -131,3 +131,11 @@ class PhotoDamagedError(SpokenError):
 
 class LeaseError(SpokenError):
     """A review lease that has expired, belongs to somebody else, or was never given."""
+
+
+class UndoError(SpokenError):
+    """A decision that cannot be undone: too late, followed by another one, undone already, or somebody else's."""
+
+
+class BlindError(SpokenError):
+    """What was asked for would tell a reviewer what they must not know before they have looked at the item blind."""

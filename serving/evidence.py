@@ -106,6 +106,11 @@ def _review(review: Review, keys: dict[str, ApiKey]) -> dict[str, Any]:
         "disposition_source": review.disposition_source,
         "defects": None if review.defects is None else DEFECTS.dump_python(review.defects, mode="json"),
         "note": review.note,
+        "kind": review.kind,
+        "blind": review.blind,
+        "rubric": review.rubric,
+        "seller_grade": review.seller_grade,
+        "undone_at": None if review.undone_at is None else review.undone_at.isoformat(),
     }
 
 

@@ -17,6 +17,7 @@ TYPE_PREFIX = "urn:regrade:problem:"
 KINDS: Mapping[str, tuple[int, str]] = {
     "unauthenticated": (401, "No valid API key"),
     "forbidden": (403, "The API key's role does not allow this"),
+    "cross-site": (403, "Not sent by the desk's own page"),
     "not-found": (404, "Not found"),
     "method-not-allowed": (405, "Method not allowed"),
     "not-multipart": (415, "Not multipart/form-data"),
@@ -50,6 +51,8 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "idempotency-conflict": (409, "Idempotency-Key used for another request"),
     "bundle-spoilt": (409, "Model bundle cannot be activated"),
     "lease-lost": (409, "Lease expired or held by somebody else"),
+    "undo-refused": (409, "Decision cannot be undone"),
+    "blind": (403, "Hidden until the blind review is done"),
     "busy": (503, "Busy"),
     "photo-damaged": (500, "Stored photo damaged or missing"),
     "headers-too-large": (431, "Request headers too large"),
@@ -136,6 +139,8 @@ _SLUGS: tuple[tuple[type[RegradeError], str], ...] = (
     (errors.IdempotencyConflictError, "idempotency-conflict"),
     (errors.NotFoundError, "not-found"),
     (errors.LeaseError, "lease-lost"),
+    (errors.UndoError, "undo-refused"),
+    (errors.BlindError, "blind"),
     (errors.SpoiltBundleError, "bundle-spoilt"),
     (errors.PhotoDamagedError, "photo-damaged"),
 )

@@ -5,15 +5,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from regrade.models.types import Box, ItemResult
+from regrade.serving.adjudication import standing
 from regrade.serving.policy.types import Decision, Disposition
 
 Status = Literal["graded", "needs_review", "reviewed", "retake"]
+Kind = Literal["unsure", "sample", "second", "third"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+BLIND_KINDS: tuple[Kind, ...] = ("sample", "second", "third")
+"""Looks at which the reviewer knows nothing of the model's, or of other reviewers', opinion."""
 
 RESULT: TypeAdapter[ItemResult] = TypeAdapter(ItemResult)
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -49,7 +54,11 @@ DEFECTS: TypeAdapter[tuple[ReviewedDefect, ...]] = TypeAdapter(tuple[ReviewedDef
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a human decided of an inspection. `defects` is None where the model's were left as they are."""
+    """What a human decided of an inspection. `defects` is None where nothing was said of the model's.
+
+    `rubric` is the label of the rubric that was shown, `seller_grade` the seller's own name for the condition, and
+    `seconds` how long the reviewer had the item. `undone_at` is set where the reviewer took the decision back.
+    """
 
     id: str
     inspection_id: str
@@ -62,12 +71,36 @@ class Review:
     disposition_source: Literal["policy", "reviewer"]
     defects: tuple[ReviewedDefect, ...] | None
     note: str | None
+    task_id: str | None = None
+    kind: Kind = "unsure"
+    blind: bool = False
+    rubric: str | None = None
+    seller_grade: str | None = None
+    seconds: float | None = None
+    undone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """Whether a human owes a new inspection a look (`kind` is None where not), and what the queue says of it.
+
+    `share` is the chance that an item which the model was sure of had of being drawn for a blind look; None where
+    the model asked. `reason` is the code of its first reason to ask, `value` is in the policy's currency.
+    """
+
+    kind: Kind | None
+    share: float | None
+    reason: str | None
+    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """An inspection as it is stored. `result` and `decision` are the machine's and never change;
-    `reviews` are the humans' decisions, oldest first, of which the last one stands."""
+    `reviews` are the humans' decisions, oldest first, the undone ones included.
+
+    `blind` says that what the model and others found has been taken out, for a reviewer who must not know it.
+    """
 
     id: str
     created_at: datetime
@@ -80,11 +113,17 @@ class Inspection:
     decision: Decision | None
     photos: tuple[StoredPhoto, ...]
     reviews: tuple[Review, ...] = ()
+    blind: bool = False
+
+    @property
+    def model_condition(self) -> str | None:
+        """The condition that the model graded the item as; None where it graded nothing."""
+        return self.result.grade.condition if self.result.grade else None
 
     @property
     def review(self) -> Review | None:
         """The human decision that stands, if there is one."""
-        return self.reviews[-1] if self.reviews else None
+        return standing(self.model_condition, self.reviews)
 
 
 def new_id() -> str:

@@ -40,7 +40,11 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
         category=None
         if call is None
         else CategoryOut.model_validate(
-            {"name": call.name, "source": call.source, "confidence": _share(call.confidence)}
+            {
+                "name": call.name,
+                "source": call.source,
+                "confidence": None if inspection.blind else _share(call.confidence),
+            }
         ),
         grade=None if retaken else _grade(result, review),
         defects=[] if retaken else _defects(result, review),

@@ -15,7 +15,6 @@ from regrade.models.intake import IntakeLimits
 from regrade.serving.admission import Admission
 from regrade.serving.auth import KeyStore
 from regrade.serving.db import Database
-from regrade.serving.desk import ReviewDesk
 from regrade.serving.errors import BusyError, DataDirError
 from regrade.serving.evidence import Signer
 from regrade.serving.i18n import Message
@@ -23,6 +22,7 @@ from regrade.serving.metrics import Metrics
 from regrade.serving.photostore import LocalPhotoStore, make_directories, sync_directory
 from regrade.serving.pipeline import Pipeline
 from regrade.serving.policy.load import load_policy
+from regrade.serving.review import Desk, FirstLooks, Lottery
 from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.settings import Settings
 from regrade.serving.store import InspectionStore
@@ -54,7 +54,8 @@ class Runtime:
         try:
             self.database = open_database(settings)
             self.keys = KeyStore(self.database)
-            self.inspections = InspectionStore(self.database)
+            lottery = Lottery.load(settings.data_dir / "keys")
+            self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery))
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
             self.signer = Signer.load(settings.data_dir / "keys")
             if cleared := self.photos.clear_leftovers():
@@ -64,8 +65,15 @@ class Runtime:
             raise
         self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes)
         self.thumbnails = Thumbnails(self.photos, settings.data_dir / "cache" / "thumbnails", self.limits)
-        lease = timedelta(minutes=settings.lease_minutes)
-        self.desk = ReviewDesk(self.database, self.policy, lease)
+        self.desk = Desk(
+            self.database,
+            self.policy,
+            self.rubrics,
+            lottery,
+            lease=timedelta(minutes=settings.lease_minutes),
+            undo=timedelta(seconds=settings.undo_seconds),
+            bundles=settings.bundles_dir,
+        )
         self.admission = Admission(settings)
         self.graders = Graders(settings.bundles_dir, settings.precision)
         self.failure: Exception | None = None

@@ -28,7 +28,9 @@ class MoneyOut(BaseModel):
 class CategoryOut(BaseModel):
     name: str
     source: Literal["declared", "predicted"]
-    confidence: Share = Field(description="The model's probability of this category.")
+    confidence: Share | None = Field(
+        description="The model's probability of this category; null where the item must be looked at blind."
+    )
 
 
 class GradeOut(BaseModel):
@@ -153,6 +155,25 @@ class LeaseOut(BaseModel):
 class ClaimOut(BaseModel):
     inspection: InspectionOut
     lease: LeaseOut
+    blind: bool = Field(
+        description="Whether this is a check of model and reviewers: what they found is then left out of `inspection`."
+    )
+
+
+class EntryOut(BaseModel):
+    """One line of the audit trail."""
+
+    id: str
+    at: datetime
+    key_id: str | None
+    name: str | None = Field(description="Whose key it was, as it was called then.")
+    action: str
+    task_id: str | None
+    detail: dict[str, Any]
+
+
+class TrailOut(BaseModel):
+    items: list[EntryOut]
 
 
 class DefectIn(BaseModel):
@@ -179,6 +200,11 @@ class ReviewIn(BaseModel):
         None, max_length=200, description="All that are visible; if left out, the model's stand."
     )
     note: Text | None = Field(None, max_length=4000)
+    rubric: Text | None = Field(None, max_length=128, description="The rubric that was shown, such as `packaging@1`.")
+    seller_grade: Text | None = Field(None, max_length=64, description="The seller's own name for the condition.")
+    seconds: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."
+    )
 
 
 class AgreementOut(BaseModel):
@@ -197,12 +223,21 @@ class QueueOut(BaseModel):
     oldest_seconds: float | None
 
 
+class KindOut(BaseModel):
+    open: int
+    done: int
+
+
 class StatsOut(BaseModel):
-    queue: QueueOut
+    queue: QueueOut = Field(description="The items that wait for a human; blind reviews are counted in `kinds`.")
     agreement: AgreementOut
     by_category: dict[str, AgreementOut]
     by_reviewer: dict[str, ReviewerAgreementOut] = Field(description="By the id of the reviewer's API key.")
     by_station: dict[str, AgreementOut]
+    kinds: dict[str, KindOut] = Field(
+        description="Reviews by kind: `unsure` (the model asked), `sample` (a blind check of a sure grade), `second` "
+        "and `third` (blind, by another reviewer)."
+    )
 
 
 class ActivationIn(BaseModel):

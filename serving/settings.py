@@ -68,6 +68,7 @@ class Settings(BaseSettings):
         30, ge=0, le=600, description="Time that requests under way have to end on shutdown; new ones are refused."
     )
     lease_minutes: float = Field(10.0, gt=0, le=24 * 60, description="How long a reviewer holds a claimed item.")
+    undo_seconds: float = Field(60.0, ge=0, le=3600, description="How long a reviewer can undo a decision.")
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="What is logged to standard error."
     )

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +12,22 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from regrade.serving.blind import Viewer, status_seen_by
 from regrade.serving.db import Database
 from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.i18n import Message
-from regrade.serving.records import DECISION, DEFECTS, DISPOSITION, RESULT, Inspection, Review, StoredPhoto
-from regrade.serving.tables import inspection_photos, inspections, reviews
+from regrade.serving.records import (
+    DECISION,
+    DEFECTS,
+    DISPOSITION,
+    RESULT,
+    FirstLook,
+    Inspection,
+    Review,
+    StoredPhoto,
+    new_id,
+)
+from regrade.serving.tables import inspection_photos, inspections, review_undos, reviews, tasks
 
 
 class DuplicateKeyError(Exception):
@@ -25,12 +36,16 @@ class DuplicateKeyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which inspections to list; None means any. `category` is the one that the item was graded as."""
+    """Which inspections to list; None means any. `category` is the one that the item was graded as.
+
+    `viewer` is who asks, where they may not know the true status of items that they might still look at blind.
+    """
 
     status: str | None = None
     seller: str | None = None
     category: str | None = None
     since: datetime | None = None
+    viewer: Viewer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +56,32 @@ class Page:
     next_cursor: str | None
 
 
-class InspectionStore:
-    """Inspections: each is inserted once, whole, and read back."""
+def asked_for(inspection: Inspection) -> FirstLook:
+    """The look that the model itself asks for, and no blind ones."""
+    reason = inspection.decision.review[0].code if inspection.decision and inspection.decision.review else None
+    return FirstLook("unsure" if inspection.status == "needs_review" else None, None, reason, None)
 
-    def __init__(self, database: Database) -> None:
+
+class InspectionStore:
+    """Inspections: each is inserted once, whole, and read back.
+
+    `first_look` says whether a human owes a new one a look; the task for it is made together with the inspection.
+    """
+
+    def __init__(self, database: Database, first_look: Callable[[Inspection], FirstLook] = asked_for) -> None:
         self._database = database
+        self._first_look = first_look
 
     def insert(self, inspection: Inspection) -> None:
         """Store an inspection durably. Raises `DuplicateKeyError` where its idempotency key is taken."""
+        look = self._first_look(inspection)
+        sample_share = None if look.kind == "unsure" else look.share
         try:
             with self._database.write() as connection:
-                connection.execute(insert(inspections).values(_columns(inspection)))
+                connection.execute(insert(inspections).values({**_columns(inspection), "sample_share": sample_share}))
                 connection.execute(insert(inspection_photos), _photo_rows(inspection))
+                if look.kind is not None:
+                    connection.execute(insert(tasks).values(_task_row(inspection, look)))
         except IntegrityError as error:
             key = inspection.idempotency_key
             if key is not None and self.by_idempotency_key(inspection.key_id, key) is not None:
@@ -61,10 +90,8 @@ class InspectionStore:
 
     def get(self, inspection_id: str) -> Inspection:
         """One inspection. Raises `NotFoundError`."""
-        found = self._find(inspections.c.id == inspection_id)
-        if found is None:
-            raise NotFoundError(Message("problem.no_inspection", {"inspection": inspection_id}))
-        return found
+        with self._database.read() as connection:
+            return find(connection, inspection_id)
 
     def by_idempotency_key(self, key_id: str, idempotency_key: str) -> Inspection | None:
         """The inspection that the holder of `key_id` made under `idempotency_key`."""
@@ -73,9 +100,12 @@ class InspectionStore:
     def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
         """At most `limit` inspections, newest first. Raises `InvalidFieldsError` for a damaged cursor."""
         query = select(inspections).order_by(inspections.c.created_at.desc(), inspections.c.id.desc())
-        for name in ("status", "seller", "category"):
+        for name in ("seller", "category"):
             if (value := getattr(filters, name)) is not None:
                 query = query.where(inspections.c[name] == value)
+        if filters.status is not None:
+            seen = inspections.c.status if filters.viewer is None else status_seen_by(filters.viewer)
+            query = query.where(seen == filters.status)
         if filters.since is not None:
             query = query.where(inspections.c.created_at >= filters.since)
         if cursor is not None:
@@ -90,7 +120,7 @@ class InspectionStore:
             rows = connection.execute(query.limit(limit + 1)).all()
             found = load(connection, rows[:limit])
         more = len(rows) > limit
-        return Page(tuple(found), encode_cursor(found[-1]) if more else None)
+        return Page(tuple(found), encode_cursor(found[-1].created_at, found[-1].id) if more else None)
 
     def count(self) -> int:
         """How many inspections are stored."""
@@ -108,6 +138,15 @@ class InspectionStore:
         return found[0] if found else None
 
 
+def find(connection: Connection, inspection_id: str, *, lock: bool = False) -> Inspection:
+    """One inspection, with `lock` one that nobody else changes until the transaction ends. Raises `NotFoundError`."""
+    query = select(inspections).where(inspections.c.id == inspection_id)
+    rows = connection.execute(query.with_for_update() if lock else query).all()
+    if not rows:
+        raise NotFoundError(Message("problem.no_inspection", {"inspection": inspection_id}))
+    return load(connection, rows)[0]
+
+
 def load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Inspection]:
     """The inspections of `rows` (of the table `inspections`), with their photos and reviews, in that order."""
     ids = [row.id for row in rows]
@@ -117,7 +156,8 @@ def load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Inspection]:
     for row in connection.execute(by_position.where(inspection_photos.c.inspection_id.in_(ids))):
         photo = StoredPhoto(row.position, row.sha256, row.media_type, row.size, row.width, row.height)
         photos[row.inspection_id].append(photo)
-    by_time = select(reviews).order_by(reviews.c.decided_at, reviews.c.id)
+    undone = reviews.outerjoin(review_undos, review_undos.c.review_id == reviews.c.id)
+    by_time = select(reviews, review_undos.c.undone_at).select_from(undone).order_by(reviews.c.decided_at, reviews.c.id)
     for row in connection.execute(by_time.where(reviews.c.inspection_id.in_(ids))):
         decided[row.inspection_id].append(_review(row))
     return [_inspection(row, photos[row.id], decided[row.id]) for row in rows]
@@ -137,21 +177,27 @@ def insert_review(connection: Connection, review: Review) -> None:
         "disposition_source": review.disposition_source,
         "defects": None if review.defects is None else DEFECTS.dump_python(review.defects, mode="json"),
         "note": review.note,
+        "task_id": review.task_id,
+        "kind": review.kind,
+        "blind": review.blind,
+        "rubric": review.rubric,
+        "seller_grade": review.seller_grade,
+        "seconds": review.seconds,
     }
     connection.execute(insert(reviews).values(values))
 
 
-def encode_cursor(inspection: Inspection) -> str:
+def encode_cursor(created_at: datetime, row_id: str) -> str:
     """Where a page ended, in a form that clients only pass back."""
-    place = json.dumps([inspection.created_at.isoformat(), inspection.id])
+    place = json.dumps([created_at.isoformat(), row_id])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, str]:
     """The place that `encode_cursor` wrote down. Raises `InvalidFieldsError`."""
     try:
-        created_at, inspection_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(created_at).astimezone(UTC), str(inspection_id)
+        created_at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return datetime.fromisoformat(created_at).astimezone(UTC), str(row_id)
     except (ValueError, TypeError, OverflowError, binascii.Error) as error:
         fault = FieldFault("cursor", "pass the `next_cursor` of the page before, unchanged, or leave it out")
         raise InvalidFieldsError("invalid-query", "query", [fault]) from error
@@ -189,9 +235,22 @@ def _photo_rows(inspection: Inspection) -> list[dict[str, Any]]:
             "size": photo.size,
             "width": photo.width,
             "height": photo.height,
+            **{name: quality.measures.get(name) for name in _MEASURES},
         }
-        for photo in inspection.photos
+        for photo, quality in zip(inspection.photos, inspection.result.quality, strict=True)
     ]
+
+
+_MEASURES = ("brightness", "sharpness", "warmth", "tint")
+
+
+def _task_row(inspection: Inspection, look: FirstLook) -> dict[str, Any]:
+    columns = _columns(inspection)
+    copies = {name: columns[name] for name in ("created_at", "category", "seller", "station")}
+    own = {"id": new_id(), "inspection_id": inspection.id, "kind": look.kind, "state": "open"}
+    # The reason would tell a reviewer who must not know that the model had none.
+    reason = look.reason if look.kind == "unsure" else None
+    return {**own, **copies, "share": look.share, "reason": reason, "value": look.value}
 
 
 def _inspection(row: Row[Any], photos: Iterable[StoredPhoto], decided: Iterable[Review]) -> Inspection:
@@ -223,4 +282,11 @@ def _review(row: Row[Any]) -> Review:
         disposition_source=row.disposition_source,
         defects=None if row.defects is None else DEFECTS.validate_python(row.defects),
         note=row.note,
+        task_id=row.task_id,
+        kind=row.kind,
+        blind=row.blind,
+        rubric=row.rubric,
+        seller_grade=row.seller_grade,
+        seconds=row.seconds,
+        undone_at=row.undone_at,
     )

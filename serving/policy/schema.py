@@ -218,10 +218,22 @@ class Review(Model):
     predicted_category_min_confidence: Probability
 
 
+class QualityControl(Model):
+    """How many items are looked at blind, to know how good model and reviewers are.
+
+    `sample_share` of the items that the model is sure of go to a reviewer who does not see its grade; `second_share`
+    of the items that a reviewer has decided go to another one. Both are drawn by lot.
+    """
+
+    sample_share: Probability = 0.05
+    second_share: Probability = 0.10
+
+
 class Terms(Model):
     """What holds for one seller (or for those without terms of their own)."""
 
     review: Review
+    quality_control: QualityControl = QualityControl()
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)

@@ -1,6 +1,7 @@
 """What routes share: who is calling, in which language, and a JSON body read within bounds."""
 
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
@@ -8,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ValidationError
 
 from regrade.serving.auth import ROLES, ApiKey, Role
-from regrade.serving.errors import InvalidFieldsError
+from regrade.serving.errors import FieldFault, InvalidFieldsError
 from regrade.serving.fields import describe_fault
 from regrade.serving.i18n import pick, text
 from regrade.serving.middleware import asked_method
@@ -96,6 +97,18 @@ async def read_json(request: Request, model: type[M]) -> M:
         found = error.errors(include_url=False)
         code = "invalid-json" if any(fault["type"] == "json_invalid" for fault in found) else "invalid-request"
         raise InvalidFieldsError(code, "request", [describe_fault(fault, model) for fault in found]) from error
+
+
+def in_utc(since: datetime) -> datetime:
+    """The query parameter `since` in UTC. Raises `InvalidFieldsError` where it has no zone, or leaves the calendar."""
+    if since.tzinfo is None:
+        fault = FieldFault("since", "must have a time zone, such as 2026-11-23T10:00:00Z.")
+        raise InvalidFieldsError("invalid-query", "query", [fault])
+    try:
+        return since.astimezone(UTC)
+    except OverflowError:
+        fault = FieldFault("since", "must lie within the years 1 to 9999 in UTC.")
+        raise InvalidFieldsError("invalid-query", "query", [fault]) from None
 
 
 Responses = dict[int | str, dict[str, Any]]

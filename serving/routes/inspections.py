@@ -1,7 +1,7 @@
 """Photos in, a stored grade and a suggested disposition out; and everything to be read of it later."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -12,9 +12,7 @@ from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
 from regrade.serving.errors import (
     BusyError,
-    FieldFault,
     IdempotencyKeyError,
-    InvalidFieldsError,
     UploadAborted,
     UploadError,
 )
@@ -24,7 +22,7 @@ from regrade.serving.middleware import started
 from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
 from regrade.serving.render import inspection_out
-from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, problems
+from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, in_utc, problems
 from regrade.serving.routes.photos import photo_answer
 from regrade.serving.routes.waiting import wait_of, when_gone
 from regrade.serving.runtime import Runtime
@@ -209,28 +207,25 @@ async def list_inspections(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> InspectionsOut:
-    """Newest first. `next_cursor` is null on the last page."""
-    filters = Filters(status, seller, category, None if since is None else _in_utc(since))
+    """Newest first. `next_cursor` is null on the last page.
+
+    A reviewer is shown items that wait for a blind review as such, without what was found of them.
+    """
+    viewer = runtime.desk.viewer(key)
+    filters = Filters(status, seller, category, None if since is None else in_utc(since), viewer)
     page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
-    items = [inspection_out(inspection, lang) for inspection in page.items]
+    seen = await runtime.call(runtime.desk.visible, page.items, key)
+    items = [inspection_out(inspection, lang) for inspection in seen]
     return InspectionsOut(items=items, next_cursor=page.next_cursor)
-
-
-def _in_utc(since: datetime) -> datetime:
-    if since.tzinfo is None:
-        fault = FieldFault("since", "must have a time zone, such as 2026-11-23T10:00:00Z.")
-        raise InvalidFieldsError("invalid-query", "query", [fault])
-    try:
-        return since.astimezone(UTC)
-    except OverflowError:
-        fault = FieldFault("since", "must lie within the years 1 to 9999 in UTC.")
-        raise InvalidFieldsError("invalid-query", "query", [fault]) from None
 
 
 @router.get("/inspections/{inspection_id}", summary="Read an inspection", responses=problems(401, 403, 404))
 async def read(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: ReaderDep) -> InspectionOut:
-    """The inspection as it stands now: a reviewer's decision takes the place of the model's."""
-    return inspection_out(await _get(runtime, inspection_id), lang)
+    """The inspection as it stands now: a reviewer's decision takes the place of the model's.
+
+    A reviewer who might be given it to review blind is not shown what was found.
+    """
+    return inspection_out(await runtime.call(runtime.desk.read, inspection_id, key), lang)
 
 
 @router.get(
@@ -258,6 +253,7 @@ async def photo(
 async def evidence_bundle(inspection_id: str, runtime: RuntimeDep, key: ReaderDep) -> EvidenceOut:
     """What was seen and decided, by what and by whom, signed with Ed25519 over the RFC 8785 form of `payload`."""
     inspection = await _get(runtime, inspection_id)
+    await runtime.call(runtime.desk.refuse_blind, inspection, key)
     keys = {known.id: known for known in await runtime.call(runtime.keys.all_keys)}
     bundle = runtime.signer.sign(evidence.payload(inspection, keys))
     return EvidenceOut.model_validate(bundle)

@@ -8,8 +8,8 @@ from PIL import Image
 from regrade.models.types import DEFECT_TYPES
 from regrade.serving import evidence
 from regrade.serving.auth import ApiKey
-from regrade.serving.desk import Claim, ReviewDesk, Verdict
 from regrade.serving.errors import LeaseError
+from regrade.serving.review import Claim, Desk, Lottery, Verdict
 
 DEAR = {"rma": "1", "category": "electronics", "station": "s1", "declared_value": {"amount": 5000, "currency": "USD"}}
 """An item dear enough that the default policy always asks for a human."""
@@ -265,9 +265,10 @@ class Clock:
         return self.time
 
 
-def desk_of(service: Any, clock: Clock) -> tuple[ReviewDesk, ApiKey, ApiKey]:
+def desk_of(service: Any, clock: Clock) -> tuple[Desk, ApiKey, ApiKey]:
     runtime = service.runtime
-    desk = ReviewDesk(runtime.database, runtime.policy, timedelta(minutes=10), clock)
+    times = {"lease": timedelta(minutes=10), "undo": timedelta(minutes=1)}
+    desk = Desk(runtime.database, runtime.policy, runtime.rubrics, Lottery(bytes(32)), **times, now=clock)
     return desk, runtime.keys.create("reviewer", "Ann")[1], runtime.keys.create("reviewer", "Bob")[1]
 
 

@@ -1,0 +1,83 @@
+"""Who must not know what of an inspection, so that a blind look stays blind. The rule is here alone.
+
+An inspection is hidden from
+
+- whoever holds the lease of one of its open blind looks, and every reviewer (not stations, engineers and admins, who
+  run the place) who could still be given one: who has not decided on it. They see the item and its photos, as if it
+  waited for a first look;
+- whoever has decided on it blind, while that decision can still be undone: they see their own decision alone. Could
+  they see the model's, they might undo theirs and follow it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal, or_, select
+
+from regrade.serving.auth import ApiKey
+from regrade.serving.records import BLIND_KINDS, Inspection, Review
+from regrade.serving.tables import inspections, review_undos, reviews, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks, at `now`; decisions made after `undoable_since` can still be undone."""
+
+    key: ApiKey
+    now: datetime
+    undoable_since: datetime
+
+
+def seen_by(connection: Connection, found: Sequence[Inspection], viewer: Viewer) -> list[Inspection]:
+    """`found` as `viewer` may know them, in that order."""
+    ids = [inspection.id for inspection in found]
+    query = select(inspections.c.id).where(inspections.c.id.in_(ids), _waits_for(viewer))
+    hidden = set(connection.execute(query).scalars())
+    return [_seen(inspection, viewer, hidden=inspection.id in hidden) for inspection in found]
+
+
+def status_seen_by(viewer: Viewer) -> ColumnElement[str]:
+    """The status of a row of `inspections` as `viewer` may know it."""
+    return case(
+        (_decided(viewer, and_(reviews.c.blind, reviews.c.decided_at > viewer.undoable_since)), literal("reviewed")),
+        (_waits_for(viewer), literal("needs_review")),
+        else_=inspections.c.status,
+    )
+
+
+def hide(inspection: Inspection) -> Inspection:
+    """`inspection` without anything that the model or a human found, as if it waited for its first look."""
+    result = replace(inspection.result, grade=None, defects=())
+    return replace(inspection, status="needs_review", result=result, decision=None, reviews=(), blind=True)
+
+
+def own_decision(inspection: Inspection, review: Review) -> Inspection:
+    """`inspection` with nothing but `review`, a decision of whoever looks."""
+    own = replace(review, model_condition=None)
+    return replace(hide(inspection), status="reviewed", reviews=(own,))
+
+
+def _seen(inspection: Inspection, viewer: Viewer, *, hidden: bool) -> Inspection:
+    for review in reversed(inspection.reviews):
+        fresh = review.decided_at > viewer.undoable_since and review.undone_at is None
+        if review.blind and fresh and review.key_id == viewer.key.id:
+            return own_decision(inspection, review)
+    return hide(inspection) if hidden else inspection
+
+
+def _waits_for(viewer: Viewer) -> ColumnElement[bool]:
+    """Whether a row of `inspections` has an open blind look that the viewer holds or could be given."""
+    # Leases count although they may have expired: what was shown blind a moment ago stays so until it is decided.
+    held = tasks.c.lease_key_id == viewer.key.id
+    could = held if viewer.key.role != "reviewer" else or_(held, ~_decided(viewer))
+    return exists().where(
+        tasks.c.inspection_id == inspections.c.id, tasks.c.state == "open", tasks.c.kind.in_(BLIND_KINDS), could
+    )
+
+
+def _decided(viewer: Viewer, also: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
+    """Whether the viewer has made a decision on a row of `inspections` that was not undone."""
+    undone = exists().where(review_undos.c.review_id == reviews.c.id).correlate(reviews)
+    own = [reviews.c.inspection_id == inspections.c.id, reviews.c.key_id == viewer.key.id, ~undone]
+    return exists().where(*own, *([] if also is None else [also])).correlate(inspections)

@@ -1,0 +1,63 @@
+"""`regrade audit`: the audit trail, on the screen or as JSON lines."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from regrade.serving.review import Entry
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(name="audit")(audit)
+
+
+def audit(
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help="The first moment to show; without a zone it is in UTC.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
+) -> None:
+    """Show who claimed, gave back, decided and undid what, and who logged in, oldest first."""
+    import json
+    from datetime import UTC
+
+    from regrade.serving.errors import DataDirError
+    from regrade.serving.review.audit import since as entries_since
+    from regrade.serving.runtime import open_database
+    from regrade.serving.settings import load_settings
+
+    settings = load_settings(data_dir=data_dir)
+    if settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
+        raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory with --data-dir.")
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=UTC)
+    database = open_database(settings)
+    try:
+        with database.read() as connection:
+            for entry in entries_since(connection, since):
+                typer.echo(json.dumps(_fields(entry), ensure_ascii=False) if as_json else _line(entry))
+    finally:
+        database.close()
+
+
+def _fields(entry: "Entry") -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(entry) | {"at": entry.at.isoformat()}
+
+
+def _line(entry: "Entry") -> str:
+    # Times and names first, in columns: this is read by eye and searched with grep.
+    said = " ".join(f"{name}={value}" for name, value in entry.detail.items())
+    return (
+        f"{entry.at:%Y-%m-%dT%H:%M:%SZ}  {entry.action:8}  {entry.name or '-':20}  {entry.inspection_id or '-'}  {said}"
+    )

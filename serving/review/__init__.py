@@ -1,0 +1,51 @@
+"""The review desk: what humans owe a look, who looks, what they decide, and how good they and the model are.
+
+`Desk` is the whole of it; the other names are what its methods take and give.
+
+| module | what is in it |
+|---|---|
+| `sampling` | which items are looked at blind, by a lot that nobody can foresee |
+| `tasks`, `filters` | claims, leases and their ends; what fits and what a reviewer may have |
+| `decisions`, `undo` | what follows from a decision, and from taking it back |
+| `queue`, `stats`, `looks` | the queue page; figures; raw rows for statistics |
+| `audit` | who did what, when |
+
+Which decision stands is in `regrade.serving.adjudication`, who must not know what in `regrade.serving.blind`.
+"""
+
+from regrade.serving.review.desk import Desk
+from regrade.serving.review.sampling import FirstLooks, Lottery
+from regrade.serving.review.types import (
+    AutoGraded,
+    Claim,
+    Counts,
+    Decided,
+    Entry,
+    Filters,
+    Look,
+    Queue,
+    QueuePage,
+    Row,
+    Stats,
+    Task,
+    Verdict,
+)
+
+__all__ = [
+    "AutoGraded",
+    "Claim",
+    "Counts",
+    "Decided",
+    "Desk",
+    "Entry",
+    "Filters",
+    "FirstLooks",
+    "Look",
+    "Lottery",
+    "Queue",
+    "QueuePage",
+    "Row",
+    "Stats",
+    "Task",
+    "Verdict",
+]

@@ -1,0 +1,50 @@
+"""The audit trail: who did what, when, to what. Lines are only ever added; the database refuses anything else."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, insert, select
+
+from regrade.serving.auth import ApiKey
+from regrade.serving.records import new_id
+from regrade.serving.review.types import Entry
+from regrade.serving.tables import audit
+
+Action = Literal["login", "logout", "claim", "release", "expire", "decide", "undo", "export"]
+
+
+def record(
+    connection: Connection,
+    at: datetime,
+    key: ApiKey,
+    action: Action,
+    *,
+    inspection_id: str | None = None,
+    task_id: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a line, in the transaction of what it tells of: either both are stored or neither."""
+    values = {"id": new_id(), "at": at, "key_id": key.id, "name": key.name, "action": action}
+    about = {"inspection_id": inspection_id, "task_id": task_id, "detail": dict(detail or {})}
+    connection.execute(insert(audit).values(**values, **about))
+
+
+def of_inspection(connection: Connection, inspection_id: str) -> list[Entry]:
+    """The lines that concern one inspection, oldest first."""
+    query = select(audit).where(audit.c.inspection_id == inspection_id).order_by(audit.c.at, audit.c.id)
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def since(connection: Connection, moment: datetime | None) -> Iterator[Entry]:
+    """All lines from `moment` on (all there are where None), oldest first."""
+    query = select(audit).order_by(audit.c.at, audit.c.id)
+    if moment is not None:
+        query = query.where(audit.c.at >= moment)
+    yield from map(_entry, connection.execution_options(yield_per=1000).execute(query))
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        row.id, row.at, row.key_id, row.name, row.action, row.inspection_id, row.task_id, dict(row.detail or {})
+    )

@@ -1,0 +1,39 @@
+"""What every part of the review desk works with."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from regrade.serving.auth import ApiKey
+from regrade.serving.blind import Viewer
+from regrade.serving.db import Database
+from regrade.serving.policy.load import Policy
+from regrade.serving.review.sampling import Lottery
+from regrade.serving.rubric.types import Rubrics
+
+Clock = Callable[[], datetime]
+"""The time now, with its zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The database; policy, rubrics and lottery; how long a lease lasts and a decision can be undone; the clock."""
+
+    database: Database
+    policy: Policy
+    rubrics: Rubrics
+    lottery: Lottery
+    lease: timedelta
+    undo: timedelta
+    now: Clock
+
+    def viewer(self, key: ApiKey) -> Viewer:
+        """The holder of `key` as somebody who looks at inspections now."""
+        now = self.now()
+        return Viewer(key, now, now - self.undo)
+
+
+def digest(token: str) -> str:
+    """What is stored of a lease's token: SHA-256 in hex, enough for a secret of 192 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,268 @@
+"""Decisions: what a reviewer found is recorded, the policy is applied to it, and the looks that follow are made."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from regrade.serving.adjudication import owed, votes_of
+from regrade.serving.auth import ApiKey
+from regrade.serving.blind import own_decision
+from regrade.serving.errors import FieldFault, InvalidFieldsError, LeaseError
+from regrade.serving.i18n import Message
+from regrade.serving.policy.decide import decide as dispose
+from regrade.serving.policy.types import Disposition, Money, Option, Reason
+from regrade.serving.records import Inspection, Kind, Review, ReviewedDefect, StoredPhoto, new_id
+from regrade.serving.review.audit import record
+from regrade.serving.review.bench import Bench, digest
+from regrade.serving.review.tasks import task_of
+from regrade.serving.review.types import Decided, Verdict
+from regrade.serving.rubric.grades import seller_grade as name_of
+from regrade.serving.store import find, insert_review
+from regrade.serving.tables import inspections, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """How the lot for a second reviewer was drawn: with which chance, and whether it fell on the item."""
+
+    share: float
+    drawn: bool
+
+
+def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdict: Verdict) -> Decided:
+    """Record a decision; see `Desk.decide`."""
+    now = bench.now()
+    with bench.database.write() as connection:
+        before = find(connection, inspection_id, lock=True)
+        task = _task_under(connection, inspection_id, token)
+        repeated = _given_before(before, task, reviewer)
+        if repeated is not None and _says(repeated, verdict):
+            return _decided(bench, before, repeated, replayed=True)
+        _check_lease(task, before, reviewer, now)
+        review = _review(bench, before, task, reviewer, verdict, now)
+        insert_review(connection, review)
+        # Whose lease it was is kept: it tells a decision sent again from a second one.
+        done = {"state": "done", "done_at": now, "lease_expires_at": None}
+        connection.execute(update(tasks).where(tasks.c.id == task.id).values(done))
+        second = _draw(bench, before) if task.kind in ("unsure", "sample") else None
+        after = settle(connection, bench, inspection_id, now, second)
+        _audit(connection, review, reviewer, second, now)
+        return _decided(bench, after, review, replayed=False)
+
+
+def settle(
+    connection: Connection, bench: Bench, inspection_id: str, now: datetime, second: Second | None = None
+) -> Inspection:
+    """Bring the tasks and the status of an inspection in line with the decisions that count, and return it.
+
+    `second` is the draw of the first decision just made; without one, what was drawn then still holds.
+    """
+    inspection = find(connection, inspection_id, lock=True)
+    rows = {row.kind: row for row in _tasks(connection, inspection_id)}
+    standing_second = "second" in rows and rows["second"].state != "void"
+    drawn = standing_second if second is None else second.drawn
+    wanted = owed(inspection.model_condition, votes_of(inspection.reviews), second_drawn=drawn)
+    later: tuple[Kind, ...] = ("second", "third")
+    for kind in later:
+        row = rows.get(kind)
+        if kind in wanted and (row is None or row.state == "void"):
+            share = second.share if second is not None and kind == "second" else None
+            _open(connection, rows, inspection_id, kind, share, now)
+        elif kind not in wanted and row is not None and row.state == "open":
+            connection.execute(update(tasks).where(tasks.c.id == row.id).values(state="void"))
+    return _set_status(connection, inspection)
+
+
+def _set_status(connection: Connection, inspection: Inspection) -> Inspection:
+    asked = inspection.decision is not None and inspection.decision.needs_review
+    status = "reviewed" if inspection.review is not None else "needs_review" if asked else "graded"
+    change = update(inspections).where(inspections.c.id == inspection.id)
+    connection.execute(change.values(status=status))
+    return find(connection, inspection.id, lock=True)
+
+
+def _open(
+    connection: Connection,
+    rows: dict[str, Row[Any]],
+    inspection_id: str,
+    kind: Kind,
+    share: float | None,
+    now: datetime,
+) -> None:
+    """Make the task for a later look, or open it again where a decision had been undone."""
+    nobody = {"lease_key_id": None, "lease_hash": None, "lease_expires_at": None, "leased_at": None}
+    fresh = {"state": "open", "created_at": now, "share": share, "done_at": None, **nobody}
+    if (row := rows.get(kind)) is not None:
+        connection.execute(update(tasks).where(tasks.c.id == row.id).values(fresh))
+        return
+    first = rows.get("unsure") or rows["sample"]
+    # Not the reason: it would tell a reviewer who must not know that the model had one.
+    copies = {name: getattr(first, name) for name in ("category", "seller", "station", "value")}
+    own = {"id": new_id(), "inspection_id": inspection_id, "kind": kind}
+    connection.execute(insert(tasks).values(**own, **copies, **fresh))
+
+
+def _draw(bench: Bench, inspection: Inspection) -> Second:
+    share = bench.policy.terms(inspection.item.get("seller")).quality_control.second_share
+    return Second(share, bench.lottery.drawn(inspection.id, "second", share))
+
+
+def _tasks(connection: Connection, inspection_id: str) -> Sequence[Row[Any]]:
+    query = select(tasks).where(tasks.c.inspection_id == inspection_id)
+    return connection.execute(query.with_for_update()).all()
+
+
+def _task_under(connection: Connection, inspection_id: str, token: str) -> Row[Any]:
+    """The task of the inspection that was last leased under `token`. Raises `LeaseError`."""
+    rows = _tasks(connection, inspection_id)
+    given = digest(token)
+    for row in rows:
+        if row.lease_hash is not None and hmac.compare_digest(row.lease_hash, given):
+            return row
+    waits = any(row.state == "open" for row in rows)
+    raise LeaseError(Message("problem.lease_replaced" if waits else "problem.lease_over"))
+
+
+def _check_lease(task: Row[Any], inspection: Inspection, reviewer: ApiKey, now: datetime) -> None:
+    if task.state != "open":
+        raise LeaseError(Message("problem.lease_over"))
+    if task.lease_key_id != reviewer.id:
+        raise LeaseError(Message("problem.lease_foreign"))
+    if task.lease_expires_at is None or task.lease_expires_at <= now:
+        raise LeaseError(Message("problem.lease_expired"))
+    if any(review.key_id == reviewer.id and review.undone_at is None for review in inspection.reviews):
+        raise LeaseError(Message("problem.decided_before"))
+
+
+def _given_before(inspection: Inspection, task: Row[Any], reviewer: ApiKey) -> Review | None:
+    """The decision that `reviewer` has made on `task`, under the lease by which the task was found."""
+    if task.state != "done" or task.lease_key_id != reviewer.id:
+        return None
+    own = (review for review in inspection.reviews if review.task_id == task.id and review.undone_at is None)
+    return next(own, None)
+
+
+def _says(review: Review, verdict: Verdict) -> bool:
+    """Whether a stored decision is what `verdict` asks for."""
+    action = review.disposition.action if review.disposition_source == "reviewer" else None
+    said = (review.condition, action, review.defects, review.note)
+    if said != (verdict.condition, verdict.action, verdict.defects, verdict.note):
+        return False
+    # Left out, these were filled in by the desk.
+    return verdict.rubric in (None, review.rubric) and verdict.seller_grade in (None, review.seller_grade)
+
+
+def _decided(bench: Bench, inspection: Inspection, review: Review, *, replayed: bool) -> Decided:
+    until = review.decided_at + bench.undo
+    blind = review.blind and bench.now() < until
+    shown = own_decision(inspection, review) if blind else inspection
+    return Decided(shown, review.id, inspection.model_condition, until, replayed)
+
+
+def _review(
+    bench: Bench, inspection: Inspection, task: Row[Any], reviewer: ApiKey, verdict: Verdict, now: datetime
+) -> Review:
+    faults = [
+        FieldFault(f"defects.{index}.{fault.field}", fault.message)
+        for index, defect in enumerate(verdict.defects or ())
+        if (fault := _misplaced(defect, inspection.photos)) is not None
+    ]
+    if faults:
+        raise InvalidFieldsError("invalid-request", "review", faults)
+    suggested = disposition_for(bench, inspection, verdict.condition)
+    chosen = suggested if verdict.action is None else choose(suggested, verdict.action)
+    source: Literal["policy", "reviewer"] = "policy" if verdict.action is None else "reviewer"
+    rubric, seller_grade = _graded_by(bench, inspection, verdict)
+    return Review(
+        id=new_id(),
+        inspection_id=inspection.id,
+        decided_at=now,
+        key_id=reviewer.id,
+        reviewer=reviewer.name,
+        model_condition=inspection.model_condition,
+        condition=verdict.condition,
+        disposition=chosen,
+        disposition_source=source,
+        defects=verdict.defects,
+        note=verdict.note,
+        task_id=task.id,
+        kind=task.kind,
+        blind=task_of(task).blind,
+        rubric=rubric,
+        seller_grade=seller_grade,
+        seconds=_seconds(verdict.seconds, task.leased_at, now),
+    )
+
+
+def _graded_by(bench: Bench, inspection: Inspection, verdict: Verdict) -> tuple[str | None, str | None]:
+    """The label of the rubric, and what the seller calls the item by it."""
+    call = inspection.result.category
+    rubric = bench.rubrics.of(call.name if call else None, inspection.item.get("seller"))
+    if rubric is None:
+        return verdict.rubric, verdict.seller_grade
+    found = inspection.result.defects if verdict.defects is None else verdict.defects
+    grade = verdict.seller_grade or name_of(rubric, verdict.condition, found)
+    return verdict.rubric or rubric.label, grade
+
+
+def disposition_for(bench: Bench, inspection: Inspection, condition: str) -> Disposition:
+    """What the policy does with the item once its condition is known."""
+    # Not checked anew: an item is as it was accepted, even where the rules have become stricter since.
+    item, value = inspection.item, inspection.item.get("declared_value")
+    return dispose(
+        bench.policy,
+        inspection.result,
+        declared_value=None if value is None else Money(value["amount"], value["currency"]),
+        seller=item.get("seller"),
+        sku=item.get("sku"),
+        human_condition=condition,
+    ).disposition
+
+
+def choose(suggested: Disposition, action: str) -> Disposition:
+    """`suggested` with another of its permitted actions in front.
+
+    Raises `InvalidFieldsError` that lists the permitted actions.
+    """
+    options = (Option(suggested.action, suggested.expected_recovery), *suggested.alternatives)
+    for option in options:
+        if option.action == action:
+            rest = tuple(other for other in options if other.action != action)
+            because = Reason("reviewer_chose", {"action": action})
+            reasons = (because,) if action != suggested.action else (because, *suggested.reasons)
+            return Disposition(action, option.expected_recovery, reasons, rest, suggested.policy)
+    legal = ", ".join(option.action for option in options)
+    message = Message("fault.action", {"given": action, "legal": legal})
+    raise InvalidFieldsError("action-not-permitted", "review", [FieldFault("disposition", message)])
+
+
+def _seconds(told: float | None, since: datetime | None, now: datetime) -> float | None:
+    """How long the reviewer had the item: what a page told, but no more than the time since it was claimed."""
+    most = None if since is None else (now - since).total_seconds()
+    known = [seconds for seconds in (told, most) if seconds is not None]
+    return round(max(0.0, min(known)), 3) if known else None
+
+
+def _misplaced(defect: ReviewedDefect, photos: Sequence[StoredPhoto]) -> FieldFault | None:
+    """What is wrong with where a defect was put, if anything is."""
+    if not 0 <= defect.photo < len(photos):
+        return FieldFault("photo", Message("fault.no_such_photo", {"last": len(photos) - 1}))
+    if defect.box is None:
+        return None
+    x1, y1, x2, y2 = defect.box
+    width, height = photos[defect.photo].width, photos[defect.photo].height
+    if 0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height:
+        return None
+    return FieldFault("box", Message("fault.box", {"width": width, "height": height}))
+
+
+def _audit(connection: Connection, review: Review, reviewer: ApiKey, second: Second | None, now: datetime) -> None:
+    lot = {} if second is None else {"second_share": second.share, "second_drawn": second.drawn}
+    said = {"review": review.id, "kind": review.kind, "condition": review.condition}
+    detail = {**said, "action": review.disposition.action, "source": review.disposition_source, **lot}
+    about = {"inspection_id": review.inspection_id, "task_id": review.task_id}
+    record(connection, now, reviewer, "decide", **about, detail=detail)

@@ -1,0 +1,171 @@
+"""The review desk: one object behind which all of it lies. Methods block on the database, on any thread."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from regrade.serving import blind
+from regrade.serving.auth import ApiKey
+from regrade.serving.db import Database
+from regrade.serving.errors import BlindError
+from regrade.serving.i18n import Message
+from regrade.serving.policy.load import Policy
+from regrade.serving.records import Inspection
+from regrade.serving.review import audit, decisions, looks, queue, stats, tasks, undo
+from regrade.serving.review.bench import Bench, Clock
+from regrade.serving.review.sampling import Lottery
+from regrade.serving.review.types import (
+    AutoGraded,
+    Claim,
+    Counts,
+    Decided,
+    Entry,
+    Filters,
+    Look,
+    Queue,
+    QueuePage,
+    Stats,
+    Verdict,
+)
+from regrade.serving.rubric.types import Rubrics
+from regrade.serving.store import find
+
+ANY = Filters()
+
+
+class Desk:
+    """Gives looks that humans owe to reviewers, one reviewer each, and records what they decide."""
+
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        rubrics: Rubrics,
+        lottery: Lottery,
+        *,
+        lease: timedelta,
+        undo: timedelta,
+        bundles: Path | None = None,
+        now: Clock | None = None,
+    ) -> None:
+        self._bench = Bench(database, policy, rubrics, lottery, lease, undo, now or (lambda: datetime.now(UTC)))
+        self._promise = looks.promises(bundles)
+
+    @property
+    def undo_time(self) -> timedelta:
+        """How long a decision can be undone."""
+        return self._bench.undo
+
+    def claim(self, reviewer: ApiKey, filters: Filters = ANY) -> Claim | None:
+        """Lease the oldest open task that fits `filters` and that nobody holds; None when there is none.
+
+        A reviewer who holds a fitting item is given that one again, under a new lease: the answer to the first claim
+        may have been lost, or the page closed, and nobody else could have the item until the old lease expires. Held
+        items that do not fit go back to the queue. Nobody is given a look at an item that they have decided on.
+        """
+        return tasks.claim(self._bench, reviewer, filters)
+
+    def hold_next(self, reviewer: ApiKey, filters: Filters = ANY) -> Claim | None:
+        """Lease the item after the one that the reviewer holds, so that a page can load it meanwhile.
+
+        A reviewer holds two items at most; asked again, this gives the second again, under a new lease. Once the
+        first is decided, the second may be decided under its token, and `claim` gives it.
+        """
+        return tasks.hold_next(self._bench, reviewer, filters)
+
+    def renew(self, task_id: str, token: str, reviewer: ApiKey) -> datetime:
+        """Let the lease `token` on a task last as long again from now, and return until when.
+
+        Raises `LeaseError` where it is no longer the one that holds the task.
+        """
+        return tasks.renew(self._bench, task_id, token, reviewer)
+
+    def release(self, task_id: str, reviewer: ApiKey) -> bool:
+        """Give an item back to the queue, undecided. False where the reviewer did not hold it (any more)."""
+        return tasks.release(self._bench, task_id, reviewer) > 0
+
+    def release_all(self, reviewer: ApiKey) -> int:
+        """Give back all that the reviewer holds, and say how many items that were."""
+        return tasks.release(self._bench, None, reviewer)
+
+    def decide(self, inspection_id: str, token: str, reviewer: ApiKey, verdict: Verdict) -> Decided:
+        """Record a decision and return the inspection as it then stands, as far as the reviewer may know it.
+
+        The same verdict under the same lease, sent again, changes nothing and is answered with what is stored.
+        Raises `NotFoundError`, `LeaseError` where `token` does not (or no longer) allow it, and
+        `InvalidFieldsError` for an action that the policy does not permit or a defect on no photo.
+        """
+        return decisions.decide(self._bench, inspection_id, token, reviewer, verdict)
+
+    def undo(self, inspection_id: str, reviewer: ApiKey) -> Claim:
+        """Take back the reviewer's decision and give them the item again, under a new lease.
+
+        Sent again, it changes nothing but the lease. Raises `NotFoundError`, and `UndoError` where the time for it is
+        over, a later look that followed from the decision is decided, or the decision is somebody else's.
+        """
+        return undo.undo(self._bench, inspection_id, reviewer)
+
+    def queue_page(
+        self, viewer: ApiKey, filters: Filters = ANY, limit: int = 50, cursor: str | None = None
+    ) -> QueuePage:
+        """At most `limit` open tasks that fit and that `viewer` may take, oldest first, held ones included.
+
+        Raises `InvalidFieldsError` for a damaged cursor.
+        """
+        return queue.page(self._bench, viewer, filters, limit, cursor)
+
+    def counts(self, viewer: ApiKey, filters: Filters = ANY) -> Counts:
+        """How many open tasks fit that `viewer` may take, by category, seller, station, reason and kind."""
+        return queue.counts(self._bench, viewer, filters)
+
+    def queue(self) -> Queue:
+        """The items that wait on the bench for a human; blind looks do not count."""
+        return queue.waiting(self._bench)
+
+    def stats(self) -> Stats:
+        """The state of the queue, and the agreement of the model with the reviewers."""
+        return stats.stats(self._bench)
+
+    def history(self, inspection_id: str) -> list[Entry]:
+        """The audit trail of one inspection, oldest first. Not for reviewers who must not know: `refuse_blind`."""
+        with self._bench.database.read() as connection:
+            return audit.of_inspection(connection, inspection_id)
+
+    def read(self, inspection_id: str, viewer: ApiKey) -> Inspection:
+        """One inspection as `viewer` may know it. Raises `NotFoundError`."""
+        with self._bench.database.read() as connection:
+            found = [find(connection, inspection_id)]
+            return blind.seen_by(connection, found, self._bench.viewer(viewer))[0]
+
+    def visible(self, found: Sequence[Inspection], viewer: ApiKey) -> list[Inspection]:
+        """`found` as `viewer` may know them: without the findings where a blind look is before them."""
+        with self._bench.database.read() as connection:
+            return blind.seen_by(connection, found, self._bench.viewer(viewer))
+
+    def refuse_blind(self, inspection: Inspection, viewer: ApiKey) -> None:
+        """Raises `BlindError` where `viewer` must not know what was found of `inspection`."""
+        if self.visible([inspection], viewer)[0].blind:
+            raise BlindError(Message("problem.blind"))
+
+    def viewer(self, key: ApiKey) -> blind.Viewer:
+        """The holder of `key` as one to whom lists are shown."""
+        return self._bench.viewer(key)
+
+    def looks(self, since: datetime | None = None, until: datetime | None = None) -> list[Look]:
+        """The decisions that were not undone, made from `since` to before `until`, oldest first."""
+        return looks.looks(self._bench, self._promise, since, until)
+
+    def auto_graded_counts(self, since: datetime | None = None, until: datetime | None = None) -> list[AutoGraded]:
+        """How many of the items that came in from `since` to before `until` went without a human.
+
+        By category, seller and ISO week, oldest first. What a blind sample says of the drawable ones is weighted by
+        1 / `sample_share` of each `Look`.
+        """
+        return looks.auto_graded_counts(self._bench, since, until)
+
+    @contextmanager
+    def trail(self, since: datetime | None = None) -> Iterator[Iterator[Entry]]:
+        """The whole audit trail from `since` on, oldest first, a line at a time."""
+        with self._bench.database.read() as connection:
+            yield audit.since(connection, since)

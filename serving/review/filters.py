@@ -1,0 +1,57 @@
+"""Which tasks fit: the reviewer's filters, and what a reviewer may be given at all. Conditions on `tasks`."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, or_
+
+from regrade.serving.records import BLIND_KINDS
+from regrade.serving.review.types import Filters
+from regrade.serving.tables import review_undos, reviews, tasks
+
+OPEN = tasks.c.state == "open"
+
+TEXTS = ("category", "seller", "station", "reason")
+
+
+def fitting(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
+    """What the reviewer asked for."""
+    found: list[ColumnElement[bool]] = []
+    for name in TEXTS:
+        wanted = getattr(filters, name)
+        if wanted is not None:
+            found.append(tasks.c[name] == wanted if wanted else tasks.c[name].is_(None))
+    if filters.kind == "blind":
+        found.append(tasks.c.kind.in_(BLIND_KINDS))
+    elif filters.kind is not None:
+        found.append(tasks.c.kind == filters.kind)
+    if filters.min_value is not None:
+        found.append(tasks.c.value >= filters.min_value)
+    if filters.max_value is not None:
+        found.append(tasks.c.value <= filters.max_value)
+    if filters.older_than is not None:
+        found.append(tasks.c.created_at <= now - filters.older_than)
+    if filters.without:
+        found.append(tasks.c.id.not_in(sorted(filters.without)))
+    if filters.inspection_id is not None:
+        found.append(tasks.c.inspection_id == filters.inspection_id)
+    return found
+
+
+def held_by(key_id: str, now: datetime) -> ColumnElement[bool]:
+    """Open tasks that the holder of a key has a lease on."""
+    return and_(OPEN, tasks.c.lease_key_id == key_id, tasks.c.lease_expires_at > now)
+
+
+def free(now: datetime) -> ColumnElement[bool]:
+    """Open tasks that nobody holds."""
+    return and_(OPEN, or_(tasks.c.lease_expires_at.is_(None), tasks.c.lease_expires_at <= now))
+
+
+def allowed(key_id: str) -> ColumnElement[bool]:
+    """Tasks on items that the holder of a key has not decided on: a second pair of eyes is somebody else's.
+
+    The first look of an item (asked for or sampled) cannot come after a decision, so only later ones are looked up.
+    """
+    undone = exists().where(review_undos.c.review_id == reviews.c.id).correlate(reviews)
+    decided = exists().where(reviews.c.inspection_id == tasks.c.inspection_id, reviews.c.key_id == key_id, ~undone)
+    return or_(tasks.c.kind.in_(("unsure", "sample")), ~decided.correlate(tasks))

@@ -1,0 +1,90 @@
+"""The queue as the desk shows it: a page of open tasks, and how many there are of what."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, case, func, or_, select
+
+from regrade.serving.auth import ApiKey
+from regrade.serving.review.bench import Bench
+from regrade.serving.review.filters import OPEN, TEXTS, allowed, fitting
+from regrade.serving.review.tasks import task_of
+from regrade.serving.review.types import Counts, Filters, Queue, QueuePage
+from regrade.serving.review.types import Row as Line
+from regrade.serving.store import decode_cursor, encode_cursor
+from regrade.serving.tables import api_keys, inspections, tasks
+
+
+def page(bench: Bench, viewer: ApiKey, filters: Filters, limit: int, cursor: str | None) -> QueuePage:
+    """A page of what `viewer` may take; see `Desk.queue_page`."""
+    now = bench.now()
+    wanted = (
+        select(tasks.c.id)
+        .where(OPEN, *fitting(filters, now), allowed(viewer.id))
+        .order_by(tasks.c.created_at, tasks.c.id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        moment, task_id = decode_cursor(cursor)
+        after = and_(tasks.c.created_at == moment, tasks.c.id > task_id)
+        wanted = wanted.where(tasks.c.created_at >= moment, or_(tasks.c.created_at > moment, after))
+    query = (
+        select(tasks, inspections.c.rma, inspections.c.sku, api_keys.c.name.label("holder"))
+        .join(inspections, inspections.c.id == tasks.c.inspection_id)
+        .outerjoin(api_keys, api_keys.c.id == tasks.c.lease_key_id)
+        .where(tasks.c.id.in_(wanted.scalar_subquery()))
+        .order_by(tasks.c.created_at, tasks.c.id)
+    )
+    with bench.database.read() as connection:
+        rows = connection.execute(query).all()
+    lines = tuple(_line(row, now) for row in rows[:limit])
+    more = len(rows) > limit
+    return QueuePage(lines, counts(bench, viewer, filters), _place(lines) if more else None)
+
+
+def counts(bench: Bench, viewer: ApiKey, filters: Filters) -> Counts:
+    """How many tasks `viewer` may take, and of what; see `Desk.counts`."""
+    now = bench.now()
+    parts = [tasks.c[name] for name in TEXTS]
+    kind = case((tasks.c.kind == "unsure", "unsure"), else_="blind").label("kind")
+    held = func.sum(case((tasks.c.lease_expires_at > now, 1), else_=0)).label("held")
+    # One pass over one index counts by all parts together; there are few combinations of them.
+    query = select(*parts, kind, func.count().label("items"), held, func.min(tasks.c.created_at).label("oldest"))
+    query = query.where(OPEN, *fitting(filters, now), allowed(viewer.id)).group_by(*parts, kind)
+    by: dict[str, Counter[str]] = {name: Counter() for name in (*TEXTS, "kind")}
+    with bench.database.read() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        for name, counter in by.items():
+            counter[getattr(row, name) or ""] += row.items
+    return Counts(
+        total=sum(row.items for row in rows),
+        held=sum(row.held for row in rows),
+        oldest=min((row.oldest for row in rows), default=None),
+        by={name: dict(sorted(counter.items(), key=lambda one: (-one[1], one[0]))) for name, counter in by.items()},
+    )
+
+
+def waiting(bench: Bench) -> Queue:
+    """The items that wait for a human on the bench, whoever may take them."""
+    now = bench.now()
+    unsure = (OPEN, tasks.c.kind == "unsure")
+    depth = select(func.count(), func.min(tasks.c.created_at)).where(*unsure)
+    held = select(func.count()).where(*unsure, tasks.c.lease_expires_at > now)
+    with bench.database.read() as connection:
+        items, since = connection.execute(depth).one()
+        leased = connection.execute(held).scalar_one()
+    return Queue(items, leased, None if since is None else max(0.0, (now - since).total_seconds()))
+
+
+def _line(row: Row[Any], now: datetime) -> Line:
+    held = row.lease_expires_at is not None and row.lease_expires_at > now
+    until = row.lease_expires_at if held else None
+    return Line(task_of(row), row.rma, row.sku, row.holder if held else None, until)
+
+
+def _place(lines: Sequence[Line]) -> str:
+    last = lines[-1].task
+    return encode_cursor(last.created_at, last.id)

@@ -1,0 +1,89 @@
+"""Which items are looked at blind: by lot, under a secret key, so that nobody can foresee or steer a draw."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from regrade.serving.errors import DataDirError
+from regrade.serving.photostore import make_directories, sync_directory
+from regrade.serving.policy.load import Policy
+from regrade.serving.policy.types import Money
+from regrade.serving.records import FirstLook, Inspection, Kind
+
+SECRET_BYTES = 32
+
+
+class Lottery:
+    """Draws by HMAC-SHA-256 (RFC 2104) of the kind of look and the inspection's id, which the service itself makes.
+
+    The same inspection is always drawn alike: undoing and repeating a decision is no second draw.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    @classmethod
+    def load(cls, directory: Path) -> "Lottery":
+        """The lottery with the secret kept in `directory`, made there on first use.
+
+        Raises `DataDirError` for a damaged one.
+        """
+        path = directory / "sampling.key"
+        make_directories(directory, 0o700)
+        if not path.exists():
+            _create(path)
+        secret = path.read_bytes()
+        if len(secret) != SECRET_BYTES:
+            raise DataDirError(f"The sampling key {path} is damaged. Restore it from a backup, or remove it.")
+        return cls(secret)
+
+    def drawn(self, inspection_id: str, kind: Kind, share: float) -> bool:
+        """Whether the inspection is drawn for a look of `kind`, of which `share` in [0, 1] are."""
+        digest = hmac.digest(self._secret, f"{kind}:{inspection_id}".encode(), hashlib.sha256)
+        return int.from_bytes(digest[:8]) < share * 2**64
+
+
+class FirstLooks:
+    """What a human owes a new inspection: the look that the model asks for, or by lot a blind one."""
+
+    def __init__(self, policy: Policy, lottery: Lottery) -> None:
+        self._policy = policy
+        self._lottery = lottery
+
+    def __call__(self, inspection: Inspection) -> FirstLook:
+        """The look owed to `inspection`, which is not yet stored."""
+        value = declared_value(self._policy, inspection)
+        if inspection.status == "needs_review":
+            reasons = inspection.decision.review if inspection.decision else ()
+            return FirstLook("unsure", None, reasons[0].code if reasons else None, value)
+        if inspection.status != "graded":
+            return FirstLook(None, None, None, value)
+        share = self._policy.terms(inspection.item.get("seller")).quality_control.sample_share
+        drawn = self._lottery.drawn(inspection.id, "sample", share)
+        return FirstLook("sample" if drawn else None, share, None, value)
+
+
+def declared_value(policy: Policy, inspection: Inspection) -> float | None:
+    """What the item was declared to be worth, in the policy's currency."""
+    declared = inspection.item.get("declared_value")
+    if declared is None:
+        return None
+    return policy.convert(Money(declared["amount"], declared["currency"])).amount
+
+
+def _create(path: Path) -> None:
+    fresh = path.with_suffix(f".{uuid4().hex}.tmp")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(SECRET_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    # A link fails where another process was first: its secret then stands for both.
+    with suppress(FileExistsError):
+        os.link(fresh, path)
+    fresh.unlink()
+    sync_directory(path.parent)

@@ -1,0 +1,156 @@
+"""Claims and leases: an item is before one reviewer at a time, and a reviewer holds two at most.
+
+Everything happens in transactions that write from their first statement on: SQLite then lets one through at a time,
+and other databases lock the row that is given away.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, select, update
+
+from regrade.serving.auth import ApiKey
+from regrade.serving.blind import hide
+from regrade.serving.errors import LeaseError
+from regrade.serving.i18n import Message
+from regrade.serving.review.audit import record
+from regrade.serving.review.bench import Bench, digest
+from regrade.serving.review.filters import allowed, fitting, free, held_by
+from regrade.serving.review.types import Claim, Filters, Task
+from regrade.serving.store import find
+from regrade.serving.tables import api_keys, tasks
+
+HELD = 2
+"""The item before the reviewer, and the next one, which a page loads meanwhile."""
+
+
+def claim(bench: Bench, reviewer: ApiKey, filters: Filters) -> Claim | None:
+    """The item that the reviewer holds already, or the oldest that fits; see `Desk.claim`."""
+    now = bench.now()
+    with bench.database.write() as connection:
+        kept = _keep_fitting(connection, reviewer, filters, now, spare=0)
+        row = kept[0] if kept else _oldest(connection, reviewer, filters, now)
+        return None if row is None else lease(connection, bench, row, reviewer, now)
+
+
+def hold_next(bench: Bench, reviewer: ApiKey, filters: Filters) -> Claim | None:
+    """The item after the one that the reviewer holds; see `Desk.hold_next`."""
+    now = bench.now()
+    with bench.database.write() as connection:
+        kept = _keep_fitting(connection, reviewer, filters, now, spare=1)
+        row = kept[1] if len(kept) > 1 else _oldest(connection, reviewer, filters, now)
+        return None if row is None else lease(connection, bench, row, reviewer, now)
+
+
+def renew(bench: Bench, task_id: str, token: str, reviewer: ApiKey) -> datetime:
+    """Let a lease last on from now; see `Desk.renew`."""
+    now = bench.now()
+    expires_at = now + bench.lease
+    mine = (held_by(reviewer.id, now), tasks.c.id == task_id, tasks.c.lease_hash == digest(token))
+    with bench.database.write() as connection:
+        if connection.execute(update(tasks).where(*mine).values(lease_expires_at=expires_at)).rowcount == 0:
+            raise LeaseError(Message("problem.lease_expired"))
+    return expires_at
+
+
+def release(bench: Bench, task_id: str | None, reviewer: ApiKey) -> int:
+    """Give a held task (all where `task_id` is None) back to the queue; returns how many were."""
+    now = bench.now()
+    with bench.database.write() as connection:
+        rows = [row for row in held(connection, reviewer, now) if task_id in (None, row.id)]
+        for row in rows:
+            give_back(connection, row, reviewer, now)
+        return len(rows)
+
+
+def held(connection: Connection, reviewer: ApiKey, now: datetime) -> Sequence[Row[Any]]:
+    """The tasks that a reviewer holds, the longest held first."""
+    query = select(tasks).where(held_by(reviewer.id, now)).order_by(tasks.c.leased_at, tasks.c.id)
+    return connection.execute(query.with_for_update()).all()
+
+
+def lease(
+    connection: Connection,
+    bench: Bench,
+    row: Row[Any],
+    reviewer: ApiKey,
+    now: datetime,
+    since: datetime | None = None,
+) -> Claim:
+    """Lease the task `row` to `reviewer` under a new token, and audit it. `since`: they have had it since then."""
+    token, expires_at = secrets.token_urlsafe(24), now + bench.lease
+    mine = row.lease_key_id == reviewer.id and row.lease_expires_at is not None
+    lapsed = row.lease_expires_at is not None and row.lease_expires_at <= now
+    if lapsed and not mine:
+        _audit_expiry(connection, row, reviewer, now)
+    renewed = mine and not lapsed
+    values = {"lease_key_id": reviewer.id, "lease_hash": digest(token), "lease_expires_at": expires_at}
+    since = since or (row.leased_at if renewed and row.leased_at is not None else now)
+    connection.execute(update(tasks).where(tasks.c.id == row.id).values(**values, leased_at=since))
+    detail = {"kind": row.kind, "expires_at": expires_at.isoformat(), "renewed": renewed}
+    about = {"inspection_id": row.inspection_id, "task_id": row.id}
+    record(connection, now, reviewer, "claim", **about, detail=detail)
+    inspection, task = find(connection, row.inspection_id), task_of(row)
+    return Claim(hide(inspection) if task.blind else inspection, task, token, expires_at)
+
+
+def give_back(connection: Connection, row: Row[Any], reviewer: ApiKey, now: datetime) -> None:
+    """End the lease of `reviewer` on the task `row`, and audit it."""
+    nobody = {"lease_key_id": None, "lease_hash": None, "lease_expires_at": None, "leased_at": None}
+    connection.execute(update(tasks).where(tasks.c.id == row.id).values(nobody))
+    about = {"inspection_id": row.inspection_id, "task_id": row.id}
+    record(connection, now, reviewer, "release", **about, detail={"kind": row.kind})
+
+
+def task_of(row: Row[Any]) -> Task:
+    """A row of `tasks` as others see it."""
+    return Task(
+        row.id,
+        row.inspection_id,
+        row.kind,
+        row.created_at,
+        row.category,
+        row.seller,
+        row.station,
+        row.reason,
+        row.value,
+    )
+
+
+def _keep_fitting(
+    connection: Connection, reviewer: ApiKey, filters: Filters, now: datetime, *, spare: int
+) -> list[Row[Any]]:
+    """What the reviewer holds, after giving back what does not fit `filters`; the first `spare` fit in any case."""
+    rows = held(connection, reviewer, now)
+    mine = select(tasks.c.id).where(held_by(reviewer.id, now), *fitting(filters, now))
+    fit = set(connection.execute(mine).scalars()) | {row.id for row in rows[:spare]}
+    for row in rows:
+        if row.id not in fit:
+            give_back(connection, row, reviewer, now)
+    return [row for row in rows if row.id in fit]
+
+
+def _oldest(connection: Connection, reviewer: ApiKey, filters: Filters, now: datetime) -> Row[Any] | None:
+    """The oldest open task that fits, that nobody holds, and that this reviewer may have."""
+    other = tasks.alias("other")
+    # Of an item's looks, one reviewer gets one: not a second while they still hold a first.
+    holding = exists().where(
+        other.c.inspection_id == tasks.c.inspection_id,
+        other.c.state == "open",
+        other.c.lease_key_id == reviewer.id,
+        other.c.lease_expires_at > now,
+    )
+    query = select(tasks).where(free(now), *fitting(filters, now), allowed(reviewer.id), ~holding.correlate(tasks))
+    # SQLite has one writer at a time anyway; elsewhere this keeps two reviewers off the same row.
+    oldest = query.order_by(tasks.c.created_at, tasks.c.id).limit(1).with_for_update(skip_locked=True)
+    return connection.execute(oldest).first()
+
+
+def _audit_expiry(connection: Connection, row: Row[Any], reviewer: ApiKey, now: datetime) -> None:
+    """Tell that `reviewer` takes over an item whose lease somebody else let lapse."""
+    name = connection.execute(select(api_keys.c.name).where(api_keys.c.id == row.lease_key_id)).scalar()
+    lapsed = {"held_by": row.lease_key_id, "name": name, "expired_at": row.lease_expires_at.isoformat()}
+    about = {"inspection_id": row.inspection_id, "task_id": row.id}
+    record(connection, now, reviewer, "expire", **about, detail={"kind": row.kind, **lapsed})

@@ -1,0 +1,71 @@
+"""Taking a decision back, shortly after it was made. What was decided is kept; that it was undone stands beside it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from regrade.serving.adjudication import owed, votes_of
+from regrade.serving.auth import ApiKey
+from regrade.serving.errors import UndoError
+from regrade.serving.i18n import Message
+from regrade.serving.records import Inspection, Review
+from regrade.serving.review.audit import record
+from regrade.serving.review.bench import Bench
+from regrade.serving.review.decisions import settle
+from regrade.serving.review.tasks import HELD, give_back, held, lease
+from regrade.serving.review.types import Claim
+from regrade.serving.store import find
+from regrade.serving.tables import review_undos, tasks
+
+
+def undo(bench: Bench, inspection_id: str, reviewer: ApiKey) -> Claim:
+    """Take back the reviewer's decision; see `Desk.undo`."""
+    now = bench.now()
+    with bench.database.write() as connection:
+        inspection = find(connection, inspection_id, lock=True)
+        review = _newest(inspection, reviewer)
+        task = connection.execute(select(tasks).where(tasks.c.id == review.task_id)).one()
+        if review.undone_at is not None:
+            return _again(connection, bench, task, reviewer, now)
+        _check(connection, bench, inspection, review, now)
+        values = {"review_id": review.id, "undone_at": now, "key_id": reviewer.id}
+        connection.execute(insert(review_undos).values(values))
+        connection.execute(update(tasks).where(tasks.c.id == task.id).values(state="open", done_at=None))
+        settle(connection, bench, inspection_id, now)
+        detail = {"review": review.id, "kind": review.kind}
+        record(connection, now, reviewer, "undo", inspection_id=inspection_id, task_id=task.id, detail=detail)
+        claimed = lease(connection, bench, task, reviewer, now, since=task.leased_at)
+        others = [row for row in held(connection, reviewer, now) if row.id != task.id]
+        for row in others[HELD - 1 :]:
+            give_back(connection, row, reviewer, now)
+        return claimed
+
+
+def _newest(inspection: Inspection, reviewer: ApiKey) -> Review:
+    """The reviewer's last decision on the inspection, undone or not. Raises `UndoError`."""
+    own = [review for review in inspection.reviews if review.key_id == reviewer.id]
+    if own:
+        return own[-1]
+    others = any(review.undone_at is None for review in inspection.reviews)
+    raise UndoError(Message("problem.undo_foreign" if others else "problem.undo_nothing"))
+
+
+def _again(connection: Connection, bench: Bench, task: Row[Any], reviewer: ApiKey, now: datetime) -> Claim:
+    """The answer to an undo that was sent again: the item, under a new lease. Raises `UndoError`."""
+    held_still = task.state == "open" and task.lease_key_id == reviewer.id and task.lease_expires_at is not None
+    if not held_still or task.lease_expires_at <= now:
+        raise UndoError(Message("problem.undo_done"))
+    return lease(connection, bench, task, reviewer, now)
+
+
+def _check(connection: Connection, bench: Bench, inspection: Inspection, review: Review, now: datetime) -> None:
+    """Raises `UndoError` where `review` can no longer be undone."""
+    if now > review.decided_at + bench.undo:
+        raise UndoError(Message("problem.undo_late", {"seconds": bench.undo.total_seconds()}))
+    left = votes_of(other for other in inspection.reviews if other.id != review.id)
+    second = select(tasks.c.state).where(tasks.c.inspection_id == inspection.id, tasks.c.kind == "second")
+    drawn = connection.execute(second).scalar() in ("open", "done")
+    wanted = owed(inspection.model_condition, left, second_drawn=drawn)
+    if any(kind in ("second", "third") and kind not in wanted for kind in left):
+        raise UndoError(Message("problem.undo_followed"))
