@@ -26,7 +26,7 @@ def engines_figure(result: Mapping[str, Any]) -> Figure:
     left.set_yticks(range(len(names)), names)
     left.invert_yaxis()
     left.margins(x=0.2)
-    left.legend(loc="lower right")
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=3)
     left.set_title("CPU milliseconds a photo, one thread")
     for row, spent in enumerate(result["profile"].values()):
         edge, total = 0.0, sum(spent.values())

@@ -106,7 +106,7 @@ class PeerServer:
                 continue
         self._made.cleanup()
 
-    def _wait_ready(self, limit_s: float = 240) -> None:
+    def _wait_ready(self, limit_s: float = 300) -> None:
         end = time.monotonic() + limit_s
         while time.monotonic() < end and self.process.poll() is None:
             try:

@@ -5,18 +5,27 @@ thread pool, so that the event loop goes on taking uploads in meanwhile.
 """
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, UploadFile
 from grading import PeerGrader
 from options import options
 
-app = FastAPI()
-grader = PeerGrader()
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.grader = PeerGrader()
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
 
 
 @app.post("/v1/inspections")
 def grade(photos: list[UploadFile], item: Annotated[str, Form()]) -> dict[str, Any]:
+    grader: PeerGrader = app.state.grader
     return grader.grade([photo.file.read() for photo in photos], json.loads(item)["category"])
 
 
@@ -24,4 +33,11 @@ if __name__ == "__main__":
     import uvicorn
 
     given = options(__doc__)
-    uvicorn.run("fastapi_ort:app", port=given.port, workers=given.workers, log_level="warning")
+    # A worker that is loading must not be taken for a dead one.
+    uvicorn.run(
+        "fastapi_ort:app",
+        port=given.port,
+        workers=given.workers,
+        log_level="warning",
+        timeout_worker_healthcheck=120,
+    )

@@ -39,12 +39,12 @@ class TorchNetworks:
 
     @torch.inference_mode()
     def backbone(self, pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        features, places = self._backbone(torch.from_numpy(pixels))
+        features, places = self._backbone(torch.tensor(pixels))
         return features.numpy(), places.numpy()
 
     @torch.inference_mode()
     def detector(self, pixels: NDArray[np.uint8]) -> Floats:
-        boxes: Tensor = self._detector(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() * (1.0 / 255.0))
+        boxes: Tensor = self._detector(torch.tensor(pixels).permute(0, 3, 1, 2).float() * (1.0 / 255.0))
         return boxes.numpy()
 
     def _check(self, bundle: Bundle) -> None:
