@@ -21,8 +21,9 @@ from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
 from regrade.serving.middleware import Wrap, asked_method
 from regrade.serving.openapi import describe
 from regrade.serving.problems import Problem, problem_of
-from regrade.serving.routes import audit, health, inspections, models, ops, pages, reviews, rubrics
+from regrade.serving.routes import audit, desk, desk_api, health, inspections, models, ops, pages, reviews, rubrics
 from regrade.serving.routes.common import language_of
+from regrade.serving.routes.desk_access import TurnedAway, answer_turned_away
 from regrade.serving.runtime import Runtime
 from regrade.serving.settings import Settings, load_settings
 
@@ -79,10 +80,11 @@ def create_app(
         # A redirected POST loses its body with some clients: a wrong path is an error at once.
         redirect_slashes=False,
     )
-    for room in (inspections, reviews, audit, rubrics, models, health, ops, pages):
+    for room in (inspections, reviews, audit, rubrics, models, health, ops, pages, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Wrap)
     app.add_exception_handler(RegradeError, _answer_expected)
+    app.add_exception_handler(TurnedAway, answer_turned_away)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
     describe(app)

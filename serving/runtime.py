@@ -24,6 +24,7 @@ from regrade.serving.pipeline import Pipeline
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
 from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.sessions import LoginBrake, SessionStore
 from regrade.serving.settings import Settings
 from regrade.serving.store import InspectionStore
 from regrade.serving.swap import Graders
@@ -54,6 +55,7 @@ class Runtime:
         try:
             self.database = open_database(settings)
             self.keys = KeyStore(self.database)
+            self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
             self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery))
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
@@ -74,6 +76,7 @@ class Runtime:
             undo=timedelta(seconds=settings.undo_seconds),
             bundles=settings.bundles_dir,
         )
+        self.login_brake = LoginBrake()
         self.admission = Admission(settings)
         self.graders = Graders(settings.bundles_dir, settings.precision)
         self.failure: Exception | None = None

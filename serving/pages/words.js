@@ -20,6 +20,12 @@ export function choose(code) {
   speak(code);
 }
 
+/** Take over catalogues and a language that a page remembers in its own way. */
+export function use(words, code) {
+  catalogues = words;
+  speak(code);
+}
+
 function speak(code) {
   language = code;
   document.documentElement.lang = code;

@@ -1,0 +1,53 @@
+// The keyboard: every step of a review has a key, and no key acts while somebody types or reads the help.
+
+import * as boxes from "./boxes.js";
+import { $ } from "./dom.js";
+import { CONDITIONS } from "./panel.js";
+import * as viewer from "./viewer.js";
+
+const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+/** What acts on Enter by itself. */
+const ACTS = "button, a, select, summary, textarea";
+
+export function wireKeys({ choose, cycleAction, submit, undo, skip, help }) {
+  const letters = {
+    d: cycleAction, u: undo, s: skip, z: viewer.cycleZoom, h: boxes.toggle,
+    b: () => boxes.draw(!boxes.isDrawing()), c: () => $("note").focus(),
+  };
+
+  addEventListener("keydown", (event) => {
+    const { key, target, timeStamp } = event;
+    const control = event.ctrlKey || event.metaKey;
+    if ($("help").open) {
+      if (key === "?") help();
+      return;
+    }
+    const types = target.matches("textarea, select, input:not([type=radio])");
+    // Digits name no defect: they choose a condition also from the list of types, where a new box leaves the focus.
+    if (types && !(target.matches("select") && /^[1-4]$/.test(key))) {
+      if (key === "Escape") target.blur();
+      else if (key === "Enter" && (control || target.matches("textarea") && !event.shiftKey)) act(event, () => submit(timeStamp));
+      return;
+    }
+    if (control) return;
+    if (event.altKey) {
+      if (ARROWS.includes(key) && boxes.hasSelection()) act(event, () => boxes.nudge(key, event.shiftKey));
+      return;
+    }
+    if (key === "?") act(event, help);
+    else if (key === "Escape") act(event, () => { boxes.draw(false); boxes.select(null); });
+    else if ((key === "Delete" || key === "Backspace") && boxes.hasSelection()) act(event, () => boxes.remove());
+    // Up and down still go through the choices of a group; left and right are the photos', everywhere.
+    else if (key === "ArrowLeft") act(event, () => viewer.step(-1));
+    else if (key === "ArrowRight") act(event, () => viewer.step(1));
+    else if (event.repeat) return;
+    else if (/^[1-4]$/.test(key)) act(event, () => choose(CONDITIONS[key - 1]));
+    else if (key.toLowerCase() === "n" || (key === "Enter" && !target.matches(ACTS))) act(event, () => submit(timeStamp));
+    else if (letters[key.toLowerCase()]) act(event, letters[key.toLowerCase()]);
+  });
+}
+
+function act(event, work) {
+  event.preventDefault();
+  work();
+}

@@ -1,0 +1,166 @@
+"""`/desk`: the pages at which QA leads log in, see what waits, and work it off."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from regrade.models.types import DEFECT_TYPES
+from regrade.serving.errors import InvalidFieldsError, NotFoundError
+from regrade.serving.i18n import LANGUAGES, text
+from regrade.serving.review import Counts, Filters, QueuePage
+from regrade.serving.routes.common import RuntimeDep
+from regrade.serving.routes.desk_access import (
+    LANGUAGE_COOKIE,
+    DeskLanguageDep,
+    SessionDep,
+    at_page,
+    cookie_name,
+    local_path,
+    read_form,
+    refuse_foreign,
+    refuse_forged_form,
+)
+from regrade.serving.routes.desk_filters import AGES, NONE, filters_of, kept
+from regrade.serving.routes.desk_pages import DESK, HOME, SECURITY_HEADERS, assets, desk_page, words
+from regrade.serving.sessions import Session
+
+router = APIRouter(prefix=DESK, include_in_schema=False)
+
+ReviewerDep = Annotated[Session, Depends(at_page("reviewer"))]
+
+ROWS: Final = 50
+YEAR: Final = 365 * 24 * 3600
+
+log = logging.getLogger("regrade")
+
+
+@router.get("/login")
+async def login_page(request: Request, session: SessionDep, lang: DeskLanguageDep) -> Response:
+    """Asks for a key; who is logged in already goes on."""
+    wanted = local_path(request.query_params.get("next"))
+    if session is not None:
+        return _see(request, wanted or HOME[session.key.role])
+    return desk_page(request, "login.html", lang, None, next=wanted, fault=None)
+
+
+@router.post("/login")
+async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """Begins a session with a key of a role that has something to do here."""
+    refuse_foreign(request, lang)
+    fields = await read_form(request)
+    wanted = local_path(fields.get("next"))
+    address = request.client.host if request.client else ""
+    await runtime.login_brake.wait(address)
+    key = await runtime.call(runtime.keys.authenticate, fields.get("key", "").strip())
+    if key is None or key.role not in HOME:
+        runtime.login_brake.failed(address)
+        log.warning("desk: a login from %s was refused", address)
+        fault = text("desk.key_wrong", lang) if key is None else text("desk.key_no_role", lang, role=key.role)
+        return desk_page(
+            request, "login.html", lang, None, status=401 if key is None else 403, next=wanted, fault=fault
+        )
+    runtime.login_brake.succeeded(address)
+    session = await runtime.call(runtime.sessions.begin, key, address)
+    answer = _see(request, wanted or HOME[key.role])
+    secure = request.url.scheme == "https"
+    # Gone with the browser; how long it is good for is known to the server alone.
+    answer.set_cookie(cookie_name(request), session.token, path="/", secure=secure, httponly=True, samesite="strict")
+    return answer
+
+
+@router.post("/logout")
+async def log_out(request: Request, session: SessionDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """Ends the session and lets go of what its holder had claimed."""
+    answer = _see(request, f"{DESK}/login")
+    if session is not None:
+        refuse_forged_form(request, session, await read_form(request), lang)
+        await runtime.call(runtime.sessions.end, session)
+        await runtime.call(runtime.desk.release_all, session.key)
+    secure = request.url.scheme == "https"
+    answer.delete_cookie(cookie_name(request), path="/", secure=secure, httponly=True, samesite="strict")
+    return answer
+
+
+@router.post("/language")
+async def choose_language(request: Request, lang: DeskLanguageDep) -> Response:
+    """Remembers the language in a cookie, which needs no session."""
+    refuse_foreign(request, lang)
+    fields = await read_form(request)
+    answer = _see(request, local_path(fields.get("next")) or DESK)
+    if (chosen := fields.get("language")) in LANGUAGES:
+        secure = request.url.scheme == "https"
+        answer.set_cookie(LANGUAGE_COOKIE, chosen, YEAR, path="/", secure=secure, httponly=True, samesite="lax")
+    return answer
+
+
+@router.get("")
+async def queue(request: Request, session: ReviewerDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """What waits, oldest first, with filters that stand in the address."""
+    query, fault, status = dict(request.query_params), None, 200
+    every = await runtime.call(runtime.desk.counts, session.key, Filters())
+    try:
+        page = await runtime.call(runtime.desk.queue_page, session.key, filters_of(query), ROWS, query.get("cursor"))
+    except InvalidFieldsError as error:
+        page, fault, status = QueuePage((), Counts(0, 0, None, {}), None), error.to(lang), 422
+    now = datetime.now(UTC)
+    return desk_page(
+        request,
+        "queue.html",
+        lang,
+        session,
+        status=status,
+        page=page,
+        every=every,
+        fault=fault,
+        query=kept(query),
+        cursor=query.get("cursor"),
+        without=NONE,
+        ages=AGES,
+        currency=runtime.policy.currency,
+        age=lambda since: _age((now - since).total_seconds(), lang),
+    )
+
+
+@router.get("/review")
+async def review(request: Request, session: ReviewerDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """Works off what the filters in the address ask for, one item after the other."""
+    undo = runtime.settings.undo_seconds
+    return desk_page(request, "review.html", lang, session, defects=DEFECT_TYPES, undo_seconds=undo)
+
+
+@router.get("/strings")
+async def strings() -> Response:
+    """The words of the desk's scripts, by language and key."""
+    return JSONResponse(words(), headers={**SECURITY_HEADERS, "Cache-Control": "no-cache"})
+
+
+@router.get("/assets/{name}")
+async def asset(name: str, request: Request) -> Response:
+    """A script, style or picture of the pages."""
+    found = assets().get(name)
+    if found is None:
+        raise NotFoundError(f"There is no page file {name!r}.")
+    body, media_type, etag = found
+    # Always asked for anew, and answered 304 while unchanged: a new version is seen at once.
+    headers = {**SECURITY_HEADERS, "ETag": etag, "Cache-Control": "no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _see(request: Request, path: str) -> Response:
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}{path}", 303, {"Cache-Control": "no-store"})
+
+
+def _age(seconds: float, lang: str) -> str:
+    minutes = max(0, int(seconds // 60))
+    if minutes < 60:
+        return text("desk.age_minutes", lang, minutes=minutes)
+    hours = minutes // 60
+    if hours < 48:
+        return text("desk.age_hours", lang, hours=hours, minutes=minutes % 60)
+    return text("desk.age_days", lang, days=hours // 24, hours=hours % 24)
