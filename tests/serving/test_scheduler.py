@@ -28,10 +28,15 @@ class Log:
 
     def __init__(self) -> None:
         self.ran: list[str] = []
+        self.begun = threading.Event()
         self.open = threading.Event()
+
+    async def first_has_begun(self) -> None:
+        assert await asyncio.to_thread(self.begun.wait, 10)
 
     def job(self, name: str) -> Callable[[], str]:
         def run() -> str:
+            self.begun.set()
             assert self.open.wait(10)
             self.ran.append(name)
             return name
@@ -55,7 +60,7 @@ async def test_results_come_in_the_order_of_the_jobs() -> None:
 async def test_items_take_turns(one_core: Scheduler) -> None:
     log = Log()
     large = asyncio.ensure_future(one_core.run([log.job(f"large {n}") for n in range(4)]))
-    await asyncio.sleep(0)
+    await log.first_has_begun()
     small = asyncio.ensure_future(one_core.run([log.job("small")]))
     await asyncio.sleep(0)
     log.open.set()
@@ -90,13 +95,20 @@ async def test_of_several_failures_the_first_in_order_is_told() -> None:
 async def test_a_caller_that_gives_up_leaves_no_jobs_behind(one_core: Scheduler) -> None:
     log = Log()
     gone = asyncio.ensure_future(one_core.run([log.job("begun"), log.job("never")]))
-    await asyncio.sleep(0)
+    await log.first_has_begun()
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
     log.open.set()
     assert await one_core.run([log.job("next")]) == ["next"]
     assert log.ran == ["begun", "next"]
+
+
+async def test_a_closed_scheduler_takes_no_more() -> None:
+    scheduler = Scheduler(1)
+    scheduler.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await scheduler.run([lambda: 1])
 
 
 async def test_nothing_to_do_is_done_at_once(one_core: Scheduler) -> None:
