@@ -8,7 +8,9 @@ keeps photos elsewhere (an object store) writes another `PhotoStore`.
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -27,8 +29,8 @@ class StagedPhoto:
 class PhotoStore(Protocol):
     """Content-addressed bytes. Every method may be called from any thread."""
 
-    def stage(self, data: bytes, sha256: str) -> StagedPhoto:
-        """Write `data` durably, not yet visible under its hash."""
+    def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
+        """Write photos (bytes and their SHA-256) durably, not yet visible under their hashes: all, or none."""
 
     def publish(self, staged: Sequence[StagedPhoto]) -> None:
         """Make photos visible under their hashes, durably. Publishing what is there already is no error."""
@@ -53,17 +55,21 @@ class LocalPhotoStore:
         self.staging = root / "tmp"
         make_directories(self.staging)
 
-    def stage(self, data: bytes, sha256: str) -> StagedPhoto:
-        path = self.staging / uuid4().hex
+    def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
+        paths = [self.staging / uuid4().hex for _ in photos]
         try:
-            with path.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            with ExitStack() as stack:
+                files = [stack.enter_context(path.open("xb", buffering=0)) for path in paths]
+                for file, (data, _) in zip(files, photos, strict=True):
+                    _write_all(file, data)
+                # Only once all are written: the first sync then takes most of what the others would have to wait for.
+                for file in files:
+                    os.fsync(file.fileno())
         except BaseException:
-            path.unlink(missing_ok=True)
+            for path in paths:
+                path.unlink(missing_ok=True)
             raise
-        return StagedPhoto(sha256, path.name)
+        return [StagedPhoto(sha256, path.name) for (_, sha256), path in zip(photos, paths, strict=True)]
 
     def publish(self, staged: Sequence[StagedPhoto]) -> None:
         # The root too, each time: another thread may have made `ab/` a moment ago and not yet synced its name.
@@ -111,6 +117,13 @@ class LocalPhotoStore:
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    """All of `data`: a single write to a file may be cut short, by a signal or at 2 GB."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def make_directories(path: Path, mode: int = 0o777) -> None:

@@ -88,7 +88,7 @@ def test_the_tables_can_be_made_in_postgresql() -> None:
 
 def put(store: LocalPhotoStore, data: bytes) -> str:
     sha256 = hashlib.sha256(data).hexdigest()
-    store.publish([store.stage(data, sha256)])
+    store.publish(store.stage([(data, sha256)]))
     return sha256
 
 
@@ -100,7 +100,7 @@ def test_a_published_photo_reads_back(tmp_path: Path) -> None:
 
 def test_a_staged_photo_is_not_visible_and_can_be_discarded(tmp_path: Path) -> None:
     store = LocalPhotoStore(tmp_path)
-    staged = store.stage(b"pixels", "ab" * 32)
+    (staged,) = store.stage([(b"pixels", "ab" * 32)])
     with pytest.raises(PhotoDamagedError):
         store.read("ab" * 32)
     store.discard([staged])
@@ -132,7 +132,7 @@ def test_every_new_name_is_synced_in_its_directory(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "fsync", record)
     sha256 = hashlib.sha256(b"pixels").hexdigest()
-    staged = store.stage(b"pixels", sha256)
+    (staged,) = store.stage([(b"pixels", sha256)])
     assert synced == [str(store.staging / staged.handle)]  # the content, before it gets its name
     synced.clear()
     store.publish([staged])
@@ -147,7 +147,7 @@ def test_a_photo_whose_writing_fails_leaves_no_file(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="no space"):
-        store.stage(b"pixels", "ab" * 32)
+        store.stage([(b"pixels", "ab" * 32), (b"more pixels", "cd" * 32)])
     assert store.leftovers() == []
 
 
@@ -187,7 +187,7 @@ def test_an_inspection_without_one_of_its_photos_is_found(service: Any, photo: b
 def test_orphans_and_leftovers_are_found_and_removed(service: Any, photo: bytes) -> None:
     service.post([photo])
     photos = service.runtime.photos
-    orphan, left = put(photos, b"orphan"), photos.stage(b"left", "cd" * 32)
+    orphan, left = put(photos, b"orphan"), photos.stage([(b"left", "cd" * 32)])[0]
     report = verify_store(service.runtime.database, photos)
     assert report.sound
     assert (report.orphans, [path.name for path in report.leftovers]) == ((orphan,), [left.handle])
