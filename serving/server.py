@@ -4,12 +4,16 @@ import asyncio
 import errno
 import logging
 import socket
+from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from httptools import HttpRequestParser
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from regrade.serving import body
 from regrade.serving.drain import DrainingServer
 from regrade.serving.errors import ListenError
 from regrade.serving.problems import MEDIA_TYPE, Problem
@@ -50,6 +54,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._too_large = True
             raise ValueError("head too large")  # the parser stops, and data_received answers
         super().on_headers_complete()
+        extensions: dict[str, Any] = {body.EXTENSION: partial(body.receive_whole, _Body(self, self.cycle))}
+        self.scope["extensions"] = extensions
+
+    def begin_anew(self) -> None:
+        """Forget the request whose body was received without the parser, which would wait for it for ever."""
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -67,9 +78,9 @@ class GuardedProtocol(HttpToolsProtocol):
             problem = Problem("headers-too-large", f"Send at most {MAX_HEAD_BYTES // 1024} KB of headers.")
         else:
             problem = Problem("bad-request", "This is not a well-formed HTTP/1.1 request. Check the client.")
-        body = problem.body()
-        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
+        content = problem.body()
+        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[problem.status] + head.encode() + content)
         self.transport.close()
 
     def _arm(self) -> None:
@@ -84,6 +95,40 @@ class GuardedProtocol(HttpToolsProtocol):
     def _expire(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+class _Body:
+    """A request's body on its connection, as `body.receive_whole` wants it.
+
+    While some of it is still to come, the parser is in the midst of it and the connection is at no other request.
+    """
+
+    def __init__(self, protocol: GuardedProtocol, cycle: RequestResponseCycle) -> None:
+        self._protocol, self._cycle = protocol, cycle
+        self.transport = protocol.transport
+        self.eof_received = protocol.eof_received
+        self.connection_lost = protocol.connection_lost
+        self.pause_writing, self.resume_writing = protocol.pause_writing, protocol.resume_writing
+        self.hold, self.go_on = protocol.flow.pause_reading, protocol.flow.resume_reading
+        self.protocol: asyncio.BaseProtocol = protocol
+
+    def received(self) -> bytes:
+        cycle = self._cycle
+        if cycle.disconnected:
+            raise ClientDisconnect
+        if cycle.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+        begun, cycle.body = bytes(cycle.body), bytearray()
+        return begun
+
+    def more(self) -> bool:
+        return self._cycle.more_body
+
+    def body_ended(self) -> None:
+        self._protocol.begin_anew()
+        self._cycle.more_body = False
+        self._cycle.message_event.set()
 
 
 def listen(settings: Settings) -> list[socket.socket]:

@@ -6,7 +6,7 @@ Nothing is decoded here and nothing touches the disk: the result is the bytes of
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from regrade.serving.errors import UploadError
 from regrade.serving.i18n import Message
@@ -68,12 +68,54 @@ async def read_upload(
                     parts.take(event)
         parser.close()
     except MultipartError as error:
-        advice = "Shorten the headers of the parts" if isinstance(error, ParserLimitReached) else "Check the client"
-        raise UploadError(
-            "malformed-multipart",
-            f"The body is not well-formed multipart: {error.args[0]}. {advice} and send it again.",
-        ) from error
+        raise _malformed(error) from error
     return parts.upload()
+
+
+def take_apart(body: bytes | bytearray, size: int, content_type: str | None, settings: Settings) -> Upload:
+    """What `read_upload` makes of a body that is there already: the first `size` bytes of `body`. Raises as it does.
+
+    The parser sees everything but the photos: where one ends, a search of the whole body has told already.
+    """
+    boundary = boundary_of(content_type)
+    delimiter = b"\r\n--" + boundary.encode()
+    parts, at = _Parts(settings), 0
+    view = memoryview(body)[:size]
+    try:
+        parser = PushMultipartParser(boundary, max_segment_count=settings.max_photos + 8)
+        while (end := body.find(b"\r\n\r\n", at, size)) >= 0:
+            events = list(parser.parse(bytes(view[at : end + 4])))
+            for event in events:
+                parts.take(event)
+            at = end + 4
+            # No part has begun, or one without an end: the parser will say what is wrong. Or one that tells its length,
+            # which the parser compares with what it sees.
+            after = body.find(delimiter, at, size) if events and _is_plain(events[-1]) else -1
+            if after < 0:
+                break
+            if after > at:
+                parts.take(bytes(view[at:after]))
+            at = after
+        for event in parser.parse(bytes(view[at:])):
+            parts.take(event)
+        parser.close()
+    except MultipartError as error:
+        raise _malformed(error) from error
+    finally:
+        view.release()
+    return parts.upload()
+
+
+def _is_plain(event: object) -> bool:
+    return isinstance(event, MultipartSegment) and event.header("Content-Length") is None
+
+
+def _malformed(error: MultipartError) -> UploadError:
+    advice = "Shorten the headers of the parts" if isinstance(error, ParserLimitReached) else "Check the client"
+    return UploadError(
+        "malformed-multipart",
+        f"The body is not well-formed multipart: {error.args[0]}. {advice} and send it again.",
+    )
 
 
 def body_too_large(settings: Settings) -> UploadError:

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from regrade.serving import evidence
 from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
+from regrade.serving.body import receiver
 from regrade.serving.errors import (
     BusyError,
     IdempotencyKeyError,
@@ -29,7 +30,7 @@ from regrade.serving.runtime import Runtime
 from regrade.serving.schemas import EvidenceOut, InspectionOut, InspectionsOut, PublicKeyOut
 from regrade.serving.store import Filters
 from regrade.serving.timings import Timings, server_timing
-from regrade.serving.uploads import Upload, body_too_large, boundary_of, read_upload
+from regrade.serving.uploads import Upload, body_too_large, boundary_of, read_upload, take_apart
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
 
@@ -116,7 +117,7 @@ async def create(
     pipeline = runtime.pipeline
     replay = await _stored_before(runtime, key.id, idempotency_key, announced, wait)
     with runtime.admission.enter(announced, wait, replay=replay) as ticket:
-        upload = await _read(request, runtime, ticket)
+        upload = await _read(request, runtime, ticket, announced)
         timings.mark("read")
         async with when_gone(request, ticket.leave):
             outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, timings, ticket))
@@ -179,13 +180,17 @@ def _announced(request: Request, runtime: Runtime) -> int:
     return announced
 
 
-async def _read(request: Request, runtime: Runtime, ticket: Ticket) -> Upload:
+async def _read(request: Request, runtime: Runtime, ticket: Ticket, announced: int) -> Upload:
     settings = runtime.settings
     try:
         async with asyncio.timeout(settings.body_timeout):
             with runtime.metrics.stage("read"):
                 content_type = request.headers.get("content-type")
-                return await read_upload(request.stream(), content_type, settings, ticket.received)
+                whole = receiver(request.scope, announced)
+                if whole is None:
+                    return await read_upload(request.stream(), content_type, settings, ticket.received)
+                async with whole(announced) as body:
+                    return take_apart(body, announced, content_type, settings)
     except TimeoutError:
         raise UploadError(
             "upload-too-slow",

@@ -13,7 +13,7 @@ import pytest
 
 from regrade.serving.errors import UploadError
 from regrade.serving.settings import Settings
-from regrade.serving.uploads import read_upload
+from regrade.serving.uploads import read_upload, take_apart
 from regrade.serving.verify import verify_store
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
@@ -22,16 +22,22 @@ END = b"--b--\r\n"
 
 
 def read(body: bytes, content_type: str = "multipart/form-data; boundary=b", step: int = 7, **settings: Any) -> Any:
-    """What `read_upload` makes of `body`, fed in pieces of `step` bytes."""
+    """What `read_upload` makes of `body`, fed in pieces of `step` bytes, or `take_apart` when `step` is 0."""
+    if step == 0:
+        return take_apart(bytearray(body + b"of an earlier body"), len(body), content_type, settings_of(settings))
 
     async def chunks() -> AsyncIterator[bytes]:
         for at in range(0, len(body), step):
             yield body[at : at + step]
 
-    return asyncio.run(read_upload(chunks(), content_type, Settings(_env_file=None, **settings)))
+    return asyncio.run(read_upload(chunks(), content_type, settings_of(settings)))
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 50, 10_000])
+def settings_of(changed: dict[str, Any]) -> Settings:
+    return Settings(_env_file=None, **changed)
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 50, 10_000])
 def test_parts_are_the_same_however_they_are_cut(step: int) -> None:
     photo = b"\r\n--b\r-\r\n--" * 9 + b"\x00"
     upload = read(ITEM + HEAD % b"photos" + photo.replace(b"--b", b"--c") + b"\r\n" + END, step=step)
@@ -39,9 +45,22 @@ def test_parts_are_the_same_however_they_are_cut(step: int) -> None:
     assert upload.photos == (photo.replace(b"--b", b"--c"),)
 
 
-@pytest.mark.parametrize("step", [5, 10_000])
+@pytest.mark.parametrize("step", [0, 5, 10_000])
 def test_what_follows_the_last_boundary_is_ignored(step: int) -> None:
     assert read(ITEM + HEAD % b"photos" + b"x\r\n" + END + b"\r\nepilogue", step=step).photos == (b"x",)
+
+
+@pytest.mark.parametrize("step", [0, 10_000])
+def test_what_precedes_the_first_boundary_is_ignored(step: int) -> None:
+    body = b"preamble\r\n\r\nof two paragraphs\r\n" + ITEM + HEAD % b"photos" + b"x\r\n" + END
+    assert read(body, step=step).photos == (b"x",)
+
+
+@pytest.mark.parametrize("step", [0, 10_000])
+def test_empty_parts_and_parts_that_tell_their_length_are_taken(step: int) -> None:
+    told = b'--b\r\nContent-Disposition: form-data; name="photos"\r\nContent-Length: 3\r\n\r\nabc\r\n'
+    body = HEAD % b"photos" + b"\r\n" + told + HEAD % b"photos" + b"\r\n\r\nx\r\n" + ITEM + END
+    assert read(body, step=step).photos == (b"", b"abc", b"\r\n\r\nx")
 
 
 BAD: dict[str, tuple[bytes, str]] = {
@@ -64,7 +83,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-@pytest.mark.parametrize("step", [3, 100_000])
+@pytest.mark.parametrize("step", [0, 3, 100_000])
 def test_an_abused_body_is_refused(name: str, step: int) -> None:
     body, code = BAD[name]
     with pytest.raises(UploadError) as caught:
