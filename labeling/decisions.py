@@ -56,48 +56,67 @@ class DecidedDefect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewerVote:
-    """What one reviewer said, if it was not undone. `review` is the id of the decision, `reviewer` that of the key.
-
-    `blind`: the reviewer did not see the model's grade. `kind` is unsure, sample, second or third. `defects` is None
-    where the reviewer left the model's as they were.
-    """
+class Look:
+    """What one reviewer said, and did not take back. `kind` is unsure, sample, second or third; `key_id` is the
+    reviewer's. `blind`: the reviewer did not see the model's grade."""
 
     __pydantic_config__ = _LENIENT
 
-    review: _Text
-    reviewer: _Text
+    key_id: _Text
     condition: _Text
     decided_at: datetime
-    kind: str = "unsure"
+    kind: str
     blind: bool = False
     rubric: str | None = None
-    defects: tuple[DecidedDefect, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One inspection that reviewers decided: `votes` oldest first, `condition` the one that stands after them.
-
-    `settled` is False while a second or third look is still owed. `status` is that of the inspection.
-    `model_defects` are those that the model found.
-    """
+class DecidedItem:
+    """What the station said of the item."""
 
     __pydantic_config__ = _LENIENT
 
-    inspection: _Text
-    status: str
-    settled: bool
     rma: str
     seller: str | None = None
     sku: str | None = None
     station: str | None = None
-    category: str | None = None
     answers: Mapping[str, Any] | None = None
-    condition: str | None = None
-    votes: tuple[ReviewerVote, ...] = ()
-    model_defects: tuple[DecidedDefect, ...] = ()
-    photos: tuple[DecidedPhoto, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelGrade:
+    """What the model found, of which only the defects matter here."""
+
+    __pydantic_config__ = _LENIENT
+
+    defects: tuple[DecidedDefect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One inspection that reviewers decided.
+
+    `looks` are oldest first, `condition` is what follows from them, None while a tie is not broken, and `open` the
+    kinds of looks that are still owed. `defects` are those of the reviewers, None where nobody said anything of them.
+    """
+
+    __pydantic_config__ = _LENIENT
+
+    id: _Text
+    status: str
+    item: DecidedItem
+    photos: tuple[DecidedPhoto, ...]
+    looks: tuple[Look, ...]
+    condition: str | None
+    open: tuple[str, ...]
+    category: str | None = None
+    model: ModelGrade | None = None
+    defects: tuple[DecidedDefect, ...] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether no further look can change the condition."""
+        return self.condition is not None and not self.open
 
 
 _DECISION = TypeAdapter(Decision)

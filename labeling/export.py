@@ -85,8 +85,8 @@ def export_labels(
     places = Places(key, options.shares, options.alike)
     places.keep(existing)
     photos: dict[str, _Photo] = {}
-    for decision in sorted((d for d in decisions if usable(d)), key=lambda d: (d.votes[0].decided_at, d.inspection)):
-        own_group = key.pseudonym("item", decision.seller or "", decision.rma)
+    for decision in sorted((d for d in decisions if usable(d)), key=lambda d: (d.looks[0].decided_at, d.id)):
+        own_group = key.pseudonym("item", decision.item.seller or "", decision.item.rma)
         placed = places.place(own_group, [photo.sha256 for photo in decision.photos])
         if (reason := _reason_to_leave_out(decision, categories, options)) is not None:
             left_out[reason] += 1
@@ -119,16 +119,16 @@ def export_labels(
 
 def usable(decision: Decision) -> bool:
     """Whether a decision can label anything at all: somebody voted, on photos that passed the quality gate."""
-    return decision.status != RETAKE and bool(decision.votes) and bool(decision.photos)
+    return decision.status != RETAKE and bool(decision.looks) and bool(decision.photos)
 
 
 def _reason_to_leave_out(decision: Decision, categories: Mapping[str, Category], options: ExportOptions) -> str | None:
-    if options.since is not None and max(vote.decided_at for vote in decision.votes) < options.since:
+    if options.since is not None and max(look.decided_at for look in decision.looks) < options.since:
         return OLDER
     if not decision.settled and not options.unsettled:
         return UNSETTLED
     category = categories.get(decision.category or "")
-    if category is None or not {vote.condition for vote in decision.votes} <= set(category.condition_names):
+    if category is None or not {look.condition for look in decision.looks} <= set(category.condition_names):
         return NO_CATEGORY
     return None
 
@@ -142,7 +142,7 @@ def _is_whole(photo: DecidedPhoto) -> bool:
 
 def item_type_of(decision: Decision, category: Category, defaults: Mapping[str, str]) -> tuple[str, bool]:
     """The item type, and whether anybody stated it: the item's answers, else `defaults`, else the category's first."""
-    answered = (decision.answers or {}).get("item_type")
+    answered = (decision.item.answers or {}).get("item_type")
     if answered in category.item_types:
         return str(answered), True
     if category.name in defaults:

@@ -48,13 +48,10 @@ def photo_labels(decision: Decision, category: Category, *, model_boxes: bool = 
 
 
 def _standing(decision: Decision, model_boxes: bool) -> tuple[BoxesFrom | None, tuple[DecidedDefect, ...]]:
-    """The defects of the latest reviewer who stated any and was of the opinion that stands, else of the latest."""
-    stated = [vote for vote in decision.votes if vote.defects is not None]
-    agreed = [vote for vote in stated if vote.condition == decision.condition]
-    for vote in (*agreed[::-1], *stated[::-1]):
-        return "reviewer", vote.defects or ()
-    seen = any(not vote.blind and vote.condition == decision.condition for vote in decision.votes)
-    return ("model", decision.model_defects) if model_boxes and seen else (None, ())
+    if decision.defects is not None:
+        return "reviewer", decision.defects
+    seen = any(not look.blind and look.condition == decision.condition for look in decision.looks)
+    return ("model", decision.model.defects) if model_boxes and seen and decision.model else (None, ())
 
 
 def _scopes(decision: Decision, category: Category, defects: tuple[DecidedDefect, ...]) -> dict[int, Scope]:

@@ -23,11 +23,10 @@ _FORBID = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CastVote:
-    """A reviewer's vote. `review` and `reviewer` are the desk's ids of the decision and of the reviewer's key."""
+    """A reviewer's vote; `reviewer` is the id of the reviewer's key, which says no name."""
 
     __pydantic_config__ = _FORBID
 
-    review: str
     reviewer: str
     condition: str
     decided_at: datetime
@@ -82,28 +81,27 @@ _PROVENANCE = TypeAdapter(Provenance)
 
 def sighting(decision: Decision, index: int, label: PhotoLabel, key: LabelKey, with_names: bool) -> Sighting:
     """What is written down of the photo `index` of a decided item."""
-    seller = decision.seller
+    item, seller = decision.item, decision.item.seller
     if not with_names and seller is not None:
         seller = key.pseudonym("seller", seller)
     votes = (
         CastVote(
-            review=v.review,
-            reviewer=v.reviewer,
+            reviewer=v.key_id,
             condition=v.condition,
             decided_at=v.decided_at,
             kind=v.kind,
             blind=v.blind,
             rubric=v.rubric,
         )
-        for v in decision.votes
+        for v in decision.looks
     )
     return Sighting(
-        inspection=decision.inspection,
+        inspection=decision.id,
         index=index,
-        rma=decision.rma if with_names else key.pseudonym("rma", decision.rma),
+        rma=item.rma if with_names else key.pseudonym("rma", item.rma),
         seller=seller,
-        sku=decision.sku,
-        station=decision.station,
+        sku=item.sku,
+        station=item.station,
         condition=decision.condition,
         settled=decision.settled,
         scope=label.scope,

@@ -37,36 +37,43 @@ class Desk:
         return {"sha256": sha256, "path": str(path), "media_type": "image/jpeg", "width": 160, "height": 120}
 
     def decide(self, *conditions: str, photos: list[int | Row] | None = None, **fields: Any) -> Row:
-        """One inspection with a vote for each of `conditions`; the last stands. Each minute one vote is cast."""
+        """One inspection with a look for each of `conditions`; the last stands. Each minute one is decided.
+
+        Keywords are fields of the object, or of its item.
+        """
         n = len(self.rows)
-        votes = [
+        looks = [
             {
-                "review": f"review-{n}-{k}",
-                "reviewer": f"key-{k}",
-                "condition": condition,
-                "decided_at": (START + timedelta(minutes=10 * n + k)).isoformat(),
                 "kind": ("unsure", "second", "third")[k],
                 "blind": k > 0,
-                "rubric": "packaging@1",
+                "condition": condition,
+                "key_id": f"key-{k}",
+                "reviewer": "Ada",
+                "decided_at": (START + timedelta(minutes=10 * n + k)).isoformat(),
                 "defects": None,
+                "note": None,
+                "rubric": "packaging@1",
+                "seller_grade": None,
+                "seconds": 4.5,
             }
             for k, condition in enumerate(conditions)
         ]
+        item = {"rma": f"RMA-{n}", "seller": "Acme", "station": "LA-07", "answers": {"item_type": "carton"}}
         stored = [self.photo(one) if isinstance(one, int) else one for one in photos or [1000 + n]]
         row: Row = {
-            "inspection": f"inspection-{n}",
+            "id": f"inspection-{n}",
+            "created_at": START.isoformat(),
             "status": "reviewed",
-            "settled": True,
-            "rma": f"RMA-{n}",
-            "seller": "Acme",
-            "sku": None,
-            "station": "LA-07",
             "category": "packaging",
-            "answers": {"item_type": "carton"},
+            "item": item | {name: fields.pop(name) for name in list(fields) if name in ("rma", "seller", "answers")},
+            "photos": [{"index": k, "size": 1, **photo} for k, photo in enumerate(stored)],
+            "model": {"condition": "used", "confidence": 0.6, "defects": []},
+            "looks": looks,
             "condition": conditions[-1] if conditions else None,
-            "votes": votes,
-            "model_defects": [],
-            "photos": [{"index": k, **photo} for k, photo in enumerate(stored)],
+            "open": [],
+            "defects": None,
+            "rubric": "packaging@1",
+            "decided_at": looks[-1]["decided_at"] if looks else None,
         }
         row |= fields
         self.rows.append(row)

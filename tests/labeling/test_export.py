@@ -47,7 +47,7 @@ def export(desk: Any, labels: Labels, tmp_path: Path) -> Callable[..., Path]:
 
 def test_a_decision_becomes_a_record_with_its_votes_and_boxes(desk: Any, export: Any) -> None:
     row = desk.decide("used", "damaged", "damaged")
-    row["votes"][2]["defects"] = [BOX]
+    row["defects"] = [BOX]
     record = record_of(export())
     assert (record.condition, record.votes) == ("damaged", ("used", "damaged", "damaged"))
     assert [(d.type, d.severity, d.box) for d in record.defects] == [("tear", "major", (10, 20, 60, 80))]
@@ -58,7 +58,7 @@ def test_a_decision_becomes_a_record_with_its_votes_and_boxes(desk: Any, export:
 def test_an_export_passes_the_checks_of_a_dataset(desk: Any, export: Any) -> None:
     for n in range(12):
         row = desk.decide(*(["used", "opened", "damaged"][: 1 + n % 3]), photos=[n, 100 + n])
-        row["votes"][0]["defects"] = [BOX]
+        row["defects"] = [BOX]
     findings = check_manifest(read_manifest(export()), load_categories())
     assert [f for f in findings if f.level == "error"] == []
 
@@ -100,7 +100,7 @@ def test_no_photo_ever_changes_its_split_while_decisions_keep_coming(desk: Any, 
 
 def test_splits_do_not_depend_on_the_order_of_the_decisions_nor_on_what_is_left_out(desk: Any, export: Any) -> None:
     for n in range(30):
-        desk.decide("used", photos=[n, n // 2 + 500], settled=n % 3 > 0)
+        desk.decide("used", photos=[n, n // 2 + 500], open=["second"] if n % 3 == 0 else [])
     some = splits(export("some"))
     desk.rows.reverse()
     everything = splits(export("all", "--unsettled"))
@@ -166,7 +166,7 @@ def test_an_item_that_ties_two_splits_together_is_left_out(desk: Any, export: An
 
 def test_only_settled_items_are_exported_unless_asked(desk: Any, export: Any) -> None:
     desk.decide("used")
-    desk.decide("used", "damaged", settled=False, condition=None)
+    desk.decide("used", "damaged", open=["third"], condition=None)
     assert len(read_manifest(export("settled"))) == 1
     everything = read_manifest(export("all", "--unsettled"))
     assert sorted((r.condition or "", r.votes) for r in everything) == [("", ("used", "damaged")), ("used", ("used",))]
@@ -196,7 +196,7 @@ def test_a_word_against_the_votes_is_the_label_and_the_votes_are_kept(desk: Any,
 
 def test_damage_labels_only_the_photos_that_show_it(desk: Any, export: Any) -> None:
     row = desk.decide("damaged", photos=[1, 2, 3])
-    row["votes"][0]["defects"] = [{**BOX, "photo": 1}]
+    row["defects"] = [{**BOX, "photo": 1}]
     by_hash = {r.sha256: r for r in read_manifest(export())}
     conditions = [by_hash[p["sha256"]].condition for p in row["photos"]]
     assert conditions == [None, "damaged", None]
@@ -211,8 +211,8 @@ def test_damage_that_nobody_drew_labels_none_of_several_photos(desk: Any, export
 
 def test_the_models_boxes_are_taken_only_where_asked_and_seen(desk: Any, export: Any) -> None:
     seen, blind = desk.decide("damaged"), desk.decide("damaged")
-    seen["model_defects"] = blind["model_defects"] = [BOX]
-    blind["votes"][0]["blind"] = True
+    seen["model"]["defects"] = blind["model"]["defects"] = [BOX]
+    blind["looks"][0]["blind"] = True
     assert sum(len(r.defects) for r in read_manifest(export("without"))) == 0
     with_boxes = {r.sha256: r for r in read_manifest(export("with", "--model-boxes"))}
     assert len(with_boxes[seen["photos"][0]["sha256"]].defects) == 1
@@ -259,9 +259,8 @@ def test_votes_of_an_existing_dataset_are_kept_and_counted_once(desk: Any, expor
 def test_a_version_says_what_changed_since_the_one_before(desk: Any, export: Any) -> None:
     row = desk.decide("used")
     first = export("first")
-    row["votes"].append({**row["votes"][0], "review": "another", "condition": "damaged", "defects": [BOX]})
-    row["votes"].append({**row["votes"][1], "review": "third", "defects": None})
-    row["condition"] = "damaged"
+    row["looks"] += [{**row["looks"][0], "condition": "damaged"}] * 2
+    row |= {"condition": "damaged", "defects": [BOX]}
     new = desk.decide("opened")["photos"][0]["sha256"]
     second = export("second", "--dataset", first)
     changes = json.loads((second / "version" / "CHANGES.json").read_text())
@@ -292,7 +291,7 @@ def test_a_photo_that_is_gone_or_damaged_is_left_out_and_told(desk: Any, export:
 
 
 def test_nothing_is_written_where_nothing_is_settled(desk: Any, export: Any, tmp_path: Path) -> None:
-    desk.decide("used", settled=False)
+    desk.decide("used", open=["second"])
     with pytest.raises(DatasetError, match=r"no photo to put into it \(left out: 1 items that wait"):
         export()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
@@ -339,7 +338,7 @@ def test_wrong_options_are_refused_with_what_is_legal(desk: Any, export: Any, wo
 def test_every_format_comes_back_through_our_importers(kind: str, desk: Any, export: Any, tmp_path: Path) -> None:
     for n in range(6):
         row = desk.decide("used", "damaged", "damaged", photos=[n, n + 100])
-        row["votes"][0]["defects"] = [BOX, {**BOX, "type": "crush", "severity": "minor", "photo": 1}]
+        row["defects"] = [BOX, {**BOX, "type": "crush", "severity": "minor", "photo": 1}]
     records = read_manifest(export("ours"))
     options = ImportOptions(defaults=Defaults("packaging", "carton", "desk", "own"))
     back = import_dataset(
@@ -358,7 +357,7 @@ def test_every_format_comes_back_through_our_importers(kind: str, desk: Any, exp
 
 def test_pycocotools_reads_an_export(desk: Any, export: Any, capsys: pytest.CaptureFixture[str]) -> None:
     row = desk.decide("damaged")
-    row["votes"][0]["defects"] = [BOX]
+    row["defects"] = [BOX]
     out = export("out", "--format", "coco")
     truth = COCO(str(out / "annotations.json"))
     (annotation,) = truth.loadAnns(truth.getAnnIds())
@@ -371,6 +370,6 @@ def test_pycocotools_reads_an_export(desk: Any, export: Any, capsys: pytest.Capt
 
 def test_a_decision_without_a_field_is_refused_by_number(desk: Any, export: Any) -> None:
     desk.decide("used")
-    del desk.decide("used")["settled"]
-    with pytest.raises(DatasetError, match="decision 2: settled: missing"):
+    del desk.decide("used")["open"]
+    with pytest.raises(DatasetError, match="decision 2: open: missing"):
         export()

@@ -23,7 +23,7 @@ TEAR = {"photo": 0, "type": "tear", "severity": "major", "box": [16, 12, 80, 60]
 def dataset(desk: Any, labels: Callable[..., Any], tmp_path: Path) -> Path:
     """Two photos of packaging, one voted used, one voted damaged with a tear drawn on it."""
     desk.decide("used")
-    desk.decide("damaged")["votes"][0]["defects"] = [TEAR]
+    desk.decide("damaged")["defects"] = [TEAR]
     labels("export", "--data-dir", desk.folder, "--out", tmp_path / "ours", "--no-near-duplicates")
     return tmp_path / "ours"
 
