@@ -5,6 +5,7 @@ a mistyped rate moves money.
 """
 
 import datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -78,7 +79,13 @@ class ActionCosts(Model):
 
     def at(self, value: float) -> float:
         """All parts together for an item of `value`."""
-        return sum(self.part(name).at(value) for name in COST_PARTS)
+        return sum([fixed + share * value for fixed, share in self._charged])
+
+    @cached_property
+    def _charged(self) -> tuple[tuple[float, float], ...]:
+        """Fixed amount and share of the parts that cost anything. Most do not, and an item's decision asks often."""
+        parts = [self.part(name) for name in COST_PARTS]
+        return tuple((part.fixed, part.share) for part in parts if part.fixed or part.share)
 
 
 class Costs(Model):

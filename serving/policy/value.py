@@ -38,7 +38,7 @@ def value_of_information(
     the comparison, so that a rule which closes it later does not make knowledge look harmful.
     """
     informed = sum(
-        p * best_action(economics, {c: 1.0}, [*permitted, *permitted_if.get(c, ())], value)[1]
+        p * max(economics.recovery(c, a, value) for a in {*permitted, *permitted_if.get(c, ())})
         for c, p in posterior.items()
     )
     return max(0.0, informed - best_action(economics, posterior, permitted, value)[1])
