@@ -104,7 +104,7 @@ def test_a_fault_in_a_sellers_override_is_told_where_it_stands(broken):
 
 def test_a_seller_cannot_override_the_currency(broken):
     message = broken("sellers: {}", "sellers: {acme: {currency: EUR}}")
-    assert "sellers.acme.currency: no such field. Legal fields: review, auto_relist" in message
+    assert "sellers.acme.currency: no such field. Legal fields: review, quality_control, auto_relist" in message
 
 
 def test_a_field_written_twice_is_refused_and_not_silently_overruled(broken):
