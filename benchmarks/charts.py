@@ -47,6 +47,26 @@ def throughput_figure(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def desk_figure(result: Mapping[str, Any]) -> Figure:
+    """How long the review desk takes: the median and the 95th percentile of every call, beside the limit."""
+    found = result["milliseconds"]
+    names = list(found)[::-1]
+    figure = Figure(figsize=(8.4, 0.34 * len(names) + 1.4), layout="constrained")
+    (place,) = _row(figure, 1)
+    for y, name in enumerate(names):
+        bounded = name.startswith(("queue page", "claim"))
+        place.plot((found[name]["p50"], found[name]["p95"]), (y, y), color=BLUE if bounded else GREY, linewidth=5)
+        place.plot(found[name]["p50"], y, "o", color="white", markersize=4)
+        place.text(found[name]["p95"] * 1.08, y, f"{found[name]['p95']:.1f}", va="center", fontsize=9)
+    place.axvline(result["limit_ms"], color=RED, linewidth=1)
+    place.set_xscale("log")
+    _plain(place.xaxis)
+    place.set_yticks(range(len(names)), names)
+    place.set_xlabel("milliseconds: dot the median, end of the bar the 95th percentile")
+    place.set_title(f"{result['inspections']:,} inspections, {result['open_tasks']:,} open looks")
+    return figure
+
+
 def _plain(axis: Axis) -> None:
     """Ticks of a logarithmic axis at 1, 2 and 5 times the powers of ten, as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from regrade.serving.agreement import agreement
 from regrade.serving.records import KINDS
@@ -38,7 +38,7 @@ def _decided(connection: Connection) -> Sequence[Row[Any]]:
         inspections.c.category,
         inspections.c.station,
     )
-    query = (
+    query: Select[Any] = (
         select(*columns)
         .join(inspections, reviews.c.inspection_id == inspections.c.id)
         .outerjoin(review_undos, review_undos.c.review_id == reviews.c.id)

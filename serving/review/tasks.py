@@ -124,7 +124,9 @@ def _keep_fitting(
 ) -> list[Row[Any]]:
     """What the reviewer holds, after giving back what does not fit `filters`; the first `spare` fit in any case."""
     rows = held(connection, reviewer, now)
-    mine = select(tasks.c.id).where(held_by(reviewer.id, now), *fitting(filters, now))
+    if not rows:
+        return []
+    mine = select(tasks.c.id).where(tasks.c.id.in_([row.id for row in rows]), *fitting(filters, now))
     fit = set(connection.execute(mine).scalars()) | {row.id for row in rows[:spare]}
     for row in rows:
         if row.id not in fit:

@@ -1,0 +1,133 @@
+"""What reviewers decided, as plain JSON values, for whoever makes training data of it.
+
+Found through the entry point `local` of the group `regrade.decisions`, so that no other room imports this one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, select
+
+from regrade.serving.adjudication import settled, votes_of
+from regrade.serving.db import Database
+from regrade.serving.errors import DataDirError
+from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.records import DEFECTS, RESULT, Inspection, Review, ReviewedDefect
+from regrade.serving.runtime import open_database
+from regrade.serving.settings import load_settings
+from regrade.serving.store import load
+from regrade.serving.tables import inspections, review_undos, reviews, tasks
+
+ROWS = 200
+"""Inspections read at once."""
+
+
+def decisions(data_dir: Path, since: datetime | None = None) -> Iterator[dict[str, Any]]:
+    """One dict an inspection that a human has decided on, the oldest inspection first.
+
+    With `since`, only those whose newest decision was made then or later. Undone decisions do not count. Keys:
+
+    - `id`, `created_at` (RFC 3339), `status`, `category`, `item` (as it was posted);
+    - `photos`: each with `index`, `sha256` (hex), `media_type`, `size` (bytes), `width` and `height` (pixels of the
+      upright photo) and `path` (of its file);
+    - `model`: `condition`, `probabilities`, `prediction_set`, `confidence`, `auto_threshold`, `versions` (category to
+      bundle) and `defects` (`photo`, `type`, `score`, `box` (x1, y1, x2, y2 in pixels of the upright photo),
+      `severity`);
+    - `looks`, oldest first: `kind` (`unsure`, `sample`, `second`, `third`), `blind`, `condition`, `key_id`,
+      `reviewer`, `decided_at`, `defects` (as of the model, `box` may be null; null where nothing was said of them),
+      `note`, `rubric`, `seller_grade`, `seconds`;
+    - `condition`: the adjudicated one, null while a tie is not broken;
+    - `open`: the kinds of looks that are still owed;
+    - `defects` and `rubric` of the newest look that found this condition, those of one that recorded defects first;
+      null where there is none;
+    - `decided_at` of the newest look.
+
+    Raises `DataDirError` where there is no installation in `data_dir`.
+    """
+    settings = load_settings(data_dir=data_dir)
+    if settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
+        raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory.")
+    photos = LocalPhotoStore(settings.data_dir.absolute() / "photos")
+    database = open_database(settings)
+    try:
+        yield from _all(database, photos, since)
+    finally:
+        database.close()
+
+
+def _all(database: Database, photos: LocalPhotoStore, since: datetime | None) -> Iterator[dict[str, Any]]:
+    undone = exists().where(review_undos.c.review_id == reviews.c.id)
+    counted = select(reviews.c.inspection_id).where(~undone).group_by(reviews.c.inspection_id)
+    if since is not None:
+        counted = counted.having(func.max(reviews.c.decided_at) >= since)
+    wanted = select(inspections).where(inspections.c.id.in_(counted))
+    # One transaction: what is decided meanwhile comes next time, and nothing twice.
+    with database.read() as connection:
+        ordered = wanted.order_by(inspections.c.created_at, inspections.c.id).execution_options(yield_per=ROWS)
+        for rows in connection.execute(ordered).partitions():
+            found = load(connection, rows)
+            owed = _open(connection, [inspection.id for inspection in found])
+            for inspection in found:
+                yield _decision(inspection, owed.get(inspection.id, []), photos)
+
+
+def _open(connection: Connection, ids: list[str]) -> dict[str, list[str]]:
+    query = select(tasks.c.inspection_id, tasks.c.kind).where(tasks.c.state == "open", tasks.c.inspection_id.in_(ids))
+    owed: dict[str, list[str]] = {}
+    for inspection_id, kind in connection.execute(query.order_by(tasks.c.created_at, tasks.c.id)):
+        owed.setdefault(inspection_id, []).append(kind)
+    return owed
+
+
+def _decision(inspection: Inspection, owed: list[str], photos: LocalPhotoStore) -> dict[str, Any]:
+    looks = [review for review in inspection.reviews if review.undone_at is None]
+    condition = settled(inspection.model_condition, votes_of(looks))
+    agreeing = [look for look in reversed(looks) if look.condition == condition]
+    # A look that found the same but drew nothing must not hide the boxes of one that did.
+    settling = next((look for look in agreeing if look.defects is not None), next(iter(agreeing), None))
+    call = inspection.result.category
+    return {
+        "id": inspection.id,
+        "created_at": inspection.created_at.isoformat(),
+        "status": inspection.status,
+        "category": call.name if call else None,
+        "item": dict(inspection.item),
+        "photos": [{**asdict(photo), "path": str(photos.path(photo.sha256))} for photo in inspection.photos],
+        "model": _model(inspection),
+        "looks": [_look(review) for review in looks],
+        "condition": condition,
+        "open": owed,
+        "defects": None if settling is None else _defects(settling.defects),
+        "rubric": None if settling is None else settling.rubric,
+        "decided_at": looks[-1].decided_at.isoformat(),
+    }
+
+
+def _model(inspection: Inspection) -> dict[str, Any] | None:
+    if inspection.result.grade is None:
+        return None
+    result = RESULT.dump_python(inspection.result, mode="json")
+    return {**result["grade"], "versions": result["models"], "defects": result["defects"]}
+
+
+def _look(review: Review) -> dict[str, Any]:
+    return {
+        "kind": review.kind,
+        "blind": review.blind,
+        "condition": review.condition,
+        "key_id": review.key_id,
+        "reviewer": review.reviewer,
+        "decided_at": review.decided_at.isoformat(),
+        "defects": _defects(review.defects),
+        "note": review.note,
+        "rubric": review.rubric,
+        "seller_grade": review.seller_grade,
+        "seconds": review.seconds,
+    }
+
+
+def _defects(defects: tuple[ReviewedDefect, ...] | None) -> list[dict[str, Any]] | None:
+    return None if defects is None else list(DEFECTS.dump_python(defects, mode="json"))
