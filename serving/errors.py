@@ -28,6 +28,10 @@ class RubricError(RegradeError):
     """A rubric that is wrong, or whose version does not fit what it says; the message names file, line and field."""
 
 
+class ReplayError(RegradeError):
+    """A replay that cannot be run as it was asked for; the message says what to ask for."""
+
+
 class DataDirError(RegradeError):
     """The data directory cannot be used: taken by another server, not writable, or damaged."""
 

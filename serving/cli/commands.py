@@ -4,7 +4,7 @@ from importlib import import_module
 
 import typer
 
-MODULES = ("serve", "keys", "store", "policy", "rubric", "models", "grade", "demo", "plan", "audit")
+MODULES = ("serve", "keys", "store", "policy", "rubric", "replay", "models", "grade", "demo", "plan", "audit")
 
 
 def register(app: typer.Typer) -> None:

@@ -10,13 +10,24 @@ from regrade.serving.rubric.types import Rubric, identity
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that differs, such as `conditions.used.text`, and how: `changed`, `added` or `removed`."""
+    """One field that differs, such as `conditions.used.text`, and how: a key of `HOW`."""
 
     field: str
     how: str
 
     def __str__(self) -> str:
-        return f"{self.field} ({self.how})"
+        return f"{self.field} ({HOW[self.how]})"
+
+
+HOW = {
+    "changed": "changed",
+    "changed_en": "changed in en",
+    "changed_zh": "changed in zh-CN",
+    "added": "added",
+    "removed": "removed",
+    "moved": "in another order",
+}
+"""What may have become of a field, in words."""
 
 
 def changes(old: Rubric, new: Rubric) -> tuple[Change, ...]:
@@ -76,12 +87,12 @@ def _changes(old: Rubric, new: Rubric) -> Iterator[Change]:
     yield from (Change(f"defects.{code}", "removed") for code in old.defects if code not in new.defects)
     shared = [code for code in old.defects if code in new.defects]
     if shared != [code for code in new.defects if code in old.defects]:
-        yield Change("defects", "in another order")
+        yield Change("defects", "moved")
     if old.grades != new.grades:
         yield Change("grades", "changed")
 
 
 def _words(field: str, old: Words, new: Words) -> Iterator[Change]:
-    languages = [name for name, same in (("en", old.en == new.en), ("zh-CN", old.zh_cn == new.zh_cn)) if not same]
-    if languages:
-        yield Change(field, f"changed in {' and '.join(languages)}")
+    english, chinese = old.en != new.en, old.zh_cn != new.zh_cn
+    if english or chinese:
+        yield Change(field, "changed" if english and chinese else "changed_en" if english else "changed_zh")

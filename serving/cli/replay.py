@@ -1,0 +1,122 @@
+"""`regrade replay`: what a new policy or rubric would have changed in past items, before it goes live."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import datetime
+
+    from regrade.serving.records import Inspection
+    from regrade.serving.replay.past import Past
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(name="replay")(replay)
+
+
+def replay(
+    policy: Annotated[Path | None, typer.Option("--policy", help="The new policy.")] = None,
+    rubric: Annotated[
+        list[Path] | None, typer.Option("--rubric", help="A new rubric; again for each that changes with it.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="From this day (UTC) or moment on.")] = None,
+    until: Annotated[str | None, typer.Option(help="To the end of this day (UTC), or before this moment.")] = None,
+    seller: Annotated[str | None, typer.Option("--seller", "-s", help="Only this seller's items.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything that was counted as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write a report to this HTML file.")] = None,
+    with_photos: Annotated[bool, typer.Option("--with-photos", help="Put small photos into the report.")] = False,
+    url: Annotated[str | None, typer.Option(help="The service's address, for links; as it is set if left out.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or zh-CN.")] = "en",
+    rubric_dir: Annotated[Path | None, typer.Option(help="Rubrics now in force, as REGRADE_RUBRIC_DIR.")] = None,
+) -> None:
+    """Apply a new policy or rubric to stored inspections and count what would change. Nothing is written to the store.
+
+    The service may run meanwhile. What the model saw and what people decided is taken as it is stored: a new rubric
+    text cannot judge photos anew, so the decisions that it casts doubt on are counted, and some are drawn for another
+    look. Exits with 0 whatever is found, and with 2 where something cannot be read.
+    """
+    import json
+
+    from regrade.serving.errors import ReplayError
+    from regrade.serving.i18n import LANGUAGES
+    from regrade.serving.policy.load import load_policy
+    from regrade.serving.replay.document import policy_document, rubric_document
+    from regrade.serving.replay.page import Photos, policy_page, rubric_page
+    from regrade.serving.replay.past import Past, Span, open_to_read
+    from regrade.serving.replay.policy import PolicyReplay
+    from regrade.serving.replay.rubric import RubricReplay
+    from regrade.serving.replay.summary import print_policy, print_rubric
+    from regrade.serving.rubric.load import load_rubrics
+    from regrade.serving.settings import load_settings
+
+    if (policy is None) == (not rubric):
+        raise ReplayError("Name either the new policy (--policy FILE) or the new rubrics (--rubric FILE).")
+    if with_photos and out is None:
+        raise ReplayError("--with-photos puts photos into a report: name its file with --out.")
+    if lang not in LANGUAGES:
+        raise ReplayError(f"There are no texts in {lang!r}. Legal values: {', '.join(LANGUAGES)}.")
+    settings = load_settings(data_dir=data_dir, rubric_dir=rubric_dir)
+    span = Span(_moment(since, "--since"), _moment(until, "--until", whole_day=True), seller)
+    base = url or f"http://{settings.host}:{settings.port}"
+    photos = Photos(settings) if with_photos else None
+    if policy is not None:
+        tally = PolicyReplay(load_policy(policy))
+        with Past(open_to_read(settings), span) as past:
+            tally.add_all(_watched(past))
+        document = policy_document(tally, span, base)
+        page = None if out is None else policy_page(tally, span, base, lang, photos)
+        if not as_json:
+            print_policy(tally, lang)
+    else:
+        rubrics = load_rubrics(settings.rubric_dir)
+        changed = RubricReplay(rubrics, load_rubrics(settings.rubric_dir, rubric or ()))
+        with Past(open_to_read(settings), span) as past:
+            changed.add_all(_watched(past))
+        document = rubric_document(changed, span, base)
+        page = None if out is None else rubric_page(changed, span, base, lang, photos)
+        if not as_json:
+            print_rubric(changed, lang)
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    if out is not None and page is not None:
+        try:
+            out.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise ReplayError(f"Cannot write the report {out}: {error.strerror}.") from error
+
+
+def _watched(past: "Past") -> "Iterator[Inspection]":
+    """The inspections of `past`, with a bar on standard error while they are read."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(past, total=past.count(), description="Replaying")
+
+
+def _moment(written: str | None, option: str, whole_day: bool = False) -> "datetime.datetime | None":
+    """A moment in UTC: that written (RFC 3339), or the begin of a day; with `whole_day` its end."""
+    import datetime
+
+    from regrade.serving.errors import ReplayError
+
+    if written is None:
+        return None
+    try:
+        if len(written) == len("2026-11-01"):
+            day = datetime.date.fromisoformat(written) + datetime.timedelta(days=whole_day)
+            return datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+        moment = datetime.datetime.fromisoformat(written)
+    except (ValueError, OverflowError) as error:
+        raise ReplayError(
+            f"{option}: {written!r} is neither a day nor a moment; write 2026-11-01 or 2026-11-01T08:00:00Z."
+        ) from error
+    if moment.tzinfo is None:
+        raise ReplayError(f"{option}: {written!r} does not say its time zone; write 2026-11-01T08:00:00Z.")
+    return moment.astimezone(datetime.UTC)
