@@ -26,6 +26,16 @@ export const pending = () => unsaved;
 export const touch = () => (active = performance.now());
 
 const inLine = (work) => (line = line.then(work, work));
+
+/** A call after which other items are held than before. What was to be claimed before it is claimed after it. */
+function change(work) {
+  unsaved += 1;
+  filling = null;
+  const done = inLine(work);
+  const over = () => (unsaved -= 1);
+  line = done.then(over, over);
+  return done;
+}
 const name = (one) => ({ inspection_id: one.inspection.id, lease: one.lease.token });
 const under = (one) => ({ task: one.task.id, lease: one.lease.token });
 const all = () => [current, ...ahead].filter(Boolean);
@@ -37,8 +47,9 @@ export function begin(filters) {
 
 /** Claim ahead until enough is held. Resolves once the service has answered; throws `Refusal`. */
 export function fill() {
-  filling ??= inLine(async () => {
-    while (ahead.length < (current ? AHEAD : AHEAD + 1)) {
+  if (filling) return filling;
+  const mine = inLine(async () => {
+    while (unsaved === 0 && ahead.length < (current ? AHEAD : AHEAD + 1)) {
       const { inspection_id, ...others } = wanted;
       const answer = await call("claim", { filters: wanted, holding: all().map(name), skipped });
       wanted = others;
@@ -52,10 +63,15 @@ export function fill() {
         known.lease = held(answer.card.lease);
         break;
       }
-      ahead.push(card(answer.card));
+      const one = card(answer.card);
+      ahead.push(one);
+      one.ready.then(() => announce("ready", one));
     }
-  }).finally(() => (filling = null));
-  return filling;
+  });
+  const over = () => (filling = filling === mine ? null : filling);
+  mine.then(over, over);
+  filling = mine;
+  return mine;
 }
 
 /** Take the next item in hand; null where none has been claimed yet. */
@@ -66,24 +82,18 @@ export function next() {
 
 /** Send a decision, again while the network fails. Tells `announce("decided" | "lost" | "failed", one, …)`. */
 export function decide(one, verdict) {
-  unsaved += 1;
-  return inLine(async () => {
-    try {
-      for (let attempt = 0; ; attempt += 1) {
-        try {
-          const answer = await call(`items/${one.inspection.id}/decide`, { lease: one.lease.token, ...verdict });
-          return announce("decided", one, answer);
-        } catch (refusal) {
-          if (!(refusal instanceof Refusal)) throw refusal;
-          const again = refusal.status === 0 || refusal.status >= 500;
-          if (again && attempt < RETRY_MS.length) {
-            announce("retrying", one);
-            await new Promise((resolve) => setTimeout(resolve, RETRY_MS[attempt]));
-          } else return announce(refusal.status === 409 ? "lost" : "failed", one, refusal);
-        }
+  return change(async () => {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const answer = await call(`items/${one.inspection.id}/decide`, { lease: one.lease.token, ...verdict });
+        return announce("decided", one, answer);
+      } catch (refusal) {
+        if (!(refusal instanceof Refusal)) throw refusal;
+        const again = refusal.status === 0 || refusal.status >= 500;
+        if (!again || attempt >= RETRY_MS.length) return announce(refusal.status === 409 ? "lost" : "failed", one, refusal);
+        announce("retrying", one);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[attempt]));
       }
-    } finally {
-      unsaved -= 1;
     }
   });
 }
@@ -96,7 +106,7 @@ export function putBack(one) {
 
 /** Take back a decision: the item is then held again, and becomes the one on show. */
 export function undo(one) {
-  return inLine(async () => {
+  return change(async () => {
     const answer = await call(`items/${one.inspection.id}/undo`, {});
     // What was entered is still there to be corrected; the pictures are still decoded.
     const again = { ...one, ...answer.card, lease: held(answer.card.lease) };
@@ -111,7 +121,7 @@ export function skip() {
   const one = current;
   current = null;
   skipped.push(one.task.id);
-  return inLine(() => call(`tasks/${one.task.id}/release`, {}));
+  return change(() => call(`tasks/${one.task.id}/release`, {}));
 }
 
 /** Drop what is no longer ours. */

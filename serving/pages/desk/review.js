@@ -31,7 +31,7 @@ function show(one) {
   showLease();
   for (const part of document.querySelectorAll(".side, .decision")) part.scrollTop = 0;
   document.body.dataset.item = one.inspection.id;
-  document.body.dataset.loaded = String(one.loaded);
+  if (document.body.dataset.ahead === one.inspection.id) delete document.body.dataset.ahead;
   $("live").textContent = [one.inspection.item.rma, one.task.blind ? t("desk.blind") : ""].join(" ");
 }
 
@@ -54,8 +54,9 @@ function showEmpty(state) {
   viewer.clear();
 }
 
-function say(message) {
+function say(message, kind = "") {
   $("alert").textContent = message;
+  $("alert").dataset.kind = kind;
   $("alert").hidden = !message;
 }
 
@@ -171,8 +172,12 @@ function skip() {
 
 function news(kind, one, more) {
   if (kind === "queue") $("left").textContent = t("desk.left", { count: one.waiting });
-  else if (kind === "decided") document.body.dataset.decided = String(Number(document.body.dataset.decided ?? 0) + 1);
-  else if (kind === "retrying") say(t("desk.retrying", { rma: one.inspection.item.rma }));
+  else if (kind === "ready") {
+    if (one !== holding.now()) document.body.dataset.ahead = one.inspection.id;
+  } else if (kind === "decided") {
+    document.body.dataset.decided = String(Number(document.body.dataset.decided ?? 0) + 1);
+    if ($("alert").dataset.kind === "retrying") say("");
+  } else if (kind === "retrying") say(t("desk.retrying", { rma: one.inspection.item.rma }), "retrying");
   else if (kind === "expired") {
     say(t("desk.expired", { rma: one.inspection.item.rma }));
     if (!holding.now() && waiting === "") advance();
@@ -186,8 +191,6 @@ function news(kind, one, more) {
     show(one);
     refused(more);
   }
-  if (kind === "decided" && $("alert").dataset.kind === "retrying") say("");
-  $("alert").dataset.kind = kind;
 }
 
 function showLease() {

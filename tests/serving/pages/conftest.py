@@ -1,14 +1,39 @@
-"""A browser at the station page of a running service, and photos to give it."""
+"""Browsers at the pages of a running service: the station with photos to give it, the desk with items to review."""
 
 import io
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    FilePayload,
+    Page,
+    expect,
+    sync_playwright,
+)
+from sqlalchemy import delete
+
+from regrade.models.types import Defect
+from regrade.serving.demo.items import PHOTOS
+from regrade.serving.policy.load import DEFAULT_POLICY
+from regrade.serving.policy.types import Reason
+from regrade.serving.records import Inspection, new_id
+from regrade.serving.tables import tasks
+
+expect.set_options(timeout=15_000)
+
+CONFIDENCE = {"probability": 0.78, "condition": "damaged", "category": "packaging", "needed": 0.97}
 
 FLAGS = [
     "--no-sandbox",
@@ -48,7 +73,7 @@ def chromium() -> Iterator[Browser]:
     """
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
-        pytest.skip("STATION PAGE NOT TESTED: no Chromium here; `apt-get install chromium` and run again")
+        pytest.skip("PAGES NOT TESTED: no Chromium here; `apt-get install chromium` and run again")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
@@ -120,3 +145,114 @@ def sharp(carton: Image.Image) -> FilePayload:
 def blurred(carton: Image.Image) -> FilePayload:
     """The same photo, far out of focus."""
     return _upload(carton.filter(ImageFilter.GaussianBlur(14)), "blurred.jpg")
+
+
+@pytest.fixture(scope="session")
+def demo_photos() -> list[bytes]:
+    """Two photos of a torn carton."""
+    return [(PHOTOS / name).read_bytes() for name in ("carton-torn-1.jpg", "carton-torn-2.jpg")]
+
+
+@pytest.fixture
+def put(demo_photos: list[bytes]) -> Callable[..., list[str]]:
+    """Put items into the queue of a service: one is graded through the API, the others have its photos and result.
+
+    `blind`: the model was sure of them (with a policy that samples all, they are then looked at blind).
+    """
+    graded: dict[str, Inspection] = {}
+
+    def insert(service: Any, count: int = 1, *, blind: bool = False, **item: Any) -> list[str]:
+        runtime = service.runtime
+        if service.url not in graded:
+            answer = service.post(demo_photos, {"rma": "graded", "category": "packaging"})
+            graded[service.url] = runtime.inspections.get(answer.json()["id"])
+            with runtime.database.write() as connection:
+                connection.execute(delete(tasks))
+        like, put_in = graded[service.url], []
+        review = () if blind else (Reason("confidence_short", CONFIDENCE),)
+        box = (240.0, 300.0, 600.0, 700.0)
+        for index in range(count):
+            one = replace(
+                like,
+                id=new_id(),
+                status="graded" if blind else "needs_review",
+                created_at=datetime.now(UTC) - timedelta(hours=2) + timedelta(seconds=index),
+                item={"rma": f"RMA-{index + 1:02}", **item},
+                result=replace(like.result, defects=(Defect(0, "hole", 0.84, box, "major"),)),
+                decision=replace(like.decision, review=review),
+            )
+            runtime.inspections.insert(one)
+            put_in.append(one.id)
+        return put_in
+
+    return insert
+
+
+@pytest.fixture
+def sampling(serve: Any, tmp_path: Path) -> Any:
+    """A service that has every item of which the model is sure looked at blind, and no second looks."""
+    shares = r"sample_share: [\d.]+, second_share: [\d.]+"
+    policy = re.sub(shares, "sample_share: 1, second_share: 0", DEFAULT_POLICY.read_text(encoding="utf-8"))
+    file = tmp_path / "policy.yaml"
+    file.write_text(policy, encoding="utf-8")
+    return serve(policy_file=file)
+
+
+@pytest.fixture
+def sit(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Log somebody in at the desk of a service, at 1366×768 in English, and open a page of it.
+
+    The test fails if a page logs an error: that is how a breach of the content security policy shows. It also fails
+    if anything opens a dialog: that is how a script that somebody typed shows.
+    """
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and FAILED_LOAD not in message.text:
+            errors.append(message.text)
+
+    def refuse(dialog: Dialog) -> None:
+        errors.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def open_page(service: Any, path: str = "/desk/review", name: str = "Ann", **options: Any) -> Page:
+        given = {"viewport": {"width": 1366, "height": 768}, "locale": "en-US", "reduced_motion": "reduce"} | options
+        context = chromium.new_context(**given)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", note)
+        page.on("dialog", refuse)
+        page.goto(f"{service.url}{path}")
+        page.fill("#key", service.key("reviewer", name))
+        page.press("#key", "Enter")
+        page.wait_for_url(f"{service.url}{path}")
+        if path.startswith("/desk/review"):
+            page.wait_for_selector("body[data-ready]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def violations() -> Callable[[Page], list[str]]:
+    """What axe-core finds wrong with a page that is serious or worse."""
+    source = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+
+    def run(page: Page) -> list[str]:
+        page.evaluate(source)
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        assert len(found["passes"]) > 10
+        return [
+            f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+
+    return run
