@@ -8,13 +8,12 @@ keeps photos elsewhere (an object store) writes another `PhotoStore`.
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from regrade.serving.directio import write_new
 from regrade.serving.errors import PhotoDamagedError
 
 
@@ -57,18 +56,20 @@ class LocalPhotoStore:
 
     def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
         paths = [self.staging / uuid4().hex for _ in photos]
+        descriptors: list[int] = []
         try:
-            with ExitStack() as stack:
-                files = [stack.enter_context(path.open("xb", buffering=0)) for path in paths]
-                for file, (data, _) in zip(files, photos, strict=True):
-                    _write_all(file, data)
-                # Only once all are written: the first sync then takes most of what the others would have to wait for.
-                for file in files:
-                    os.fsync(file.fileno())
+            for path, (data, _) in zip(paths, photos, strict=True):
+                descriptors.append(write_new(path, data))
+            # Only once all are written: the first sync then takes most of what the others would have to wait for.
+            for descriptor in descriptors:
+                os.fsync(descriptor)
         except BaseException:
             for path in paths:
                 path.unlink(missing_ok=True)
             raise
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         return [StagedPhoto(sha256, path.name) for (_, sha256), path in zip(photos, paths, strict=True)]
 
     def publish(self, staged: Sequence[StagedPhoto]) -> None:
@@ -117,13 +118,6 @@ class LocalPhotoStore:
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    """All of `data`: a single write to a file may be cut short, by a signal or at 2 GB."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def make_directories(path: Path, mode: int = 0o777) -> None:
