@@ -127,9 +127,13 @@ class Inspection:
 
 
 def new_id() -> str:
-    """A UUID of version 7 (RFC 9562, 5.7): in the order of time, so that indexes stay compact."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10))
+    """A UUID of version 7 (RFC 9562, 5.7): in the order of time, so that indexes stay compact.
+
+    The 12 bits after the milliseconds hold their fraction (6.2, method 3): ids that one process makes one after another
+    are in that order too, to a quarter of a microsecond.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    value = milliseconds << 80 | rest * 4096 // 1_000_000 << 64 | int.from_bytes(os.urandom(8))
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(UUID(int=value))

@@ -147,35 +147,6 @@ class InspectionsOut(BaseModel):
     next_cursor: str | None
 
 
-class LeaseOut(BaseModel):
-    token: str
-    expires_at: datetime
-
-
-class ClaimOut(BaseModel):
-    inspection: InspectionOut
-    lease: LeaseOut
-    blind: bool = Field(
-        description="Whether this is a check of model and reviewers: what they found is then left out of `inspection`."
-    )
-
-
-class EntryOut(BaseModel):
-    """One line of the audit trail."""
-
-    id: str
-    at: datetime
-    key_id: str | None
-    name: str | None = Field(description="Whose key it was, as it was called then.")
-    action: str
-    task_id: str | None
-    detail: dict[str, Any]
-
-
-class TrailOut(BaseModel):
-    items: list[EntryOut]
-
-
 class DefectIn(BaseModel):
     """A defect as a reviewer saw it. A box lies within its photo: 0 ≤ x1 < x2 ≤ width, 0 ≤ y1 < y2 ≤ height."""
 
@@ -204,39 +175,6 @@ class ReviewIn(BaseModel):
     seller_grade: Text | None = Field(None, max_length=64, description="The seller's own name for the condition.")
     seconds: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."
-    )
-
-
-class AgreementOut(BaseModel):
-    items: int = Field(description="Reviewed items that this is measured on.")
-    raw: float | None
-    kappa: float | None = Field(description="Cohen's kappa of model and reviewer.")
-
-
-class ReviewerAgreementOut(AgreementOut):
-    name: str = Field(description="Whose key it is, as it was called at the last decision.")
-
-
-class QueueOut(BaseModel):
-    depth: int
-    leased: int
-    oldest_seconds: float | None
-
-
-class KindOut(BaseModel):
-    open: int
-    done: int
-
-
-class StatsOut(BaseModel):
-    queue: QueueOut = Field(description="The items that wait for a human; blind reviews are counted in `kinds`.")
-    agreement: AgreementOut
-    by_category: dict[str, AgreementOut]
-    by_reviewer: dict[str, ReviewerAgreementOut] = Field(description="By the id of the reviewer's API key.")
-    by_station: dict[str, AgreementOut]
-    kinds: dict[str, KindOut] = Field(
-        description="Reviews by kind: `unsure` (the model asked), `sample` (a blind check of a sure grade), `second` "
-        "and `third` (blind, by another reviewer)."
     )
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from regrade.serving.auth import ApiKey
+from regrade.serving.review_schemas import EntryOut, TrailOut
 from regrade.serving.routes.common import RuntimeDep, caller, problems
-from regrade.serving.schemas import EntryOut, TrailOut
 
 router = APIRouter(prefix="/v1", tags=["review"])
 

@@ -10,18 +10,17 @@ from regrade.serving.auth import ApiKey
 from regrade.serving.records import ReviewedDefect
 from regrade.serving.render import inspection_out
 from regrade.serving.review import Claim, Filters, Verdict
-from regrade.serving.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
-from regrade.serving.schemas import (
+from regrade.serving.review_schemas import (
     AgreementOut,
     ClaimOut,
-    InspectionOut,
     KindOut,
     LeaseOut,
     QueueOut,
     ReviewerAgreementOut,
-    ReviewIn,
     StatsOut,
 )
+from regrade.serving.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
+from regrade.serving.schemas import InspectionOut, ReviewIn
 
 router = APIRouter(prefix="/v1/reviews", tags=["review"])
 
