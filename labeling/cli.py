@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regrade.labeling import export_cli, import_cli
+from regrade.labeling import export_cli, import_cli, select_cli
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     labels.command("agreement")(show_agreement)
     labels.command("export")(export_cli.export)
     labels.command("import")(import_cli.import_)
+    labels.command("select")(select_cli.select)
     app.add_typer(labels, name="labels")
 
 

@@ -93,12 +93,12 @@ def export_labels(
             continue
         left_out[TIED] += not placed
         labels = photo_labels(decision, categories[str(decision.category)], model_boxes=options.model_boxes)
-        for photo in decision.photos:
-            if photo.sha256 in places.photos:
-                found = photos.setdefault(photo.sha256, _Photo(photo, decision))
-                found.labels.append(labels[photo.index])
-                found.sightings.append(sighting(decision, photo.index, labels[photo.index], key, options.with_names))
-    whole = {photo.sha256: _is_whole(photo) for photo in progress([p.stored for p in photos.values()])}
+        for stored in decision.photos:
+            if stored.sha256 in places.photos:
+                found = photos.setdefault(stored.sha256, _Photo(stored, decision))
+                found.labels.append(labels[stored.index])
+                found.sightings.append(sighting(decision, stored.index, labels[stored.index], key, options.with_names))
+    whole = {stored.sha256: _is_whole(stored) for stored in progress([photo.stored for photo in photos.values()])}
     left_out[GONE] = sum(not there for there in whole.values())
     old = {record.sha256: record for record in existing}
     records, rows, guessed = dict(old), dict(provenance), 0

@@ -62,6 +62,7 @@ def export(
     from rich.progress import track
 
     from regrade.datasets.category import load_categories
+    from regrade.datasets.embeddings import PhotoFile
     from regrade.datasets.manifest import locate_manifest, read_manifest
     from regrade.datasets.splitting import parse_shares
     from regrade.datasets.validation import one_of_these
@@ -84,7 +85,7 @@ def export(
     alike: Mapping[str, set[str]] = {}
     if near_duplicates:
         stored = [p for d in decisions if usable(d) for p in d.photos if p.path.is_file()]
-        photos = [*existing, *(OnePhoto(p.path, p.sha256) for p in stored)]
+        photos: list[PhotoFile] = [*existing, *(OnePhoto(p.path, p.sha256) for p in stored)]
         alike = copies(photos, cache, lambda rows: track(rows, "Looking for copies", console=stderr, transient=True))
     options = ExportOptions(
         shares=shares,

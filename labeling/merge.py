@@ -240,8 +240,10 @@ def _with_boxes(record: Record, said: Record, how: str) -> Record:
 
 
 def _joined(old: Sequence[AnyBox], new: Sequence[AnyBox]) -> tuple[AnyBox, ...]:
-    kept = [o for o in old if not any(o.type == n.type and overlap(o.box, n.box) >= SAME_BOX for n in new)]
-    return (*kept, *new)
+    def drawn_anew(one: AnyBox) -> bool:
+        return any(one.type == other.type and overlap(one.box, other.box) >= SAME_BOX for other in new)
+
+    return tuple([one for one in old if not drawn_anew(one)] + list(new))
 
 
 def overlap(a: Box, b: Box) -> float:

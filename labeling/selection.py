@@ -1,0 +1,154 @@
+"""What `regrade labels select` picks: unsure, unlike each other, and unlike what is labelled already."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from regrade.datasets.duplicates import centred, find_pairs
+from regrade.datasets.embeddings import Views
+from regrade.datasets.manifest import Record
+from regrade.labeling.acquisition import METHODS, Places, Pool, entropy, equal_shares, margin, with_quotas
+from regrade.labeling.candidates import Candidate, Opinion
+from regrade.models.errors import DatasetError
+from regrade.models.types import CONDITIONS
+
+METHOD: Final = "unsure-and-diverse"
+"""What `benchmarks/active_learning.py` speaks for."""
+BAD_PHOTO = "fail the quality gate"
+LABELLED = "show what is labelled already"
+COPY = "are copies of another candidate"
+
+Quotas = Mapping[tuple[str, str], int]
+"""(category, condition) → how many photos at most are picked whose likeliest condition this is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A photo to label next. `margin` and `entropy` (nats) are of the calibrated probabilities; `likeness` is the
+    cosine, in [−1, 1], to the most similar photo that is labelled or was picked before it, of which `like` is the id;
+    both are None where there is none."""
+
+    rank: int
+    candidate: Candidate
+    opinion: Opinion
+    margin: float
+    entropy: float
+    likeness: float | None
+    like: str | None
+
+    @property
+    def reason(self) -> str:
+        """Why it was chosen, in a sentence."""
+        order = np.argsort(-np.array(self.opinion.probabilities), kind="stable")[:2]
+        (one, p), (two, q) = ((CONDITIONS[i], self.opinion.probabilities[i]) for i in order)
+        doubt = "cannot tell" if self.margin < 0.2 else "is not sure whether it is" if self.margin < 0.6 else "says"
+        text = f"the grader {doubt} {one} ({p:.0%})"
+        text += f" {'from' if self.margin < 0.2 else 'or' if self.margin < 0.6 else 'rather than'} {two} ({q:.0%})"
+        if self.likeness is None:
+            return f"{text}; nothing is labelled yet"
+        return f"{text}; most like {self.like} (cosine {self.likeness:.2f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was picked, in the order of picking, out of `candidates`, and how many were passed over and why."""
+
+    choices: tuple[Choice, ...]
+    candidates: int
+    passed_over: Mapping[str, int]
+
+
+def choose(
+    pool: Pool, categories: Sequence[str], count: int, rng: np.random.Generator, quotas: Quotas | None = None
+) -> Places:
+    """`count` of the pool, whose photos are of `categories` (n,): as many of each, and the categories by turns."""
+    places = {name: np.flatnonzero(np.array(categories) == name) for name in sorted(set(categories))}
+    shares = equal_shares([len(mine) for mine in places.values()], count)
+    queues = []
+    for (name, mine), share in zip(places.items(), shares, strict=True):
+        part = Pool(pool.probabilities[mine], pool.features[mine], pool.covered)
+        own = {CONDITIONS.index(condition): n for (where, condition), n in (quotas or {}).items() if where == name}
+        queues.append(mine[with_quotas(METHODS[METHOD], part, share, own, rng)])
+    # By turns, so that whoever stops early has seen every category.
+    turns = max((len(queue) for queue in queues), default=0)
+    order = [queue[turn] for turn in range(turns) for queue in queues if turn < len(queue)]
+    return np.array(order, dtype=np.intp)
+
+
+def select(
+    candidates: Sequence[Candidate],
+    opinions: Sequence[Opinion],
+    labelled: Sequence[Record],
+    views: Views,
+    budget: int,
+    quotas: Quotas,
+    seed: int,
+) -> Selection:
+    """Up to `budget` of the candidates, the categories by turns; `views` are of the candidates and then the labelled.
+
+    The same input and seed give the same choices. Raises `DatasetError` where nothing is left to choose from.
+    """
+    keep, passed_over = _kept(candidates, opinions, labelled, views)
+    if not keep:
+        reasons = ", ".join(f"{n} {why}" for why, n in passed_over.items())
+        raise DatasetError(f"none of {len(candidates)} photos is left to choose from: {reasons}")
+    features = centred(views.embeddings).astype(np.float64)
+    covered = features[len(candidates) :]
+    pool = Pool(np.array([opinions[i].probabilities for i in keep]), features[keep], covered)
+    places = choose(pool, [opinions[i].category for i in keep], budget, np.random.default_rng(seed), quotas)
+    order = [keep[place] for place in places]
+    names = [*(candidates[i].id for i in order), *(record.id for record in labelled)]
+    rows = np.concatenate([features[order], covered])
+    choices = []
+    for rank, i in enumerate(order):
+        known = np.concatenate([np.arange(rank), np.arange(len(order), len(rows))])
+        p = np.array([opinions[i].probabilities])
+        likeness, like = None, None
+        if len(known):
+            cosines = rows[known] @ rows[rank]
+            likeness, like = float(cosines.max()), names[int(known[cosines.argmax()])]
+        doubt, spread = float(margin(p)[0]), float(entropy(p)[0])
+        choices.append(Choice(rank + 1, candidates[i], opinions[i], doubt, spread, likeness, like))
+    return Selection(tuple(choices), len(candidates), passed_over)
+
+
+def _kept(
+    candidates: Sequence[Candidate], opinions: Sequence[Opinion], labelled: Sequence[Record], views: Views
+) -> tuple[list[int], dict[str, int]]:
+    """The candidates worth a look, and how many are not, by reason."""
+    count = len(candidates)
+    groups = {record.group for record in labelled}
+    out = {i: BAD_PHOTO for i in range(count) if opinions[i].issues}
+    out |= {i: LABELLED for i, one in enumerate(candidates) if one.group in groups and i not in out}
+    pairs = find_pairs(views.prints, views.embeddings)
+    for pair in pairs:
+        if pair.a < count <= pair.b:
+            out.setdefault(pair.a, LABELLED)
+    for pair in pairs:
+        if pair.b < count and pair.a not in out:
+            out.setdefault(pair.b, COPY)
+    return [i for i in range(count) if i not in out], dict(sorted(Counter(out.values()).items()))
+
+
+def parse_quotas(texts: Sequence[str], categories: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+    """`["damaged=20", "packaging/used=5"]` by category and condition; one without a category holds in each of them.
+
+    `categories` maps a category to its conditions. Raises `DatasetError` for an unknown name or no number.
+    """
+    found: dict[tuple[str, str], int] = {}
+    # Those with a category come last, and so override.
+    for text in sorted(texts, key=lambda text: "/" in text):
+        name, _, number = text.partition("=")
+        category, slash, condition = name.rpartition("/")
+        where = [category] if slash else list(categories)
+        legal = sorted({c for one in where for c in categories.get(one, ())}, key=CONDITIONS.index)
+        if not number.isdecimal() or condition not in legal:
+            raise DatasetError(
+                f"--quota {text}: write CONDITION=N or CATEGORY/CONDITION=N; categories: {', '.join(categories)}; "
+                f"conditions: {', '.join(legal or CONDITIONS)}"
+            )
+        found |= {(one, condition): int(number) for one in where if condition in categories[one]}
+    return found
