@@ -107,6 +107,8 @@ def rubric_page(replay: RubricReplay, span: Span, base: str, lang: str, photos: 
         replay=replay,
         span=span,
         parts=parts,
+        limit=ROWS,
+        sellers=lambda part: sorted(part.sellers.items(), key=lambda pair: (-pair[1].items, pair[0])),
         matrix=lambda part: _matrix(part.grades, sorted({*part.grades, *(n for r in part.grades.values() for n in r)})),
         grade_name=lambda name: grade_name(name, lang),
         change=lambda change: change_words(change, lang),

@@ -288,12 +288,15 @@ def test_a_report_needs_nothing_else_and_takes_no_name_for_markup(store, tmp_pat
 
 
 def test_a_rubrics_report_shows_what_to_look_at_again(store, tmp_path):
-    rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", ("clean, intact, closed", "clean, whole, closed"))
+    text, grade = ("clean, intact, closed", "clean, whole, closed"), ("grade: B", "grade: <i>B</i>")
+    rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", text, grade)
     words = ("--rubric", rubric, "--out", tmp_path / "r.html", "--with-photos")
     assert "A text cannot judge photos anew." in run_in(store.data_dir, *words).stdout
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert f"/v1/inspections/{store.said['open']['id']}" in page
     assert page.count("data:image/jpeg;base64,") == 1
+    assert "&lt;i&gt;B&lt;/i&gt;" in page
+    assert "<td>harbour-home</td>" in page
     assert "conditions.unopened.text: changed in English" in page
 
 
