@@ -1,5 +1,6 @@
 """The words that a replay's summary and report share."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from regrade.serving.i18n import catalogue, text
@@ -59,5 +60,5 @@ def doubt_words(part: RubricChange, lang: str) -> Iterator[str]:
     yield text("replay.doubt", lang, decisions=doubtful, sample=len(part.sample))
     if part.at_most:
         # Rounded up: a bound that is understated is none.
-        bound = format_percent(min(0.999, part.at_most + 0.0005))
+        bound = format_percent(math.ceil(part.at_most * 1000) / 1000)
         yield text("replay.doubt_bound", lang, sample=len(part.sample), share=bound)

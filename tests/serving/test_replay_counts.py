@@ -20,6 +20,7 @@ from regrade.serving.replay.outcome import replay
 from regrade.serving.replay.past import Past, Span
 from regrade.serving.replay.policy import LARGEST, PolicyReplay
 from regrade.serving.replay.rubric import SAMPLE, RubricChange
+from regrade.serving.replay.words import doubt_words
 from regrade.serving.rubric.load import SHIPPED, load_rubric, load_rubrics
 from regrade.serving.store import InspectionStore
 
@@ -266,3 +267,5 @@ def test_the_sample_is_the_same_whatever_the_order_and_bounds_the_rest(make, foo
     assert len(footwear.sample) == SAMPLE
     assert [look.id for look in footwear.sample] == [look.id for look in again.sample]
     assert (1 - footwear.at_most) ** SAMPLE == pytest.approx(0.05)
+    # 13.91%: a bound is never written as less than it is.
+    assert list(doubt_words(footwear, "en"))[-1].endswith("at most 14% of all of them would (95% confidence).")
