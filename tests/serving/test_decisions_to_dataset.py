@@ -1,0 +1,87 @@
+"""The whole way: photos posted to a real service, decided at its desk, exported as a dataset that training reads."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from regrade.datasets.category import load_categories
+from regrade.datasets.checks import check_manifest
+from regrade.datasets.manifest import Record, read_manifest
+from regrade.labeling import cli, decisions
+from regrade.labeling.provenance import read_provenance
+from regrade.serving.decisions import decisions as decided_here
+
+ITEM = {"category": "electronics", "station": "LA-07", "seller": "Acme", "answers": {"item_type": "laptop"}}
+DEAR = ITEM | {"declared_value": {"amount": 5000, "currency": "USD"}}
+"""An item dear enough that the default policy always asks for a human."""
+
+
+@pytest.fixture
+def export(service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Record]]:
+    """Export what the service decided, with what is not settled yet, and return the records."""
+    app = typer.Typer()
+    cli.register(app)
+    monkeypatch.setattr(decisions, "installed_source", lambda: decided_here)
+
+    def run(name: str) -> list[Record]:
+        where = ["--data-dir", str(service.settings.data_dir), "--out", str(tmp_path / name)]
+        words = ["labels", "export", *where, "--unsettled", "--no-near-duplicates"]
+        result = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return read_manifest(tmp_path / name)
+
+    return run
+
+
+def decide(service: Any, photos: list[bytes], rma: str, **verdict: Any) -> dict[str, Any]:
+    made: dict[str, Any] = service.post(photos, DEAR | {"rma": rma}).json()
+    assert made["status"] == "needs_review"
+    claimed = service.client.post("/v1/reviews/claim").json()
+    body = {"lease": claimed["lease"]["token"], **verdict}
+    assert service.client.post(f"/v1/reviews/{made['id']}", json=body).status_code == 200
+    return made
+
+
+def test_what_the_desk_decided_is_what_the_dataset_says(
+    service: Any, render_photo: Any, export: Any, tmp_path: Path
+) -> None:
+    box = {"photo": 1, "type": "crack", "severity": "major", "box": [20, 30, 200, 250]}
+    made = decide(service, [render_photo(1), render_photo(2)], "R-1", condition="damaged", defects=[box])
+    other = decide(service, [render_photo(3)], "R-2", condition="used")
+    records = {r.sha256: r for r in export("out")}
+    plain, cracked = (records[photo["sha256"]] for photo in made["photos"])
+    used = records[other["photos"][0]["sha256"]]
+    assert (cracked.condition, cracked.votes, cracked.item_type) == ("damaged", ("damaged",), "laptop")
+    assert [(d.type, d.severity, d.box) for d in cracked.defects] == [("crack", "major", (20, 30, 200, 250))]
+    assert (plain.condition, plain.split, plain.group) == (None, cracked.split, cracked.group)
+    assert (used.condition, used.votes) == ("used", ("used",))
+    assert read_provenance(tmp_path / "out")[used.sha256].sightings[0].inspection == other["id"]
+
+
+def test_a_turned_photo_keeps_its_bytes_and_is_measured_upright(service: Any, render_photo: Any, export: Any) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = render_photo(4, exif=exif)
+    decide(service, [turned], "R-3", condition="used")
+    (record,) = export("out")
+    with Image.open(io.BytesIO(turned)) as image:
+        assert (record.width, record.height) == image.size[::-1]
+    assert record.file.read_bytes() == turned
+    assert [f for f in check_manifest([record], load_categories()) if f.level == "error"] == []
+
+
+def test_splits_hold_while_the_desk_goes_on_deciding(service: Any, render_photo: Any, export: Any) -> None:
+    known: dict[str, str] = {}
+    for round_ in range(3):
+        for n in range(3):
+            decide(service, [render_photo(10 * round_ + n)], f"R-{n}", condition="used")
+        now = {r.sha256: r.split for r in export(f"v{round_}")}
+        assert {h: s for h, s in now.items() if h in known} == known
+        known = now
+    assert len(known) == 9
