@@ -99,8 +99,8 @@ def export_labels(
                 found.labels.append(labels[stored.index])
                 found.sightings.append(sighting(decision, stored.index, labels[stored.index], key, options.with_names))
     whole = {stored.sha256: _is_whole(stored) for stored in progress([photo.stored for photo in photos.values()])}
-    left_out[GONE] = sum(not there for there in whole.values())
     old = {record.sha256: record for record in existing}
+    left_out[GONE] = sum(not there and sha256 not in old for sha256, there in whole.items())
     records, rows, guessed = dict(old), dict(provenance), 0
     for sha256, photo in photos.items():
         if not whole[sha256] and sha256 not in old:
