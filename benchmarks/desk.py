@@ -4,8 +4,9 @@
 
 The data directory is filled through the tables; then the desk's own methods are timed one after another, each from call
 to return with everything that the database does in between: claims, pages of the queue with their counts, decisions and
-undos, by 8 reviewers in turn. Writes are as durable as in service (SQLite, write-ahead log, synchronous=FULL). Beside
-each reading stands how SQLite finds the rows (EXPLAIN QUERY PLAN).
+undos, by 8 reviewers in turn. Then, over HTTP, what a reviewer waits for: the page `/desk`, plain and filtered, and
+claims and decisions through the API. Writes are as durable as in service (SQLite, write-ahead log, synchronous=FULL).
+Beside the times stands how SQLite finds the rows of each call (EXPLAIN QUERY PLAN).
 """
 
 import tempfile
@@ -16,10 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from charts import desk_figure
 from desk_data import Size, fill
 from rich.progress import track
-from rig import parser, percentiles, write
+from rig import Service, parser, percentiles, write
 from sqlalchemy import event
 
 from regrade.serving.auth import ApiKey
@@ -44,6 +46,15 @@ FILTERS = {
     "blind": Filters(kind="blind"),
     "none fits": Filters(category="toys"),
 }
+
+
+PAGES = {
+    "queue page, all": "/desk",
+    "queue page, seller": "/desk?seller=seller-07",
+    "queue page, reason": "/desk?reason=value_at_risk",
+    "queue page, age": "/desk?older_than=168",
+}
+"""Addresses of the page that a reviewer opens."""
 
 
 class Plans:
@@ -114,6 +125,29 @@ def work_off(desk: Desk, reviewer: ApiKey, clock: Clock, *, undo: bool) -> None:
         desk.decide(name, again.token, reviewer, verdict)
 
 
+def over_http(service: Service, clock: Clock, rounds: int) -> None:
+    """What a reviewer waits for, from the request to the last byte of the answer."""
+    key = service.headers["Authorization"].removeprefix("Bearer ")
+    with httpx.Client(base_url=service.url, timeout=60, trust_env=False, headers={"Origin": service.url}) as browser:
+        assert browser.post("/desk/login", data={"key": key}).status_code == 303
+        for number in track(range(-3, rounds), "over HTTP"):
+            for name, address in PAGES.items():
+                answer = _answered(clock, number, f"{name}, HTTP", partial(browser.get, address))
+                assert answer.status_code == 200
+            claimed = _answered(
+                clock, number, "claim, HTTP", partial(browser.post, "/v1/reviews/claim", headers=service.headers)
+            ).json()
+            body = {"lease": claimed["lease"]["token"], "condition": "used"}
+            address = f"/v1/reviews/{claimed['inspection']['id']}"
+            decide = partial(browser.post, address, json=body, headers=service.headers)
+            assert _answered(clock, number, "decide, HTTP", decide).status_code == 200
+
+
+def _answered(clock: Clock, number: int, name: str, ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer; the first ones, of negative number, warm the service up."""
+    return ask() if number < 0 else clock(name, ask)
+
+
 def main() -> None:
     made = parser(__doc__, service=False)
     made.add_argument("--folder", type=Path, help="where the data directory is made (default: the temporary folder)")
@@ -125,7 +159,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         size = Size.of(options.inspections)
         begun = time.perf_counter()
-        database, reviewers = fill(Path(folder), size)
+        database, reviewers = fill(Path(folder) / "data", size)
         filled = time.perf_counter() - begun
         lottery, hours = Lottery(bytes(32)), {"lease": timedelta(hours=1), "undo": timedelta(hours=1)}
         desk = Desk(database, load_policy(), load_rubrics(), lottery, **hours)
@@ -133,8 +167,10 @@ def main() -> None:
         measure(desk, reviewers, 2, Clock(plans))  # caches fill, and every call is explained, outside the clock
         clock = Clock(plans)
         measure(desk, reviewers, options.rounds, clock)
-        megabytes = sum(file.stat().st_size for file in Path(folder).glob("regrade.db*")) / 1e6
         database.close()
+        with Service(keep=Path(folder)) as service:
+            over_http(service, clock, options.rounds)
+        megabytes = (Path(folder) / "data" / "regrade.db").stat().st_size / 1e6
     found = {name: percentiles(values, digits=2) | {"calls": len(values)} for name, values in clock.times.items()}
     bounded = {name: one["p95"] for name, one in found.items() if name.startswith(("queue page", "claim"))}
     result = {

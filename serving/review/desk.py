@@ -119,6 +119,10 @@ class Desk:
         """How many open tasks fit that `viewer` may take, by category, seller, station, reason and kind."""
         return queue.counts(self._bench, viewer, filters)
 
+    def totals(self, viewer: ApiKey, filters: Filters = ANY) -> Counts:
+        """As `counts`, and several times as fast, but only over all: `by` is empty."""
+        return queue.totals(self._bench, viewer, filters)
+
     def queue(self) -> Queue:
         """The items that wait on the bench for a human; blind looks do not count."""
         return queue.waiting(self._bench)

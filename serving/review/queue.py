@@ -81,6 +81,16 @@ def counts(bench: Bench, viewer: ApiKey, filters: Filters) -> Counts:
     )
 
 
+def totals(bench: Bench, viewer: ApiKey, filters: Filters) -> Counts:
+    """How many tasks `viewer` may take; see `Desk.totals`."""
+    now = bench.now()
+    held = func.sum(case((tasks.c.lease_expires_at > now, 1), else_=0)).label("held")
+    query = select(func.count().label("items"), held, func.min(tasks.c.created_at).label("oldest"))
+    with bench.database.read() as connection:
+        row = connection.execute(query.where(OPEN, *fitting(filters, now), allowed(viewer.id))).one()
+    return Counts(row.items, row.held or 0, row.oldest, {})
+
+
 def waiting(bench: Bench) -> Queue:
     """The items that wait for a human on the bench, whoever may take them."""
     now = bench.now()

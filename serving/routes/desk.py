@@ -74,6 +74,7 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
 @router.post("/logout")
 async def log_out(request: Request, session: SessionDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Ends the session and lets go of what its holder had claimed."""
+    refuse_foreign(request, lang)  # also without a session: the cookie does not come along with what others send
     answer = _see(request, f"{DESK}/login")
     if session is not None:
         refuse_forged_form(request, session, await read_form(request), lang)
@@ -100,11 +101,15 @@ async def choose_language(request: Request, lang: DeskLanguageDep) -> Response:
 async def queue(request: Request, session: ReviewerDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """What waits, oldest first, with filters that stand in the address."""
     query, fault, status = dict(request.query_params), None, 200
-    every = await runtime.call(runtime.desk.counts, session.key, Filters())
+    every = None
     try:
-        page = await runtime.call(runtime.desk.queue_page, session.key, filters_of(query), ROWS, query.get("cursor"))
+        filters = filters_of(query)
+        page = await runtime.call(runtime.desk.queue_page, session.key, filters, ROWS, query.get("cursor"))
+        every = page.counts if filters == Filters() else None
     except InvalidFieldsError as error:
         page, fault, status = QueuePage((), Counts(0, 0, None, {}), None), error.to(lang), 422
+    if every is None:
+        every = await runtime.call(runtime.desk.counts, session.key, Filters())
     now = datetime.now(UTC)
     return desk_page(
         request,

@@ -75,7 +75,7 @@ async def claim(request: Request, session: ReviewerDep, runtime: RuntimeDep, lan
     filters = filters_of(body.filters, without=frozenset(body.skipped))
     take = runtime.desk.hold_next if body.holding else runtime.desk.claim
     claimed = await runtime.call(take, session.key, filters)
-    counts = await runtime.call(runtime.desk.counts, session.key, filters)
+    counts = await runtime.call(runtime.desk.totals, session.key, filters)
     return await _answer(runtime, claimed, counts, lang)
 
 
