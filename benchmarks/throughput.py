@@ -27,17 +27,19 @@ KINDS = {"processes": (cores(), 1), "threads": (1, cores())}
 
 
 def http_pace(load: Load, seconds: float, warm_up_s: float) -> float:
-    """Photos per second between the first and the last 201 of the time in which the server was saturated.
+    """Photos per second while the server was saturated: the slope of a line through its 201s, counted over time.
 
-    Of a load too short for that, its photos over its whole length. Raises RuntimeError where nothing was stored.
+    Items whose photos took turns end together, so that between any two 201s the pace would be wild. Of a load too short
+    for that, its photos over its whole length. Raises RuntimeError where nothing was stored.
     """
     stored = sorted(answer.ended for answer in load.answers if answer.status == 201)
     if not stored:
         raise RuntimeError(f"not one item was stored; the statuses were {sorted({a.status for a in load.answers})}")
     saturated = [end for end in stored if load.began + warm_up_s <= end <= load.began + seconds]
-    if len(saturated) < 4:
+    if len(saturated) < 10:
         return PER_ITEM * len(stored) / (stored[-1] - load.began)
-    return PER_ITEM * (len(saturated) - 1) / (saturated[-1] - saturated[0])
+    slope = np.polyfit(np.array(saturated) - load.began, np.arange(len(saturated)), 1)[0]
+    return PER_ITEM * float(slope)
 
 
 def measure_http(
