@@ -56,7 +56,8 @@ def demo(
         console.print(table_of(items, answers))
         if once:
             return
-        console.print(f"Station  {service.url}/station\nDocs     {service.url}/docs", highlight=False)
+        for name, path in (("Station", "station"), ("Desk", "desk"), ("Docs", "docs")):
+            console.print(f"{name:<8} {service.url}/{path}", highlight=False)
         console.print(f"Key      {service.admin_key}   (admin, for this demo)", highlight=False, soft_wrap=True)
         console.print("Ctrl-C ends it.", style="dim")
         _wait(service)

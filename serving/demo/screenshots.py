@@ -164,6 +164,9 @@ def _round(
     yield shot("help")
     _open(page, f"{url}/desk/review?kind=blind")
     yield shot("blind")
+    quality = page.goto(f"{url}/desk/quality")
+    if quality is not None and quality.ok:
+        yield shot("quality")
     context.close()
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from regrade.serving.auth import ROLES, ApiKey, Role
-from regrade.serving.errors import FieldFault, InvalidFieldsError
+from regrade.serving.errors import FieldFault, InvalidFieldsError, UploadAborted
 from regrade.serving.fields import describe_fault
 from regrade.serving.i18n import pick, text
 from regrade.serving.middleware import asked_method
@@ -80,19 +81,28 @@ def caller(*roles: Role) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
 ReaderDep = Annotated[ApiKey, Depends(caller(*ROLES))]
 
 
+async def read_bytes(request: Request, most: int) -> bytes:
+    """The body. Raises `ProblemError` for one of more than `most` bytes, and `UploadAborted` where it does not end."""
+    data = bytearray()
+    try:
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > most:
+                limit = f"{most // 1024} KB"
+                raise ProblemError(Problem("body-too-large", f"The request is larger than {limit}. Shorten it."))
+    except ClientDisconnect:
+        raise UploadAborted("The client went away before the request was complete; nothing was done.") from None
+    return bytes(data)
+
+
 async def read_json(request: Request, model: type[M]) -> M:
     """The JSON body as `model`. Raises `InvalidFieldsError`, and `ProblemError` for a body that is too long.
 
     Routes call this themselves: FastAPI would read a body parameter before it asks who is calling.
     """
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_JSON_BYTES:
-            limit = f"{MAX_JSON_BYTES // 1024} KB"
-            raise ProblemError(Problem("body-too-large", f"The request is larger than {limit}. Shorten it."))
+    data = await read_bytes(request, MAX_JSON_BYTES)
     try:
-        return model.model_validate_json(bytes(data))
+        return model.model_validate_json(data)
     except ValidationError as error:
         found = error.errors(include_url=False)
         code = "invalid-json" if any(fault["type"] == "json_invalid" for fault in found) else "invalid-request"

@@ -17,7 +17,7 @@ from regrade.serving.auth import Role
 from regrade.serving.i18n import LANGUAGES, pick, text
 from regrade.serving.middleware import asked_method
 from regrade.serving.problems import Problem, ProblemError
-from regrade.serving.routes.common import RuntimeDep
+from regrade.serving.routes.common import RuntimeDep, read_bytes
 from regrade.serving.routes.desk_pages import DESK, refused
 from regrade.serving.sessions import Session
 
@@ -124,12 +124,7 @@ def at_desk(*roles: Role) -> Seated:
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form, the last one of each name. Raises `ProblemError` for one that is too long."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_FORM_BYTES:
-            limit = f"{MAX_FORM_BYTES // 1024} KB"
-            raise ProblemError(Problem("body-too-large", f"The form is larger than {limit}. Shorten it."))
+    data = await read_bytes(request, MAX_FORM_BYTES)
     fields = parse_qs(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=None)
     return {name: values[-1] for name, values in fields.items()}
 

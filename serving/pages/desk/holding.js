@@ -24,6 +24,8 @@ export const onNews = (listener) => (announce = listener);
 export const now = () => current;
 export const pending = () => unsaved;
 export const touch = () => (active = performance.now());
+/** Whether somebody is at the page. */
+export const attended = () => performance.now() - active < IDLE_MS;
 
 const inLine = (work) => (line = line.then(work, work));
 
@@ -138,9 +140,9 @@ export function tick() {
       announce("expired", one);
     }
   }
-  const busy = performance.now() - active < IDLE_MS;
+  if (!attended()) return;
   for (const one of all()) {
-    if (busy && !one.renewing && left(one) < one.lease.seconds * 0.6) renew(one);
+    if (!one.renewing && left(one) < one.lease.seconds * 0.6) renew(one);
   }
 }
 

@@ -16,6 +16,8 @@ export function wireKeys({ choose, cycleAction, submit, undo, skip, help }) {
   };
 
   addEventListener("keydown", (event) => {
+    // While Chinese is typed, Enter and letters belong to the input method.
+    if (event.isComposing || event.keyCode === 229) return;
     const { key, target, timeStamp } = event;
     const control = event.ctrlKey || event.metaKey;
     if ($("help").open) {

@@ -180,7 +180,10 @@ function news(kind, one, more) {
   } else if (kind === "retrying") say(t("desk.retrying", { rma: one.inspection.item.rma }), "retrying");
   else if (kind === "expired") {
     say(t("desk.expired", { rma: one.inspection.item.rma }));
-    if (!holding.now() && waiting === "") advance();
+    if (holding.now() || waiting !== "") return;
+    // Nothing is claimed for somebody who has gone away.
+    if (holding.attended()) advance();
+    else showEmpty("paused");
   } else {
     if (last?.card === one) last = null;
     showUndo();

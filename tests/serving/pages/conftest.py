@@ -189,13 +189,27 @@ def put(demo_photos: list[bytes]) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def sampling(serve: Any, tmp_path: Path) -> Any:
+def serve_sampling(serve: Any, tmp_path: Path) -> Callable[[float, float], Any]:
+    """Starts a service that has these shares of the sure and of the decided items looked at blind."""
+
+    def start(sample: float, second: float) -> Any:
+        shares, wanted = (
+            r"sample_share: [\d.]+, second_share: [\d.]+",
+            f"sample_share: {sample}, second_share: {second}",
+        )
+        policy, found = re.subn(shares, wanted, DEFAULT_POLICY.read_text(encoding="utf-8"))
+        assert found == 1
+        file = tmp_path / "policy.yaml"
+        file.write_text(policy, encoding="utf-8")
+        return serve(policy_file=file)
+
+    return start
+
+
+@pytest.fixture
+def sampling(serve_sampling: Callable[[float, float], Any]) -> Any:
     """A service that has every item of which the model is sure looked at blind, and no second looks."""
-    shares = r"sample_share: [\d.]+, second_share: [\d.]+"
-    policy = re.sub(shares, "sample_share: 1, second_share: 0", DEFAULT_POLICY.read_text(encoding="utf-8"))
-    file = tmp_path / "policy.yaml"
-    file.write_text(policy, encoding="utf-8")
-    return serve(policy_file=file)
+    return serve_sampling(1, 0)
 
 
 @pytest.fixture

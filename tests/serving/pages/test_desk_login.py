@@ -150,6 +150,11 @@ def test_logging_out_ends_the_session_on_the_server(seat: Seat) -> None:
     assert seat.client.get("/desk").status_code == 303
 
 
+def test_another_site_cannot_log_anybody_out(seat: Seat) -> None:
+    answer = httpx.post(f"{seat.client.base_url}desk/logout", headers={"origin": "https://evil.example"})
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+
+
 def test_a_revoked_key_ends_its_session(service: Any, seat: Seat) -> None:
     [key] = [key for key in service.runtime.keys.all_keys() if key.name == "Ann"]
     service.runtime.keys.revoke(key.id)

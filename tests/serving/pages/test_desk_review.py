@@ -59,7 +59,8 @@ def test_twenty_items_are_worked_off_by_keyboard_alone_each_loaded_before_it_is_
     assert all(one["loaded"] for one in measures)
 
 
-def test_two_reviewers_never_get_the_same_item(service: Any, put: Put, sit: Sit) -> None:
+def test_two_reviewers_never_get_the_same_item(serve_sampling: Any, put: Put, sit: Sit) -> None:
+    service = serve_sampling(0, 0)
     ids = put(service, 10)
     pages = [sit(service, name=name) for name in ("Ann", "Bo")]
     seen: list[str] = []
