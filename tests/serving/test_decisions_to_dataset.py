@@ -13,9 +13,8 @@ from typer.testing import CliRunner
 from regrade.datasets.category import load_categories
 from regrade.datasets.checks import check_manifest
 from regrade.datasets.manifest import Record, read_manifest
-from regrade.labeling import cli, decisions
+from regrade.labeling import cli
 from regrade.labeling.provenance import read_provenance
-from regrade.serving.decisions import decisions as decided_here
 
 ITEM = {"category": "electronics", "station": "LA-07", "seller": "Acme", "answers": {"item_type": "laptop"}}
 DEAR = ITEM | {"declared_value": {"amount": 5000, "currency": "USD"}}
@@ -23,11 +22,10 @@ DEAR = ITEM | {"declared_value": {"amount": 5000, "currency": "USD"}}
 
 
 @pytest.fixture
-def export(service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Record]]:
+def export(service: Any, tmp_path: Path) -> Callable[..., list[Record]]:
     """Export what the service decided, with what is not settled yet, and return the records."""
     app = typer.Typer()
     cli.register(app)
-    monkeypatch.setattr(decisions, "installed_source", lambda: decided_here)
 
     def run(name: str) -> list[Record]:
         where = ["--data-dir", str(service.settings.data_dir), "--out", str(tmp_path / name)]
