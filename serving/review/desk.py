@@ -107,13 +107,13 @@ class Desk:
         return undo.undo(self._bench, inspection_id, reviewer)
 
     def queue_page(
-        self, viewer: ApiKey, filters: Filters = ANY, limit: int = 50, cursor: str | None = None
+        self, viewer: ApiKey, filters: Filters = ANY, limit: int = 50, cursor: str | None = None, *, parts: bool = True
     ) -> QueuePage:
         """At most `limit` open tasks that fit and that `viewer` may take, oldest first, held ones included.
 
-        Raises `InvalidFieldsError` for a damaged cursor.
+        Without `parts`, its counts are `totals`. Raises `InvalidFieldsError` for a damaged cursor.
         """
-        return queue.page(self._bench, viewer, filters, limit, cursor)
+        return queue.page(self._bench, viewer, filters, limit, cursor, parts=parts)
 
     def counts(self, viewer: ApiKey, filters: Filters = ANY) -> Counts:
         """How many open tasks fit that `viewer` may take, by category, seller, station, reason and kind."""

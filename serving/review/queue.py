@@ -17,7 +17,7 @@ from regrade.serving.store import decode_cursor, encode_cursor
 from regrade.serving.tables import api_keys, inspections, tasks
 
 
-def page(bench: Bench, viewer: ApiKey, filters: Filters, limit: int, cursor: str | None) -> QueuePage:
+def page(bench: Bench, viewer: ApiKey, filters: Filters, limit: int, cursor: str | None, *, parts: bool) -> QueuePage:
     """A page of what `viewer` may take; see `Desk.queue_page`."""
     now = bench.now()
     wanted = (
@@ -41,7 +41,8 @@ def page(bench: Bench, viewer: ApiKey, filters: Filters, limit: int, cursor: str
         rows = connection.execute(query).all()
     lines = tuple(_line(row, now) for row in rows[:limit])
     more = len(rows) > limit
-    return QueuePage(lines, counts(bench, viewer, filters), _place(lines) if more else None)
+    counted = counts(bench, viewer, filters) if parts else totals(bench, viewer, filters)
+    return QueuePage(lines, counted, _place(lines) if more else None)
 
 
 def counts(bench: Bench, viewer: ApiKey, filters: Filters) -> Counts:

@@ -103,9 +103,11 @@ async def queue(request: Request, session: ReviewerDep, runtime: RuntimeDep, lan
     query, fault, status = dict(request.query_params), None, 200
     every = None
     try:
-        filters = filters_of(query)
-        page = await runtime.call(runtime.desk.queue_page, session.key, filters, ROWS, query.get("cursor"))
-        every = page.counts if filters == Filters() else None
+        filters, cursor = filters_of(query), query.get("cursor")
+        # What there is to choose from is counted over all items; of those that fit, only their number is shown.
+        plain = filters == Filters()
+        page = await runtime.call(runtime.desk.queue_page, session.key, filters, ROWS, cursor, parts=plain)
+        every = page.counts if plain else None
     except InvalidFieldsError as error:
         page, fault, status = QueuePage((), Counts(0, 0, None, {}), None), error.to(lang), 422
     if every is None:

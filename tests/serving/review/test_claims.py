@@ -186,6 +186,7 @@ def test_the_counts_tell_what_waits_of_what(kit: Any) -> None:
     for filters in (Filters(), Filters(seller="acme"), Filters(seller="other")):
         whole, parts = kit.desk.totals(kit.reviewer("Ann"), filters), kit.desk.counts(kit.reviewer("Ann"), filters)
         assert (whole.total, whole.held, whole.oldest) == (parts.total, parts.held, parts.oldest)
+        assert kit.desk.queue_page(kit.reviewer("Ann"), filters, parts=False).counts == whole
 
 
 def test_the_queue_tells_who_holds_an_item(kit: Any) -> None:
