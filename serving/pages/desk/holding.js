@@ -122,7 +122,7 @@ export function undo(one) {
 export function skip() {
   const one = current;
   current = null;
-  skipped.push(one.task.id);
+  skipped = [...skipped, one.task.id].slice(-200);
   return change(() => call(`tasks/${one.task.id}/release`, {}));
 }
 

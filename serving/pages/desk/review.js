@@ -265,6 +265,7 @@ document.querySelector("form.languages").addEventListener("submit", switchLangua
 for (const kind of ["keydown", "pointerdown", "wheel"]) addEventListener(kind, holding.touch, { passive: true });
 addEventListener("beforeunload", (event) => holding.pending() && event.preventDefault());
 addEventListener("pagehide", () => holding.letGo(csrf, address));
+addEventListener("pageshow", (event) => event.persisted && location.reload()); // what it held has been let go of
 setInterval(tick, 1000);
 setInterval(() => waiting === "nothing" && !document.hidden && advance(), 15_000);
 holding.begin(Object.fromEntries(new URLSearchParams(location.search)));

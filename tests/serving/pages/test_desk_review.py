@@ -228,7 +228,7 @@ def test_an_expired_lease_is_told_and_the_next_item_comes(serve: Any, put: Put, 
 
 
 def test_a_lease_is_renewed_while_somebody_works(serve: Any, put: Put, sit: Sit) -> None:
-    service = serve(lease_minutes=0.05)
+    service = serve(lease_minutes=0.15)
     [one] = put(service)
     page = sit(service)
     with page.expect_response("**/renew") as renewed:
