@@ -13,14 +13,16 @@ Features are of the backbone as ImageNet left it (`backbone_features`); they are
 Intervals (95%) are bootstraps of the mean over seeds: they hold for other draws from these photos, and say nothing of
 photos of another kind. Needs the bench photos; takes two minutes on a core.
 
-What came of it (results/active_learning.json): in one pool it beats random at every number of labels, and with 303 of
-them reaches what random reaches with 640. By itself it wins on packaging, cannot be told from random on electronics
+What came of it (results/active_learning.json): in one pool it beats random from 192 labels on, and with 303 of them
+reaches what random reaches with 640. By itself it wins on packaging, cannot be told from random on electronics
 and footwear, and loses on apparel, where what a head fitted on few labels is unsure of is mostly noise. Uncertainty
 alone is no better than random; diversity alone does as well in one pool, and better on apparel and electronics.
 """
 
 import argparse
 import json
+import shlex
+import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -51,6 +53,8 @@ BATCHES: Final = 10
 DIMENSIONS: Final = 128
 OURS: Final = "ours"
 TOGETHER: Final = "one pool"
+SHARES_ALONE: Final = "equal shares"
+"""Random, but as many of each category: how much of what `ours` gains in one pool is due to that alone."""
 SHOWN: Final = ("random", "uncertainty", "diversity", OURS)
 AT: Final = (3, 6, 10)
 """Batches after which the difference to random is told."""
@@ -110,8 +114,9 @@ def curve(task: Task, method: str, batch: int, seed: int) -> list[float]:
         if len(scores) == BATCHES:
             return scores
         pool = Pool(p[rest], task.rows[rest], task.rows[labelled])
-        if method == OURS:
-            picked = choose(pool, task.categories[rest].tolist(), batch, rng)
+        if method in (OURS, SHARES_ALONE):
+            how = METHOD if method == OURS else "random"
+            picked = choose(pool, task.categories[rest].tolist(), batch, rng, method=how)
         else:
             picked = METHODS[method](pool, batch, rng)
         labelled, rest = np.concatenate([labelled, rest[picked]]), np.delete(rest, picked)
@@ -125,12 +130,18 @@ def _macro_f1(task: Task, p: Floats, category: np.str_) -> float:
 
 
 def simulate(
-    records: Sequence[Record], features: NDArray[np.float32], methods: Sequence[str], seeds: Sequence[int]
+    records: Sequence[Record],
+    features: NDArray[np.float32],
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    only: str | None = None,
 ) -> dict[str, dict[str, Floats]]:
-    """Category, or `TOGETHER` → method → macro-F1 (seeds, budgets)."""
+    """Category, or `TOGETHER` (or `only` one of these) → method → macro-F1 (seeds, budgets)."""
     names = sorted({r.category for r in records})
     found: dict[str, dict[str, Floats]] = {}
     for name in (*names, TOGETHER):
+        if only not in (None, name):
+            continue
         mine = np.flatnonzero([name in (r.category, TOGETHER) for r in records])
         batch = BATCH * len(names) if name == TOGETHER else BATCH
         curves: dict[str, list[list[float]]] = {method: [] for method in methods}
@@ -162,12 +173,12 @@ def labels_for(target: float, counts: Sequence[int], means: Sequence[float]) -> 
     return None
 
 
-def summary(found: Mapping[str, Mapping[str, Floats]], methods: Sequence[str]) -> dict[str, Any]:
+def summary(found: Mapping[str, Mapping[str, Floats]], methods: Sequence[str], categories: int) -> dict[str, Any]:
     """Curves, and the paired difference of each method to random: by number of labels, and the mean over all of them
     beyond the first (`overall`)."""
     out: dict[str, Any] = {}
     for name, by in found.items():
-        batch = BATCH * (len(found) - 1) if name == TOGETHER else BATCH
+        batch = BATCH * categories if name == TOGETHER else BATCH
         counts = [batch * (n + 1) for n in range(BATCHES)]
         curves = {m: interval(by[m]) for m in methods}
         differences = {m: by[m] - by["random"] for m in methods if m != "random"}
@@ -194,7 +205,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("/tmp/regrade-active-learning"))
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--method", action="append", default=[], help=f"one of {', '.join((*METHODS, OURS))}")
+    parser.add_argument(
+        "--method", action="append", default=[], help=f"one of {', '.join((*METHODS, SHARES_ALONE, OURS))}"
+    )
+    parser.add_argument("--only", help=f"one category, or '{TOGETHER}'; default: all of them")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "active_learning")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="lbfgs failed to converge")
@@ -203,15 +217,16 @@ def main() -> None:
     records = [r for r in read_manifest(locate_manifest(options.data)) if r.condition is not None]
     features = backbone_features(records, options.cache)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    found = simulate(records, features, methods, seeds)
+    found = simulate(records, features, methods, seeds, options.only)
+    photos = {name: sum(r.category == name for r in records) for name in sorted({r.category for r in records})}
     result = {
-        "command": f"benchmarks/active_learning.py --seeds {options.seeds} --first-seed {options.first_seed}",
+        "command": shlex.join(["benchmarks/active_learning.py", *sys.argv[1:]]),
         "date": date.today().isoformat(),
-        "photos": {name: sum(r.category == name for r in records) for name in sorted({r.category for r in records})},
+        "photos": photos,
         "features": f"backbone of the bundles {VERSION} (ImageNet weights), {DIMENSIONS} principal components",
         "ours": METHOD,
         "seeds": options.seeds,
-        "categories": summary(found, methods),
+        "categories": summary(found, methods, len(photos)),
         "cpu_seconds": round(time.process_time() - started),
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,20 @@ from charts import BLUE, GREY, ORANGE
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-COLOURS: Final = {"random": GREY, "uncertainty": ORANGE, "diversity": "#5e9e6e", "ours": BLUE}
+COLOURS: Final = {
+    "random": GREY,
+    "equal shares": "#9467a5",
+    "uncertainty": ORANGE,
+    "diversity": "#5e9e6e",
+    "ours": BLUE,
+}
 
 
 def figure_of(result: Mapping[str, Any]) -> Figure:
     """Above macro-F1 by the number of labels, below the paired difference to random; a column a category."""
     names = list(result["categories"])
     figure = Figure(figsize=(3.5 * len(names), 7), layout="constrained")
-    above, below = figure.subplots(2, len(names), sharex="col")
+    above, below = figure.subplots(2, len(names), sharex="col", squeeze=False)
     for column, name in enumerate(names):
         found = result["categories"][name]
         labels = found["labels"]

@@ -62,7 +62,12 @@ class Selection:
 
 
 def choose(
-    pool: Pool, categories: Sequence[str], count: int, rng: np.random.Generator, quotas: Quotas | None = None
+    pool: Pool,
+    categories: Sequence[str],
+    count: int,
+    rng: np.random.Generator,
+    quotas: Quotas | None = None,
+    method: str = METHOD,
 ) -> Places:
     """`count` of the pool, whose photos are of `categories` (n,): as many of each, and the categories by turns."""
     places = {name: np.flatnonzero(np.array(categories) == name) for name in sorted(set(categories))}
@@ -71,7 +76,7 @@ def choose(
     for (name, mine), share in zip(places.items(), shares, strict=True):
         part = Pool(pool.probabilities[mine], pool.features[mine], pool.covered)
         own = {CONDITIONS.index(condition): n for (where, condition), n in (quotas or {}).items() if where == name}
-        queues.append(mine[with_quotas(METHODS[METHOD], part, share, own, rng)])
+        queues.append(mine[with_quotas(METHODS[method], part, share, own, rng)])
     # By turns, so that whoever stops early has seen every category.
     turns = max((len(queue) for queue in queues), default=0)
     order = [queue[turn] for turn in range(turns) for queue in queues if turn < len(queue)]
