@@ -16,9 +16,10 @@ photos of another kind. Needs the bench photos; takes two minutes on a core.
 
 What came of it (results/active_learning.json): in one pool it beats random from 192 labels on, and with 303 of them
 reaches what random reaches with 640; about half of its lead over all budgets is due to asking for as many labels of
-each category (results/active_learning_shares.json). By itself it wins on packaging, cannot be told from random on electronics
-and footwear, and loses on apparel, where what a head fitted on few labels is unsure of is mostly noise. Uncertainty
-alone is no better than random; diversity alone does as well in one pool, and better on apparel and electronics.
+each category (results/active_learning_shares.json). By itself it wins on packaging, cannot be told from random on
+electronics and footwear, and loses on apparel, where what a head fitted on few labels is unsure of is mostly noise.
+Uncertainty alone is no better than random; diversity alone does as well in one pool, and better on apparel and
+electronics.
 """
 
 import argparse
