@@ -49,7 +49,8 @@ MEASURED_SIDE: Final = 416
 
 def assess(photo: Photo, limits: QualityLimits = DEFAULT_LIMITS) -> Quality:
     """Run the gate on one photo. Exposure is judged first, since a black photo is neither sharp nor blurred."""
-    luminance = _luminance(photo)
+    picture = reduced(photo.rgb, MEASURED_SIDE)
+    luminance = np.asarray(Image.fromarray(picture).convert("L"))
     shadow, highlight = _percentiles(luminance, (5, 95))
     # Differences of 8-bit values go from -1020 to 1020.
     plane = luminance.astype(np.int16)
@@ -61,6 +62,8 @@ def assess(photo: Photo, limits: QualityLimits = DEFAULT_LIMITS) -> Quality:
         "structure": _structure(luminance),
         "blur": max(blur),
         "detail": min(detail),
+        "sharpness": 1 - max(blur),
+        **_light(picture),
     }
     issues: list[str] = []
     if measures["short_side"] < limits.min_short_side:
@@ -129,5 +132,16 @@ def _structure(luminance: NDArray[np.uint8]) -> float:
     return float(coarse.std())
 
 
-def _luminance(photo: Photo) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(reduced(photo.rgb, MEASURED_SIDE)).convert("L"))
+def _light(picture: NDArray[np.uint8]) -> dict[str, float]:
+    """What lamp and camera do to all photos alike; it decides nothing here, but shows when a station changes.
+
+    `picture` is RGB of shape (h, w, 3). `brightness` is the mean of its Rec. 601 luminance, 0–255; `warmth` that of
+    red less blue, and `tint` that of green less the mean of red and blue, each in -255–255. Every fourth pixel of each
+    axis is enough for means.
+    """
+    red, green, blue = (float(mean) for mean in picture[::4, ::4].reshape(-1, 3).mean(axis=0))
+    return {
+        "brightness": 0.299 * red + 0.587 * green + 0.114 * blue,
+        "warmth": red - blue,
+        "tint": green - (red + blue) / 2,
+    }

@@ -70,3 +70,25 @@ def test_blur_grows_with_blurring(parcel: Image.Image) -> None:
     ]
     assert values == sorted(values)
     assert all(0 <= v <= 1 for v in values)
+
+
+def test_a_darker_and_bluer_lamp_shows_in_the_measures_of_the_light(parcel: Image.Image) -> None:
+    before = assess(photo_of(parcel)).measures
+    red, green, blue = parcel.split()
+    dimmed = Image.merge("RGB", (red.point(lambda v: v * 0.75), green.point(lambda v: v * 0.8), blue))
+    after = assess(photo_of(dimmed)).measures
+    assert after["brightness"] < 0.9 * before["brightness"]
+    assert after["warmth"] < before["warmth"] - 20
+    assert set(before) == set(after) > {"brightness", "warmth", "tint", "sharpness"}
+
+
+def test_grey_has_neither_warmth_nor_tint() -> None:
+    measures = assess(photo_of(Image.new("RGB", (640, 480), (120, 120, 120)))).measures
+    assert (measures["brightness"], measures["warmth"], measures["tint"]) == (120.0, 0.0, 0.0)
+    green = assess(photo_of(Image.new("RGB", (640, 480), (100, 140, 100)))).measures
+    assert (green["warmth"], green["tint"]) == (0.0, 40.0)
+
+
+def test_a_blurred_photo_is_less_sharp(parcel: Image.Image) -> None:
+    sharp, soft = assess(photo_of(parcel)), assess(photo_of(parcel.filter(ImageFilter.GaussianBlur(8))))
+    assert 0 <= soft.measures["sharpness"] < sharp.measures["sharpness"] <= 1
