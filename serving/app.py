@@ -21,7 +21,19 @@ from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
 from regrade.serving.middleware import Wrap, asked_method
 from regrade.serving.openapi import describe
 from regrade.serving.problems import Problem, problem_of
-from regrade.serving.routes import audit, desk, desk_api, health, inspections, models, ops, pages, reviews, rubrics
+from regrade.serving.routes import (
+    audit,
+    desk,
+    desk_api,
+    desk_quality,
+    health,
+    inspections,
+    models,
+    ops,
+    pages,
+    reviews,
+    rubrics,
+)
 from regrade.serving.routes.common import language_of
 from regrade.serving.routes.desk_access import TurnedAway, answer_turned_away
 from regrade.serving.runtime import Runtime
@@ -80,7 +92,7 @@ def create_app(
         # A redirected POST loses its body with some clients: a wrong path is an error at once.
         redirect_slashes=False,
     )
-    for room in (inspections, reviews, audit, rubrics, models, health, ops, pages, desk_api, desk):
+    for room in (inspections, reviews, audit, rubrics, models, health, ops, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Wrap)
     app.add_exception_handler(RegradeError, _answer_expected)

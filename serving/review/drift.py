@@ -109,7 +109,7 @@ def alarms(station: str, days: Sequence[Day]) -> list[Alarm]:
         found.append(_light_alarm(station, light))
     if (change := changed.get("confidence")) is not None:
         key = "desk.quality_confidence_fell" if change.after < change.before else "desk.quality_confidence_rose"
-        params = {
+        params: dict[str, str | float] = {
             "station": station,
             "before": round(change.before, 2),
             "after": round(change.after, 2),

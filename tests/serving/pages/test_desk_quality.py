@@ -1,0 +1,105 @@
+"""The quality page: what it shows of stored decisions and photos, to whom, and as files."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from regrade.models.types import CONDITIONS
+from regrade.serving.records import new_id
+from regrade.serving.review import Filters, Verdict
+
+Sit = Callable[..., Page]
+Put = Callable[..., list[str]]
+
+
+@pytest.fixture
+def history(serve_sampling: Any, put: Put) -> Any:
+    """A service of which LA-07 has had another lamp for eight days, and whose sure grades are often wrong."""
+    service = serve_sampling(1, 1)
+    runtime, random = service.runtime, np.random.default_rng(5)
+    like = runtime.inspections.get(put(service, 1, blind=True, seller="acme", station="LA-07")[0])
+    noon = datetime.now(UTC).replace(hour=12) - timedelta(days=50)
+    for day in range(50):
+        for station in ("LA-07", "LA-08"):
+            for item in range(6):
+                dark = station == "LA-07" and day >= 42
+                light = {
+                    "brightness": float(random.normal(105 if dark else 128, 2)),
+                    "warmth": float(random.normal(-4 if dark else 9, 1)),
+                    "tint": float(random.normal(1, 0.4)),
+                    "sharpness": float(random.normal(0.7, 0.01)),
+                }
+                one = replace(
+                    like,
+                    id=new_id(),
+                    created_at=noon + timedelta(days=day, minutes=item),
+                    item={"rma": f"R-{day}-{item}", "seller": "acme", "station": station},
+                    result=replace(like.result, quality=tuple(replace(q, measures=light) for q in like.result.quality)),
+                )
+                runtime.inspections.insert(one)
+    people = [runtime.keys.create("reviewer", name)[1] for name in ("Ann", "Bob")]
+    graded = like.result.grade.condition
+    for turn in range(40):
+        filters = Filters()
+        for index, reviewer in enumerate(people):
+            claimed = runtime.desk.claim(reviewer, filters)
+            filters = Filters(inspection_id=claimed.inspection.id)
+            other = CONDITIONS[(CONDITIONS.index(graded) + 1) % 4]
+            condition = other if turn % 4 == 0 or (index and turn % 7 == 0) else graded
+            runtime.desk.decide(claimed.inspection.id, claimed.token, reviewer, Verdict(condition))
+    return service
+
+
+def test_the_page_tells_what_is_wrong_in_both_languages(history: Any, sit: Sit, violations: Any) -> None:
+    page = sit(history, "/desk/quality")
+    alarms = page.locator("#alarms li")
+    expect(alarms.filter(has_text="Photos from LA-07 have changed since")).to_have_count(1)
+    expect(alarms.filter(has_text="darker and bluer")).to_have_count(1)
+    expect(alarms.filter(has_text="LA-08")).to_have_count(0)
+    expect(alarms.filter(has_text="wrong more often than promised")).to_have_count(1)
+    expect(page.locator(".station")).to_have_count(2)
+    expect(page.locator("figure.off")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") == 1366
+    assert violations(page) == []
+    page.click("[data-language='zh-CN']")
+    expect(alarms.filter(has_text="偏蓝")).to_have_count(1)
+
+
+def test_filters_and_files_agree_with_the_page(history: Any, sit: Sit) -> None:
+    page = sit(history, "/desk/quality")
+    page.select_option("[name=subject]", "reviewers")
+    page.select_option("[name=by]", "people")
+    page.click("form.filters button")
+    expect(page.locator("#agreement tbody tr")).to_have_count(1)
+    expect(page.locator("#agreement tbody tr")).to_contain_text("Ann – Bob")
+    for table in ("errors", "agreement", "stations", "alarms"):
+        answer = page.request.get(f"{history.url}/desk/quality/{table}.csv")
+        assert answer.status == 200
+        rows = list(csv.DictReader(io.StringIO(answer.text().removeprefix("\ufeff"))))
+        assert rows, table
+        assert all(None not in row and None not in row.values() for row in rows), table
+    assert page.request.get(f"{history.url}/desk/quality/secrets.csv").status == 404
+    page.goto(f"{history.url}/desk/quality?seller=nobody")
+    expect(page.locator("#no-alarms")).to_be_visible()
+
+
+def test_an_empty_service_shows_an_empty_page(service: Any, sit: Sit, violations: Any) -> None:
+    page = sit(service, "/desk/quality")
+    expect(page.locator("#no-alarms")).to_be_visible()
+    assert violations(page) == []
+    answer = page.goto(f"{service.url}/desk/quality?since=yesterday")
+    assert answer is not None
+    assert answer.status == 422
+    expect(page.locator("[role=alert]")).to_contain_text("is not a day")
+
+
+def test_nobody_else_reads_the_page_or_its_files(service: Any) -> None:
+    assert service.client.get("/desk/quality").headers["location"].startswith("/desk/login")
+    assert service.client.get("/desk/quality/errors.csv").status_code == 401
