@@ -20,7 +20,7 @@ LARGEST: Final = 64 * 1024 * 1024
 """Bodies of other sizes are not worth it, or too much to receive before the first look at them."""
 _SPARE: Final = 2
 _SPARE_BYTES: Final = 24 * 1024 * 1024
-_DISCARDED: Final = 64 * 1024
+_DISCARDED: Final = 128 * 1024
 
 ReceiveWhole = Callable[[int], AbstractAsyncContextManager[bytes | bytearray]]
 """Given the length of the body, gives a context in which the body stands at the beginning of a buffer that may be
@@ -111,6 +111,16 @@ async def receive_whole(connection: Connection, size: int) -> AsyncIterator[byte
         _buffers.give_back(buffer)
 
 
+def throw_away(connection: Connection, rest: int) -> None:
+    """Receive the last `rest` bytes of a body that nobody wants, cheaply; then `connection` is as good as new.
+
+    A server that turns many away would otherwise spend on what they send what it lacks for those whom it has taken.
+    """
+    filling = _Filling(connection, bytearray(), 0, rest)
+    filling.discard()
+    filling.begin()
+
+
 class _Filling(asyncio.BufferedProtocol):
     """Takes the place of a connection's protocol until the body is there."""
 
@@ -131,6 +141,7 @@ class _Filling(asyncio.BufferedProtocol):
         """Nobody wants the body any more, and its buffer may be used by others from now on."""
         self._thrown_away = memoryview(bytearray(_DISCARDED))
         self._view.release()
+        self.done.cancel()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         if self._thrown_away is not None:

@@ -33,6 +33,8 @@ class GuardedProtocol(HttpToolsProtocol):
     _in_head = True
     _too_large = False
     _deadline: asyncio.TimerHandle | None = None
+    _rest = 0
+    """Bytes of the body that are still to come through the parser."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -53,9 +55,25 @@ class GuardedProtocol(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MAX_HEAD_BYTES:
             self._too_large = True
             raise ValueError("head too large")  # the parser stops, and data_received answers
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        self._rest = int(length) if length.isdigit() else 0
         super().on_headers_complete()
         extensions: dict[str, Any] = {body.EXTENSION: partial(body.receive_whole, _Body(self, self.cycle))}
         self.scope["extensions"] = extensions
+
+    def on_body(self, body: bytes) -> None:
+        self._rest -= len(body)
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._rest >= body.SMALLEST and self.cycle.more_body and not self.transport.is_closing():
+            rest, self._rest = self._rest, 0
+            body.throw_away(_Body(self, self.cycle), rest)
+
+    def leave_out_the_parser(self) -> None:
+        """What is still to come of the body is received by others."""
+        self._rest = 0
 
     def begin_anew(self) -> None:
         """Forget the request whose body was received without the parser, which would wait for it for ever."""
@@ -120,6 +138,7 @@ class _Body:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             cycle.waiting_for_100_continue = False
         begun, cycle.body = bytes(cycle.body), bytearray()
+        self._protocol.leave_out_the_parser()
         return begun
 
     def more(self) -> bool:

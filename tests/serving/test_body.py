@@ -121,6 +121,26 @@ def test_a_refused_body_does_not_spoil_the_connection(service: Any, large: bytes
         assert answer(connection)[0] == 201
 
 
+def test_who_is_turned_away_before_the_body_may_ask_again_on_the_same_connection(service: Any, large: bytes) -> None:
+    foreign = head_of(service, len(large)).replace(b"Authorization: Bearer rg_", b"Authorization: Bearer xx_")
+    with connect(service) as connection:
+        for _ in range(3):
+            connection.sendall(foreign)
+            assert answer(connection)[0] == 401  # at once, before any of the body is there
+            connection.sendall(large)
+        connection.sendall(head_of(service, len(large)) + large)
+        assert answer(connection)[0] == 201
+
+
+def test_who_is_turned_away_and_goes_leaves_nothing_behind(service: Any, large: bytes, photo: bytes) -> None:
+    foreign = head_of(service, len(large)).replace(b"Authorization: Bearer rg_", b"Authorization: Bearer xx_")
+    for _ in range(3):
+        with connect(service) as connection:
+            connection.sendall(foreign + large[: SMALLEST // 2])
+            assert answer(connection)[0] == 401
+    assert service.post([photo]).status_code == 201
+
+
 def test_small_and_very_large_bodies_and_other_servers_are_read_as_a_stream() -> None:
     scope = {"extensions": {"regrade.body": lambda size: None}}
     assert receiver(scope, SMALLEST) is not None
