@@ -60,7 +60,7 @@ def line_chart(
     low, high = limits or (min(drawn, default=0.0), max(drawn, default=1.0))
     bottom = height - (20 if labels else 4)
     xs = [mark.x for mark in marks]
-    x = Scale(min(xs, default=0.0), max(xs, default=1.0), left + 4, width - 8)
+    x = Scale(min(xs, default=0.0), max(xs, default=1.0), left + 4, width - (20 if labels else 8))
     y = Scale(low, high, bottom - 4, 8)
     parts = [f'<rect class="ground" x="{left}" y="4" width="{width - left - 4}" height="{bottom - 4}"/>']
     if band is not None:
