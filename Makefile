@@ -44,7 +44,7 @@ lint: install-dev .dev/regrade
 	$(BIN)/mypy $(addprefix -p regrade.,$(ROOMS))
 
 test: lint
-	$(BIN)/pytest -n 2 -m "not long"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
 
 # Writes down what is installed now, after a deliberate upgrade; a fresh install then repeats it.
 constraints: install-dev

@@ -58,6 +58,8 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
         if self.started:
             self._runtime.draining = True
+            # At once, and not at the next tick: who sees that it is not ready must be able to rely on it.
+            self._runtime.admission.closed = not self._settings.drain_delay
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

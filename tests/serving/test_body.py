@@ -40,15 +40,15 @@ def connect(service: Any) -> socket.socket:
 
 def answer(connection: socket.socket) -> tuple[int, bytes]:
     """The status and the body of one answer; what follows it stays unread."""
-    file = connection.makefile("rb", buffering=0)
-    status, length = int(file.readline().split()[1]), 0
-    while (line := file.readline()) not in (b"\r\n", b""):
-        name, _, value = line.partition(b":")
-        length = int(value) if name.lower() == b"content-length" else length
-    content = b""
-    while len(content) < length:
-        content += file.read(length - len(content))
-    return status, content
+    with connection.makefile("rb", buffering=0) as file:
+        status, length = int(file.readline().split()[1]), 0
+        while (line := file.readline()) not in (b"\r\n", b""):
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        content = b""
+        while len(content) < length:
+            content += file.read(length - len(content))
+        return status, content
 
 
 def test_requests_follow_one_another_on_a_connection(service: Any, large: bytes) -> None:

@@ -33,7 +33,7 @@ async def call(method, path, headers=(), body=b""):
         "client": ("test", 1), "server": ("test", 80),
     }
     async def receive():
-        return given.pop() if given else {"type": "http.disconnect"}
+        return given.pop() if given else await asyncio.Event().wait()  # the client waits for its answer
     async def send(message):
         sent.append(message)
     await app(scope, receive, send)

@@ -146,7 +146,7 @@ def test_a_request_without_a_trace_begins_one(service: Any, spans: Any) -> None:
 def test_an_error_of_ours_is_one_in_the_trace(
     service: Any, spans: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(service.runtime.inspections, "get", lambda _: 1 / 0)
+    monkeypatch.setattr(service.runtime.desk, "read", lambda *_: 1 / 0)
     assert service.client.get("/v1/inspections/1").status_code == 500
     assert 'regrade_problems_total{type="internal"} 1.0' in service.client.get("/metrics").text
     assert _finished(spans, "GET /v1/inspections/{inspection_id}").status.status_code.name == "ERROR"

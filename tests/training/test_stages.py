@@ -21,6 +21,9 @@ from regrade.training.run import Run, RunConfig
 
 SIDE = 96
 
+# One worker trains for all of them; on a busy machine it takes minutes.
+pytestmark = [pytest.mark.xdist_group("stages"), pytest.mark.timeout(1200)]
+
 
 def config_of(data: Path, folder: Path, **settings: object) -> RunConfig:
     values = {
