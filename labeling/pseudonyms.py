@@ -6,7 +6,6 @@ RMA numbers are few and guessable: a plain hash of one tells it to whoever tries
 
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from regrade.datasets.manifest import SPLITS
 from regrade.datasets.splitting import Shares
 from regrade.models.errors import DatasetError
-from regrade.models.files import sync_folder
+from regrade.models.files import create_private
 
 KEY_NAME = "labels.key"
 _BYTES = 32
@@ -57,7 +56,7 @@ def label_key(data_dir: Path) -> LabelKey:
     path = data_dir / KEY_NAME
     try:
         if not path.exists():
-            _make(path)
+            create_private(path, f"{secrets.token_hex(_BYTES)}\n".encode("ascii"))
         secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
         raise DatasetError(
@@ -70,23 +69,3 @@ def label_key(data_dir: Path) -> LabelKey:
             f"{path}: damaged; restore it from a backup. With another key photos would change their split"
         )
     return LabelKey(secret)
-
-
-def _make(path: Path) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(_BYTES) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        # A link never replaces the key that another export made in the meantime.
-        path.hardlink_to(partial)
-    except FileExistsError:
-        pass
-    except OSError:
-        # A file system without links.
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_folder(path.parent)

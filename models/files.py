@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 
 def write_atomically(path: Path, data: bytes) -> Path:
@@ -24,6 +25,30 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def create_private(path: Path, data: bytes) -> None:
+    """Make the file `path`, for its owner's eyes alone, synced to disk; one that is there stays as it is.
+
+    Of several processes that do so at once the first one's data stands, and all find it there afterwards.
+    """
+    fresh = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # Unlike a rename, a link never takes the place of what another process has made in the meantime.
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass
+    except OSError:
+        # A file system without links.
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def append_line(path: Path, line: str) -> None:

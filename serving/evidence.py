@@ -5,12 +5,9 @@ The signature is Ed25519 (RFC 8032) over the RFC 8785 form of `payload`.
 
 import base64
 import hashlib
-import os
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -22,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from regrade.models.files import create_private
 from regrade.serving.auth import ApiKey
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import DataDirError
-from regrade.serving.photostore import make_directories, sync_directory
+from regrade.serving.photostore import make_directories
 from regrade.serving.records import DECISION, DEFECTS, DISPOSITION, RESULT, Inspection, Review
 
 FORMAT = "regrade-evidence/1"
@@ -45,7 +43,8 @@ class Signer:
         path = directory / "evidence-ed25519.pem"
         make_directories(directory, 0o700)
         if not path.exists():
-            _create(path)
+            made = Ed25519PrivateKey.generate()
+            create_private(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         try:
             key = load_pem_private_key(path.read_bytes(), password=None)
         except ValueError as error:
@@ -117,18 +116,3 @@ def _review(review: Review, keys: dict[str, ApiKey]) -> dict[str, Any]:
 def _who(key_id: str, keys: dict[str, ApiKey]) -> dict[str, str | None]:
     key = keys.get(key_id)
     return {"key_id": key_id, "name": key.name if key else None, "role": key.role if key else None}
-
-
-def _create(path: Path) -> None:
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    fresh = path.with_suffix(f".{uuid4().hex}.tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    # A link fails where another process was first: its key then stands, and no bundle loses its signer.
-    with suppress(FileExistsError):
-        os.link(fresh, path)
-    fresh.unlink()
-    sync_directory(path.parent)

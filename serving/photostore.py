@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from regrade.models.files import sync_folder
 from regrade.serving.directio import write_new
 from regrade.serving.errors import PhotoDamagedError
 
@@ -82,7 +83,7 @@ class LocalPhotoStore:
             (self.staging / photo.handle).replace(target)
             touched.add(target.parent)
         for directory in touched:
-            sync_directory(directory)
+            sync_folder(directory)
 
     def discard(self, staged: Sequence[StagedPhoto]) -> None:
         for photo in staged:
@@ -129,13 +130,4 @@ def make_directories(path: Path, mode: int = 0o777) -> None:
         return
     make_directories(path.parent)
     path.mkdir(mode, exist_ok=True)
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

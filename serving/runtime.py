@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from regrade.models.files import sync_folder
 from regrade.models.grader import Grader
 from regrade.models.intake import IntakeLimits
 from regrade.serving.admission import Admission
@@ -19,7 +20,7 @@ from regrade.serving.errors import BusyError, DataDirError
 from regrade.serving.evidence import Signer
 from regrade.serving.i18n import Message
 from regrade.serving.metrics import Metrics
-from regrade.serving.photostore import LocalPhotoStore, make_directories, sync_directory
+from regrade.serving.photostore import LocalPhotoStore, make_directories
 from regrade.serving.pipeline import Pipeline
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
@@ -175,5 +176,5 @@ def open_database(settings: Settings) -> Database:
     database = Database(settings.url)
     database.migrate()
     # The database's own file is a new name in the directory on the first start.
-    sync_directory(data_dir)
+    sync_folder(data_dir)
     return database

@@ -2,14 +2,12 @@
 
 import hashlib
 import hmac
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
+from regrade.models.files import create_private
 from regrade.serving.errors import DataDirError
-from regrade.serving.photostore import make_directories, sync_directory
+from regrade.serving.photostore import make_directories
 from regrade.serving.policy.load import Policy
 from regrade.serving.policy.types import Money
 from regrade.serving.records import FirstLook, Inspection, Kind
@@ -35,7 +33,7 @@ class Lottery:
         path = directory / "sampling.key"
         make_directories(directory, 0o700)
         if not path.exists():
-            _create(path)
+            create_private(path, secrets.token_bytes(SECRET_BYTES))
         secret = path.read_bytes()
         if len(secret) != SECRET_BYTES:
             raise DataDirError(f"The sampling key {path} is damaged. Restore it from a backup, or remove it.")
@@ -73,17 +71,3 @@ def declared_value(policy: Policy, inspection: Inspection) -> float | None:
     if declared is None:
         return None
     return policy.convert(Money(declared["amount"], declared["currency"])).amount
-
-
-def _create(path: Path) -> None:
-    fresh = path.with_suffix(f".{uuid4().hex}.tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(SECRET_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    # A link fails where another process was first: its secret then stands for both.
-    with suppress(FileExistsError):
-        os.link(fresh, path)
-    fresh.unlink()
-    sync_directory(path.parent)
