@@ -3,8 +3,8 @@
 An inspection is hidden from
 
 - whoever holds the lease of one of its open blind looks, and every reviewer (not stations, engineers and admins, who
-  run the place) who could still be given one: who has not decided on it. They see the item and its photos, as if it
-  waited for a first look;
+  run the place) who could still be given one: who has not decided on it, and was not shown what was found of it
+  before. They see the item and its photos, as if it waited for a first look;
 - whoever has decided on it blind, while that decision can still be undone: they see their own decision alone. Could
   they see the model's, they might undo theirs and follow it.
 """
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal, o
 
 from regrade.serving.auth import ApiKey
 from regrade.serving.records import BLIND_KINDS, Inspection, Review
-from regrade.serving.tables import inspections, review_undos, reviews, tasks
+from regrade.serving.tables import disclosures, inspections, review_undos, reviews, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,16 @@ def _waits_for(viewer: Viewer) -> ColumnElement[bool]:
     """Whether a row of `inspections` has an open blind look that the viewer holds or could be given."""
     # Leases count although they may have expired: what was shown blind a moment ago stays so until it is decided.
     held = tasks.c.lease_key_id == viewer.key.id
-    could = held if viewer.key.role != "reviewer" else or_(held, ~_decided(viewer))
+    could = held if viewer.key.role != "reviewer" else or_(held, and_(~_decided(viewer), ~_shown(viewer)))
     return exists().where(
         tasks.c.inspection_id == inspections.c.id, tasks.c.state == "open", tasks.c.kind.in_(BLIND_KINDS), could
     )
+
+
+def _shown(viewer: Viewer) -> ColumnElement[bool]:
+    """Whether the viewer was shown what was found of a row of `inspections`, and so is given no blind look at it."""
+    mine = exists().where(disclosures.c.inspection_id == inspections.c.id, disclosures.c.key_id == viewer.key.id)
+    return mine.correlate(inspections)
 
 
 def _decided(viewer: Viewer, also: ColumnElement[bool] | None = None) -> ColumnElement[bool]:

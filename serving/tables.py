@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 
 
@@ -71,9 +72,9 @@ inspections = Table(
     Column("idempotency_key", String(128)),
     Column("body_digest", String(64), nullable=False),
     # Copies of what `item` and `result` say, to filter and count by.
-    Column("rma", String(128), nullable=False),
+    Column("rma", String(128), nullable=False, index=True),
     Column("seller", String(128)),
-    Column("sku", String(128)),
+    Column("sku", String(128), index=True),
     Column("station", String(128)),
     Column("category", String(64)),
     Column("model_condition", String(16)),
@@ -107,6 +108,10 @@ inspection_photos = Table(
     Column("warmth", Float),
     Column("tint", Float),
 )
+
+STILL_OPEN = dict.fromkeys(("sqlite_where", "postgresql_where"), text("state = 'open'"))
+HELD = dict.fromkeys(STILL_OPEN, text("state = 'open' AND lease_expires_at IS NOT NULL"))
+"""What is left out of an index of tasks, as each database has it said."""
 
 # One look that a human owes an item. `kind` is `unsure` (the model asked), `sample` (a blind check of a grade that
 # the model was sure of), `second` (another reviewer, blind) or `third` (a tie-break, blind); `state` is `open`, `done`
@@ -143,6 +148,28 @@ tasks = Table(
         *("inspection_id", "lease_key_id", "lease_expires_at"),
     ),
     Index("ix_tasks_lease_key_id_state", "lease_key_id", "state"),
+    # One for each part that the queue counts by: each is read once, in order, and nothing is sorted. With `state`,
+    # though it is the same throughout: SQLite would else look it up in the rows.
+    *(
+        Index(f"ix_tasks_open_{name}", name, "state", **STILL_OPEN)
+        for name in ("category", "seller", "station", "reason")
+    ),
+    # Holds all that is asked of the blind looks that somebody may not have.
+    Index(
+        "ix_tasks_open_kind",
+        *("kind", "state", "inspection_id", "category", "seller", "station", "created_at", "value", "lease_expires_at"),
+        **STILL_OPEN,
+    ),
+    Index("ix_tasks_held", "lease_expires_at", **HELD),
+)
+
+# To whom it was shown what the model or others found of an item, first when: a blind look at it is for others.
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("inspection_id", String(36), ForeignKey(inspections.c.id), primary_key=True),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), primary_key=True),
+    Column("at", UtcTime, nullable=False),
 )
 
 # Append-only: a decision is never changed or removed, a later one stands beside it.
@@ -150,7 +177,7 @@ reviews = Table(
     "reviews",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("inspection_id", String(36), ForeignKey(inspections.c.id), nullable=False, index=True),
+    Column("inspection_id", String(36), ForeignKey(inspections.c.id), nullable=False),
     Column("decided_at", UtcTime, nullable=False),
     Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False),
     Column("reviewer", String(100), nullable=False),
@@ -169,6 +196,8 @@ reviews = Table(
     Column("seller_grade", String(64)),
     # How long the reviewer had the item.
     Column("seconds", Float),
+    # Tells who has decided on an item without reading the decisions.
+    Index("ix_reviews_inspection_id_key_id", "inspection_id", "key_id"),
 )
 
 # Append-only: which decisions were taken back, by whom. The decision itself stays where it is.

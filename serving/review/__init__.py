@@ -6,6 +6,7 @@
 |---|---|
 | `sampling` | which items are looked at blind, by a lot that nobody can foresee |
 | `tasks`, `filters` | claims, leases and their ends; what fits and what a reviewer may have |
+| `disclosures` | who was shown what was found of which item, and so is given no blind look at it |
 | `decisions`, `undo` | what follows from a decision, and from taking it back |
 | `queue`, `stats`, `looks` | the queue page; figures; raw rows for statistics |
 | `audit` | who did what, when |

@@ -11,7 +11,7 @@ from regrade.serving.records import new_id
 from regrade.serving.review.types import Entry
 from regrade.serving.tables import audit
 
-Action = Literal["login", "logout", "claim", "release", "expire", "decide", "undo", "export"]
+Action = Literal["login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export"]
 
 
 def record(

@@ -12,7 +12,7 @@ from regrade.serving.errors import BlindError
 from regrade.serving.i18n import Message
 from regrade.serving.policy.load import Policy
 from regrade.serving.records import Inspection
-from regrade.serving.review import audit, decisions, looks, queue, stats, tasks, undo
+from regrade.serving.review import audit, decisions, disclosures, looks, queue, stats, tasks, undo
 from regrade.serving.review.bench import Bench, Clock
 from regrade.serving.review.sampling import Lottery
 from regrade.serving.review.types import (
@@ -107,20 +107,21 @@ class Desk:
         return undo.undo(self._bench, inspection_id, reviewer)
 
     def queue_page(
-        self, viewer: ApiKey, filters: Filters = ANY, limit: int = 50, cursor: str | None = None, *, parts: bool = True
+        self, viewer: ApiKey, filters: Filters = ANY, limit: int = 50, cursor: str | None = None
     ) -> QueuePage:
         """At most `limit` open tasks that fit and that `viewer` may take, oldest first, held ones included.
 
-        Without `parts`, its counts are `totals`. Raises `InvalidFieldsError` for a damaged cursor.
+        Where nothing is filtered its counts are `counts`, else `totals`. Raises `InvalidFieldsError` for a damaged
+        cursor.
         """
-        return queue.page(self._bench, viewer, filters, limit, cursor, parts=parts)
+        return queue.page(self._bench, viewer, filters, limit, cursor)
 
-    def counts(self, viewer: ApiKey, filters: Filters = ANY) -> Counts:
-        """How many open tasks fit that `viewer` may take, by category, seller, station, reason and kind."""
-        return queue.counts(self._bench, viewer, filters)
+    def counts(self, viewer: ApiKey) -> Counts:
+        """How many open tasks there are that `viewer` may take, by category, seller, station, reason and kind."""
+        return queue.counts(self._bench, viewer)
 
     def totals(self, viewer: ApiKey, filters: Filters = ANY) -> Counts:
-        """As `counts`, and several times as fast, but only over all: `by` is empty."""
+        """How many open tasks fit that `viewer` may take; `by` is empty, and `others` counted where there are none."""
         return queue.totals(self._bench, viewer, filters)
 
     def queue(self) -> Queue:
@@ -137,15 +138,23 @@ class Desk:
             return audit.of_inspection(connection, inspection_id)
 
     def read(self, inspection_id: str, viewer: ApiKey) -> Inspection:
-        """One inspection as `viewer` may know it. Raises `NotFoundError`."""
+        """One inspection as `viewer` may know it; as `visible`. Raises `NotFoundError`."""
         with self._bench.database.read() as connection:
             found = [find(connection, inspection_id)]
-            return blind.seen_by(connection, found, self._bench.viewer(viewer))[0]
+        return self.visible(found, viewer)[0]
 
     def visible(self, found: Sequence[Inspection], viewer: ApiKey) -> list[Inspection]:
-        """`found` as `viewer` may know them: without the findings where a blind look is before them."""
+        """`found` as `viewer` may know them: without the findings where a blind look is before them.
+
+        A reviewer to whom this shows what was found is given no blind look at the item later.
+        """
         with self._bench.database.read() as connection:
-            return blind.seen_by(connection, found, self._bench.viewer(viewer))
+            seen = blind.seen_by(connection, found, self._bench.viewer(viewer))
+            new = disclosures.unknown(connection, viewer, [one.id for one in seen if not one.blind])
+        if new:
+            with self._bench.database.write() as connection:
+                disclosures.note(connection, viewer, new, self._bench.now())
+        return seen
 
     def refuse_blind(self, inspection: Inspection, viewer: ApiKey) -> None:
         """Raises `BlindError` where `viewer` must not know what was found of `inspection`."""

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, exists, literal_column, not_, or_
 
 from regrade.serving.records import BLIND_KINDS
+from regrade.serving.review.disclosures import disclosed
 from regrade.serving.review.types import Filters
 from regrade.serving.tables import review_undos, reviews, tasks
 
-OPEN = tasks.c.state == "open"
+OPEN = tasks.c.state == literal_column("'open'")
+"""Written out: only then does SQLite know that an index of open tasks alone holds all that are meant."""
 
 TEXTS = ("category", "seller", "station", "reason")
 
@@ -21,7 +23,7 @@ def fitting(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
         if wanted is not None:
             found.append(tasks.c[name] == wanted if wanted else tasks.c[name].is_(None))
     if filters.kind == "blind":
-        found.append(tasks.c.kind.in_(BLIND_KINDS))
+        found.append(tasks.c.kind != "unsure")
     elif filters.kind is not None:
         found.append(tasks.c.kind == filters.kind)
     if filters.min_value is not None:
@@ -48,10 +50,19 @@ def free(now: datetime) -> ColumnElement[bool]:
 
 
 def allowed(key_id: str) -> ColumnElement[bool]:
-    """Tasks on items that the holder of a key has not decided on: a second pair of eyes is somebody else's.
+    """Tasks that the holder of a key may be given: those that are not `barred`."""
+    return or_(tasks.c.kind == "unsure", not_(_known_to(key_id)))
 
-    The first look of an item (asked for or sampled) cannot come after a decision, so only later ones are looked up.
-    """
+
+def barred(key_id: str) -> ColumnElement[bool]:
+    """Blind looks at items that the holder of a key has decided on, or been shown: a second pair of eyes is somebody
+    else's, and a blind one has seen nothing before."""
+    return and_(tasks.c.kind.in_(BLIND_KINDS), _known_to(key_id))
+
+
+def _known_to(key_id: str) -> ColumnElement[bool]:
     undone = exists().where(review_undos.c.review_id == reviews.c.id).correlate(reviews)
     decided = exists().where(reviews.c.inspection_id == tasks.c.inspection_id, reviews.c.key_id == key_id, ~undone)
-    return or_(tasks.c.kind.in_(("unsure", "sample")), ~decided.correlate(tasks))
+    # The first look of an item, asked for or sampled, cannot come after a decision.
+    later = and_(tasks.c.kind != "sample", decided.correlate(tasks))
+    return or_(disclosed(key_id, tasks, tasks.c.inspection_id), later)

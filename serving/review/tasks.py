@@ -17,6 +17,7 @@ from regrade.serving.errors import LeaseError
 from regrade.serving.i18n import Message
 from regrade.serving.review.audit import record
 from regrade.serving.review.bench import Bench, digest
+from regrade.serving.review.disclosures import note_claim
 from regrade.serving.review.filters import allowed, fitting, free, held_by
 from regrade.serving.review.types import Claim, Filters, Task
 from regrade.serving.store import find
@@ -93,6 +94,8 @@ def lease(
     about = {"inspection_id": row.inspection_id, "task_id": row.id}
     record(connection, now, reviewer, "claim", **about, detail=detail)
     inspection, task = find(connection, row.inspection_id), task_of(row)
+    if not task.blind:
+        note_claim(connection, reviewer, row.inspection_id, now)
     return Claim(hide(inspection) if task.blind else inspection, task, token, expires_at)
 
 

@@ -109,16 +109,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many open tasks there are: all, those that somebody holds, and by part.
+    """How many open tasks there are that the viewer may take: all, those that somebody holds, and by part.
 
     `by` maps `category`, `seller`, `station`, `reason` and `kind` (`unsure` or `blind`) to counts by value, the
-    largest first; `""` counts those without one. `oldest` is when the oldest was created.
+    largest first; `""` counts those without one. `oldest` is when the oldest was created. `others` counts the blind
+    looks beside them that wait for another reviewer: this one has decided on the item, or was shown what was found.
     """
 
     total: int
     held: int
     oldest: datetime | None
     by: Mapping[str, Mapping[str, int]]
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)

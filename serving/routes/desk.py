@@ -104,14 +104,13 @@ async def queue(request: Request, session: ReviewerDep, runtime: RuntimeDep, lan
     every = None
     try:
         filters, cursor = filters_of(query), query.get("cursor")
-        # What there is to choose from is counted over all items; of those that fit, only their number is shown.
-        plain = filters == Filters()
-        page = await runtime.call(runtime.desk.queue_page, session.key, filters, ROWS, cursor, parts=plain)
-        every = page.counts if plain else None
+        page = await runtime.call(runtime.desk.queue_page, session.key, filters, ROWS, cursor)
+        every = page.counts if filters == Filters() else None
     except InvalidFieldsError as error:
         page, fault, status = QueuePage((), Counts(0, 0, None, {}), None), error.to(lang), 422
     if every is None:
-        every = await runtime.call(runtime.desk.counts, session.key, Filters())
+        # What there is to choose from is counted over all items; of those that fit, only their number is shown.
+        every = await runtime.call(runtime.desk.counts, session.key)
     now = datetime.now(UTC)
     return desk_page(
         request,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from regrade.serving import migrations
 from regrade.serving.db import Database
-from regrade.serving.tables import audit, inspections, reviews, tasks
+from regrade.serving.tables import audit, disclosures, inspections, reviews, tasks
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MOMENT = "%Y-%m-%d %H:%M:%S.%f"
@@ -42,16 +42,21 @@ def inspection(database: Database, name: str, status: str, decided: str | None, 
     add(database, "inspections", **values, **copies, **written, **more)
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Iterator[Database]:
-    """A database of revision 0001 with a key, and an inspection in every state."""
-    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+def step(database: Database, revision: str) -> None:
+    """Bring the schema to a revision that is not the newest."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
     with database.write() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Database]:
+    """A database of revision 0001 with a key, and an inspection in every state."""
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    step(database, "0001")
     add(database, "api_keys", id="k1", name="Ann", role="reviewer", secret_hash="x", created_at=NOW.strftime(MOMENT))
     inspection(database, "graded", "graded", decision())
     inspection(database, "retake", "retake", None)
@@ -159,3 +164,16 @@ def test_the_audit_trail_can_be_neither_changed_nor_removed(old: Database, chang
         connection.execute(audit.insert().values(id="a", at=NOW, action="login", name="Ann"))
     with pytest.raises(DBAPIError, match="audit is append-only"), old.write() as connection:
         connection.execute(text(change))
+
+
+def test_who_has_seen_an_item_before_the_desk_noted_it_is_found_in_what_was_recorded(old: Database) -> None:
+    step(old, "0002")
+    claim = {"at": NOW.strftime(MOMENT), "key_id": "k1", "name": "Ann", "action": "claim"}
+    for number, (name, kind) in enumerate(
+        [("waits", "unsure"), ("waits", "unsure"), ("held", "second"), ("gone", "unsure")]
+    ):
+        add(old, "audit", id=f"a{number}", inspection_id=name, detail=json.dumps({"kind": kind}), **claim)
+    old.migrate()
+    with old.read() as connection:
+        found = {(row.inspection_id, row.key_id): row.at for row in connection.execute(select(disclosures))}
+    assert found == {("waits", "k1"): NOW, ("decided", "k1"): NOW + timedelta(hours=1)}

@@ -1,0 +1,47 @@
+"""To whom it was shown what the model or others found of an item: they are never given a blind look at it later.
+
+What is noted: a claim of an item that the model asked about, whether it was decided then or given back, and every
+single reading of an item that was not hidden (see `regrade.serving.blind`). Only for keys that may review, and only of
+items of which a human owes or has owed a look: no blind look ever follows at others.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, FromClause, exists, insert, select
+
+from regrade.serving.auth import ApiKey
+from regrade.serving.review.audit import record
+from regrade.serving.tables import disclosures, tasks
+
+
+def disclosed(key_id: str, item: FromClause, inspection_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether the holder of a key was shown what was found of the inspection in a row of `item`."""
+    mine = exists().where(disclosures.c.inspection_id == inspection_id, disclosures.c.key_id == key_id)
+    return mine.correlate(item)
+
+
+def unknown(connection: Connection, reader: ApiKey, ids: Sequence[str]) -> list[str]:
+    """Those of the inspections `ids` of which it must be noted that `reader` sees them, and is not yet."""
+    if not ids or not reader.may("reviewer"):
+        return []
+    new = ~disclosed(reader.id, tasks, tasks.c.inspection_id)
+    query = select(tasks.c.inspection_id).where(tasks.c.inspection_id.in_(ids), new).distinct()
+    return list(connection.execute(query).scalars())
+
+
+def note(connection: Connection, reader: ApiKey, ids: Sequence[str], at: datetime) -> None:
+    """Note that `reader` was shown the inspections `ids`, and put it into the audit trail."""
+    for inspection_id in unknown(connection, reader, ids):
+        note_claim(connection, reader, inspection_id, at)
+        record(connection, at, reader, "view", inspection_id=inspection_id)
+
+
+def note_claim(connection: Connection, reviewer: ApiKey, inspection_id: str, at: datetime) -> None:
+    """Note that a claim showed `reviewer` an item; that it was claimed is in the audit trail anyway."""
+    known = select(disclosures.c.key_id).where(
+        disclosures.c.inspection_id == inspection_id, disclosures.c.key_id == reviewer.id
+    )
+    if connection.execute(known).first() is None:
+        values = {"inspection_id": inspection_id, "key_id": reviewer.id, "at": at}
+        connection.execute(insert(disclosures).values(values))
