@@ -144,7 +144,8 @@ def pen(scene: Scene, rng: np.random.Generator) -> Painted | None:
         for line in range(int(rng.integers(1, 3))):
             count = int(rng.integers(8, 40))
             t = np.linspace(0, count * 1.7, count * 9)
-            wave = np.sin(t) * np.interp(t, np.arange(0, t[-1] + 3, 3), rng.uniform(0.1, 1, int(t[-1] // 3) + 2))
+            heights = rng.uniform(0.1, 1, int(t[-1] // 3) + 2)
+            wave = np.sin(t) * np.interp(t, 3 * np.arange(len(heights)), heights)
             loops = t / 1.7 * step + np.cos(t * 1.1) * step * 0.6
             script = np.column_stack([loops, wave * tall * 0.5 + line * tall * 1.6])
             paths.append(at + script @ axes)

@@ -91,6 +91,14 @@ def test_every_recipe_copes_with_tiny_and_large_photos(recipe: Recipe, width: in
         assert made is None or (made.rgb.shape == scene.rgb.shape and made.mask.shape == scene.item.shape)
 
 
+def test_pen_writes_words_of_any_length() -> None:
+    """How many letters a line has is drawn by lot; a hundred lots meet nearly every number."""
+    recipe = next(one for one in HARMLESS if one.name == "pen")
+    scene = device(96)
+    made = [recipe.paint(scene, np.random.default_rng(seed)) for seed in range(100)]
+    assert sum(m is not None and m.mask.max() > VISIBLE for m in made) > 50
+
+
 @any_edit
 def test_an_item_that_was_not_found_and_a_misplaced_box_do_no_harm(recipe: Recipe) -> None:
     whole = device(160)
