@@ -115,8 +115,14 @@ def test_eighty_columns_hold_every_word_of_the_table(action: str) -> None:
 
 def test_ctrl_c_ends_the_demo_and_its_temporary_data(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+    # A background job of a shell ignores Ctrl-C and hands that down, as these tests may be one: begin anew.
+    anew = [
+        sys.executable,
+        "-c",
+        "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+    ]
     process = subprocess.Popen(
-        [COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        [*anew, COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
     assert process.stderr is not None
