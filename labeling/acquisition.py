@@ -6,16 +6,12 @@ Everything is exact and deterministic for a given generator; ties go to the earl
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
-
-SHORTLIST: Final = 5
-"""How many times the photos wanted are shortlisted by uncertainty, before those least alike are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +86,12 @@ def badge(pool: Pool, count: int, rng: np.random.Generator) -> Places:
     return np.array(picked, dtype=np.intp)
 
 
-def unsure_and_diverse(pool: Pool, count: int, rng: np.random.Generator) -> Places:
-    """k-center greedy among the `SHORTLIST` times as many photos of the smallest margin: what is unsure, each kind once
-    (first unsure, then unlike, as in Cluster-Margin of Citovsky et al. 2021, with k-center greedy for its clusters)."""
-    unsure = uncertainty(pool, count * SHORTLIST, rng)
-    return unsure[_farthest(pool.features[unsure], pool.covered, count)]
+def doubtful_and_far(pool: Pool, count: int, rng: np.random.Generator) -> Places:
+    """k-center greedy, where a photo's squared distance weighs by the root of its doubt, 1 − margin: what is unlike all
+    that is labelled, and rather what is unsure. On few labels doubt is mostly noise, so that it must not choose alone
+    (Hacohen, Dekel, Weinshall 2022, on low budgets)."""
+    doubt = np.sqrt(np.maximum(1.0 - margin(pool.probabilities), 1e-3))
+    return _farthest(pool.features, pool.covered, count, doubt)
 
 
 def typical(pool: Pool, count: int, rng: np.random.Generator) -> Places:
@@ -126,7 +123,7 @@ METHODS: Mapping[str, Method] = {
     "diversity": diversity,
     "badge": badge,
     "typiclust": typical,
-    "unsure-and-diverse": unsure_and_diverse,
+    "doubtful-and-far": doubtful_and_far,
 }
 
 
@@ -165,23 +162,24 @@ def _of(
     return [int(place) for place in places[method(part, count, rng)]]
 
 
-def _farthest(rows: Floats, covered: Floats, count: int) -> Places:
+def _farthest(rows: Floats, covered: Floats, count: int, weights: Floats | None = None) -> Places:
+    """k-center greedy by squared distance times `weights` (n,), which are positive; None: all weigh the same."""
     if not len(rows):
         return np.zeros(0, dtype=np.intp)
-    if len(covered):
-        nearest = np.full(len(rows), np.inf)
-        for start in range(0, len(covered), 512):
-            nearest = np.minimum(nearest, _distances(rows, covered[start : start + 512]).min(axis=1))
-    else:
-        # Nothing is covered: begin with what is nearest to all, and not with the oddest photo.
-        nearest = -np.square(rows - rows.mean(axis=0)).sum(axis=1)
+    nearest = np.full(len(rows), np.inf)
+    for start in range(0, len(covered), 512):
+        nearest = np.minimum(nearest, _distances(rows, covered[start : start + 512]).min(axis=1))
     picked: list[int] = []
-    for step in range(min(count, len(rows))):
-        nearest[picked] = -np.inf
-        place = int(nearest.argmax())
+    for _ in range(min(count, len(rows))):
+        if picked or len(covered):
+            score = nearest * (1.0 if weights is None else weights)
+            score[picked] = -np.inf
+        else:
+            # Nothing is covered: begin with what is nearest to all, and not with the oddest photo.
+            score = -np.square(rows - rows.mean(axis=0)).sum(axis=1)
+        place = int(score.argmax())
         picked.append(place)
-        away = _distances(rows, rows[place : place + 1])[:, 0]
-        nearest = away if step == 0 and not len(covered) else np.minimum(nearest, away)
+        nearest = np.minimum(nearest, _distances(rows, rows[place : place + 1])[:, 0])
     return np.array(picked, dtype=np.intp)
 
 

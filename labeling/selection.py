@@ -15,7 +15,7 @@ from regrade.labeling.candidates import Candidate, Opinion
 from regrade.models.errors import DatasetError
 from regrade.models.types import CONDITIONS
 
-METHOD: Final = "unsure-and-diverse"
+METHOD: Final = "doubtful-and-far"
 """What `benchmarks/active_learning.py` speaks for."""
 BAD_PHOTO = "fail the quality gate"
 LABELLED = "show what is labelled already"

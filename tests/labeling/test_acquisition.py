@@ -6,12 +6,12 @@ from regrade.labeling.acquisition import (
     Pool,
     badge,
     diversity,
+    doubtful_and_far,
     entropy,
     equal_shares,
     margin,
     typical,
     uncertainty,
-    unsure_and_diverse,
     with_quotas,
 )
 
@@ -104,11 +104,20 @@ def test_badge_prefers_unsure_photos_and_spreads_them() -> None:
         assert sorted(pool.features[picked].argmax(axis=1).tolist()) == [1, 2]
 
 
-def test_unsure_and_diverse_takes_no_photo_that_the_model_is_sure_of(rng: np.random.Generator) -> None:
+def test_of_two_kinds_equally_unlike_what_is_labelled_the_doubtful_one_is_taken(rng: np.random.Generator) -> None:
     p = np.concatenate([np.tile([0.99, 0.01], (50, 1)), np.tile([0.55, 0.45], (10, 1))])
     pool = clusters(20, 30, 5, 5, probabilities=p)
-    picked = unsure_and_diverse(pool, 2, rng)
-    assert sorted(pool.features[picked].argmax(axis=1).tolist()) == [2, 3]
+    labelled = Pool(p, pool.features, np.eye(4)[:1])
+    picked = doubtful_and_far(labelled, 3, rng)
+    assert pool.features[picked].argmax(axis=1).tolist()[2] == 1
+    assert sorted(pool.features[picked].argmax(axis=1).tolist()) == [1, 2, 3]
+
+
+def test_doubt_does_not_bring_back_what_is_labelled_already(rng: np.random.Generator) -> None:
+    p = np.concatenate([np.tile([0.5, 0.5], (5, 1)), np.tile([0.99, 0.01], (5, 1))])
+    pool = clusters(5, 5, probabilities=p)
+    labelled = Pool(p, pool.features, np.eye(2)[:1])
+    assert pool.features[doubtful_and_far(labelled, 1, rng)].argmax() == 1
 
 
 def test_typical_photos_come_from_the_largest_clusters() -> None:
