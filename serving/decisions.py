@@ -37,12 +37,13 @@ def decisions(data_dir: Path, since: datetime | None = None) -> Iterator[dict[st
       bundle) and `defects` (`photo`, `type`, `score`, `box` (x1, y1, x2, y2 in pixels of the upright photo),
       `severity`);
     - `looks`, oldest first: `kind` (`unsure`, `sample`, `second`, `third`), `blind`, `condition`, `key_id`,
-      `reviewer`, `decided_at`, `defects` (as of the model, `box` may be null; null where nothing was said of them),
+      `reviewer`, `decided_at`, `defects` (as of the model, `box` may be null; empty where the reviewer saw none, null
+      where nothing was said of them, as by a reviewer who let the model's stand),
       `note`, `rubric`, `seller_grade`, `seconds`;
     - `condition`: the adjudicated one, null while a tie is not broken;
     - `open`: the kinds of looks that are still owed;
-    - `defects` and `rubric` of the newest look that found this condition, those of one that recorded defects first;
-      null where there is none;
+    - `defects` and `rubric` of the newest look that found this condition: of those that recorded defects, else of those
+      that say that there are none, else of the others; null where there is none;
     - `decided_at` of the newest look.
 
     Raises `DataDirError` where there is no installation in `data_dir`.
@@ -86,8 +87,9 @@ def _decision(inspection: Inspection, owed: list[str], photos: LocalPhotoStore) 
     looks = [review for review in inspection.reviews if review.undone_at is None]
     condition = settled(inspection.model_condition, votes_of(looks))
     agreeing = [look for look in reversed(looks) if look.condition == condition]
-    # A look that found the same but drew nothing must not hide the boxes of one that did.
-    settling = next((look for look in agreeing if look.defects is not None), next(iter(agreeing), None))
+    # A look that found the same but drew nothing must not hide the boxes of one that did; and that there are none is
+    # said by a reviewer who was asked, not by one who left it open.
+    settling = min(agreeing, key=lambda look: (look.defects is None, not look.defects), default=None)
     call = inspection.result.category
     return {
         "id": inspection.id,

@@ -9,6 +9,7 @@
 | `disclosures` | who was shown what was found of which item, and so is given no blind look at it |
 | `decisions`, `undo` | what follows from a decision, and from taking it back |
 | `queue`, `stats`, `looks` | the queue page; figures; raw rows for statistics |
+| `lookup` | one item on its own: found by its label, and all that is known of it |
 | `audit` | who did what, when |
 
 Which decision stands is in `regrade.serving.adjudication`, who must not know what in `regrade.serving.blind`.
@@ -21,6 +22,7 @@ from regrade.serving.review.types import (
     Claim,
     Counts,
     Decided,
+    Dossier,
     Entry,
     Filters,
     Look,
@@ -38,6 +40,7 @@ __all__ = [
     "Counts",
     "Decided",
     "Desk",
+    "Dossier",
     "Entry",
     "Filters",
     "FirstLooks",

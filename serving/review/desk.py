@@ -12,7 +12,7 @@ from regrade.serving.errors import BlindError
 from regrade.serving.i18n import Message
 from regrade.serving.policy.load import Policy
 from regrade.serving.records import Inspection
-from regrade.serving.review import audit, decisions, disclosures, looks, queue, stats, tasks, undo
+from regrade.serving.review import audit, decisions, disclosures, looks, lookup, queue, stats, tasks, undo
 from regrade.serving.review.bench import Bench, Clock
 from regrade.serving.review.sampling import Lottery
 from regrade.serving.review.types import (
@@ -20,6 +20,7 @@ from regrade.serving.review.types import (
     Claim,
     Counts,
     Decided,
+    Dossier,
     Entry,
     Filters,
     Look,
@@ -142,6 +143,17 @@ class Desk:
         with self._bench.database.read() as connection:
             found = [find(connection, inspection_id)]
         return self.visible(found, viewer)[0]
+
+    def lookup(self, text: str, viewer: ApiKey, limit: int = 50) -> list[Inspection]:
+        """The inspections whose id, RMA or SKU is `text`, else those whose RMA or SKU begins so; the newest first.
+
+        At most `limit`, as `viewer` may know them. For lists of items: only their status may be shown.
+        """
+        return lookup.lookup(self._bench, text, viewer, limit)
+
+    def dossier(self, inspection_id: str, viewer: ApiKey) -> Dossier:
+        """All of one item that `viewer` may know; as `visible`. Raises `NotFoundError`."""
+        return lookup.dossier(self._bench, self.read(inspection_id, viewer), viewer)
 
     def visible(self, found: Sequence[Inspection], viewer: ApiKey) -> list[Inspection]:
         """`found` as `viewer` may know them: without the findings where a blind look is before them.

@@ -147,6 +147,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that somebody may know of one item. `owed` are the looks that are open, `held_by` names who is at one now,
+    and `free` says whether the reader may take one. Where a blind look is still before them, `inspection` is without
+    findings, and `owed` and `trail` are empty.
+    """
+
+    inspection: Inspection
+    owed: tuple[Kind, ...]
+    held_by: tuple[str, ...]
+    free: bool
+    trail: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """One decision that was not undone, with what is needed to judge reviewers and model by it.
 

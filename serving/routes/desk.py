@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 
 from regrade.models.types import DEFECT_TYPES
 from regrade.serving.errors import InvalidFieldsError, NotFoundError
 from regrade.serving.i18n import LANGUAGES, text
 from regrade.serving.review import Counts, Filters, QueuePage
+from regrade.serving.routes import desk_items
 from regrade.serving.routes.common import RuntimeDep
 from regrade.serving.routes.desk_access import (
     LANGUAGE_COOKIE,
@@ -22,12 +23,14 @@ from regrade.serving.routes.desk_access import (
     read_form,
     refuse_foreign,
     refuse_forged_form,
+    see,
 )
 from regrade.serving.routes.desk_filters import AGES, NONE, filters_of, kept
 from regrade.serving.routes.desk_pages import DESK, HOME, SECURITY_HEADERS, assets, desk_page, words
 from regrade.serving.sessions import Session
 
 router = APIRouter(prefix=DESK, include_in_schema=False)
+router.include_router(desk_items.router)
 
 ReviewerDep = Annotated[Session, Depends(at_page("reviewer"))]
 
@@ -42,7 +45,7 @@ async def login_page(request: Request, session: SessionDep, lang: DeskLanguageDe
     """Asks for a key; who is logged in already goes on."""
     wanted = local_path(request.query_params.get("next"))
     if session is not None:
-        return _see(request, wanted or HOME[session.key.role])
+        return see(request, wanted or HOME[session.key.role])
     return desk_page(request, "login.html", lang, None, next=wanted, fault=None)
 
 
@@ -64,7 +67,7 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
         )
     runtime.login_brake.succeeded(address)
     session = await runtime.call(runtime.sessions.begin, key, address)
-    answer = _see(request, wanted or HOME[key.role])
+    answer = see(request, wanted or HOME[key.role])
     secure = request.url.scheme == "https"
     # Gone with the browser; how long it is good for is known to the server alone.
     answer.set_cookie(cookie_name(request), session.token, path="/", secure=secure, httponly=True, samesite="strict")
@@ -75,7 +78,7 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
 async def log_out(request: Request, session: SessionDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Ends the session and lets go of what its holder had claimed."""
     refuse_foreign(request, lang)  # also without a session: the cookie does not come along with what others send
-    answer = _see(request, f"{DESK}/login")
+    answer = see(request, f"{DESK}/login")
     if session is not None:
         refuse_forged_form(request, session, await read_form(request), lang)
         await runtime.call(runtime.sessions.end, session)
@@ -90,7 +93,7 @@ async def choose_language(request: Request, lang: DeskLanguageDep) -> Response:
     """Remembers the language in a cookie, which needs no session."""
     refuse_foreign(request, lang)
     fields = await read_form(request)
-    answer = _see(request, local_path(fields.get("next")) or DESK)
+    answer = see(request, local_path(fields.get("next")) or DESK)
     if (chosen := fields.get("language")) in LANGUAGES:
         secure = request.url.scheme == "https"
         answer.set_cookie(LANGUAGE_COOKIE, chosen, YEAR, path="/", secure=secure, httponly=True, samesite="lax")
@@ -155,11 +158,6 @@ async def asset(name: str, request: Request) -> Response:
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media_type, headers=headers)
-
-
-def _see(request: Request, path: str) -> Response:
-    root = request.scope.get("root_path", "")
-    return RedirectResponse(f"{root}{path}", 303, {"Cache-Control": "no-store"})
 
 
 def _age(seconds: float, lang: str) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 from fastapi import Depends, Request, Response
+from fastapi.responses import RedirectResponse
 
 from regrade.models.errors import RegradeError
 from regrade.serving.auth import Role
@@ -120,6 +121,12 @@ def at_desk(*roles: Role) -> Seated:
         return session
 
     return check
+
+
+def see(request: Request, path: str) -> Response:
+    """On to another page of the desk."""
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}{path}", 303, {"Cache-Control": "no-store"})
 
 
 async def read_form(request: Request) -> dict[str, str]:

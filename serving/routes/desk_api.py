@@ -29,6 +29,7 @@ from regrade.serving.sessions import Session
 router = APIRouter(prefix=f"{DESK}/api", include_in_schema=False)
 
 ReviewerDep = Annotated[Session, Depends(at_desk("reviewer"))]
+ReaderDep = Annotated[Session, Depends(at_desk("reviewer", "engineer"))]
 
 PRIVATE: Final = {"Cache-Control": "no-store"}
 
@@ -144,7 +145,7 @@ async def photo(
     inspection_id: str,
     index: int,
     request: Request,
-    session: ReviewerDep,
+    session: ReaderDep,
     runtime: RuntimeDep,
     width: Annotated[int | None, Query(ge=16, le=2048)] = None,
 ) -> Response:
@@ -173,7 +174,7 @@ async def _known(runtime: Runtime, inspection_id: str, session: Session) -> Insp
 async def _answer(runtime: Runtime, claimed: Claim | None, counts: Counts | None, lang: str) -> Response:
     answer: dict[str, Any] = {"card": None if claimed is None else await runtime.call(card, claimed, runtime, lang)}
     if counts is not None:
-        answer["queue"] = {"waiting": counts.total, "held": counts.held}
+        answer["queue"] = {"waiting": counts.total, "held": counts.held, "others": counts.others}
     return JSONResponse(answer, headers=PRIVATE)
 
 

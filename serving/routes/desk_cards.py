@@ -8,7 +8,7 @@ from regrade.models.types import CONDITIONS, Defect
 from regrade.serving.i18n import render
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.types import Disposition, Money
-from regrade.serving.records import Inspection, Review
+from regrade.serving.records import Inspection, Review, ReviewedDefect
 from regrade.serving.review import Claim
 from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.runtime import Runtime
@@ -74,7 +74,7 @@ def _inspection(inspection: Inspection, lang: str) -> Json:
             "condition": grade.condition,
             "probabilities": {c: grade.probabilities.get(c, 0.0) for c in CONDITIONS},
             "confidence": grade.confidence,
-            "needed": _needed(inspection),
+            "needed": needed(inspection),
         }
     return {
         "id": inspection.id,
@@ -84,13 +84,14 @@ def _inspection(inspection: Inspection, lang: str) -> Json:
         "category": None if result.category is None else {"name": result.category.name},
         "photos": [{"index": p.index, "width": p.width, "height": p.height} for p in inspection.photos],
         "grade": shown,
-        "defects": [] if inspection.blind else [_defect(defect) for defect in result.defects],
+        "defects": [] if inspection.blind else [defect_of(defect) for defect in result.defects],
         "reasons": [] if decision is None or inspection.blind else [render(reason, lang) for reason in decision.review],
     }
 
 
-def _defect(defect: Defect) -> Json:
-    box = [round(side, 1) for side in defect.box]
+def defect_of(defect: Defect | ReviewedDefect) -> Json:
+    """A defect of the model's or of a reviewer's, who may have drawn no box."""
+    box = None if defect.box is None else [round(side, 1) for side in defect.box]
     return {
         "photo": defect.photo,
         "type": defect.type,
@@ -100,7 +101,7 @@ def _defect(defect: Defect) -> Json:
     }
 
 
-def _needed(inspection: Inspection) -> float | None:
+def needed(inspection: Inspection) -> float | None:
     """The confidence from which this item would have gone without a human, where there is one."""
     for reason in inspection.decision.review if inspection.decision else ():
         if reason.code == "confidence_short":

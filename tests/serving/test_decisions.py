@@ -78,3 +78,30 @@ def test_a_folder_without_an_installation_is_refused_and_left_alone(tmp_path: Pa
     with pytest.raises(DataDirError, match="no installation"):
         next(decisions(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wanted"),
+    [(None, [], []), ([], None, []), (None, None, None), ("box", [], "box"), ("box", None, "box"), ([], "box", "box")],
+)
+def test_no_defects_seen_is_told_from_not_asked_and_hides_no_boxes(
+    serve: Any, photo: bytes, tmp_path: Path, first: Any, second: Any, wanted: Any
+) -> None:
+    from regrade.serving.policy.load import DEFAULT_POLICY
+
+    policy = tmp_path / "policy.yaml"
+    text = DEFAULT_POLICY.read_text(encoding="utf-8")
+    policy.write_text(text.replace("second_share: 0.10", "second_share: 1.0"), encoding="utf-8")
+    service = serve(policy_file=policy)
+    box = {"photo": 0, "type": "crack", "severity": "major", "box": [1.0, 2.0, 30.0, 40.0], "score": 1.0}
+    said = {"box": [box]}
+    made = service.post([photo], DEAR).json()["id"]
+    for name, defects in (("Ann", first), ("Bob", second)):
+        client = service.as_role("reviewer", name)
+        lease = client.post("/v1/reviews/claim").json()["lease"]["token"]
+        body = {"lease": lease, "condition": "used"}
+        told = {} if defects is None else {"defects": said.get(str(defects), defects)}
+        assert client.post(f"/v1/reviews/{made}", json=body | told).status_code == 200
+    (found,) = decisions(service.settings.data_dir)
+    assert found["defects"] == said.get(str(wanted), wanted)
+    assert [look["defects"] for look in found["looks"]] == [said.get(str(one), one) for one in (first, second)]

@@ -1,6 +1,7 @@
 // The defects of the item on show: boxes over the photo that can be selected, moved, resized and drawn, and a list
 // beside it in which each can be named, weighed and removed without a mouse.
 
+import { boxNode } from "./box.js";
 import { $, el, svg } from "./dom.js";
 import * as viewer from "./viewer.js";
 import { chosen, named, percent, t } from "./words.js";
@@ -19,8 +20,10 @@ let grip = null; // what a pointer that is down moves
 let told = () => {};
 
 export const onChange = (listener) => (told = listener);
-/** The defects as they go to the service, or null where nobody touched the model's. */
-export const answer = () => (changed ? defects.map(({ own, ...defect }) => defect) : null);
+/** The defects as they go to the service. */
+export const all = () => defects.map(({ own, ...defect }) => defect);
+/** The same, or null where nobody touched the model's. */
+export const answer = () => (changed ? all() : null);
 export const isDrawing = () => drawing;
 export const hasSelection = () => selected !== null;
 
@@ -116,33 +119,21 @@ export function render() {
   overlay.setAttribute("viewBox", `0 0 ${photo.width} ${photo.height}`);
   const here = defects.map((defect, index) => [defect, index]).filter(([defect]) => defect.photo === photo.index && defect.box);
   const order = [...here].sort(([, a], [, b]) => (a === selected) - (b === selected));
-  overlay.replaceChildren(...(visible ? order.map(([defect, index]) => boxNode(defect, index)) : []));
+  overlay.replaceChildren(...(visible ? order.map(([defect, index]) => handled(defect, index)) : []));
   viewer.count(defects);
   list();
 }
 
-function boxNode(defect, index) {
-  const [x1, y1, x2, y2] = defect.box;
-  const unit = 1 / viewer.scale(); // one pixel of the screen
-  const size = 13 * unit;
-  const words = named("defect", defect.type);
-  // Chinese letters are square, Latin ones about half as wide as high.
-  const wide = [...words].reduce((sum, letter) => sum + (letter.charCodeAt(0) > 0x2e7f ? 1.02 : 0.6), 0.7) * size;
-  const above = y1 > size * 1.5;
-  const at = { x: x1, width: x2 - x1, y: y1, height: y2 - y1 };
+function handled(defect, index) {
   const active = index === selected;
+  const unit = 1 / viewer.scale(); // one pixel of the screen
   const handles = active ? Object.keys(CORNERS).flatMap((corner) => {
     const [x, y] = [defect.box[CORNERS[corner][0]], defect.box[CORNERS[corner][1]]];
     // What a finger can hit is larger than what is seen.
     return [svg("circle", { class: "handle", cx: x, cy: y, r: 6 * unit }),
       svg("circle", { class: `grip ${corner}`, "data-grip": corner, "data-box": index, cx: x, cy: y, r: 18 * unit })];
   }) : [];
-  return svg("g", { class: `box ${defect.severity}${active ? " selected" : ""}` },
-    svg("rect", { class: "halo", ...at }), svg("rect", { class: "line", ...at }),
-    svg("rect", { class: "body", "data-box": index, ...at }),
-    svg("rect", { class: "tab", x: x1, y: above ? y1 - size * 1.4 : y1, width: wide, height: size * 1.4 }),
-    svg("text", { x: x1 + size * 0.35, y: above ? y1 - size * 0.38 : y1 + size * 1.05, "font-size": size }, words),
-    ...handles);
+  return boxNode(defect, { scale: viewer.scale(), selected: active, index, inner: handles });
 }
 
 /** Whether a pointer that goes down on the stage is for the boxes. */

@@ -15,6 +15,7 @@ let catalogues = {};
 let shownAt = 0;
 let last = null; // the last decision, while it can be taken back: { card, until, sent }
 let waiting = "";
+let others = 0; // blind checks that only another reviewer may do
 
 // Showing
 
@@ -48,7 +49,7 @@ function showEmpty(state) {
   $("work").hidden = true;
   $("empty").hidden = false;
   $("empty-title").textContent = t(`desk.${state}`);
-  $("empty-text").textContent = t(`desk.${state}_text`);
+  $("empty-text").textContent = t(`desk.${state}_text`) + (state === "nothing" && others ? ` ${t("desk.nothing_others", { count: others })}` : "");
   $("again").hidden = state === "loading";
   document.body.dataset.item = "";
   viewer.clear();
@@ -137,7 +138,8 @@ function submit(pressed = performance.now()) {
   const verdict = {
     condition,
     disposition: offered && action && action !== offered.action ? action : null,
-    defects: boxes.answer(),
+    // In a blind check nothing was shown to be left as it is: an empty list says that the reviewer saw none.
+    defects: one.task.blind ? boxes.all() : boxes.answer(),
     note: note.trim() || null,
     seconds: Math.round(one.seconds * 10) / 10,
   };
@@ -171,8 +173,10 @@ function skip() {
 // What comes back from the service
 
 function news(kind, one, more) {
-  if (kind === "queue") $("left").textContent = t("desk.left", { count: one.waiting });
-  else if (kind === "ready") {
+  if (kind === "queue") {
+    $("left").textContent = t("desk.left", { count: one.waiting });
+    ({ others } = one);
+  } else if (kind === "ready") {
     if (one !== holding.now()) document.body.dataset.ahead = one.inspection.id;
   } else if (kind === "decided") {
     document.body.dataset.decided = String(Number(document.body.dataset.decided ?? 0) + 1);
@@ -212,6 +216,7 @@ function showUndo() {
   const { inspection, draft } = last.card;
   const words = t("desk.decided", { rma: inspection.item.rma, condition: named("condition", draft.condition) });
   if ($("undo-text").textContent !== words) $("undo-text").textContent = words;
+  $("undo-item").href = panel.itemPage(inspection);
   $("undo-left").textContent = t("desk.seconds", { seconds });
 }
 

@@ -230,7 +230,9 @@ def sit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         errors.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def open_page(service: Any, path: str = "/desk/review", name: str = "Ann", **options: Any) -> Page:
+    def open_page(
+        service: Any, path: str = "/desk/review", name: str = "Ann", role: str = "reviewer", **options: Any
+    ) -> Page:
         given = {"viewport": {"width": 1366, "height": 768}, "locale": "en-US", "reduced_motion": "reduce"} | options
         context = chromium.new_context(**given)
         contexts.append(context)
@@ -240,7 +242,7 @@ def sit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         page.on("console", note)
         page.on("dialog", refuse)
         page.goto(f"{service.url}{path}")
-        page.fill("#key", service.key("reviewer", name))
+        page.fill("#key", service.key(role, name))
         page.press("#key", "Enter")
         page.wait_for_url(f"{service.url}{path}")
         if path.startswith("/desk/review"):

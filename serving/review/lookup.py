@@ -1,0 +1,69 @@
+"""One item on its own: found by what is printed on its label, and all that is known of it."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, select
+
+from regrade.serving import blind
+from regrade.serving.auth import ApiKey
+from regrade.serving.records import Inspection
+from regrade.serving.review import audit
+from regrade.serving.review.bench import Bench
+from regrade.serving.review.filters import OPEN, barred
+from regrade.serving.review.types import Dossier
+from regrade.serving.store import load
+from regrade.serving.tables import api_keys, inspections, tasks
+
+SHORTEST = 3
+"""Characters of a beginning that is looked for; fewer would find everything."""
+
+_LAST = "\U0010ffff"
+
+
+def lookup(bench: Bench, text: str, viewer: ApiKey, limit: int) -> list[Inspection]:
+    """The inspections that are meant by `text`; see `Desk.lookup`."""
+    # Labels are in capitals mostly, and typed as it comes; all of these spellings are found by an index.
+    spelled = sorted({text, text.upper(), text.lower()})
+    labels = (inspections.c.rma, inspections.c.sku)
+    whole: list[ColumnElement[bool]] = [inspections.c.id == text.lower(), *(label.in_(spelled) for label in labels)]
+    begun = [and_(label >= one, label < one + _LAST) for label in labels for one in spelled]
+    with bench.database.read() as connection:
+        for wanted in (whole, begun if len(text) >= SHORTEST else []):
+            # Ids first: rows are long, and of a common beginning there may be very many.
+            ids: dict[str, None] = {}
+            for where in wanted:
+                ids |= dict.fromkeys(connection.execute(select(inspections.c.id).where(where).limit(limit)).scalars())
+            if ids:
+                newest = (inspections.c.created_at.desc(), inspections.c.id.desc())
+                query = select(inspections).where(inspections.c.id.in_(ids)).order_by(*newest).limit(limit)
+                found = load(connection, connection.execute(query).all())
+                return blind.seen_by(connection, found, bench.viewer(viewer))
+    return []
+
+
+def dossier(bench: Bench, inspection: Inspection, viewer: ApiKey) -> Dossier:
+    """What is known beside `inspection`, which is as `viewer` may know it; see `Desk.dossier`."""
+    now = bench.now()
+    query = (
+        select(tasks, api_keys.c.name.label("holder"), barred(viewer.id).label("barred"))
+        .outerjoin(api_keys, api_keys.c.id == tasks.c.lease_key_id)
+        .where(OPEN, tasks.c.inspection_id == inspection.id)
+        .order_by(tasks.c.created_at, tasks.c.id)
+    )
+    with bench.database.read() as connection:
+        rows = connection.execute(query).all()
+        trail = () if inspection.blind else tuple(audit.of_inspection(connection, inspection.id))
+
+    def held(row: Row[Any]) -> bool:
+        return row.lease_expires_at is not None and row.lease_expires_at > now
+
+    holders = tuple(row.holder or "" for row in rows if held(row))
+    free = any(not row.barred and (not held(row) or row.lease_key_id == viewer.id) for row in rows)
+    decided = any(review.key_id == viewer.id and review.undone_at is None for review in inspection.reviews)
+    return Dossier(
+        inspection=inspection,
+        owed=() if inspection.blind else tuple(row.kind for row in rows),
+        held_by=holders,
+        free=free and not decided and viewer.may("reviewer"),
+        trail=trail,
+    )

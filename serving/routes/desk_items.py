@@ -1,0 +1,55 @@
+"""`/desk/items`: one item with all that is known of it, to be read; and finding it by its label."""
+
+from typing import Annotated, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from regrade.serving.errors import NotFoundError
+from regrade.serving.routes.common import RuntimeDep
+from regrade.serving.routes.desk_access import DeskLanguageDep, at_page, see
+from regrade.serving.routes.desk_item_words import line, stamp, view
+from regrade.serving.routes.desk_pages import DESK, desk_page
+from regrade.serving.sessions import Session
+
+router = APIRouter(prefix="/items")
+
+ReaderDep = Annotated[Session, Depends(at_page("reviewer", "engineer"))]
+
+MOST: Final = 50
+LONGEST: Final = 128
+"""Characters of a label; what is longer is found nowhere."""
+
+
+@router.get("")
+async def find(request: Request, session: ReaderDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """The item that `q` names by id, RMA or SKU; of several, or of none, a list."""
+    asked = request.query_params.get("q", "").replace("\0", "").strip()[: LONGEST + 1]
+    found = await runtime.call(runtime.desk.lookup, asked, session.key, MOST + 1) if asked else []
+    if len(found) == 1:
+        return see(request, f"{DESK}/items/{quote(found[0].id, safe='')}")
+    return desk_page(
+        request,
+        "items.html",
+        lang,
+        session,
+        asked=asked,
+        found=[line(one) for one in found[:MOST]],
+        more=len(found) > MOST,
+        most=MOST,
+        stamp=stamp,
+    )
+
+
+@router.get("/{inspection_id}")
+async def item(
+    inspection_id: str, request: Request, session: ReaderDep, runtime: RuntimeDep, lang: DeskLanguageDep
+) -> Response:
+    """Everything of one item that this reader may know. Nothing can be changed here."""
+    try:
+        found = await runtime.call(runtime.desk.dossier, inspection_id, session.key)
+    except NotFoundError:
+        return desk_page(
+            request, "items.html", lang, session, status=404, asked=inspection_id, found=None, more=False, most=MOST
+        )
+    return desk_page(request, "item.html", lang, session, **await runtime.call(view, found, runtime, lang), stamp=stamp)
