@@ -274,12 +274,14 @@ class Grader:
             photos = add_detector(photos, scores, calibration.detector)
         item = fuse(photos, calibration.fusion_sharpness)
         best = int(item.argmax())
+        promise = calibration.selective
         grade = Grade(
             condition=bundle.labels[best],
             probabilities=dict(zip(bundle.labels, item.tolist(), strict=True)),
             prediction_set=tuple(bundle.labels[i] for i in calibration.prediction_set(item)),
             confidence=float(item[best]),
-            auto_threshold=calibration.selective.threshold,
+            auto_threshold=promise.threshold,
+            promised_error=None if promise.threshold is None else promise.alpha,
         )
         found = _mapped(evidence, bundle, out) if "defect_logits" in out else []
         if head.detector is not None:

@@ -72,7 +72,9 @@ class Grade:
 
     `probabilities` has one entry a condition and sums to 1. `prediction_set` is a conformal set.
     `confidence` is the probability of `condition`. `auto_threshold` is the confidence at which the bundle
-    promises its selective guarantee, or None where it had too few calibration items to promise any.
+    promises its selective guarantee, or None where it had too few calibration items to promise any;
+    `promised_error` is the share of wrong grades (α) that it promises to stay below from there on, kept with the
+    grade as the bundle may be removed. None, too, in grades that were stored before it was kept.
     """
 
     condition: str
@@ -80,6 +82,7 @@ class Grade:
     prediction_set: tuple[str, ...]
     confidence: float
     auto_threshold: float | None
+    promised_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

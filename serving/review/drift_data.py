@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from regrade.models.types import CONDITIONS
 from regrade.serving.db import Database
@@ -27,6 +27,11 @@ class Day:
     grades: list[int] = field(default_factory=lambda: [0] * len(CONDITIONS))
 
 
+def utc_day(connection: Connection, moment: Any) -> Any:
+    """The day of a column of moments, in UTC; a date, or a text that `date.fromisoformat` reads."""
+    return func.date(func.timezone("UTC", moment) if connection.dialect.name == "postgresql" else moment).label("day")
+
+
 def station_days(
     database: Database, since: datetime, *, category: str | None = None, seller: str | None = None
 ) -> dict[str, list[Day]]:
@@ -46,10 +51,7 @@ def station_days(
     if seller is not None:
         wanted.append(inspections.c.seller == seller)
     with database.read() as connection:
-        moment: Any = inspections.c.created_at
-        if connection.dialect.name == "postgresql":
-            moment = func.timezone("UTC", moment)
-        part = (inspections.c.station, func.date(moment).label("day"))
+        part = (inspections.c.station, utc_day(connection, inspections.c.created_at))
         grades = select(
             *part,
             inspections.c.model_condition.label("condition"),

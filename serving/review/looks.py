@@ -2,21 +2,27 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from regrade.models.bundle import load_bundle, shipped_root
 from regrade.models.errors import RegradeError
 from regrade.serving.review.bench import Bench
+from regrade.serving.review.drift_data import utc_day
 from regrade.serving.review.types import AutoGraded, Look
 from regrade.serving.tables import inspections, review_undos, reviews, tasks
 
 Promise = Callable[[str, str], float | None]
 """Category and version of a bundle to the share of wrong grades that it promises to stay below (its α)."""
+
+_OF_REVIEW: Final = (
+    *("id", "inspection_id", "decided_at", "key_id", "reviewer", "model_condition", "condition"),
+    *("kind", "blind", "rubric", "seconds"),
+)
 
 AUTOMATIC: ColumnElement[bool] = or_(inspections.c.sample_share.is_not(None), inspections.c.status == "graded")
 """Inspections that went without a human. Those of before there were blind looks have no share, and stay `graded`."""
@@ -43,12 +49,13 @@ def looks(bench: Bench, promise: Promise, since: datetime | None, until: datetim
     result = inspections.c.result
     query = (
         select(
-            reviews,
+            *(reviews.c[name] for name in _OF_REVIEW),
             *(inspections.c[name] for name in ("category", "seller", "station", "created_at", "model_confidence")),
             inspections.c.sample_share,
             AUTOMATIC.label("automatic"),
             result["models"].label("versions"),
             result["grade"]["auto_threshold"].as_float().label("auto_threshold"),
+            result["grade"]["promised_error"].as_float().label("promised_error"),
             tasks.c.share,
         )
         .join(inspections, inspections.c.id == reviews.c.inspection_id)
@@ -64,31 +71,46 @@ def looks(bench: Bench, promise: Promise, since: datetime | None, until: datetim
 def auto_graded_counts(bench: Bench, since: datetime | None, until: datetime | None) -> list[AutoGraded]:
     """How many items went without a human; see `Desk.auto_graded_counts`."""
     sample = and_(tasks.c.inspection_id == inspections.c.id, tasks.c.kind == "sample", tasks.c.state != "void")
-    columns = (inspections.c.category, inspections.c.seller, inspections.c.created_at, inspections.c.sample_share)
-    query = select(*columns, tasks.c.state).select_from(inspections.outerjoin(tasks, sample))
-    query = query.where(AUTOMATIC, *_between(inspections.c.created_at, since, until))
+    within = (AUTOMATIC, *_between(inspections.c.created_at, since, until))
     items: Counter[tuple[str | None, str | None, str]] = Counter()
     drawable, sampled, looked_at = items.copy(), items.copy(), items.copy()
     with bench.database.read() as connection:
-        for category, seller, created_at, share, state in connection.execute(query):
-            year, week, _ = created_at.isocalendar()
-            part = (category, seller, f"{year}-W{week:02}")
-            items[part] += 1
-            drawable[part] += bool(share)
-            sampled[part] += state is not None
-            looked_at[part] += state == "done"
+        # By day, of which weeks are made here: databases count weeks in ways of their own. The few items that were
+        # drawn are counted apart, lest the task of each of the many others is looked for.
+        part = (inspections.c.category, inspections.c.seller, utc_day(connection, inspections.c.created_at))
+        could = func.count(case((inspections.c.sample_share > 0, 1)))
+        for category, seller, day, count, some in connection.execute(
+            select(*part, func.count(), could).where(*within).group_by(*part)
+        ):
+            items[category, seller, _week(day)] += count
+            drawable[category, seller, _week(day)] += some
+        done = func.count(case((tasks.c.state == "done", 1)))
+        for category, seller, day, count, some in connection.execute(
+            select(*part, func.count(), done).join(tasks, sample).where(*within).group_by(*part)
+        ):
+            sampled[category, seller, _week(day)] += count
+            looked_at[category, seller, _week(day)] += some
     return [
         AutoGraded(*part, count, drawable[part], sampled[part], looked_at[part])
         for part, count in sorted(items.items(), key=lambda one: (one[0][2], one[0][0] or "", one[0][1] or ""))
     ]
 
 
+@lru_cache(maxsize=1024)
+def _week(day: object) -> str:
+    year, week, _ = date.fromisoformat(str(day)).isocalendar()
+    return f"{year}-W{week:02}"
+
+
 def _between(moment: Any, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
     return [*([moment >= since] if since is not None else []), *([moment < until] if until is not None else [])]
 
 
-def _look(row: Row[Any], promise: Promise) -> Look:
-    version = row.versions.get(row.category)
+def _look(row: Any, promise: Promise) -> Look:
+    alpha = row.promised_error
+    # Grades of before it was kept with them are asked of their bundle, as long as that is there.
+    if alpha is None and (version := row.versions.get(row.category)) is not None:
+        alpha = promise(row.category, version)
     return Look(
         review_id=row.id,
         inspection_id=row.inspection_id,
@@ -109,7 +131,7 @@ def _look(row: Row[Any], promise: Promise) -> Look:
         share=row.share,
         sample_share=row.sample_share,
         versions=row.versions,
-        alpha=None if version is None else promise(row.category, version),
+        alpha=alpha,
         seconds=row.seconds,
         rubric=row.rubric,
     )

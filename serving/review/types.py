@@ -169,7 +169,8 @@ class Look:
     inspection itself had of a blind `sample`, None unless it went without a human: each sampled item stands for
     1 / `sample_share` automatic ones. `model_confidence` and `auto_threshold` are probabilities; `automatic` says
     whether the item went without a human. `versions` maps a category to the bundle that graded it; `alpha` is the
-    share of wrong grades that this bundle promises to stay below, None where it promises nothing or is gone.
+    share of wrong grades that this bundle promised to stay below, None where it promises nothing, or where it is gone
+    and the grade is of before its promise was kept with it.
     """
 
     review_id: str

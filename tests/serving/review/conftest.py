@@ -54,16 +54,17 @@ class Kit:
         category: str = "footwear",
         value: float | None = None,
         created_at: datetime | None = None,
+        promised: float | None = None,
         **item: Any,
     ) -> Inspection:
-        """Store an inspection whose grade the model is, or is not, `sure` of."""
+        """Store an inspection whose grade the model is, or is not, `sure` of, with the α kept that was `promised`."""
         self.made += 1
         rest = 0.001 if sure else 0.2
         probabilities = {name: (1 - 3 * rest) if name == condition else rest for name in CONDITIONS}
         threshold = 0.9 if sure else None
         result = ItemResult(
             category=CategoryCall(category, "declared", 0.99, category),
-            grade=Grade(condition, probabilities, (condition,), probabilities[condition], threshold),
+            grade=Grade(condition, probabilities, (condition,), probabilities[condition], threshold, promised),
             defects=(Defect(0, "scuff", 0.87, (10.0, 20.0, 110.0, 90.0), "minor"),),
             quality=(Quality(True, (), {"brightness": 120.0, "warmth": 0.1}),),
             models={category: "2026.11.1"},

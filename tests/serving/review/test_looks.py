@@ -128,6 +128,30 @@ def test_a_grade_promises_what_its_bundle_says(kit: Any) -> None:
     assert kit.desk._promise("packaging", "1999.1.1") is None
 
 
+def test_what_was_promised_is_kept_with_the_grade_whatever_becomes_of_the_bundle(kit: Any) -> None:
+    kit.add(promised=0.03), kit.add()
+    kit.decide("Ann", "used"), kit.decide("Ann", "used")
+    assert kit.desk._promise("footwear", "2026.11.1") is None
+    assert [look.alpha for look in kit.desk.looks()] == [0.03, None]
+
+
+def test_what_went_without_a_human_is_counted_by_part_and_week(make_kit: Any) -> None:
+    kit = make_kit(sample=1.0)
+    monday = kit.time.replace(hour=0, minute=30)
+    for hours, seller in ((-1, "acme"), (0, "acme"), (1, "acme"), (1, "zeta")):
+        kit.add(sure=True, seller=seller, created_at=monday + timedelta(hours=hours))
+    kit.add(created_at=kit.time)
+    kit.decide("Ann", "used")
+    counts = kit.desk.auto_graded_counts()
+    found = {(one.seller, one.week): (one.items, one.drawable, one.sampled, one.looked_at) for one in counts}
+    assert found == {
+        ("acme", "2026-W47"): (1, 1, 1, 1),
+        ("acme", "2026-W48"): (2, 2, 2, 0),
+        ("zeta", "2026-W48"): (1, 1, 1, 0),
+    }
+    assert sum(one.items for one in kit.desk.auto_graded_counts(since=monday, until=monday + timedelta(hours=1))) == 1
+
+
 def test_statistics_count_only_what_the_model_asked_for(make_kit: Any) -> None:
     kit = make_kit(sample=1.0)
     kit.add(condition="used"), kit.add(sure=True, condition="used")
