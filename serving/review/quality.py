@@ -37,10 +37,11 @@ class ErrorRate:
     """How often automatic grades of one part were wrong, as the blind sample says.
 
     `items` went without a human; `covered` of them could have been drawn for the sample, which says nothing of the
-    others. Of `sampled`, `looked_at` are decided and `wrong` differ from the model, `pending` of these still without a
-    tie-break. `rate`, `interval` and the `expected_wrong` of the covered items are None before the first look.
-    `promised` is the α of the bundles, averaged over the items; None where they promise nothing. `alarm`: the whole
-    interval lies above it; `warning`: only the estimate does.
+    others. Of `sampled`, `looked_at` are decided; of these `wrong` turned out not to be as the model graded them, and
+    `pending` wait for a tie-break: they count neither as wrong nor as right, see `error_rates`. `rate`, `interval` and
+    the `expected_wrong` of the covered items are None before the first look. `promised` is the α of the bundles,
+    averaged over the items; None where they promise nothing. `alarm`: the whole interval lies above it, however the
+    open ties end; `warning`: only the estimate does.
     """
 
     part: str | None
@@ -101,6 +102,11 @@ def error_rates(
     Clopper and Pearson's for the effective sample size of Kish (1965), (Σw)² / Σw², as Korn and Graubard (1998)
     propose for small shares of weighted samples; with equal weights it is the exact one. Weeks are those in which the
     items came in.
+
+    What an open tie will turn out to be is not known, and leaving it out would leave out disagreements alone. So the
+    interval reaches from its low end were all open ties right to its high end were all of them wrong (the bounds of
+    Manski 2003, ch. 1). The estimate takes them to turn out as the ties of the same kind that are broken (the sample
+    differed from the model, or only its second look did), by Laplace's rule of succession: (wrong + 1) / (broken + 2).
     """
     of_look, of_count = _parts(part)
     votes: defaultdict[str | None, list[dict[str, Look]]] = defaultdict(list)
@@ -116,23 +122,22 @@ def error_rates(
 
 def _error_rate(part: str | None, votes: Sequence[Mapping[str, Look]], cells: Sequence[AutoGraded]) -> ErrorRate:
     covered = sum(cell.drawable for cell in cells)
-    weights, wrong, pending, promises = [], [], 0, []
-    for one in votes:
-        sample = one["sample"]
-        final = settled(sample.model_condition, cast("Votes", one))
-        # Until the tie is broken the sample's own word stands, as it does on the bench.
-        differs = (final or sample.condition) != sample.model_condition
-        pending += final is None and differs
-        weights.append(1 / (sample.sample_share or 1.0))
-        wrong.append(differs)
-        if sample.alpha is not None:
-            promises.append((weights[-1], sample.alpha))
+    outcomes = [_outcome(one) for one in votes]
     rate = interval = promised = None
-    if weights:
-        total = sum(weights)
-        rate = sum(weight for weight, differs in zip(weights, wrong, strict=True) if differs) / total
-        effective = total**2 / sum(weight**2 for weight in weights)
-        interval = clopper_pearson(rate * effective, effective)
+    if outcomes:
+        total = sum(one.weight for one in outcomes)
+        effective = total**2 / sum(one.weight**2 for one in outcomes)
+        broken = {kind: _share_wrong(outcomes, kind) for kind in ("sample", "second")}
+        known, open_, likely = 0.0, 0.0, 0.0
+        for one in outcomes:
+            known += one.weight * bool(one.wrong)
+            open_ += one.weight * (one.wrong is None)
+            likely += one.weight * broken[one.tie or "sample"] * (one.wrong is None)
+        rate = (known + likely) / total
+        least, most = known / total, (known + open_) / total
+        low, high = (clopper_pearson(share * effective, effective) for share in (least, most))
+        interval = Interval(low.low, high.high)
+    promises = [(one.weight, one.alpha) for one in outcomes if one.alpha is not None]
     if promises:
         promised = sum(weight * alpha for weight, alpha in promises) / sum(weight for weight, _ in promises)
     return ErrorRate(
@@ -140,15 +145,43 @@ def _error_rate(part: str | None, votes: Sequence[Mapping[str, Look]], cells: Se
         items=sum(cell.items for cell in cells),
         covered=covered,
         sampled=sum(cell.sampled for cell in cells),
-        looked_at=len(weights),
-        wrong=sum(wrong),
-        pending=pending,
+        looked_at=len(outcomes),
+        wrong=sum(bool(one.wrong) for one in outcomes),
+        pending=sum(one.wrong is None for one in outcomes),
         rate=rate,
         interval=interval,
         expected_wrong=None if rate is None else rate * covered,
         promised=promised,
         verdict=_verdict(rate, interval, promised),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one sampled item, which stands for `weight` items. `wrong` is None while its tie is open; `tie`
+    is whose look has made one: None where nobody differed."""
+
+    weight: float
+    wrong: bool | None
+    tie: Literal["sample", "second"] | None
+    alpha: float | None
+
+
+def _outcome(votes: Mapping[str, Look]) -> _Outcome:
+    sample, second = votes["sample"], votes.get("second")
+    final = settled(sample.model_condition, cast("Votes", votes))
+    tie: Literal["sample", "second"] | None = None
+    if sample.condition != sample.model_condition:
+        tie = "sample"
+    elif second is not None and second.condition != sample.condition:
+        tie = "second"
+    wrong = None if final is None else final != sample.model_condition
+    return _Outcome(1 / (sample.sample_share or 1.0), wrong, tie, sample.alpha)
+
+
+def _share_wrong(outcomes: Iterable[_Outcome], tie: str) -> float:
+    broken = [one.wrong for one in outcomes if one.tie == tie and one.wrong is not None]
+    return (sum(broken) + 1) / (len(broken) + 2)
 
 
 def _verdict(
