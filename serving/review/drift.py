@@ -185,13 +185,31 @@ def _words(measure: str, change: Change, lang: str) -> str:
     return text(f"desk.quality_{measure}_{way}", lang, share=share)
 
 
-def _grades_alarm(station: str, days: Sequence[Day]) -> Alarm | None:
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How often each condition was graded at a station (`CONDITIONS`), in its baseline and `since` then: the last
+    seven days, which alone tell how it is now."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    since: date
+
+
+def grade_mix(days: Sequence[Day]) -> Mix | None:
+    """The grades of a station's `days`, oldest first; None where there is no baseline to compare with."""
     baseline, watched = _split([day for day in days if sum(day.grades)])
     if not watched:
         return None
-    # The last week against the baseline: the newest days alone tell how it is now.
     recent = [day for day in watched if day.day > watched[-1].day - timedelta(days=7)]
-    before, after = (np.sum([day.grades for day in part], axis=0) for part in (baseline, recent))
+    before, after = (tuple(np.sum([day.grades for day in part], axis=0).tolist()) for part in (baseline, recent))
+    return Mix(before, after, recent[0].day)
+
+
+def _grades_alarm(station: str, days: Sequence[Day]) -> Alarm | None:
+    mix = grade_mix(days)
+    if mix is None:
+        return None
+    before, after = np.array(mix.before), np.array(mix.after)
     _, _, chance = homogeneity(before.tolist(), after.tolist())
     if before.sum() < 50 or after.sum() < 20 or chance > LEAST_P:
         return None
@@ -204,7 +222,7 @@ def _grades_alarm(station: str, days: Sequence[Day]) -> Alarm | None:
         "condition": CONDITIONS[most],
         "before": round(float(before[most] / before.sum()), 2),
         "after": round(float(after[most] / after.sum()), 2),
-        "day": recent[0].day.isoformat(),
+        "day": mix.since.isoformat(),
     }
     key = "desk.quality_grades_rose" if shares[most] > 0 else "desk.quality_grades_fell"
-    return Alarm("grades", station, recent[0].day, Message(key, params))
+    return Alarm("grades", station, mix.since, Message(key, params))

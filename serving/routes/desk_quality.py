@@ -1,26 +1,34 @@
 """`/desk/quality`: how reviewers and model agree, how often automatic grades are wrong, and which station drifts."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from regrade.models.types import CONDITIONS
 from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.i18n import Message, catalogue, text
 from regrade.serving.review.audit import record
 from regrade.serving.review.drift import KEPT, Alarm, Chart, alarms, charts
-from regrade.serving.review.drift_data import station_days
+from regrade.serving.review.drift_data import MEASURES, Day, station_days
 from regrade.serving.review.quality import PARTS, SUBJECTS, ErrorRate, Pair, agreement_by, error_rates, pairs_of
-from regrade.serving.review.statistics import AgreementInterval
+from regrade.serving.review.statistics import AgreementInterval, agreement_interval
 from regrade.serving.review.types import AutoGraded, Look
 from regrade.serving.routes.common import RuntimeDep
 from regrade.serving.routes.desk_access import DeskLanguageDep, at_desk, at_page
 from regrade.serving.routes.desk_pages import DESK, desk_page
-from regrade.serving.routes.desk_quality_charts import confusions, station_charts, weekly
+from regrade.serving.routes.desk_quality_charts import (
+    confusions,
+    error_lines,
+    error_top,
+    part_name,
+    weekly_errors,
+    weekly_kappa,
+)
+from regrade.serving.routes.desk_quality_files import agreement_rows, alarm_rows, as_csv, error_rows
+from regrade.serving.routes.desk_quality_files import station_rows as station_file
+from regrade.serving.routes.desk_quality_stations import station_rows
 from regrade.serving.runtime import Runtime
 from regrade.serving.sessions import Session
 
@@ -30,7 +38,10 @@ PageDep = Annotated[Session, Depends(at_page("reviewer", "engineer"))]
 FileDep = Annotated[Session, Depends(at_desk("reviewer", "engineer"))]
 
 ERROR_PARTS: Final[tuple[Literal["all", "category", "seller", "week"], ...]] = ("all", "category", "seller", "week")
+TABLES: Final = ("errors", "agreement", "stations", "alarms")
 DEFAULT_SPAN: Final = timedelta(weeks=26)
+SHOWN: Final = 12
+"""Stations that are shown at once; the others, which are the steadier ones, are folded away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Report:
 
     errors: dict[str, list[ErrorRate]]
     pairs: list[Pair]
+    days: dict[str, list[Day]]
     charts: list[Chart]
     alarms: list[Alarm]
     categories: list[str]
@@ -57,7 +69,20 @@ class Report:
 
     def agreement(self, asked: Asked) -> list[tuple[str | None, AgreementInterval]]:
         """The rows of the table of agreement."""
-        return agreement_by([pair for pair in self.pairs if pair.subject == asked.subject], asked.by)
+        return agreement_by(self.of(asked.subject), asked.by)
+
+    def of(self, subject: str) -> list[Pair]:
+        """The pairs of one subject."""
+        return [pair for pair in self.pairs if pair.subject == subject]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A category whose automatic grades are wrong more often than promised, in words."""
+
+    verdict: str
+    category: str | None
+    words: str
 
 
 @router.get("")
@@ -68,26 +93,8 @@ async def quality(request: Request, session: PageDep, runtime: RuntimeDep, lang:
         asked = _asked(query)
     except InvalidFieldsError as error:
         asked, fault, status = _asked({}), error.to(lang), 422
-    report = await runtime.call(_report, runtime, asked)
-    return desk_page(
-        request,
-        "quality.html",
-        lang,
-        session,
-        status=status,
-        fault=fault,
-        asked=asked,
-        report=report,
-        agreement=report.agreement(asked),
-        promises=_broken_promises(report, lang),
-        alarms=[(alarm, alarm.message.to(lang)) for alarm in report.alarms],
-        weekly=weekly(report.errors["week"], lang),
-        confusions=confusions(report.pairs, lang),
-        stations=station_charts(report.charts, lang),
-        parts=PARTS,
-        subjects=SUBJECTS,
-        kept={"category": asked.category or "", "seller": asked.seller or "", "since": asked.since.date().isoformat()},
-    )
+    values = await runtime.call(_values, runtime, asked, lang)
+    return desk_page(request, "quality.html", lang, session, status=status, fault=fault, asked=asked, **values)
 
 
 @router.get("/{table}.csv")
@@ -95,17 +102,20 @@ async def download(
     table: str, request: Request, session: FileDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
     """One table of the page as CSV (RFC 4180, UTF-8): `errors`, `agreement`, `stations` or `alarms`."""
-    if table not in ("errors", "agreement", "stations", "alarms"):
+    if table not in TABLES:
         raise NotFoundError(Message("problem.no_table", {"table": table}))
     asked = _asked(request.query_params)
     report = await runtime.call(_report, runtime, asked)
-    rows = list(_rows(table, report, asked, lang))
+    rows = {
+        "errors": lambda: error_rows(report.errors),
+        "agreement": lambda: agreement_rows(report.pairs),
+        "stations": lambda: station_file(report.charts),
+        "alarms": lambda: alarm_rows([(one.verdict, one.words) for one in _broken(report, lang)], report.alarms, lang),
+    }
+    written = await runtime.call(lambda: as_csv(rows[table]()))
     await runtime.call(_note, runtime, session, table)
-    out = io.StringIO()
-    csv.writer(out).writerows([_harmless(cell) for cell in row] for row in rows)
     headers = {"Content-Disposition": f'attachment; filename="{table}.csv"', "Cache-Control": "no-store"}
-    # Spreadsheets take a file for UTF-8 by its byte order mark alone.
-    return Response("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(written, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _asked(query: Any) -> Asked:
@@ -145,6 +155,7 @@ def _report(runtime: Runtime, asked: Asked) -> Report:
     return Report(
         errors={part: error_rates(recent, counts, part) for part in ERROR_PARTS},
         pairs=pairs_of(looks),
+        days=days,
         charts=[chart for station, of in days.items() for chart in charts(station, of)],
         alarms=[alarm for station, of in days.items() for alarm in alarms(station, of)],
         categories=categories,
@@ -152,8 +163,42 @@ def _report(runtime: Runtime, asked: Asked) -> Report:
     )
 
 
-def _broken_promises(report: Report, lang: str) -> list[tuple[str, str]]:
-    """Verdict and words, of each category whose automatic grades are wrong more often than promised; alarms first."""
+def _values(runtime: Runtime, asked: Asked, lang: str) -> dict[str, Any]:
+    """What the page is made of. It computes for some tenths of a second, and so runs on a thread."""
+    report = _report(runtime, asked)
+    stations = station_rows(report.days, report.charts, report.alarms, lang)
+    anchors = {row.station: row.anchor for row in stations}
+    overall = report.errors["all"]
+    tops = {"category": error_top([*overall, *report.errors["category"]]), "seller": error_top(report.errors["seller"])}
+    by_category = error_lines("category", report.errors["category"], tops["category"], lang)
+    return {
+        "report": report,
+        "broken": _broken(report, lang),
+        "alarms": [(alarm, alarm.message.to(lang), anchors.get(alarm.station)) for alarm in report.alarms],
+        "overall": overall[0] if overall else None,
+        "reviewers": agreement_interval([pair.conditions for pair in report.of("reviewers")]),
+        "error_lines": [*error_lines("all", overall, tops["category"], lang), *by_category],
+        "seller_lines": error_lines("seller", report.errors["seller"], tops["seller"], lang),
+        "weekly_errors": weekly_errors(report.errors["week"], lang),
+        "agreement": [(part_name(asked.by, part, lang), row) for part, row in report.agreement(asked)],
+        "weekly_kappa": weekly_kappa(report.of(asked.subject), lang),
+        "confusions": confusions(report.pairs, lang),
+        "stations": (stations[:SHOWN], stations[SHOWN:]),
+        "changed": sum(bool(row.kinds) for row in stations),
+        "measures": MEASURES,
+        "conditions": CONDITIONS,
+        "parts": PARTS,
+        "subjects": SUBJECTS,
+        "kept": {
+            "category": asked.category or "",
+            "seller": asked.seller or "",
+            "since": asked.since.date().isoformat(),
+        },
+    }
+
+
+def _broken(report: Report, lang: str) -> list[Broken]:
+    """The categories whose automatic grades are wrong more often than promised; alarms first."""
     found = []
     for row in report.errors["category"]:
         if row.verdict in ("alarm", "warning") and row.interval is not None:
@@ -161,47 +206,8 @@ def _broken_promises(report: Report, lang: str) -> list[tuple[str, str]]:
             part = catalogue(lang).get(f"category.{row.part or 'other'}", row.part or "other")
             shown: dict[str, float] = {name: round(value or 0.0, 3) for name, value in numbers.items()}
             key = "desk.quality_error_alarm" if row.verdict == "alarm" else "desk.quality_error_warning"
-            found.append((row.verdict, text(key, lang, part=part, **shown)))
-    return sorted(found, key=lambda one: one[0] != "alarm")
-
-
-def _rows(table: str, report: Report, asked: Asked, lang: str) -> Iterable[Sequence[object]]:
-    """The header and the rows of a file; numbers are not rounded, and what is not known is empty."""
-    if table == "errors":
-        counted = ("items", "covered", "sampled", "looked_at", "wrong", "pending")
-        yield "by", "part", *counted, "rate", "low", "high", "expected_wrong", "promised", "verdict"
-        for by, rows in report.errors.items():
-            for row in rows:
-                low, high = (row.interval.low, row.interval.high) if row.interval else (None, None)
-                counts = row.items, row.covered, row.sampled, row.looked_at, row.wrong, row.pending
-                yield by, row.part, *counts, row.rate, low, high, row.expected_wrong, row.promised, row.verdict
-    elif table == "agreement":
-        yield "between", "by", "part", "items", "raw", "raw_low", "raw_high", "kappa", "kappa_low", "kappa_high"
-        for subject in SUBJECTS:
-            for by in PARTS:
-                pairs = [pair for pair in report.pairs if pair.subject == subject]
-                for part, one in agreement_by(pairs, by):
-                    raw, kappa = one.raw_interval, one.kappa_interval
-                    ends = (raw and raw.low, raw and raw.high, one.kappa, kappa and kappa.low, kappa and kappa.high)
-                    yield subject, by, part, one.items, one.raw, *ends
-    elif table == "stations":
-        yield "station", "measure", "day", "value", "usual", "usual_low", "usual_high", "cusum", "changed"
-        for chart in report.charts:
-            for point in chart.points:
-                changed = chart.changed is not None and point.day >= chart.changed.since
-                usual = chart.centre, chart.low, chart.high
-                yield chart.station, chart.measure, point.day, point.value, *usual, point.cusum, int(changed)
-    else:
-        yield "kind", "station", "since", "message"
-        for verdict, words in _broken_promises(report, lang):
-            yield f"error_{verdict}", None, None, words
-        for alarm in report.alarms:
-            yield alarm.kind, alarm.station, alarm.since, alarm.message.to(lang)
-
-
-def _harmless(cell: object) -> object:
-    """A text that a spreadsheet would take for a formula is quoted: whoever names a seller or station is not asked."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+            found.append(Broken(row.verdict, row.part, text(key, lang, part=part, **shown)))
+    return sorted(found, key=lambda one: one.verdict != "alarm")
 
 
 def _note(runtime: Runtime, session: Session, table: str) -> None:

@@ -65,11 +65,55 @@ def test_the_page_tells_what_is_wrong_in_both_languages(history: Any, sit: Sit, 
     expect(alarms.filter(has_text="LA-08")).to_have_count(0)
     expect(alarms.filter(has_text="wrong more often than promised")).to_have_count(1)
     expect(page.locator(".station")).to_have_count(2)
-    expect(page.locator("figure.off")).to_have_count(2)
+    expect(page.locator(".station").first).to_contain_text("LA-07")  # the worst first
+    expect(page.locator("td.off")).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth") == 1366
+    page.locator("details summary").first.click()
     assert violations(page) == []
     page.click("[data-language='zh-CN']")
     expect(alarms.filter(has_text="偏蓝")).to_have_count(1)
+    assert violations(page) == []
+
+
+def test_an_alarm_leads_to_what_it_is_about(history: Any, sit: Sit) -> None:
+    page = sit(history, "/desk/quality")
+    page.get_by_role("link", name="Show: LA-07").click()
+    expect(page.locator(".station:target")).to_contain_text("LA-07")
+    page.get_by_role("link", name="Show: packaging").click()
+    page.wait_for_url("**/desk/quality?category=packaging**")
+    expect(page.locator("#errors tbody tr")).to_have_count(2)
+
+
+def test_the_page_fits_a_tablet(history: Any, sit: Sit, violations: Any) -> None:
+    page = sit(history, "/desk/quality", viewport={"width": 1024, "height": 768}, has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") == 1024
+    assert violations(page) == []
+
+
+def test_open_ties_are_told_apart_from_errors(history: Any, sit: Sit) -> None:
+    page = sit(history, "/desk/quality")
+    heads = page.locator("#errors thead th").all_text_contents()
+    # The range has two cells under one head.
+    place = heads.index("Open ties") + 1
+    cells = page.locator("#errors tbody tr").first.locator("> *").all_text_contents()
+    looks = history.runtime.desk.looks()
+    ties = {look.inspection_id for look in looks if look.kind == "sample" and look.condition != look.model_condition}
+    assert len(ties) == 10
+    assert int(cells[place]) >= len(ties)
+    assert int(cells[place - 1]) == 0
+    expect(page.locator(".tiles")).to_contain_text(cells[place])
+
+
+def test_names_cannot_become_formulas_or_markup(serve_sampling: Any, put: Put, sit: Sit) -> None:
+    service = serve_sampling(1, 0)
+    for seller in ('=HYPERLINK("http://evil.example")', "+1", "-1", "@SUM(A1)", "\tx", "<b>bold</b>"):
+        put(service, 1, blind=True, seller=seller, station=seller)
+    page = sit(service, "/desk/quality")
+    page.locator("details summary").first.click()
+    expect(page.locator("#seller-errors")).to_contain_text("<b>bold</b>")
+    text = page.request.get(f"{service.url}/desk/quality/errors.csv").text().removeprefix("\ufeff")
+    parts = {row["part"] for row in csv.DictReader(io.StringIO(text)) if row["by"] == "seller"}
+    assert parts == {'\'=HYPERLINK("http://evil.example")', "'+1", "'-1", "'@SUM(A1)", "'\tx", "<b>bold</b>"}
 
 
 def test_filters_and_files_agree_with_the_page(history: Any, sit: Sit) -> None:
@@ -98,6 +142,28 @@ def test_an_empty_service_shows_an_empty_page(service: Any, sit: Sit, violations
     assert answer is not None
     assert answer.status == 422
     expect(page.locator("[role=alert]")).to_contain_text("is not a day")
+
+
+def test_an_engineer_may_open_this_page_and_nothing_more(service: Any) -> None:
+    browser = service.with_key(None)
+    browser.headers["origin"] = service.url
+    answer = browser.post("/desk/login", data={"key": service.key("engineer", "Priya")})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desk/quality")
+    page = browser.get("/desk/quality")
+    assert page.status_code == 200
+    assert 'href="/desk/review"' not in page.text
+    for table in ("errors", "agreement", "stations", "alarms"):
+        assert browser.get(f"/desk/quality/{table}.csv").status_code == 200
+    assert [browser.get(path).status_code for path in ("/desk", "/desk/review")] == [403, 403]
+    csrf = page.text.split('data-csrf="')[1].split('"')[0]
+    assert browser.post("/desk/api/claim", json={}, headers={"x-csrf-token": csrf}).status_code == 403
+
+
+def test_a_station_key_opens_nothing_here(service: Any) -> None:
+    browser = service.with_key(None)
+    browser.headers["origin"] = service.url
+    assert browser.post("/desk/login", data={"key": service.key("station")}).status_code == 403
+    assert browser.get("/desk/quality").status_code == 303
 
 
 def test_nobody_else_reads_the_page_or_its_files(service: Any) -> None:
