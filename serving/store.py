@@ -4,12 +4,12 @@ import base64
 import binascii
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from regrade.serving.blind import Viewer, status_seen_by
@@ -74,14 +74,11 @@ class InspectionStore:
 
     def insert(self, inspection: Inspection) -> None:
         """Store an inspection durably. Raises `DuplicateKeyError` where its idempotency key is taken."""
-        look = self._first_look(inspection)
-        sample_share = None if look.kind == "unsure" else look.share
+        rows = rows_of(inspection, self._first_look(inspection))
         try:
             with self._database.write() as connection:
-                connection.execute(insert(inspections).values({**_columns(inspection), "sample_share": sample_share}))
-                connection.execute(insert(inspection_photos), _photo_rows(inspection))
-                if look.kind is not None:
-                    connection.execute(insert(tasks).values(_task_row(inspection, look)))
+                for table, values in rows.items():
+                    connection.execute(insert(table), values)
         except IntegrityError as error:
             key = inspection.idempotency_key
             if key is not None and self.by_idempotency_key(inspection.key_id, key) is not None:
@@ -138,6 +135,16 @@ class InspectionStore:
         return found[0] if found else None
 
 
+def rows_of(inspection: Inspection, look: FirstLook) -> dict[Table, list[dict[str, Any]]]:
+    """What is written of a new inspection, by table, in the order in which tables refer to each other."""
+    columns = _columns(inspection)
+    sample_share = None if look.kind == "unsure" else look.share
+    rows = {inspections: [{**columns, "sample_share": sample_share}], inspection_photos: _photo_rows(inspection)}
+    if look.kind is not None:
+        rows[tasks] = [_task_row(columns, look)]
+    return rows
+
+
 def find(connection: Connection, inspection_id: str, *, lock: bool = False) -> Inspection:
     """One inspection, with `lock` one that nobody else changes until the transaction ends. Raises `NotFoundError`."""
     query = select(inspections).where(inspections.c.id == inspection_id)
@@ -165,7 +172,12 @@ def load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Inspection]:
 
 def insert_review(connection: Connection, review: Review) -> None:
     """Add a human decision."""
-    values = {
+    connection.execute(insert(reviews).values(review_row(review)))
+
+
+def review_row(review: Review) -> dict[str, Any]:
+    """What is written of a human decision."""
+    return {
         "id": review.id,
         "inspection_id": review.inspection_id,
         "decided_at": review.decided_at,
@@ -184,7 +196,6 @@ def insert_review(connection: Connection, review: Review) -> None:
         "seller_grade": review.seller_grade,
         "seconds": review.seconds,
     }
-    connection.execute(insert(reviews).values(values))
 
 
 def encode_cursor(created_at: datetime, row_id: str) -> str:
@@ -244,10 +255,9 @@ def _photo_rows(inspection: Inspection) -> list[dict[str, Any]]:
 _MEASURES = ("brightness", "sharpness", "warmth", "tint")
 
 
-def _task_row(inspection: Inspection, look: FirstLook) -> dict[str, Any]:
-    columns = _columns(inspection)
+def _task_row(columns: Mapping[str, Any], look: FirstLook) -> dict[str, Any]:
     copies = {name: columns[name] for name in ("created_at", "category", "seller", "station")}
-    own = {"id": new_id(), "inspection_id": inspection.id, "kind": look.kind, "state": "open"}
+    own = {"id": new_id(), "inspection_id": columns["id"], "kind": look.kind, "state": "open"}
     # The reason would tell a reviewer who must not know that the model had none.
     reason = look.reason if look.kind == "unsure" else None
     return {**own, **copies, "share": look.share, "reason": reason, "value": look.value}

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +14,10 @@ import typer
 from regrade.models.errors import RegradeError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
+    from regrade.serving.demo.history import History
     from regrade.serving.demo.items import DemoItem
 
 READY_SECONDS = 60.0
@@ -31,10 +34,14 @@ def demo(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="End after the grades are printed.")] = False,
+    weeks: Annotated[
+        int, typer.Option(min=0, max=52, help="Weeks of a simulated history, for the quality page; 0 for none.")
+    ] = 0,
 ) -> None:
     """Start the service, post demo items with rendered photos through its API and print their grades.
 
-    It then runs on until Ctrl-C, so that its pages and its API can be tried.
+    It then runs on until Ctrl-C, so that its pages and its API can be tried. With --weeks, a simulated history of a
+    site is written first, with stations, reviewers and decisions; nothing in it happened.
     """
     import tempfile
 
@@ -42,12 +49,16 @@ def demo(
     from rich.progress import track
 
     from regrade.serving.demo.client import post_inspection
+    from regrade.serving.demo.history import write_history
     from regrade.serving.demo.items import demo_items
+    from regrade.serving.settings import load_settings
 
     console = Console()
     items = demo_items()
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regrade-demo-")))
+        if weeks:
+            tell_of(console, write_history(load_settings(data_dir=folder), datetime.now(UTC), weeks), weeks)
         service = stack.enter_context(running(folder, port))
         answers = [
             post_inspection(service.host, service.port, service.station_key, one.item, one.photos)
@@ -61,6 +72,17 @@ def demo(
         console.print(f"Key      {service.admin_key}   (admin, for this demo)", highlight=False, soft_wrap=True)
         console.print("Ctrl-C ends it.", style="dim")
         _wait(service)
+
+
+def tell_of(console: "Console", written: "History", weeks: int) -> None:
+    """Say what was written, and that none of it happened."""
+    span = "1 week" if weeks == 1 else f"{weeks} weeks"
+    console.print(
+        f"Wrote {span} of a SIMULATED history: {written.inspections:,} inspections and {written.decisions:,} "
+        "decisions. Stations, reviewers, grades and light are made up; none of it tells how good the models are.",
+        style="yellow",
+        highlight=False,
+    )
 
 
 @dataclass(frozen=True)

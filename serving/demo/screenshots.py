@@ -1,7 +1,8 @@
 """Pictures of the desk, of its demo items, on a server of its own: `python -m regrade.serving.demo.screenshots`.
 
 Needs the development tools (Playwright) and a Chromium. The data is that of `regrade demo`, posted several times under
-other RMAs; when the items came in is moved into the past, so that the queue looks like one.
+other RMAs; when the items came in is moved into the past, so that the queue looks like one. The quality page is shown
+on a server of its own, with the simulated history of `regrade demo --weeks`.
 """
 
 import argparse
@@ -9,8 +10,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,18 +25,30 @@ from regrade.serving.auth import KeyStore
 from regrade.serving.cli.demo import DemoService, running
 from regrade.serving.db import Database
 from regrade.serving.demo.client import post_inspection
+from regrade.serving.demo.history import write_history
 from regrade.serving.demo.items import demo_items
 from regrade.serving.i18n import LANGUAGES
 from regrade.serving.policy.load import DEFAULT_POLICY
+from regrade.serving.settings import load_settings
 from regrade.serving.tables import inspections, tasks
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
+
+    Shot = Callable[..., Path]
+    Round = Callable[[Page, str, tuple[str, str], Shot], Iterator[Path]]
 
 SIZES = {"desktop": (1366, 768), "tablet": (1024, 768)}
 STATIONS = ("LA-03", "LA-07", "NJ-02")
 ROUNDS = 4
 """How often the demo items are posted."""
+
+DESK = ("login", "queue", "review", "draw", "help", "blind")
+SITE = ("quality", "quality-page")
+"""What is shown of the desk, and of a site with a history; these are the ends of the pictures' names."""
+
+WEEKS = 12
+"""How long that history is."""
 
 DECIDED = 3
 """Items that the first reviewer has decided; each waits for a second look, blind."""
@@ -49,9 +62,11 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="regrade-pictures-") as folder, _desk(Path(folder)) as (service, keys):
-            for path in _pictures(service, keys, options.out, options.only):
-                sys.stdout.write(f"{path}\n")
+        for served, shown, whats in ((_desk, _round, DESK), (_site, _quality, SITE)):
+            if rounds := _wanted(options.only, whats):
+                with tempfile.TemporaryDirectory(prefix="regrade-pictures-") as folder, served(Path(folder)) as place:
+                    for path in _pictures(rounds, shown, *place, options.out):
+                        sys.stdout.write(f"{path}\n")
     except RegradeError as error:
         sys.exit(f"Error: {error}")
 
@@ -65,7 +80,9 @@ def _desk(folder: Path) -> Iterator[tuple[DemoService, tuple[str, str]]]:
     changed.write_text(yaml.safe_dump(policy, allow_unicode=True), encoding="utf-8")
     os.environ["REGRADE_POLICY_FILE"] = str(changed)
     data = folder / "data"
-    with running(data) as service:
+    with ExitStack() as stack:
+        stack.callback(os.environ.pop, "REGRADE_POLICY_FILE")
+        service = stack.enter_context(running(data))
         database = Database(f"sqlite:///{data / 'regrade.db'}")
         try:
             first, second = (KeyStore(database).create("reviewer", name)[0] for name in ("Mei Chen", "Jonas Weber"))
@@ -75,6 +92,26 @@ def _desk(folder: Path) -> Iterator[tuple[DemoService, tuple[str, str]]]:
             yield service, (first, second)
         finally:
             database.close()
+
+
+@contextmanager
+def _site(folder: Path) -> Iterator[tuple[DemoService, tuple[str, str]]]:
+    """A service with a simulated history, and the key of somebody who looks at it, twice."""
+    settings = load_settings(data_dir=folder / "data")
+    write_history(settings, datetime.now(UTC), WEEKS)
+    with running(settings.data_dir) as service:
+        database = Database(settings.url)
+        try:
+            key = KeyStore(database).create("engineer", "Priya Nair")[0]
+            yield service, (key, key)
+        finally:
+            database.close()
+
+
+def _wanted(only: str, whats: Sequence[str]) -> list[tuple[str, str]]:
+    """The sizes and languages in which some of `whats` has a name that begins with `only`."""
+    every = [(size, lang) for size in SIZES for lang in LANGUAGES]
+    return [(size, lang) for size, lang in every if any(f"{size}-{lang}-{what}".startswith(only) for what in whats)]
 
 
 def _post(service: DemoService) -> None:
@@ -105,7 +142,9 @@ def _age(database: Database) -> None:
             connection.execute(update(inspections).where(mine).values(created_at=since))
 
 
-def _pictures(service: DemoService, keys: tuple[str, str], out: Path, only: str) -> Iterator[Path]:
+def _pictures(
+    rounds: Sequence[tuple[str, str]], shown: "Round", service: DemoService, keys: tuple[str, str], out: Path
+) -> Iterator[Path]:
     from playwright.sync_api import sync_playwright
 
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -113,34 +152,35 @@ def _pictures(service: DemoService, keys: tuple[str, str], out: Path, only: str)
         raise RegradeError("There is no Chromium here. Install it (Debian: apt-get install chromium) and run again.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        for size, (width, height) in SIZES.items():
-            for lang in LANGUAGES:
-                name = f"{size}-{lang}"
-                if only.startswith(name) or name.startswith(only):
-                    viewport = {"width": width, "height": height}
-                    yield from _round(browser, service.url, keys, out, name, lang, viewport, only)
+        for size, lang in rounds:
+            width, height = SIZES[size]
+            viewport = {"width": width, "height": height}
+            context = browser.new_context(viewport=viewport, locale=lang, reduced_motion="reduce")  # type: ignore[arg-type]
+            page = context.new_page()
+
+            def shot(what: str, *, whole: bool = False, of: "Page" = page, name: str = f"{size}-{lang}") -> Path:
+                path = out / f"{name}-{what}.jpg"
+                of.screenshot(path=path, type="jpeg", quality=88, full_page=whole)
+                return path
+
+            yield from shown(page, service.url, keys, shot)
+            context.close()
         browser.close()
 
 
-def _round(
-    browser: "Browser",
-    url: str,
-    keys: tuple[str, str],
-    out: Path,
-    name: str,
-    lang: str,
-    viewport: dict[str, int],
-    only: str,
-) -> Iterator[Path]:
+def _quality(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Iterator[Path]:
+    """The quality page in one language on one screen: what is seen first, and all of it."""
+    page.goto(f"{url}/desk/login?next=/desk/quality")
+    page.fill("#key", keys[0])
+    page.press("#key", "Enter")
+    page.wait_for_selector("#stations-title")
+    page.goto(f"{url}/desk/quality?by=people")
+    yield shot("quality")
+    yield shot("quality-page", whole=True)
+
+
+def _round(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Iterator[Path]:
     """All pages in one language on one screen."""
-    context = browser.new_context(viewport=viewport, locale=lang, reduced_motion="reduce")  # type: ignore[arg-type]
-    page = context.new_page()
-
-    def shot(what: str) -> Path:
-        path = out / f"{name}-{what}.jpg"
-        page.screenshot(path=path, type="jpeg", quality=88)
-        return path
-
     page.goto(f"{url}/desk/login")
     yield shot("login")
     page.fill("#key", keys[1])
@@ -164,10 +204,6 @@ def _round(
     yield shot("help")
     _open(page, f"{url}/desk/review?kind=blind")
     yield shot("blind")
-    quality = page.goto(f"{url}/desk/quality")
-    if quality is not None and quality.ok:
-        yield shot("quality")
-    context.close()
 
 
 def _open(page: "Page", address: str) -> None:

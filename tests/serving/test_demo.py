@@ -69,6 +69,18 @@ def test_once_prints_every_item_and_keeps_the_data(tmp_path: Path, monkeypatch: 
     assert sorted((tmp_path / "data" / "photos").rglob("*")) == stored
 
 
+def test_weeks_write_a_history_that_is_told_to_be_simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    asked = ["demo", "--once", "--weeks", "1", "--data-dir", str(tmp_path / "data")]
+    first = CliRunner().invoke(build_app(), asked)
+    assert first.exit_code == 0, first.output
+    assert "1 week of a SIMULATED history" in first.stdout
+    assert "none of it tells how good the models are" in first.stdout
+    assert all(one.title in first.stdout for one in demo_items())
+    with pytest.raises(RegradeError, match="has inspections already"):
+        CliRunner().invoke(build_app(), asked, catch_exceptions=False)
+
+
 def test_the_service_answers_until_it_is_left(tmp_path: Path) -> None:
     with running(tmp_path / "data") as service:
         assert httpx.get(f"{service.url}/healthz", trust_env=False).status_code == 200

@@ -1,0 +1,276 @@
+"""A simulated history of a site, as a data directory holds it: what the desk and its quality page look like in use.
+
+Nothing in it happened. What it says of items, photos and people is drawn from `regrade.serving.demo.site`; what becomes
+of them is not: the policy decides who must look, the lot draws the blind looks, and every blind look is claimed and
+decided through the desk, at its hour. The first looks that the model asked for are written straight into the tables,
+for there are thousands of them.
+"""
+
+import hashlib
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import Table, insert, select
+
+from regrade.models.errors import RegradeError
+from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult, Quality
+from regrade.serving.auth import ApiKey, KeyStore
+from regrade.serving.db import Database
+from regrade.serving.demo.items import PHOTOS
+from regrade.serving.demo.site import PEOPLE, PROMISED, THRESHOLD, Arrival, Person, arrivals, seen
+from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.policy.decide import decide
+from regrade.serving.policy.load import Policy, load_policy
+from regrade.serving.policy.types import Disposition, Money
+from regrade.serving.records import Inspection, Review, StoredPhoto
+from regrade.serving.review import Desk, Filters, FirstLooks, Lottery, Verdict
+from regrade.serving.rubric.grades import seller_grade
+from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.rubric.types import Rubrics
+from regrade.serving.runtime import open_database
+from regrade.serving.settings import Settings
+from regrade.serving.store import InspectionStore, review_row, rows_of
+from regrade.serving.tables import inspections, reviews, tasks
+
+SIMULATED: Final = "simulated"
+"""The bundle version of the simulated grades."""
+WAITING: Final = timedelta(hours=3)
+"""Items that came in since then still wait for their first look."""
+ROWS: Final = 2000
+"""Inspections that are written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was written: how many inspections, how many decisions, and the names of the reviewers."""
+
+    inspections: int
+    decisions: int
+    reviewers: tuple[str, ...]
+
+
+def write_history(settings: Settings, now: datetime, weeks: int, seed: int = 0) -> History:
+    """Write the `weeks` before `now` into the data directory of `settings`, which no service may be using.
+
+    The same `now`, `weeks` and `seed` make the same history, but for the ids of keys and decisions. Raises
+    `RegradeError` where the directory has inspections already: what is made up must not mix with what happened.
+    """
+    database = open_database(settings)
+    try:
+        if InspectionStore(database).count():
+            raise RegradeError(
+                f"{settings.data_dir} has inspections already. A simulated history needs a data directory of its own."
+            )
+        return _Writer(settings, database, now, seed).write(weeks)
+    finally:
+        database.close()
+
+
+class _Writer:
+    """Writes one history. `time` is what the desk's clock says."""
+
+    def __init__(self, settings: Settings, database: Database, now: datetime, seed: int) -> None:
+        self.database = database
+        self.policy: Policy = load_policy(settings.policy_file)
+        self.rubrics: Rubrics = load_rubrics(settings.rubric_dir)
+        # Not the directory's own secret, so that the same looks are drawn each time.
+        lottery = Lottery(hashlib.sha256(f"{SIMULATED} {seed}".encode()).digest())
+        self.lottery = lottery
+        self.first_looks = FirstLooks(self.policy, lottery)
+        self.now = self.time = now
+        self.seed = seed
+        self.random = np.random.default_rng((seed, 20_000))
+        self.desk = Desk(
+            database,
+            self.policy,
+            self.rubrics,
+            lottery,
+            lease=timedelta(minutes=settings.lease_minutes),
+            undo=timedelta(seconds=settings.undo_seconds),
+            now=lambda: self.time,
+        )
+        keys = KeyStore(database)
+        self.station = keys.create("station", SIMULATED)[1]
+        self.people = [(person, keys.create("reviewer", person.name)[1]) for person in PEOPLE]
+        self.photos = _store_photos(LocalPhotoStore(settings.data_dir / "photos"))
+        self.truth: dict[str, Arrival] = {}
+        self.looks: list[tuple[datetime, str, str]] = []
+        """A heap of the blind looks to come: when, of which inspection, of which kind."""
+        self.dispositions: dict[tuple[str, str, float, str], Disposition] = {}
+        self.expected: set[tuple[str, str]] = set()
+        self.decided = 0
+
+    def write(self, weeks: int) -> History:
+        count, rows = 0, defaultdict[Table, list[dict[str, Any]]](list)
+        with self.database.write() as connection:
+            for count, arrival in enumerate(arrivals(self.now, weeks, self.seed), 1):
+                for table, values in self._rows(arrival).items():
+                    rows[table] += values
+                if count % ROWS == 0:
+                    _flush(connection, rows)
+            _flush(connection, rows)
+        while self.looks and self.looks[0][0] < self.now:
+            self._look(*heapq.heappop(self.looks))
+        return History(count, self.decided, tuple(person.name for person in PEOPLE))
+
+    def _rows(self, arrival: Arrival) -> Mapping[Table, list[dict[str, Any]]]:
+        """What is stored of one item up to the first look that the model asks for."""
+        inspection = self._inspection(arrival)
+        first = self.first_looks(inspection)
+        rows = rows_of(inspection, first)
+        self.truth[inspection.id] = arrival
+        for task in rows.get(tasks, ()):
+            task["done_at"] = None  # rows that are written together have the same columns
+        if first.kind == "sample":
+            self._expect(inspection.id, "sample", arrival.at)
+        elif first.kind == "unsure" and arrival.at < self.now - WAITING:
+            self._first_look(inspection, arrival, rows)
+        return rows
+
+    def _first_look(self, inspection: Inspection, arrival: Arrival, rows: dict[Table, list[dict[str, Any]]]) -> None:
+        """A decision of somebody who sees the model's grade, and the second look if the lot falls on the item."""
+        (task,) = rows[tasks]
+        at = arrival.at + timedelta(minutes=float(self.random.uniform(5, 170)))
+        person, key = self.people[self.random.integers(len(self.people))]
+        condition = seen(self.random, arrival.truth, person, arrival.graded)
+        share = self.policy.terms(arrival.seller).quality_control.second_share
+        rows[reviews] = [review_row(self._review(inspection, task["id"], key, condition, at, person))]
+        rows[inspections][0]["status"] = "reviewed"
+        task |= {"state": "done", "done_at": at}
+        self.decided += 1
+        if self.lottery.drawn(inspection.id, "second", share):
+            own = {"id": self._id(at), "kind": "second", "state": "open", "created_at": at, "share": share}
+            rows[tasks] = [task, {**task, **own, "reason": None, "done_at": None}]
+            self._expect(inspection.id, "second", at)
+
+    def _review(
+        self, inspection: Inspection, task_id: str, key: ApiKey, condition: str, at: datetime, person: Person
+    ) -> Review:
+        category, seller, value = (inspection.item[name] for name in ("category", "seller", "declared_value"))
+        rubric = self.rubrics.of(category, seller)
+        like = (category, seller, value["amount"], condition)
+        if like not in self.dispositions:  # once a human has said what it is, nothing else of the item counts
+            declared = Money(value["amount"], value["currency"])
+            decision = decide(
+                self.policy, inspection.result, declared_value=declared, seller=seller, human_condition=condition
+            )
+            self.dispositions[like] = decision.disposition
+        return Review(
+            id=self._id(at),
+            inspection_id=inspection.id,
+            decided_at=at,
+            key_id=key.id,
+            reviewer=key.name,
+            model_condition=inspection.model_condition,
+            condition=condition,
+            disposition=self.dispositions[like],
+            disposition_source="policy",
+            defects=None,
+            note=None,
+            task_id=task_id,
+            rubric=None if rubric is None else rubric.label,
+            seller_grade=None if rubric is None else seller_grade(rubric, condition, inspection.result.defects),
+            seconds=self._seconds(person),
+        )
+
+    def _look(self, at: datetime, inspection_id: str, kind: str) -> None:
+        """One blind look, through the desk, by somebody who has not decided on the item."""
+        self.time = at
+        arrival = self.truth[inspection_id]
+        filters = Filters(inspection_id=inspection_id)
+        for place in self.random.permutation(len(self.people)):
+            person, key = self.people[place]
+            claimed = self.desk.claim(key, filters)
+            if claimed is not None:
+                break
+        else:
+            raise RegradeError(f"Nobody is left for the {kind} look at {inspection_id}.")
+        seconds = self._seconds(person)
+        self.time = at + timedelta(seconds=seconds)
+        verdict = Verdict(seen(self.random, arrival.truth, person, None), seconds=seconds)
+        self.desk.decide(inspection_id, claimed.token, key, verdict)
+        self.decided += 1
+        with self.database.read() as connection:
+            opened = select(tasks.c.kind).where(tasks.c.inspection_id == inspection_id, tasks.c.state == "open")
+            for following in connection.execute(opened.order_by(tasks.c.kind)).scalars():
+                self._expect(inspection_id, following, self.time)
+
+    def _expect(self, inspection_id: str, kind: str, since: datetime) -> None:
+        if (inspection_id, kind) in self.expected:
+            return
+        self.expected.add((inspection_id, kind))
+        hours = self.random.uniform(24, 240) if kind == "third" else self.random.uniform(2, 30)
+        heapq.heappush(self.looks, (since + timedelta(hours=float(hours)), inspection_id, kind))
+
+    def _seconds(self, person: Person) -> float:
+        return float(np.round(person.seconds * self.random.lognormal(0.0, 0.35), 1))
+
+    def _id(self, at: datetime) -> str:
+        """A UUID of version 7, as `new_id` makes them, of another moment and the history's own chance."""
+        value = int(at.timestamp() * 1000) << 80 | int.from_bytes(self.random.bytes(10))
+        value = value & ~(0xF << 76) | 0x7 << 76
+        return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
+
+    def _inspection(self, arrival: Arrival) -> Inspection:
+        result = _result(arrival)
+        declared = Money(arrival.value, self.policy.currency)
+        decision = decide(self.policy, result, declared_value=declared, seller=arrival.seller)
+        return Inspection(
+            id=self._id(arrival.at),
+            created_at=arrival.at,
+            status="needs_review" if decision.needs_review else "graded",
+            key_id=self.station.id,
+            idempotency_key=None,
+            body_digest="0" * 64,
+            item={
+                "rma": f"SIM-{arrival.number:05}",
+                "seller": arrival.seller,
+                "category": arrival.goods.category,
+                "declared_value": {"amount": arrival.value, "currency": self.policy.currency},
+                "station": arrival.station,
+            },
+            result=result,
+            decision=decision,
+            photos=tuple(self.photos[path.name][at] for at, path in enumerate(arrival.shown.photos)),
+        )
+
+
+def _result(arrival: Arrival) -> ItemResult:
+    """What a grader would say of the item."""
+    category, rest = arrival.goods.category, (1 - arrival.confidence) / (len(CONDITIONS) - 1)
+    probabilities = {name: arrival.confidence if name == arrival.graded else rest for name in CONDITIONS}
+    return ItemResult(
+        category=CategoryCall(category, "declared", 0.98, category),
+        grade=Grade(arrival.graded, probabilities, (arrival.graded,), arrival.confidence, THRESHOLD, PROMISED),
+        defects=(),
+        quality=tuple(Quality(True, (), light) for light in arrival.light),
+        models={category: SIMULATED},
+        timings_ms={},
+    )
+
+
+def _store_photos(store: LocalPhotoStore) -> dict[str, dict[int, StoredPhoto]]:
+    """Keep the demo's photos in `store`; name of the file to what an inspection has of it at each place."""
+    found: dict[str, dict[int, StoredPhoto]] = {}
+    for path in sorted(PHOTOS.glob("*.jpg")):
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        with Image.open(path) as photo:
+            width, height = photo.size
+        store.publish(store.stage([(data, digest)]))
+        found[path.name] = {at: StoredPhoto(at, digest, "image/jpeg", len(data), width, height) for at in range(2)}
+    return found
+
+
+def _flush(connection: Any, rows: Mapping[Table, list[dict[str, Any]]]) -> None:
+    for table, values in rows.items():
+        if values:
+            connection.execute(insert(table), values)
+            values.clear()

@@ -1,0 +1,177 @@
+"""A made-up returns site: its stations, goods and people, and what of them a quality page should find.
+
+All figures here are invented. They are set so that most is in order and three things are not: a lamp at one station was
+changed, the automatic grades of one category are wrong more often than promised, and one reviewer agrees less with the
+others than they do among each other.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from regrade.models.types import CONDITIONS
+from regrade.serving.demo.items import DemoItem, demo_items
+
+STATIONS: Final = (*(f"LA-{number:02}" for number in range(1, 9)), *(f"NJ-{number:02}" for number in range(1, 5)))
+LAMP: Final = "LA-07"
+LAMP_CHANGED: Final = timedelta(days=21)
+"""How long before now the lamp of `LAMP` was changed."""
+LAMP_STEP: Final = {"brightness": -19.0, "sharpness": 0.0, "warmth": -12.0, "tint": 0.6}
+"""What its new lamp does to the photos: darker and bluer."""
+
+ITEMS_A_DAY: Final = 8
+"""Items that each station sends on an average day."""
+PROMISED: Final = 0.05
+"""The share of wrong grades that the simulated models promise to stay below."""
+THRESHOLD: Final = 0.97
+"""The confidence from which on they promise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What arrives in one category. `arrives` is its share of all items, `mix` that of each condition (`CONDITIONS`);
+    the model is sure of `sure` of them and then wrong in `wrong`, and right in `unsure_right` of the others."""
+
+    category: str
+    sellers: tuple[str, ...]
+    value: float
+    arrives: float
+    mix: tuple[float, float, float, float]
+    sure: float
+    wrong: float
+    unsure_right: float = 0.74
+
+
+GOODS: Final = (
+    Goods("packaging", ("harbour-home", "cedar-kitchen"), 64.0, 0.34, (0.46, 0.24, 0.08, 0.22), 0.74, 0.010),
+    Goods("footwear", ("stride-line", "trail-foot"), 48.0, 0.26, (0.30, 0.36, 0.22, 0.12), 0.66, 0.210),
+    Goods("apparel", ("plain-tee", "loom-and-co"), 24.0, 0.22, (0.40, 0.30, 0.18, 0.12), 0.66, 0.018),
+    Goods("electronics", ("north-mobile",), 129.0, 0.18, (0.30, 0.34, 0.20, 0.16), 0.58, 0.022),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A reviewer: how often they see what an item is, and about how many seconds they need."""
+
+    name: str
+    skill: float
+    seconds: float
+
+
+PEOPLE: Final = (
+    Person("Mei Chen", 0.98, 17.0),
+    Person("Jonas Weber", 0.965, 21.0),
+    Person("Aisha Bello", 0.955, 19.0),
+    Person("Diego Ramos", 0.94, 24.0),
+    Person("Sam Okafor", 0.80, 13.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One item at a station: what it is in truth, what the model takes it for and how sure it is, and its light."""
+
+    number: int
+    at: datetime
+    station: str
+    goods: Goods
+    seller: str
+    value: float
+    truth: str
+    graded: str
+    confidence: float
+    light: tuple[Mapping[str, float], ...]
+    shown: DemoItem
+
+
+def arrivals(now: datetime, weeks: int, seed: int) -> Iterator[Arrival]:
+    """All items of the `weeks` before `now`, oldest first. A day is the same however far it lies back."""
+    usual = _usual_light(seed)
+    numbers = 0
+    for back in range(7 * weeks, -1, -1):
+        random = np.random.default_rng((seed, back))
+        morning = datetime(now.year, now.month, now.day, 13, tzinfo=UTC) - timedelta(days=back)
+        found: list[tuple[datetime, str]] = []
+        for station in STATIONS:
+            seconds = random.uniform(0, 9 * 3600, size=max(6, random.poisson(ITEMS_A_DAY)))
+            found += [(morning + timedelta(seconds=float(value)), station) for value in seconds]
+        mood = {station: _mood(random) for station in STATIONS}
+        for at, station in sorted(found):
+            numbers += 1
+            light = usual[station] + mood[station] + (_step() if _new_lamp(station, at, now) else 0.0)
+            made = _arrival(random, numbers, at, station, light)
+            if at < now:
+                yield made
+
+
+def seen(random: np.random.Generator, truth: str, person: Person, hint: str | None) -> str:
+    """What `person` takes an item for; `hint` is the model's grade where they are shown it, and tempts them."""
+    if random.random() < person.skill:
+        return truth
+    return hint if hint is not None and random.random() < 0.5 else beside(random, truth)
+
+
+def beside(random: np.random.Generator, condition: str) -> str:
+    """A condition that is taken for `condition`: mostly the next one."""
+    place = CONDITIONS.index(condition)
+    odds = np.array([0.0 if at == place else 6.0 ** -abs(at - place) for at in range(len(CONDITIONS))])
+    return CONDITIONS[random.choice(len(CONDITIONS), p=odds / odds.sum())]
+
+
+def _arrival(random: np.random.Generator, number: int, at: datetime, station: str, light: Any) -> Arrival:
+    goods = GOODS[random.choice(len(GOODS), p=[one.arrives for one in GOODS])]
+    truth = CONDITIONS[random.choice(len(CONDITIONS), p=goods.mix)]
+    sure = random.random() < goods.sure
+    right = random.random() >= goods.wrong if sure else random.random() < goods.unsure_right
+    graded = truth if right else beside(random, truth)
+    confidence = random.uniform(0.982, 0.998) if sure else random.uniform(0.55, 0.95)
+    shown = _shown(goods.category, truth)
+    names = tuple(LAMP_STEP)
+    spread = np.array([5.0, 0.03, 2.2, 0.9])
+    photos = [light + random.normal(0.0, spread) for _ in shown.photos]
+    return Arrival(
+        number=number,
+        at=at,
+        station=station,
+        goods=goods,
+        seller=goods.sellers[random.integers(len(goods.sellers))],
+        value=float(np.round(goods.value * random.choice((0.5, 0.8, 1.0, 1.25, 1.9)), 2)),
+        truth=truth,
+        graded=graded,
+        confidence=float(np.round(confidence, 4)),
+        light=tuple(dict(zip(names, np.round(one, 3).tolist(), strict=True)) for one in photos),
+        shown=shown,
+    )
+
+
+def _usual_light(seed: int) -> dict[str, Any]:
+    """Station to its usual brightness, sharpness, warmth and tint, as an array of shape (4,)."""
+    random = np.random.default_rng((seed, 10_000))
+    return {
+        station: random.normal(0.0, (6.0, 0.03, 2.5, 0.8)) + np.array([132.0, 0.72, 9.0, 0.5]) for station in STATIONS
+    }
+
+
+def _mood(random: np.random.Generator) -> Any:
+    """By how much the light of one day differs from the usual."""
+    return random.normal(0.0, (1.0, 0.004, 0.5, 0.2))
+
+
+def _step() -> Any:
+    return np.array(list(LAMP_STEP.values()))
+
+
+def _new_lamp(station: str, at: datetime, now: datetime) -> bool:
+    return station == LAMP and at.date() > (now - LAMP_CHANGED).date()
+
+
+@cache
+def _shown(category: str, truth: str) -> DemoItem:
+    """A demo item of the category; one of that condition if there is one."""
+    fits = [one for one in demo_items() if one.item["category"] == category]
+    return next((one for one in fits if one.condition == truth), fits[0])
