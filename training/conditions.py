@@ -147,7 +147,11 @@ def _sample(views: Views, seen: Seen, name: str, rows: Ints, labels: tuple[str, 
         truth = np.array([labels.index(r.condition or "") for r in chosen], dtype=np.intp)
         targets = soft_targets(chosen, labels)
     extra = _extra(views, seen, name, rows, truth, targets, labels, drawn_share)
-    return Sample([seen.photos[rows]], targets, truth, groups, 1.0, extra)
+    sample = Sample([seen.photos[rows]], targets, truth, groups, 1.0, extra)
+    if name not in seen.bases:
+        seen.bases[name] = sample.basis
+    sample.basis = seen.bases[name]
+    return sample
 
 
 def _extra(

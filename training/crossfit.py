@@ -6,7 +6,7 @@ of the other folds; it then gives the features of all photos, those of the fold 
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from regrade.datasets.manifest import Record
 from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.training.finetune import Pictures
+from regrade.training.heads import Basis
 
 FOLDS: Final = 3
 _BATCH = 64
@@ -46,11 +47,13 @@ def _codes(values: NDArray[np.str_]) -> Ints:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one backbone saw: features of all photos, (n, D), of all pictures, (m, D), and the defect maps of all
-    photos, logits, (n, types, h, w)."""
+    photos, logits, (n, types, h, w). `bases` keeps by category what heads are fitted in: it takes seconds to find, and
+    is the same for each head that is fitted on what this backbone saw."""
 
     photos: NDArray[np.float32]
     pictures: NDArray[np.float32]
     maps: NDArray[np.float16]
+    bases: dict[str, Basis] = field(default_factory=dict, repr=False, compare=False)
 
 
 def see(backbone: GradingBackbone, plain: torch.Tensor, pictures: Pictures, device: torch.device) -> Seen:
