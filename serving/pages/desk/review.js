@@ -82,7 +82,10 @@ async function advance(pressed) {
   if (!found) showEmpty("nothing");
   else {
     await found.ready;
-    if (holding.now() === found) show(found);
+    if (holding.now() === found) {
+      show(found);
+      if (pressed !== undefined) measure(pressed, false);
+    }
     holding.fill().catch(refused);
   }
 }
