@@ -78,7 +78,7 @@ def _decide(page: Page, look_ms: int) -> None:
     before = page.evaluate("document.body.dataset.item")
     page.keyboard.press("2")
     page.keyboard.press("Enter")
-    page.wait_for_function("before => document.body.dataset.item !== before", arg=before)
+    page.wait_for_function("before => ![before, ''].includes(document.body.dataset.item)", arg=before)
 
 
 def main() -> None:
