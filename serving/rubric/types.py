@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from regrade.serving.demo.items import PHOTOS, demo_items
+from regrade.serving.demo.items import PHOTOS
 from regrade.serving.rubric.schema import ConditionRubric, DefectRubric, GradeRule, Words
 
 
@@ -66,8 +66,8 @@ def identity(category: str, seller: str | None) -> str:
 
 @cache
 def example_photos() -> Mapping[str, Path]:
-    """The photos that a rubric may show, by name: those that the product renders for its demo."""
-    return {path.name: path for item in demo_items() for path in item.photos if path.parent == PHOTOS}
+    """The photos that a rubric may show, by name: those that the product renders, for its demo or for rubrics alone."""
+    return {path.name: path for path in sorted(PHOTOS.glob("*.jpg"))}
 
 
 def example_photo(name: str) -> Path:

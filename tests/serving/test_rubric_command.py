@@ -60,7 +60,7 @@ def test_a_changed_text_under_a_higher_version_is_listed(run, footwear):
         ("{grade: D,", "{grade: E,"),
     )  # fmt: skip
     lines = run("check", str(path)).output.splitlines()
-    assert lines[0].startswith("footwear@2 is valid: 4 conditions with 2 example photos, 2 clarifications, 8 defect")
+    assert lines[0].startswith("footwear@2 is valid: 4 conditions with 4 example photos, 2 clarifications, 8 defect")
     assert lines[1:] == [
         "against footwear@1: conditions.used.text (changed in zh-CN)",
         "against footwear@1: defects.wear (changed in zh-CN)",

@@ -10,18 +10,36 @@ from PIL import Image
 
 from regrade.models.errors import RegradeError
 from regrade.serving.demo.items import demo_items
-from regrade.serving.demo.scenes import cloth, meshes, stage, textures
+from regrade.serving.demo.scenes import cloth, meshes, stage, textures, wear
 from regrade.serving.demo.scenes.crack import crack
 from regrade.serving.demo.scenes.damage import Crush, hole_field
 from regrade.serving.demo.scenes.render import SCENES, render
+from regrade.serving.rubric.types import example_photos
 
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_every_demo_photo_has_its_scene() -> None:
-    assert {path.stem.rsplit("-", 1)[0] for one in demo_items() for path in one.photos} == set(SCENES)
+def test_every_photo_has_its_scene_and_every_scene_its_photos() -> None:
+    assert {path.stem.rsplit("-", 1)[0] for path in example_photos().values()} == set(SCENES)
+    assert {path.name for one in demo_items() for path in one.photos} <= set(example_photos())
+
+
+def test_handling_dirties_board_a_little_and_most_at_its_rims() -> None:
+    plain = np.full((480, 720, 3), 0.3, dtype=np.float32)
+    worn = wear.handled_board(rng(), plain, 24, "b")
+    changed = np.abs(worn - plain).mean(axis=-1)
+    assert 0.005 < changed.mean() < 0.1
+    assert changed[:6].mean() > 3 * changed[240:].mean()
+    assert (worn.min() >= 0, worn.max() <= 1) == (True, True)
+
+
+def test_smudges_and_scratches_are_coverages_that_leave_most_of_the_glass() -> None:
+    for cover in (wear.smudges(rng(), (616, 292), 40), wear.scratches(rng(), (616, 292), 40, 24)):
+        assert cover.shape == (616, 292)
+        assert (cover.min() >= 0, cover.max() <= 1) == (True, True)
+        assert 0.001 < cover.mean() < 0.3
 
 
 def test_the_service_and_its_commands_never_import_the_renderer() -> None:

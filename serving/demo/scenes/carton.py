@@ -1,9 +1,9 @@
-"""A corrugated carton: sealed with tape and a label, open with its flaps up, or torn and crushed."""
+"""A corrugated carton: sealed with tape and a label, open, torn and crushed, or worn and taped anew."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import board, closure, engine, meshes, stage, textures
+from regrade.serving.demo.scenes import board, closure, engine, meshes, retaped, stage, textures, wear
 from regrade.serving.demo.scenes.board import BOARD, PX, Size, Warp
 from regrade.serving.demo.scenes.damage import Crush
 from regrade.serving.demo.scenes.engine import Image
@@ -13,23 +13,27 @@ from regrade.serving.demo.scenes.torn import torn_walls
 
 
 def build(state: str, rng: np.random.Generator) -> Shapes:
-    """All shapes of a carton standing on the bench. `state` is `sealed`, `open` or `torn`."""
+    """All shapes of a carton standing on the bench. `state` is `sealed`, `open`, `torn` or `used`."""
     size = Size(
         float(rng.uniform(36, 42)), float(rng.uniform(27, 31)), float(rng.uniform(19, 23)), textures.kraft_tone(rng)
     )
     crush = Crush.at_corner(rng, size.length / 2, -size.width / 2, size.height) if state == "torn" else None
     warp = _settle(rng, size, crush)
-    shapes = _walls(rng, size, warp, torn=state == "torn")
+    shapes = _walls(rng, size, warp, state)
     shapes |= _floor(rng, size)
     angles = {
         "sealed": (89.9, 89.9),
         "torn": (89.8, 89.8),
+        "used": (89.7, 89.7),
         "open": (-float(rng.uniform(25, 75)), -float(rng.uniform(10, 80))),
     }
     shapes |= _flaps(rng, size, warp, state, *angles[state])
     if state != "open":
         shapes |= closure.tape(rng, size, warp)
         shapes |= closure.label(rng, size, warp)
+    if state == "used":
+        shapes |= retaped.second_tape(rng, size, warp)
+        shapes |= retaped.old_labels(rng, size, warp)
     turn = float(rng.uniform(-32, -18)) if state != "open" else float(rng.uniform(-30, 30))
     return _turned(shapes, turn)
 
@@ -46,6 +50,11 @@ def views(state: str, rng: np.random.Generator) -> list[View]:
         return [
             wide,
             View(about(-34, -52, 70), about(1, 0, 12, 1.0), fov=42),
+        ]
+    if state == "used":
+        return [
+            View(about(-4, -58, 74), about(0, -2, 9, 1.0), fov=44),
+            View(about(-24, -64, 54), about(0, -2, 9, 1.0), fov=42),
         ]
     if state == "open":
         return [
@@ -99,11 +108,13 @@ def perimeter(size: Size, s: NDArray[np.float64], inset: float = 0.0) -> NDArray
     return np.stack([np.interp(s, at / at[-1], path[:, k]) for k in (0, 1)], -1)
 
 
-def _walls(rng: np.random.Generator, size: Size, warp: Warp, torn: bool) -> Shapes:
+def _walls(rng: np.random.Generator, size: Size, warp: Warp, state: str) -> Shapes:
     around = 2 * (size.length + size.width)
     shape = (int(size.height * PX), int(around * PX))
     colour, bump = textures.kraft(rng, shape, PX, tone=size.tone)
     colour = _print(rng, colour, size)
+    if state == "used":
+        colour = wear.handled_board(rng, colour, PX, "bt")
     s, t = meshes.plane(np.linspace(0, 1, 900), np.linspace(0, 1, 90))
 
     def wall(inset: float) -> Points:
@@ -112,7 +123,7 @@ def _walls(rng: np.random.Generator, size: Size, warp: Warp, torn: bool) -> Shap
 
     inner = board.skin(rng, size.tone, around, size.height, shade=0.82)
     rim = board.cut_edge(rng)
-    if not torn:
+    if state != "torn":
         skin = stage.matt(stage.texture(colour), bump)
         return {
             "wall_out": meshes.sheet(wall(0), skin),
@@ -179,6 +190,8 @@ def _flaps(rng: np.random.Generator, size: Size, warp: Warp, state: str, major: 
         colour, bump = textures.kraft(rng, (int(reach * PX), int(along * PX)), PX, tone=size.tone)
         crease = np.exp(-(((np.arange(colour.shape[0]) / PX - 0.5) / 0.18) ** 2)).astype(np.float32)[:, None]
         colour = colour * (1 - 0.18 * crease[..., None])
+        if state == "used":
+            colour = wear.handled_board(rng, colour, PX, "blr")
         skin = stage.matt(stage.texture(colour), (bump - 0.03 * crease).astype(np.float32))
         shapes |= board.slab(
             f"flap_{name}",

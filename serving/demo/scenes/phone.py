@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import engine, meshes, stage, textures
+from regrade.serving.demo.scenes import engine, meshes, stage, textures, wear
 from regrade.serving.demo.scenes.crack import Crack, crack
 from regrade.serving.demo.scenes.engine import Image
 from regrade.serving.demo.scenes.stage import Shapes, View
@@ -17,12 +17,12 @@ PX = 160.0
 
 
 def build(state: str, rng: np.random.Generator) -> Shapes:
-    """A phone on its back on the bench. `state` is `intact` or `cracked`."""
+    """A phone on its back on the bench. `state` is `intact`, `used` or `cracked`."""
     body = {"type": "twosided", "bsdf": _frame(rng)}
     broken = crack(rng, (int(LENGTH * PX / 2), int(WIDTH * PX / 2)), PX / 2) if state == "cracked" else None
     shapes: Shapes = {
         "frame": meshes.sheet(_rim(), body),
-        "glass": meshes.sheet(_face(THICK), _glass(rng, broken), uv=_uv()),
+        "glass": meshes.sheet(_face(THICK), _glass(rng, broken, used=state == "used"), uv=_uv()),
     }
     if broken is not None:
         shapes |= _splinters(rng, broken)
@@ -44,7 +44,7 @@ def views(state: str, rng: np.random.Generator) -> list[View]:
     first = View(about(2, -13, 25), about(0, -0.2, 0, 0.3), fov=44, aperture=0.06)
     second = View(about(-11, -15, 17), about(0, 0, 0, 0.4), fov=44, aperture=0.08)
     third = View(about(7, -12, 15), about(0.5, 0.5, 0.5, 0.3), fov=40, aperture=0.08)
-    return [first, second] if state == "intact" else [first, third]
+    return [first, third] if state == "cracked" else [first, second]
 
 
 def _outline(n: int, inset: float) -> NDArray[np.float64]:
@@ -125,12 +125,16 @@ def _panel(rng: np.random.Generator, shape: tuple[int, int]) -> Image:
     return textures.blend(colour, np.full(3, 0.02, np.float32), textures.smoothstep(0.01, -0.01, ear))
 
 
-def _glass(rng: np.random.Generator, broken: Crack | None) -> dict[str, Any]:
+def _glass(rng: np.random.Generator, broken: Crack | None, used: bool = False) -> dict[str, Any]:
     """Cover glass over the panel: a smooth dielectric coat. Shards are tilted, so each mirrors another spot."""
     shape = (int(LENGTH * PX / 2), int(WIDTH * PX / 2))
     colour = _panel(rng, shape)
     if broken is None:
         dust = (textures.noise(rng, shape, 0.3, lo=80) > 3.9).astype(np.float32) * 0.05
+        if used:
+            dust = (
+                dust * 3 + 0.055 * wear.smudges(rng, shape, PX / 2) + 0.13 * wear.scratches(rng, shape, PX / 2, 24, 0.9)
+            )
         colour = np.clip(colour + dust[..., None], 0, 0.9).astype(np.float32)
         coat = {"type": "plastic", "diffuse_reflectance": stage.texture(colour), "int_ior": 1.5}
         return {"type": "twosided", "bsdf": coat}

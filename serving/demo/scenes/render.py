@@ -32,11 +32,14 @@ SCENES: dict[str, Scene] = {
     "carton-sealed": Scene(carton.build, carton.views, "sealed"),
     "carton-open": Scene(carton.build, carton.views, "open"),
     "carton-torn": Scene(carton.build, carton.views, "torn", "white"),
+    "carton-used": Scene(carton.build, carton.views, "used"),
     "phone-intact": Scene(phone.build, phone.views, "intact"),
+    "phone-used": Scene(phone.build, phone.views, "used"),
     "phone-cracked": Scene(phone.build, phone.views, "cracked"),
     "shirt-bagged": Scene(garment.build, garment.views, "bagged"),
     "shirt-stained": Scene(garment.build, garment.views, "stained"),
     "shoes-clean": Scene(shoe.build, shoe.views, "clean"),
+    "shoes-used": Scene(shoe.build, shoe.views, "worn"),
 }
 
 
