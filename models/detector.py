@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from regrade.models.preprocess import resized
 from regrade.models.runtime import Model
 from regrade.models.types import Box
 
@@ -59,7 +59,7 @@ def letterbox(rgb: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], flo
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     image = rgb
     if (h, w) != (height, width):
-        image = np.asarray(Image.fromarray(rgb).resize((w, h), Image.Resampling.BILINEAR, reducing_gap=2.0))
+        image = resized(rgb, w, h)
     square = np.full((side, side, 3), _GREY, dtype=np.uint8)
     left, top = (side - w) // 2, (side - h) // 2
     square[top : top + h, left : left + w] = image

@@ -16,8 +16,7 @@ def model_input(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """
     if rgb.shape[:2] == (side, side):
         return rgb
-    image = Image.fromarray(rgb).resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(image, dtype=np.uint8)
+    return resized(rgb, side, side)
 
 
 def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -26,5 +25,14 @@ def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     scale = side / max(height, width)
     if scale >= 1.0:
         return rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+    return resized(rgb, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def resized(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """`rgb`, uint8 (h, w, 3), filtered bilinearly to uint8 (height, width, 3).
+
+    What is more than twice as large is first averaged down by a whole factor (Pillow's `reducing_gap`): filtering all
+    of a camera's pixels would cost far more.
+    """
+    image = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(image, dtype=np.uint8)
