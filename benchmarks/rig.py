@@ -23,6 +23,8 @@ import numpy as np
 import psutil
 from numpy.typing import ArrayLike
 
+from regrade.serving.process_memory import peak_bytes
+
 PROJECT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = PROJECT / "benchmarks" / "results"
 REGRADE: Final = Path(sys.executable).with_name("regrade")
@@ -116,9 +118,8 @@ class Service:
 
     def peak_mb(self) -> float:
         """The most memory that was resident at once since the service started, in MiB; NaN where nobody tells."""
-        status = Path(f"/proc/{self.pid}/status")
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
-        return int(found[1]) / 1024 if found else float("nan")
+        found = peak_bytes(self.pid)
+        return float("nan") if found is None else found / 2**20
 
     def cpu_s(self) -> float:
         """CPU seconds used so far, user and system, with those of its child processes."""

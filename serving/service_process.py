@@ -21,6 +21,7 @@ from typing import Any, Self
 from regrade.models.errors import RegradeError
 from regrade.serving.auth import KeyStore
 from regrade.serving.demo.client import multipart
+from regrade.serving.process_memory import peak_bytes
 from regrade.serving.runtime import open_database
 from regrade.serving.settings import Settings
 
@@ -90,12 +91,7 @@ class ServiceProcess:
     def memory_bytes(self) -> int | None:
         """The most memory that the service has held so far (VmHWM), None where the kernel does not tell."""
         assert self._process is not None
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
-        except OSError:
-            return None
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-        return int(found[1]) * 1024 if found else None
+        return peak_bytes(self._process.pid)
 
     def post(self, photos: Sequence[bytes]) -> None:
         """Post one item. Raises `ServiceProcessError` for any other answer than 201."""
