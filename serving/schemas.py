@@ -168,7 +168,9 @@ class ReviewIn(BaseModel):
     condition: Condition
     disposition: Action | None = Field(None, description="If left out, the policy's for this condition.")
     defects: list[DefectIn] | None = Field(
-        None, max_length=200, description="All that are visible; if left out, the model's stand."
+        None,
+        max_length=200,
+        description="All that are visible, `[]` where none are; if left out, nothing is said of them: the model's stand.",
     )
     note: Text | None = Field(None, max_length=4000)
     rubric: Text | None = Field(None, max_length=128, description="The rubric that was shown, such as `packaging@1`.")

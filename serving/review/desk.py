@@ -82,9 +82,12 @@ class Desk:
         """
         return tasks.renew(self._bench, task_id, token, reviewer)
 
-    def release(self, task_id: str, reviewer: ApiKey) -> bool:
-        """Give an item back to the queue, undecided. False where the reviewer did not hold it (any more)."""
-        return tasks.release(self._bench, task_id, reviewer) > 0
+    def release(self, task_id: str, reviewer: ApiKey, token: str | None = None) -> bool:
+        """Give an item back to the queue, undecided. False where the reviewer did not hold it (any more).
+
+        With `token`, only where this is the lease that holds it now.
+        """
+        return tasks.release(self._bench, task_id, reviewer, token) > 0
 
     def release_all(self, reviewer: ApiKey) -> int:
         """Give back all that the reviewer holds, and say how many items that were."""

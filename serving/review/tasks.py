@@ -56,11 +56,15 @@ def renew(bench: Bench, task_id: str, token: str, reviewer: ApiKey) -> datetime:
     return expires_at
 
 
-def release(bench: Bench, task_id: str | None, reviewer: ApiKey) -> int:
-    """Give a held task (all where `task_id` is None) back to the queue; returns how many were."""
+def release(bench: Bench, task_id: str | None, reviewer: ApiKey, token: str | None = None) -> int:
+    """Give a held task (all where `task_id` is None) back to the queue; returns how many were.
+
+    With `token`, only what is held under that lease.
+    """
     now = bench.now()
     with bench.database.write() as connection:
         rows = [row for row in held(connection, reviewer, now) if task_id in (None, row.id)]
+        rows = [row for row in rows if token is None or row.lease_hash == digest(token)]
         for row in rows:
             give_back(connection, row, reviewer, now)
         return len(rows)

@@ -58,6 +58,10 @@ class LeaseIn(_Body):
     task: str = Field(min_length=1, max_length=64)
 
 
+class ReleaseIn(_Body):
+    lease: str = Field(min_length=1, max_length=128)
+
+
 class DecideIn(_Body):
     """A decision, as `ReviewIn` of the API, with the time that the item was on show."""
 
@@ -127,10 +131,17 @@ async def renew(inspection_id: str, request: Request, session: ReviewerDep, runt
 
 
 @router.post("/tasks/{task_id}/release")
-async def release(task_id: str, session: ReviewerDep, runtime: RuntimeDep) -> Response:
-    """Gives an item back to the queue. Without a body, so that a page that is being closed can still ask for it."""
-    released = await runtime.call(runtime.desk.release, task_id, session.key)
+async def release(task_id: str, request: Request, session: ReviewerDep, runtime: RuntimeDep) -> Response:
+    """Gives an item back to the queue, if it is still held under this lease: another tab may have claimed it since."""
+    body = await read_json(request, ReleaseIn)
+    released = await runtime.call(runtime.desk.release, task_id, session.key, body.lease)
     return JSONResponse({"released": released}, headers=PRIVATE)
+
+
+@router.get("/session")
+async def current(session: ReviewerDep) -> Response:
+    """Who is logged in, and what changes must carry: for a page that was open when the session ended."""
+    return JSONResponse({"key": session.key.id, "csrf": session.csrf}, headers=PRIVATE)
 
 
 @router.get("/items/{inspection_id}")

@@ -8,7 +8,8 @@ import { card, held, left } from "./cards.js";
 
 const AHEAD = 1;
 const IDLE_MS = 180_000; // whoever has not touched the page for this long may lose the item
-const RETRY_MS = [500, 2000, 5000];
+const RETRY_MS = [500, 2000, 5000, 10_000]; // then every 10 s, as long as nothing answers
+const FAULTS = 3; // answers of a service that does answer, but with a fault of its own, before the reviewer is asked
 
 let current = null;
 let ahead = [];
@@ -19,10 +20,14 @@ let wanted = {};
 let skipped = []; // tasks that this reviewer does not want again
 let announce = () => {};
 let unsaved = 0;
+let sending = 0;
+const drafts = new Map(); // what was entered of items that were lost, by task
 
 export const onNews = (listener) => (announce = listener);
 export const now = () => current;
 export const pending = () => unsaved;
+/** How many decisions are on their way. */
+export const underway = () => sending;
 export const touch = () => (active = performance.now());
 /** Whether somebody is at the page. */
 export const attended = () => performance.now() - active < IDLE_MS;
@@ -66,6 +71,7 @@ export function fill() {
         break;
       }
       const one = card(answer.card);
+      recall(one);
       ahead.push(one);
       one.ready.then(() => announce("ready", one));
     }
@@ -82,28 +88,66 @@ export function next() {
   return current;
 }
 
-/** Send a decision, again while the network fails. Tells `announce("decided" | "lost" | "failed", one, …)`. */
+/** Keep what was entered of an item, should it be claimed again. */
+export const remember = (one) => drafts.set(one.task.id, { draft: one.draft, seconds: one.seconds });
+
+function recall(one) {
+  Object.assign(one, drafts.get(one.task.id));
+  drafts.delete(one.task.id);
+}
+
+/** Send a decision, again and again while nothing answers: the service takes it once. Tells
+ *  `announce("decided" | "retrying" | "returned" | "lost" | "failed", one, …)`. */
 export function decide(one, verdict) {
+  sending += 1;
   return change(async () => {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        const answer = await call(`items/${one.inspection.id}/decide`, { lease: one.lease.token, ...verdict });
-        return announce("decided", one, answer);
-      } catch (refusal) {
-        if (!(refusal instanceof Refusal)) throw refusal;
-        const again = refusal.status === 0 || refusal.status >= 500;
-        if (!again || attempt >= RETRY_MS.length) return announce(refusal.status === 409 ? "lost" : "failed", one, refusal);
-        announce("retrying", one);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[attempt]));
-      }
-    }
+    const news = await send(one, verdict).finally(() => (sending -= 1));
+    announce(...news);
   });
+}
+
+/** What is to be told once the decision has been taken, or cannot be. */
+async function send(one, verdict) {
+  for (let attempt = 0, faults = 0; ; attempt += 1) {
+    try {
+      return ["decided", one, await call(`items/${one.inspection.id}/decide`, { lease: one.lease.token, ...verdict })];
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      if (refusal.status === 409) return await regain(one, refusal);
+      faults += !refusal.passing;
+      if (!refusal.passing && (refusal.status < 500 || faults >= FAULTS)) return ["failed", one, refusal];
+      announce("retrying", one);
+      await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+    }
+  }
+}
+
+/** Wait so long, or until the computer is on the network again. */
+function pause(milliseconds) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done() {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      resolve();
+    }
+    addEventListener("online", done);
+  });
+}
+
+/** The hold on an item had ended before it was decided: it is claimed again, as it was left, unless others have it. */
+async function regain(one, refusal) {
+  const filters = { inspection_id: one.inspection.id };
+  const answer = await call("claim", { filters, holding: all().map(name), skipped: [] }).catch(() => null);
+  if (answer?.card?.task.id !== one.task.id) return ["lost", one, refusal];
+  return ["returned", { ...one, ...answer.card, lease: held(answer.card.lease) }];
 }
 
 /** Put an item back in hand, the one on show behind it. */
 export function putBack(one) {
   if (current) ahead.unshift(current);
   current = one;
+  ahead = ahead.slice(0, AHEAD); // the service has let go of what is more than it lets one hold
 }
 
 /** Take back a decision: the item is then held again, and becomes the one on show. */
@@ -113,7 +157,6 @@ export function undo(one) {
     // What was entered is still there to be corrected; the pictures are still decoded.
     const again = { ...one, ...answer.card, lease: held(answer.card.lease) };
     putBack(again);
-    ahead = ahead.slice(0, AHEAD); // the service has let go of what is more than it lets one hold
     return again;
   });
 }
@@ -123,7 +166,7 @@ export function skip() {
   const one = current;
   current = null;
   skipped = [...skipped, one.task.id].slice(-200);
-  return change(() => call(`tasks/${one.task.id}/release`, {}));
+  return change(() => call(`tasks/${one.task.id}/release`, { lease: one.lease.token }));
 }
 
 /** Drop what is no longer ours. */
@@ -135,10 +178,7 @@ export function drop(one) {
 /** Once a second: renew what is held while somebody works, and tell what has run out. */
 export function tick() {
   for (const one of all()) {
-    if (left(one) <= 0) {
-      drop(one);
-      announce("expired", one);
-    }
+    if (left(one) <= 0) expire(one);
   }
   if (!attended()) return;
   for (const one of all()) {
@@ -146,15 +186,18 @@ export function tick() {
   }
 }
 
+function expire(one) {
+  if (one === current) announce("leaving", one);
+  drop(one);
+  announce("expired", one);
+}
+
 function renew(one) {
   one.renewing = true;
   inLine(() => call(`items/${one.inspection.id}/renew`, under(one))).then((answer) => {
     one.lease = held(answer.lease);
   }, (refusal) => {
-    if (refusal.status === 409) {
-      drop(one);
-      announce("expired", one);
-    }
+    if (refusal.status === 409) expire(one);
   }).finally(() => (one.renewing = false));
 }
 
@@ -166,10 +209,22 @@ export async function translate() {
   }
 }
 
-/** When the page goes: let go of everything at once. */
+/** Hold nothing any more, and return what was entered; another tab has taken over. */
+export function hand() {
+  for (const one of all()) remember(one);
+  current = null;
+  ahead = [];
+  return [...drafts];
+}
+
+/** Take over what was entered in another tab. */
+export const adopt = (given) => given.forEach(([task, entered]) => drafts.set(task, entered));
+
+/** When the page goes: let go of everything at once. What has been claimed anew elsewhere since stays there. */
 export function letGo(csrf, addressOf) {
   for (const one of all()) {
-    const options = { method: "POST", keepalive: true, headers: { "X-CSRF-Token": csrf } };
+    const headers = { "X-CSRF-Token": csrf, "Content-Type": "application/json" };
+    const options = { method: "POST", keepalive: true, headers, body: JSON.stringify({ lease: one.lease.token }) };
     fetch(addressOf(`tasks/${one.task.id}/release`), options).catch(() => {});
   }
 }

@@ -24,6 +24,7 @@ export function wireKeys({ choose, cycleAction, submit, undo, skip, help }) {
       if (key === "?") help();
       return;
     }
+    if (document.querySelector("dialog[open]")) return;
     const types = target.matches("textarea, select, input:not([type=radio])");
     // Digits name no defect: they choose a condition also from the list of types, where a new box leaves the focus.
     if (types && !(target.matches("select") && /^[1-4]$/.test(key))) {

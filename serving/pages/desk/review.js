@@ -7,10 +7,12 @@ import { $ } from "./dom.js";
 import * as holding from "./holding.js";
 import { wireKeys } from "./keys.js";
 import * as panel from "./panel.js";
+import { handedOver, token } from "./session.js";
+import * as tabs from "./tabs.js";
 import * as viewer from "./viewer.js";
 import { chosen, named, t, use } from "./words.js";
 
-const { strings, csrf, root, undoSeconds } = document.body.dataset;
+const { strings, root, undoSeconds } = document.body.dataset;
 let catalogues = {};
 let shownAt = 0;
 let last = null; // the last decision, while it can be taken back: { card, until, sent }
@@ -50,7 +52,8 @@ function showEmpty(state) {
   $("empty").hidden = false;
   $("empty-title").textContent = t(`desk.${state}`);
   $("empty-text").textContent = t(`desk.${state}_text`) + (state === "nothing" && others ? ` ${t("desk.nothing_others", { count: others })}` : "");
-  $("again").hidden = state === "loading";
+  $("again").hidden = ["loading", "elsewhere"].includes(state);
+  $("take-over").hidden = state !== "elsewhere";
   document.body.dataset.item = "";
   viewer.clear();
 }
@@ -97,7 +100,6 @@ function measure(pressed, loaded) {
 }
 
 function refused(refusal) {
-  if (refusal.status === 401) return location.assign(`${root}/desk/login?next=${encodeURIComponent(location.pathname.slice(root.length) + location.search)}`);
   say(refusal.status === 0 ? t("desk.offline") : refusal.message || t("desk.failed", { status: refusal.status }));
 }
 
@@ -157,6 +159,7 @@ async function undo() {
   const { card, sent } = last;
   last = null;
   showUndo();
+  if (holding.underway()) say(t("desk.undo_waits"), "retrying");
   await sent;
   if (holding.now()) keep(holding.now());
   try {
@@ -183,23 +186,30 @@ function news(kind, one, more) {
     if (one !== holding.now()) document.body.dataset.ahead = one.inspection.id;
   } else if (kind === "decided") {
     document.body.dataset.decided = String(Number(document.body.dataset.decided ?? 0) + 1);
-    if ($("alert").dataset.kind === "retrying") say("");
-  } else if (kind === "retrying") say(t("desk.retrying", { rma: one.inspection.item.rma }), "retrying");
-  else if (kind === "expired") {
+    if (last?.card === one) last.until = performance.now() + more.undo_seconds * 1000;
+    if ($("alert").dataset.kind === "retrying" && !holding.underway()) say("");
+  } else if (kind === "retrying") {
+    const count = holding.underway();
+    say(count > 1 ? t("desk.unsaved", { count }) : t("desk.retrying", { rma: one.inspection.item.rma }), "retrying");
+  } else if (kind === "leaving") {
+    keep(one);
+    holding.remember(one);
+  } else if (kind === "expired") {
     say(t("desk.expired", { rma: one.inspection.item.rma }));
     if (holding.now() || waiting !== "") return;
     // Nothing is claimed for somebody who has gone away.
     if (holding.attended()) advance();
     else showEmpty("paused");
   } else {
-    if (last?.card === one) last = null;
+    if (last?.card.task.id === one.task.id) last = null;
     showUndo();
     if (kind === "lost") return say(t("desk.lost", { rma: one.inspection.item.rma }));
-    // Refused for what was entered: it comes back to be corrected.
+    // Refused for what was entered, it comes back to be corrected; its hold lost, to be sent once more.
     if (holding.now()) keep(holding.now());
     holding.putBack(one);
     show(one);
-    refused(more);
+    if (kind === "returned") say(t("desk.again_yours", { rma: one.inspection.item.rma }));
+    else refused(more);
   }
 }
 
@@ -229,6 +239,21 @@ function tick() {
   showUndo();
 }
 
+// Tabs
+
+function handOver() {
+  if (holding.now()) keep(holding.now());
+  const drafts = holding.hand();
+  say("");
+  showEmpty("elsewhere");
+  return drafts;
+}
+
+async function takeOver() {
+  holding.adopt(await tabs.takeOver());
+  await advance();
+}
+
 // Language
 
 function speak(code) {
@@ -240,7 +265,7 @@ async function switchLanguage(event) {
   event.preventDefault();
   const { value } = event.submitter;
   const body = new URLSearchParams({ language: value, next: "/desk" });
-  await fetch(`${root}/desk/language`, { method: "POST", body, redirect: "manual" });
+  await fetch(`${root}/desk/language`, { method: "POST", body, redirect: "manual" }).catch(() => {});
   speak(value);
   const one = holding.now();
   if (one) keep(one);
@@ -271,11 +296,15 @@ $("help-open").addEventListener("click", help);
 $("again").addEventListener("click", () => advance());
 document.querySelector("form.languages").addEventListener("submit", switchLanguage);
 for (const kind of ["keydown", "pointerdown", "wheel"]) addEventListener(kind, holding.touch, { passive: true });
-addEventListener("beforeunload", (event) => holding.pending() && event.preventDefault());
-addEventListener("pagehide", () => holding.letGo(csrf, address));
+addEventListener("beforeunload", (event) => holding.pending() && !handedOver() && event.preventDefault());
+addEventListener("pagehide", () => holding.letGo(token(), address));
 addEventListener("pageshow", (event) => event.persisted && location.reload()); // what it held has been let go of
 setInterval(tick, 1000);
-setInterval(() => waiting === "nothing" && !document.hidden && advance(), 15_000);
+setInterval(() => ["nothing", "unreachable"].includes(waiting) && !document.hidden && advance(), 15_000);
+addEventListener("online", () => waiting === "unreachable" && advance());
 holding.begin(Object.fromEntries(new URLSearchParams(location.search)));
-await advance();
+tabs.onTaken(handOver);
+$("take-over").addEventListener("click", takeOver);
+if (await tabs.begin()) await advance();
+else showEmpty("elsewhere");
 document.body.dataset.ready = "true";

@@ -234,6 +234,7 @@ def sit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         service: Any, path: str = "/desk/review", name: str = "Ann", role: str = "reviewer", **options: Any
     ) -> Page:
         given = {"viewport": {"width": 1366, "height": 768}, "locale": "en-US", "reduced_motion": "reduce"} | options
+        key = given.pop("key", None) or service.key(role, name)
         context = chromium.new_context(**given)
         contexts.append(context)
         page = context.new_page()
@@ -242,7 +243,7 @@ def sit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         page.on("console", note)
         page.on("dialog", refuse)
         page.goto(f"{service.url}{path}")
-        page.fill("#key", service.key(role, name))
+        page.fill("#key", key)
         page.press("#key", "Enter")
         page.wait_for_url(f"{service.url}{path}")
         if path.startswith("/desk/review"):

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from regrade.serving import i18n
+from regrade.serving.records import KINDS as KINDS_OF_LOOKS
 from regrade.serving.routes import desk_pages
 from regrade.serving.routes.desk_filters import KINDS
 
@@ -50,11 +51,15 @@ def test_every_word_that_the_pages_use_exists() -> None:
 
 def test_words_that_are_put_together_exist() -> None:
     known = set(i18n.catalogue("en"))
-    names = ("loading", "nothing", "unreachable", "paused")
+    names = ("loading", "nothing", "unreachable", "paused", "elsewhere")
     states = [f"desk.{state}{part}" for state in names for part in ("", "_text")]
     page = (FOLDER / "review.html").read_text(encoding="utf-8")
     keys = [f"desk.help_{name}" for name in re.findall(r'\("[^"]+", "([a-z]+)"\)', page)]
     reviews = r"reason\.(no_guarantee|confidence_short|value_at_risk|rule|category_\w+|\w+_needs_human|relist_unsure)"
     reasons = [key.replace("reason.", "desk.reason_") for key in known if re.fullmatch(reviews, key)]
+    looks = [f"desk.look_{kind}" for kind in KINDS_OF_LOOKS]
+    trail = [f"desk.trail_{action}" for action in ("claim", "release", "expire", "decide", "undo", "view")]
+    statuses = [f"desk.status_{status}" for status in ("graded", "needs_review", "reviewed", "retake")]
+    assert {*looks, *trail, "desk.trail_claim_again", "desk.trail_decide_own", *statuses} <= known
     assert len(keys) == 14
     assert set(states) | set(keys) | set(reasons) | {f"desk.kind_{kind}" for kind in KINDS} <= known

@@ -87,7 +87,7 @@ def test_an_engineer_sees_quality_and_no_items(service: Any) -> None:
     assert [seat.client.get(path).status_code for path in ("/desk", "/desk/review", "/desk/api/items/x")] == [403] * 3
 
 
-@pytest.mark.parametrize("path", ["/desk", "/desk/review"])
+@pytest.mark.parametrize("path", ["/desk", "/desk/review", "/desk/items", "/desk/items/x"])
 def test_pages_send_strangers_to_log_in(service: Any, path: str) -> None:
     answer = Seat(service).client.get(path)
     assert (answer.status_code, answer.headers["location"][:11]) == (303, "/desk/login")
@@ -97,7 +97,8 @@ def test_pages_send_strangers_to_log_in(service: Any, path: str) -> None:
     ("method", "path"),
     [("POST", CLAIM), ("POST", "/desk/api/items/x/decide"), ("POST", "/desk/api/items/x/undo"),
      ("POST", "/desk/api/items/x/renew"), ("POST", "/desk/api/tasks/x/release"), ("GET", "/desk/api/items/x"),
-     ("GET", "/desk/api/items/x/photos/0"), ("GET", "/desk/api/rubric/examples/x")],
+     ("GET", "/desk/api/items/x/photos/0"), ("GET", "/desk/api/rubric/examples/x"),
+     ("GET", "/desk/api/session")],
 )  # fmt: skip
 def test_nothing_is_told_to_strangers_nor_to_holders_of_a_bare_key(service: Any, method: str, path: str) -> None:
     for client in (Seat(service).client, service.as_role("reviewer")):
