@@ -170,7 +170,7 @@ class ReviewIn(BaseModel):
     defects: list[DefectIn] | None = Field(
         None,
         max_length=200,
-        description="All that are visible, `[]` where none are; if left out, nothing is said of them: the model's stand.",
+        description="All that are visible, `[]` where none are; if left out, the model's stand.",
     )
     note: Text | None = Field(None, max_length=4000)
     rubric: Text | None = Field(None, max_length=128, description="The rubric that was shown, such as `packaging@1`.")

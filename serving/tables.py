@@ -1,6 +1,7 @@
 """The tables, in types that SQLite and PostgreSQL share. How they came to be is in `migrations/versions`."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -109,8 +110,8 @@ inspection_photos = Table(
     Column("tint", Float),
 )
 
-STILL_OPEN = dict.fromkeys(("sqlite_where", "postgresql_where"), text("state = 'open'"))
-HELD = dict.fromkeys(STILL_OPEN, text("state = 'open' AND lease_expires_at IS NOT NULL"))
+STILL_OPEN: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("state = 'open'"))
+HELD: dict[str, Any] = dict.fromkeys(STILL_OPEN, text("state = 'open' AND lease_expires_at IS NOT NULL"))
 """What is left out of an index of tasks, as each database has it said."""
 
 # One look that a human owes an item. `kind` is `unsure` (the model asked), `sample` (a blind check of a grade that

@@ -111,21 +111,19 @@ def _look(review: Review, inspection: Inspection) -> View:
 
 
 def _layers(inspection: Inspection) -> list[View]:
-    """Whose boxes can be shown, the ones that count now first."""
+    """Whose boxes can be shown, the model's first; `chosen` are those that count now."""
+    standing = inspection.review
     made: list[View] = []
+    if not inspection.blind and inspection.result.grade is not None:
+        counts = standing is None or standing.defects is None
+        defects = [defect_of(defect) for defect in inspection.result.defects]
+        made.append({"who": None, "kind": None, "undone": None, "defects": defects, "chosen": counts})
     for review in inspection.reviews:
         if review.defects is not None:
-            defects = [defect_of(defect) for defect in review.defects]
-            made.append({"who": review.reviewer, "kind": review.kind, "undone": review.undone_at, "defects": defects})
-    if not inspection.blind and inspection.result.grade is not None:
-        defects = [defect_of(defect) for defect in inspection.result.defects]
-        made.insert(0, {"who": None, "kind": None, "undone": None, "defects": defects})
-    review = inspection.review
-    chosen = 0
-    if review is not None and review.defects is not None:
-        asked = [one for one in inspection.reviews if one.defects is not None]
-        chosen = asked.index(review) + len(made) - len(asked)
-    return [{**layer, "chosen": index == chosen} for index, layer in enumerate(made)]
+            said = {"who": review.reviewer, "kind": review.kind, "undone": review.undone_at}
+            counts = standing is not None and standing.id == review.id
+            made.append({**said, "defects": [defect_of(defect) for defect in review.defects], "chosen": counts})
+    return made
 
 
 def _words(entry: Entry, lang: str) -> str:
