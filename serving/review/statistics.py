@@ -61,27 +61,27 @@ def agreement_interval(
     if total == 0:
         return AgreementInterval(0, None, None, None, None)
     equal = int(np.trace(table))
-    kappa = float(_kappas(table[None].astype(np.float64))[0])
+    kappa = float(kappas(table[None].astype(np.float64))[0])
     interval = None
     if not math.isnan(kappa) and 0 < equal < total:
         drawn = np.random.default_rng(seed).multinomial(total, table.ravel() / total, size=resamples)
-        kappas = _kappas(drawn.reshape(-1, *table.shape).astype(np.float64))
-        kappas = kappas[~np.isnan(kappas)]
-        if kappas.size:
-            low, high = np.quantile(kappas, (0.025, 0.975))
+        found = kappas(drawn.reshape(-1, *table.shape).astype(np.float64))
+        found = found[~np.isnan(found)]
+        if found.size:
+            low, high = np.quantile(found, (0.025, 0.975))
             interval = Interval(float(low), float(high))
     return AgreementInterval(total, equal / total, wilson(equal, total), None if math.isnan(kappa) else kappa, interval)
 
 
-def _kappas(tables: NDArray[np.float64]) -> NDArray[np.float64]:
+def kappas(tables: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cohen's kappa of each confusion table of shape (n, k, k); NaN where it is not defined."""
     share = tables / tables.sum(axis=(1, 2), keepdims=True)
     observed = np.trace(share, axis1=1, axis2=2)
     chance = (share.sum(axis=2) * share.sum(axis=1)).sum(axis=1)
     defined = chance < 1 - 1e-12
-    kappas: NDArray[np.float64] = np.full(len(tables), np.nan)
-    kappas[defined] = (observed[defined] - chance[defined]) / (1 - chance[defined])
-    return kappas
+    found: NDArray[np.float64] = np.full(len(tables), np.nan)
+    found[defined] = (observed[defined] - chance[defined]) / (1 - chance[defined])
+    return found
 
 
 def wilson(hits: int, total: int) -> Interval:

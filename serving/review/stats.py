@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from regrade.serving.agreement import agreement
 from regrade.serving.records import KINDS
+from regrade.serving.review.agreement import agreement
 from regrade.serving.review.bench import Bench
 from regrade.serving.review.queue import waiting
 from regrade.serving.review.types import Stats

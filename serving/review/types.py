@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from regrade.serving.agreement import Agreement
 from regrade.serving.records import Inspection, Kind, ReviewedDefect
+from regrade.serving.review.agreement import Agreement
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from regrade.serving.agreement import Agreement
 from regrade.serving.auth import ApiKey
 from regrade.serving.records import ReviewedDefect
 from regrade.serving.render import inspection_out
 from regrade.serving.review import Claim, Filters, Verdict
+from regrade.serving.review.agreement import Agreement
 from regrade.serving.review_schemas import (
     AgreementOut,
     ClaimOut,

@@ -1,11 +1,12 @@
 """How often the model and the reviewers say the same."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from regrade.models.types import CONDITIONS
+from regrade.serving.review.statistics import confusion, kappas
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,8 @@ def agreement(pairs: Sequence[tuple[str, str]]) -> Agreement:
     """
     if not pairs:
         return Agreement(0, None, None)
-    place = {condition: index for index, condition in enumerate(CONDITIONS)}
-    table = np.zeros((len(place), len(place)))
-    for first, second in pairs:
-        table[place[first], place[second]] += 1
-    share = table / table.sum()
-    observed = float(np.trace(share))
-    chance = float(share.sum(axis=1) @ share.sum(axis=0))
-    kappa = None if chance > 1 - 1e-12 else round((observed - chance) / (1 - chance), 4)
-    return Agreement(len(pairs), round(observed, 4), kappa)
+    table = confusion(pairs).astype(np.float64)
+    kappa = float(kappas(table[None])[0])
+    return Agreement(
+        len(pairs), round(float(np.trace(table)) / len(pairs), 4), None if math.isnan(kappa) else round(kappa, 4)
+    )

@@ -1,6 +1,6 @@
 import pytest
 
-from regrade.serving.agreement import Agreement, agreement
+from regrade.serving.review.agreement import Agreement, agreement
 
 
 def test_no_pairs_agree_on_nothing() -> None:
