@@ -64,7 +64,7 @@ def line_chart(
     limits: tuple[float, float] | None = None,
     level: float | None = None,
     width: int = 560,
-    height: int = 230,
+    height: int = 184,
     left: int = 48,
 ) -> str:
     """A line over time, with the interval of each point as a bar through it.
@@ -178,7 +178,7 @@ def heat_map(
 
     `sides` say whose the rows and whose the columns are. Each cell shows its count and its share of the row.
     """
-    tall, left, top = 40, 92, 38
+    tall, left, top = 36, 92, 36
     parts = [
         f'<text class="side middle" x="{left + cell * len(names) / 2:.1f}" y="13">{escape(sides[1])}</text>',
         f'<text class="side" x="0" y="{top - 6}">{escape(sides[0])}</text>',
@@ -188,7 +188,7 @@ def heat_map(
         parts.append(f'<text class="tick middle" x="{x:.1f}" y="{top - 6}">{escape(label)}</text>')
     for row, (label, of_row) in enumerate(zip(names, counts, strict=True)):
         y = top + row * tall
-        parts.append(f'<text class="tick end" x="{left - 6}" y="{y + 24}">{escape(label)}</text>')
+        parts.append(f'<text class="tick end" x="{left - 6}" y="{y + 22}">{escape(label)}</text>')
         total = sum(of_row)
         for column, count in enumerate(of_row):
             shade = 0 if not total or not count else 1 + min(4, int(count / total * 5))
@@ -197,10 +197,10 @@ def heat_map(
             parts.append(_box(f"cell {kind} shade{shade}", x + 1, y + 1, cell - 2, tall - 2))
             light = " light" if shade >= 4 else ""
             middle = f'x="{x + cell / 2:.1f}"'
-            parts.append(f'<text class="count middle{light}" {middle} y="{y + (18 if count else 24)}">{count}</text>')
+            parts.append(f'<text class="count middle{light}" {middle} y="{y + (16 if count else 22)}">{count}</text>')
             if count:
                 share = f"{100 * count / total:.0f}%"
-                parts.append(f'<text class="share middle{light}" {middle} y="{y + 32}">{share}</text>')
+                parts.append(f'<text class="share middle{light}" {middle} y="{y + 29}">{share}</text>')
     return _image(parts, name, left + cell * len(names) + 2, top + tall * len(names) + 2, "heat")
 
 

@@ -44,7 +44,7 @@ ROUNDS = 4
 """How often the demo items are posted."""
 
 DESK = ("login", "queue", "review", "draw", "help", "blind")
-SITE = ("quality", "quality-page")
+SITE = ("quality", "quality-stations", "quality-page")
 """What is shown of the desk, and of a site with a history; these are the ends of the pictures' names."""
 
 WEEKS = 12
@@ -177,6 +177,8 @@ def _quality(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Ite
     page.goto(f"{url}/desk/quality?by=people")
     yield shot("quality")
     yield shot("quality-page", whole=True)
+    page.locator("#stations-title").evaluate("title => title.closest('section').scrollIntoView()")
+    yield shot("quality-stations")
 
 
 def _round(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Iterator[Path]:

@@ -47,10 +47,10 @@ class Goods:
 
 
 GOODS: Final = (
-    Goods("packaging", ("harbour-home", "cedar-kitchen"), 64.0, 0.34, (0.46, 0.24, 0.08, 0.22), 0.74, 0.010),
-    Goods("footwear", ("stride-line", "trail-foot"), 48.0, 0.26, (0.30, 0.36, 0.22, 0.12), 0.66, 0.210),
-    Goods("apparel", ("plain-tee", "loom-and-co"), 24.0, 0.22, (0.40, 0.30, 0.18, 0.12), 0.66, 0.018),
-    Goods("electronics", ("north-mobile",), 129.0, 0.18, (0.30, 0.34, 0.20, 0.16), 0.58, 0.022),
+    Goods("packaging", ("harbour-home", "cedar-kitchen"), 64.0, 0.36, (0.46, 0.24, 0.08, 0.22), 0.74, 0.008),
+    Goods("footwear", ("stride-line", "trail-foot"), 48.0, 0.19, (0.30, 0.36, 0.22, 0.12), 0.68, 0.180),
+    Goods("apparel", ("plain-tee", "loom-and-co"), 24.0, 0.25, (0.40, 0.30, 0.18, 0.12), 0.68, 0.010),
+    Goods("electronics", ("north-mobile",), 129.0, 0.20, (0.30, 0.34, 0.20, 0.16), 0.60, 0.012),
 )
 
 

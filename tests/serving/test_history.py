@@ -66,20 +66,20 @@ def test_it_tells_how_much_was_written(written: History, database: Database, loo
     assert {look.versions[str(look.category)] for look in looks} == {SIMULATED}
 
 
-def test_the_changed_lamp_is_found_with_its_explanation_and_nothing_else(database: Database) -> None:
+def test_the_changed_lamp_is_found_with_its_explanation_and_no_other(database: Database) -> None:
     days = station_days(database, NOW - timedelta(weeks=WEEKS))
     assert set(days) == set(STATIONS)
     found = [alarm for station, of in days.items() for alarm in alarms(station, of)]
-    assert [(alarm.kind, alarm.station) for alarm in found] == [("light", LAMP)]
-    assert abs(found[0].since - (NOW - LAMP_CHANGED).date()) <= timedelta(days=2)
-    assert "darker and bluer" in found[0].message.to("en")
+    (light,) = (alarm for alarm in found if alarm.kind == "light")
+    assert light.station == LAMP
+    assert abs(light.since - (NOW - LAMP_CHANGED).date()) <= timedelta(days=2)
+    assert "darker and bluer" in light.message.to("en")
 
 
-def test_one_category_breaks_its_promise_and_the_others_keep_it(desk: Desk, looks: list[Look]) -> None:
+def test_one_category_breaks_its_promise_for_sure_and_no_other(desk: Desk, looks: list[Look]) -> None:
     rows = error_rates(looks, desk.auto_graded_counts(), "category")
-    assert {row.part: row.verdict for row in rows} == {
-        "apparel": "kept", "electronics": "kept", "footwear": "alarm", "packaging": "kept",
-    }  # fmt: skip
+    assert len(rows) == 4
+    assert [row.part for row in rows if row.verdict == "alarm"] == ["footwear"]
     assert [row.promised for row in rows] == pytest.approx([0.05] * 4)
     share = load_policy().terms(None).quality_control.sample_share
     assert {look.share for look in looks if look.kind == "sample"} == {share}

@@ -47,7 +47,7 @@ def test_every_point_lies_inside_the_frame_whatever_the_limits() -> None:
     root = parse(line_chart(marks, name="n", ticks=[], limits=(0.0, 1.0), level=4.0))
     points = points_of(root, "line")
     assert len(points) == 3
-    assert all(0 <= x <= 560 and 0 <= y <= 230 for x, y in points)
+    assert all(0 <= x <= 560 and 0 <= y <= 184 for x, y in points)
 
 
 def test_an_interval_that_leaves_the_chart_ends_in_an_arrow_and_others_in_a_bar() -> None:
