@@ -8,16 +8,16 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import httpx
 import psutil
-from rig import PROJECT, Service, cores, free_port
+from launched import Launched, free_port
+from rig import PROJECT, Service, cores
 
 PATH: Final = "/v1/inspections"
 ENVIRONMENT: Final = PROJECT / ".venv-peers"
@@ -45,23 +45,12 @@ PEERS: Final = {
 TITLES: Final = {OURS: "regrade serve\nINT8", **{name: peer.title for name, peer in PEERS.items()}}
 
 
-class Server(Protocol):
-    """What is measured: a process with children, and where it listens."""
-
-    url: str
-    headers: dict[str, str]
-    pid: int
-    ready_s: float
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class PeerServer:
+class PeerServer(Launched):
     """A peer in its own session; ready once entered. `body` and `kind` are a request that a ready one answers."""
+
+    LIMIT_S = 300
+    PATIENCE_S = 60
+    PAUSE_S = 0.2
 
     def __init__(self, name: str, category: str, body: bytes, kind: str) -> None:
         self.peer, self._category, self._body = PEERS[name], category, body
@@ -75,23 +64,7 @@ class PeerServer:
         self.url = f"http://127.0.0.1:{port}"
         own = {"OMP_NUM_THREADS": "1", "PEER_CATEGORY": self._category, "BENTOML_HOME": self._made.name}
         command = [ENVIRONMENT / "bin" / "python", self.peer.file, "--port", str(port), "--workers", str(cores())]
-        started = time.monotonic()
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=PROJECT / "benchmarks" / "peers",
-                env=os.environ | OFFLINE | own | dict(self.peer.environment),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.pid = self.process.pid
-        try:
-            self._wait_ready()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        self.ready_s = time.monotonic() - started
+        self._launch(command, OFFLINE | own | dict(self.peer.environment), folder=PROJECT / "benchmarks" / "peers")
         return self
 
     def __exit__(
@@ -106,31 +79,17 @@ class PeerServer:
                 continue
         self._made.cleanup()
 
-    def _wait_ready(self, limit_s: float = 300) -> None:
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                answer = httpx.post(
-                    self.url + PATH,
-                    content=self._body,
-                    headers={"Content-Type": self._kind},
-                    timeout=60,
-                    trust_env=False,
-                )
-                if answer.is_success and set(answer.json()) == {"condition", "boxes"}:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        raise RuntimeError(f"{self.peer.file} did not become ready:\n{self.log.read_text()[-3000:]}")
+    def _is_ready(self, client: httpx.Client) -> bool:
+        answer = client.post(self.url + PATH, content=self._body, headers={"Content-Type": self._kind})
+        return answer.is_success and set(answer.json()) == {"condition", "boxes"}
 
 
-def server_of(name: str, category: str, body: bytes, kind: str, folder: Path | None) -> Server:
+def server_of(name: str, category: str, body: bytes, kind: str, folder: Path | None) -> Launched:
     """The server called `name`, not yet started."""
     return Service(folder=folder) if name == OURS else PeerServer(name, category, body, kind)
 
 
-def processes(server: Server) -> list[psutil.Process]:
+def processes(server: Launched) -> list[psutil.Process]:
     """The server's main process and all below it."""
     try:
         main = psutil.Process(server.pid)
@@ -139,24 +98,24 @@ def processes(server: Server) -> list[psutil.Process]:
         return []
 
 
-def suspend(server: Server) -> None:
+def suspend(server: Launched) -> None:
     """Stop a server where it is, parents first, so that none takes its children for dead."""
     for process in processes(server):
         process.suspend()
 
 
-def resume(server: Server) -> None:
+def resume(server: Launched) -> None:
     """Let a server go on, children first."""
     for process in reversed(processes(server)):
         process.resume()
 
 
-def cpu_of(server: Server) -> dict[int, float]:
+def cpu_of(server: Launched) -> dict[int, float]:
     """CPU seconds used so far, user and system, by process."""
     return {p.pid: sum(p.cpu_times()[:2]) for p in processes(server)}
 
 
-def rss_mb(server: Server) -> float:
+def rss_mb(server: Launched) -> float:
     """Resident memory of all processes, in MiB; pages that they share count for each."""
     return sum(process.memory_info().rss for process in processes(server)) / 2**20
 

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from launched import Launched
 from load import Answer, replay, saturate
 from load import poisson as poisson_moments
 from peer_servers import (
     OURS,
     PATH,
     PEERS,
-    Server,
     cpu_of,
     require_environment,
     resume,
@@ -66,7 +66,7 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace, bodies: dict[str, tuple[list[bytes], str]]) -> None:
         self.options, self.bodies = options, bodies
-        self.servers: dict[str, Server] = {}
+        self.servers: dict[str, Launched] = {}
         told = {name: str(value) for name, value in vars(options).items() if name not in ("fresh", "setup")}
         told["commit"] = commit()
         self._file: Path = options.out / "peers.partial.json"

@@ -6,11 +6,9 @@ import os
 import platform
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +19,7 @@ from typing import Any, Final, Self
 import httpx
 import numpy as np
 import psutil
+from launched import Launched, free_port
 from numpy.typing import ArrayLike
 
 from regrade.serving.process_memory import peak_bytes
@@ -41,7 +40,7 @@ LIBRARIES: Final = (
 )
 
 
-class Service:
+class Service(Launched):
     """`regrade serve` in its own process with a fresh data directory, as a user starts it; ready once entered.
 
         with Service() as service:
@@ -71,23 +70,7 @@ class Service:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         given = {f"REGRADE_{name.upper()}": str(value) for name, value in self.settings.items()}
-        started = time.monotonic()
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [REGRADE, "serve", "--port", str(port), "--data-dir", self.data_dir],
-                stdout=log,
-                stderr=log,
-                env=os.environ | given,
-                cwd=own,
-                start_new_session=True,  # Ctrl-C is for the benchmark, which then ends the service in its own way
-            )
-        self.pid = self.process.pid
-        try:
-            self._wait_ready()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        self.ready_s = time.monotonic() - started
+        self._launch([REGRADE, "serve", "--port", str(port), "--data-dir", self.data_dir], given, own)
         return self
 
     def __exit__(
@@ -130,24 +113,8 @@ class Service:
         main = psutil.Process(self.pid)
         return [main, *main.children(recursive=True)]
 
-    def _wait_ready(self, limit_s: float = 60) -> None:
-        end = time.monotonic() + limit_s
-        with httpx.Client(trust_env=False, timeout=1) as client:
-            while time.monotonic() < end and self.process.poll() is None:
-                try:
-                    if client.get(f"{self.url}/v2/health/ready").status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass
-                time.sleep(0.01)
-        raise RuntimeError(f"the service did not become ready:\n{self.log.read_text()[-2000:]}")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    def _is_ready(self, client: httpx.Client) -> bool:
+        return client.get(f"{self.url}/v2/health/ready").status_code == 200
 
 
 def cores() -> int:

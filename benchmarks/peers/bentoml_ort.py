@@ -7,15 +7,13 @@ its thread pool. Its adaptive batching is off, for the detector's input holds on
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
 from grading import PeerGrader
 from options import options
-
-WORKERS: Final = int(os.environ.get("PEER_WORKERS", "2"))
 
 
 @bentoml.service(
