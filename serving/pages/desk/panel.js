@@ -115,10 +115,9 @@ function rubric({ rubric: found, draft }) {
 /** The page of an item with all that is known of it. */
 export const itemPage = (inspection) => `${document.body.dataset.root}/desk/items/${encodeURIComponent(inspection.id)}`;
 
-function history({ inspection, task, history: entries }) {
-  // Of a blind check there is nothing more to be read yet.
-  $("history").hidden = task.blind;
-  $("item-link").href = itemPage(inspection);
+function history({ inspection, history: entries }) {
+  $("history").hidden = entries.length === 0;
+  $("rma").href = $("item-link").href = itemPage(inspection);
   const time = new Intl.DateTimeFormat(chosen(), { dateStyle: "short", timeStyle: "short" });
   $("history-list").replaceChildren(...entries.map((entry) =>
     el("li", { class: entry.undone ? "undone" : "" }, el("time", { datetime: entry.at }, time.format(new Date(entry.at))), " ",

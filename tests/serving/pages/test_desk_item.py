@@ -175,15 +175,19 @@ def test_an_item_that_is_not_there_is_told_with_404(service: Any, put: Put, sit:
     expect(page.locator(".empty")).to_contain_text("no such<b>")
 
 
-def test_the_history_panel_leads_to_the_item_without_leaving_the_review(service: Any, put: Put, sit: Sit) -> None:
+def test_label_and_history_lead_to_the_item_without_leaving_the_review(service: Any, put: Put, sit: Sit) -> None:
     [one] = put(service)
     page = sit(service)
     with page.context.expect_page() as opened:
-        page.click("#item-link")
+        page.click("#rma")
     opened.value.wait_for_url(f"**/desk/items/{one}")
     page.keyboard.press("1")
     page.keyboard.press("n")
     page.wait_for_selector("body[data-decided='1']", state="attached")
+    page.keyboard.press("u")
+    with page.context.expect_page() as opened:
+        page.click("#item-link")
+    opened.value.wait_for_url(f"**/desk/items/{one}")
 
 
 @pytest.mark.parametrize("role", ["engineer", "admin", "reviewer"])
