@@ -5,9 +5,14 @@ Sources are found by the entry-point group `regrade.decisions`. Each is a functi
     decisions(data_dir: Path, since: datetime | None) -> Iterator[dict]
 
 that yields one object an inspection, with the fields of `Decision`; further fields are passed over. `since` leaves
-out inspections whose last decision is older.
+out inspections whose last decision is older. The module of the function may have another beside it,
+
+    note_export(data_dir: Path, detail: Mapping[str, Any]) -> None
+
+which is told of every export before it is written, for an audit trail.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,6 +139,13 @@ def read_decisions(data_dir: Path, since: datetime | None = None, source: Source
             yield _DECISION.validate_python(row)
         except ValidationError as error:
             raise dataset_error(f"{data_dir}: decision {number}", error) from None
+
+
+def note_export(data_dir: Path, detail: Mapping[str, Any]) -> None:
+    """Tell whoever keeps the decisions under `data_dir` that some of them are being taken out; `detail` is JSON."""
+    told = getattr(sys.modules.get(installed_source().__module__), "note_export", None)
+    if told is not None:
+        told(data_dir, detail)
 
 
 def installed_source() -> Source:

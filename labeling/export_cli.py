@@ -68,7 +68,7 @@ def export(
     from regrade.datasets.manifest import locate_manifest, read_manifest
     from regrade.datasets.splitting import parse_shares
     from regrade.datasets.validation import one_of_these
-    from regrade.labeling.decisions import read_decisions
+    from regrade.labeling.decisions import note_export, read_decisions
     from regrade.labeling.export import ExportOptions, export_labels, usable
     from regrade.labeling.likeness import OnePhoto, copies
     from regrade.labeling.provenance import read_provenance
@@ -131,6 +131,10 @@ def export(
         left_out=done.left_out,
         imported=before.get("imported", ()),
     )
+    # First, so that nothing leaves without a line; of an export that then fails there is a line too many.
+    taken = {"what": "labels", "items": len({s.inspection for row in done.provenance for s in row.sightings})}
+    taken |= {"photos": len(done.records), "format": kind, "with_names": with_names, "out": str(out)}
+    note_export(data_dir, taken)
     with stderr.status("Writing the dataset"):
         version = write_version(out, kind, done.records, existing, done.provenance, known, made)
     tell(version)

@@ -1,11 +1,13 @@
 """What reviewers decided, as plain JSON values, for whoever makes training data of it.
 
-Found through the entry point `local` of the group `regrade.decisions`, so that no other room imports this one.
+Found through the entry point `local` of the group `regrade.decisions`, so that no other room imports this one. Who
+takes decisions out of the installation tells `note_export`, which stands beside `decisions` for that.
 """
 
-from collections.abc import Iterator
+import getpass
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from regrade.serving.db import Database
 from regrade.serving.errors import DataDirError
 from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.records import DEFECTS, RESULT, Inspection, Review, ReviewedDefect
+from regrade.serving.review.audit import record_command
 from regrade.serving.runtime import open_database
-from regrade.serving.settings import load_settings
+from regrade.serving.settings import Settings, load_settings
 from regrade.serving.store import load
 from regrade.serving.tables import inspections, review_undos, reviews, tasks
 
@@ -48,15 +51,41 @@ def decisions(data_dir: Path, since: datetime | None = None) -> Iterator[dict[st
 
     Raises `DataDirError` where there is no installation in `data_dir`.
     """
-    settings = load_settings(data_dir=data_dir)
-    if settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
-        raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory.")
+    settings = _settings(data_dir)
     photos = LocalPhotoStore(settings.data_dir.absolute() / "photos")
     database = open_database(settings)
     try:
         yield from _all(database, photos, since)
     finally:
         database.close()
+
+
+def note_export(data_dir: Path, detail: Mapping[str, Any]) -> None:
+    """Put a line into the audit trail: this account took out what `detail` says (JSON values; how many, whereto).
+
+    Raises `DataDirError` where there is no installation in `data_dir`.
+    """
+    database = open_database(_settings(data_dir))
+    try:
+        with database.write() as connection:
+            record_command(connection, datetime.now(UTC), _user(), "export", detail)
+    finally:
+        database.close()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A container's user without a name.
+        return "unknown"
+
+
+def _settings(data_dir: Path) -> Settings:
+    settings = load_settings(data_dir=data_dir)
+    if settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
+        raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory.")
+    return settings
 
 
 def _all(database: Database, photos: LocalPhotoStore, since: datetime | None) -> Iterator[dict[str, Any]]:

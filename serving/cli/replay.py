@@ -29,8 +29,23 @@ def replay(
     data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything that was counted as JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write a report to this HTML file.")] = None,
-    with_photos: Annotated[bool, typer.Option("--with-photos", help="Put small photos into the report.")] = False,
-    url: Annotated[str | None, typer.Option(help="The service's address, for links; as it is set if left out.")] = None,
+    with_photos: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-photos/--without-photos",
+            help="Small photos of the listed items in the report; with, where they are at hand, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    desk_url: Annotated[
+        str | None,
+        typer.Option(
+            "--desk-url",
+            "--url",
+            help="The service's address as its users write it, for links to the desk; as it is set if left out.",
+            show_default=False,
+        ),
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh-CN.")] = "en",
     rubric_dir: Annotated[Path | None, typer.Option(help="Rubrics now in force, as REGRADE_RUBRIC_DIR.")] = None,
 ) -> None:
@@ -62,8 +77,8 @@ def replay(
         raise ReplayError(f"There are no texts in {lang!r}. Legal values: {', '.join(LANGUAGES)}.")
     settings = load_settings(data_dir=data_dir, rubric_dir=rubric_dir)
     span = Span(_moment(since, "--since"), _moment(until, "--until", whole_day=True), seller)
-    base = url or f"http://{settings.host}:{settings.port}"
-    photos = Photos(settings) if with_photos else None
+    base = desk_url or f"http://{settings.host}:{settings.port}"
+    photos = None if with_photos is False else Photos(settings)
     if policy is not None:
         tally = PolicyReplay(load_policy(policy))
         with Past(open_to_read(settings), span) as past:

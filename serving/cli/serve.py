@@ -26,6 +26,9 @@ def serve(
     data_dir: Annotated[Path | None, typer.Option(help="Where the database, photos and keys are kept.")] = None,
     workers: Annotated[int | None, typer.Option(help="Threads that look at photos; 0: one per core.")] = None,
     policy: Annotated[Path | None, typer.Option(help="Disposition policy (YAML).")] = None,
+    rubric_dir: Annotated[
+        Path | None, typer.Option(help="Rubrics (YAML) in place of the shipped ones, and those of sellers.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="critical, error, warning, info or debug.")] = None,
 ) -> None:
     """Run the service. The first start on a data directory prints an admin key, once."""
@@ -37,7 +40,13 @@ def serve(
     from regrade.serving.settings import load_settings
 
     settings = load_settings(
-        host=host, port=port, data_dir=data_dir, workers=workers, policy_file=policy, log_level=log_level
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        workers=workers,
+        policy_file=policy,
+        rubric_dir=rubric_dir,
+        log_level=log_level,
     )
     failures: list[Exception] = []
 

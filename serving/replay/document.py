@@ -19,8 +19,8 @@ def span_document(span: Span) -> dict[str, str | None]:
 
 
 def item_url(base: str, inspection_id: str) -> str:
-    """Where the inspection can be read."""
-    return f"{base.rstrip('/')}/v1/inspections/{inspection_id}"
+    """The desk's page of the inspection; `base` is the address of the service, or of its desk."""
+    return f"{base.rstrip('/').removesuffix('/desk')}/desk/items/{inspection_id}"
 
 
 def policy_document(replay: PolicyReplay, span: Span, base: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A replay as one HTML file that needs nothing else: no script, no address outside but the links to inspections."""
+"""A replay as one HTML file that needs nothing else: no script, no address outside but the links to the desk."""
 
 import base64
 import io
@@ -17,9 +17,10 @@ from regrade.serving.policy.types import ACTIONS
 from regrade.serving.records import StoredPhoto
 from regrade.serving.replay.charts import bar_chart, review_chart
 from regrade.serving.replay.document import item_url
+from regrade.serving.replay.outcome import Outcome
 from regrade.serving.replay.past import Span
 from regrade.serving.replay.policy import Part, PolicyReplay
-from regrade.serving.replay.rubric import RubricReplay
+from regrade.serving.replay.rubric import Look, RubricReplay
 from regrade.serving.replay.words import (
     amount,
     because,
@@ -90,7 +91,7 @@ def policy_page(replay: PolicyReplay, span: Span, base: str, lang: str, photos: 
             for (action, english), words in sorted(replay.words.items(), key=lambda pair: pair[0])
         ],
         undecidable=sorted(replay.undecidable.items()),
-        pictures={o.id: photos.url(o.photo) for o in replay.largest} if photos else {},
+        pictures=_pictures(photos, replay.largest),
         money=lambda cents: amount(cents, currency, lang),
         signed=lambda cents: signed(cents, currency, lang),
         link=lambda inspection_id: item_url(base, inspection_id),
@@ -100,7 +101,7 @@ def policy_page(replay: PolicyReplay, span: Span, base: str, lang: str, photos: 
 def rubric_page(replay: RubricReplay, span: Span, base: str, lang: str, photos: Photos | None = None) -> str:
     """The report of a rubric's replay, in `lang`; with `photos`, the first photo of each item to look at again."""
     parts = [part for _, part in sorted(replay.parts.items())]
-    pictures = {look.id: photos.url(look.photo) for part in parts for look in part.sample} if photos else {}
+    pictures = _pictures(photos, [look for part in parts for look in part.sample])
     return _render(
         "rubric.html",
         lang,
@@ -117,6 +118,12 @@ def rubric_page(replay: RubricReplay, span: Span, base: str, lang: str, photos: 
         pictures=pictures,
         link=lambda inspection_id: item_url(base, inspection_id),
     )
+
+
+def _pictures(photos: Photos | None, items: Sequence[Outcome | Look]) -> dict[str, str]:
+    """Small photos by the id of the item, of those whose photo is at hand."""
+    found = {item.id: photos.url(item.photo) for item in items} if photos else {}
+    return {name: url for name, url in found.items() if url is not None}
 
 
 def _matrix(

@@ -30,6 +30,14 @@ def record(
     connection.execute(insert(audit).values(**values, **about))
 
 
+def record_command(
+    connection: Connection, at: datetime, user: str, action: Action, detail: Mapping[str, Any] | None = None
+) -> None:
+    """Add a line for a command on this machine, which needs no key: `user` is the account that gave it."""
+    values = {"id": new_id(), "at": at, "name": f"{user[:90]} (cli)", "action": action}
+    connection.execute(insert(audit).values(**values, detail=dict(detail or {})))
+
+
 def of_inspection(connection: Connection, inspection_id: str) -> list[Entry]:
     """The lines that concern one inspection, oldest first."""
     query = select(audit).where(audit.c.inspection_id == inspection_id).order_by(audit.c.at, audit.c.id)

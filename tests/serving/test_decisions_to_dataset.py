@@ -1,6 +1,8 @@
 """The whole way: photos posted to a real service, decided at its desk, exported as a dataset that training reads."""
 
+import getpass
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from regrade.datasets.checks import check_manifest
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.labeling import cli
 from regrade.labeling.provenance import read_provenance
+from regrade.serving.cli import audit
 
 ITEM = {"category": "electronics", "station": "LA-07", "seller": "Acme", "answers": {"item_type": "laptop"}}
 DEAR = ITEM | {"declared_value": {"amount": 5000, "currency": "USD"}}
@@ -60,6 +63,22 @@ def test_what_the_desk_decided_is_what_the_dataset_says(
     assert (plain.condition, plain.split, plain.group) == (None, cracked.split, cracked.group)
     assert (used.condition, used.votes) == ("used", ("used",))
     assert read_provenance(tmp_path / "out")[used.sha256].sightings[0].inspection == other["id"]
+
+
+def test_an_export_leaves_a_line_in_the_audit_trail_before_it_is_written(
+    service: Any, render_photo: Any, export: Any, tmp_path: Path
+) -> None:
+    decide(service, [render_photo(1), render_photo(2)], "R-1", condition="used")
+    export("out")
+    shown = typer.Typer()
+    shown.callback()(lambda: None)
+    audit.register(shown)
+    words = ["audit", "--json", "--data-dir", str(service.settings.data_dir)]
+    lines = [json.loads(line) for line in CliRunner().invoke(shown, words, catch_exceptions=False).stdout.splitlines()]
+    (line,) = [line for line in lines if line["action"] == "export"]
+    assert (line["name"], line["key_id"]) == (f"{getpass.getuser()} (cli)", None)
+    expected = {"what": "labels", "items": 1, "photos": 2, "format": "jsonl", "with_names": False}
+    assert line["detail"] == expected | {"out": str(tmp_path / "out")}
 
 
 def test_a_turned_photo_keeps_its_bytes_and_is_measured_upright(service: Any, render_photo: Any, export: Any) -> None:

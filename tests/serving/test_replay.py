@@ -25,6 +25,7 @@ from regrade.serving.cli import replay as command
 from regrade.serving.demo.items import PHOTOS
 from regrade.serving.errors import DatabaseError, DataDirError, ReplayError, RubricError
 from regrade.serving.policy.load import DEFAULT_POLICY
+from regrade.serving.replay.document import item_url
 from regrade.serving.rubric.load import SHIPPED
 from regrade.serving.settings import Settings
 
@@ -176,7 +177,7 @@ def test_a_new_rule_shows_what_was_done_against_it_and_what_would_be_done(store,
     for rma in broke:
         assert told["actions"]["repackage"][nexts[rma]["action"]] >= 1
     first = told["largest"][0]
-    assert first["url"] == f"http://127.0.0.1:8080/v1/inspections/{first['id']}"
+    assert first["url"] == f"http://127.0.0.1:8080/desk/items/{first['id']}"
 
 
 def test_what_a_reviewer_chose_stays_until_it_is_forbidden(store, replay, tmp_path):
@@ -268,10 +269,9 @@ def test_a_report_needs_nothing_else_and_takes_no_name_for_markup(store, tmp_pat
         policy,
         "--out",
         tmp_path / "r.html",
-        "--with-photos",
         "--lang",
         lang,
-        "--url",
+        "--desk-url",
         "https://qa.example",
     )
     assert run_in(store.data_dir, *words).exit_code == 0
@@ -280,7 +280,7 @@ def test_a_report_needs_nothing_else_and_takes_no_name_for_markup(store, tmp_pat
     assert "&lt;script&gt;alert(1)" in page
     assert re.search(r"(no|不得)&lt;b&gt;|no &lt;b&gt;", page)
     outside = set(re.findall(r"(?:src|href|action|url)\s*[=(]\s*[\"']?([^\"')>]+)", page))
-    assert all(link.startswith(("https://qa.example/v1/inspections/", "data:image/jpeg;base64,")) for link in outside)
+    assert all(link.startswith(("https://qa.example/desk/items/", "data:image/jpeg;base64,")) for link in outside)
     sizes = [Image.open(io.BytesIO(base64.b64decode(d))).size for d in re.findall(r"base64,([^\"]+)", page)]
     assert sizes
     assert {max(size) for size in sizes} == {160}
@@ -293,11 +293,28 @@ def test_a_rubrics_report_shows_what_to_look_at_again(store, tmp_path):
     words = ("--rubric", rubric, "--out", tmp_path / "r.html", "--with-photos")
     assert "A text cannot judge photos anew." in run_in(store.data_dir, *words).stdout
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert f"/v1/inspections/{store.said['open']['id']}" in page
+    assert f"/desk/items/{store.said['open']['id']}" in page
     assert page.count("data:image/jpeg;base64,") == 1
     assert "&lt;i&gt;B&lt;/i&gt;" in page
     assert "<td>harbour-home</td>" in page
     assert "conditions.unopened.text: changed in English" in page
+
+
+def test_a_report_says_that_it_holds_photos_and_holds_none_where_none_are_wanted(store, tmp_path):
+    policy = write_policy(
+        tmp_path / "new.yaml", never=[{"action": "repackage", "because": {"en": "no", "zh-CN": "不"}}]
+    )
+    pages = []
+    for photos in ((), ("--without-photos",)):
+        run_in(store.data_dir, "--policy", policy, "--out", tmp_path / "r.html", *photos)
+        pages.append((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert ["This file holds photos" in page for page in pages] == [True, False]
+    assert ["data:image/jpeg" in page for page in pages] == [True, False]
+
+
+@pytest.mark.parametrize("base", ["https://qa.example", "https://qa.example/desk", "https://qa.example/desk/"])
+def test_a_link_leads_to_the_desk_however_its_address_is_written(base):
+    assert item_url(base, "abc") == "https://qa.example/desk/items/abc"
 
 
 def test_photos_that_are_gone_are_left_out_of_a_report(store, tmp_path):
