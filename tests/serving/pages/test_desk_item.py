@@ -144,7 +144,7 @@ def test_who_has_looked_gets_no_blind_check_and_the_queue_says_so(serve_sampling
     page.goto(f"{service.url}/desk/review")
     expect(page.locator("#empty-text")).to_contain_text("1 blind checks wait for another reviewer.")
     open_item(page, service, one)
-    expect(page.locator("#stands")).to_contain_text("Still open: second look, blind")
+    expect(page.locator("#stands")).to_contain_text("Still open second look, blind")
 
 
 def test_an_item_is_found_by_its_label_however_it_is_typed(service: Any, put: Put, sit: Sit) -> None:
