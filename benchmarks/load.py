@@ -1,6 +1,6 @@
 """Load on an HTTP server, from client processes of their own that cost little CPU themselves.
 
-    answers = open_loop(url, "/v1/inspections", headers, bodies, items_per_s=2.5, seconds=60)
+    load = saturate(url, "/v1/inspections", headers, bodies, in_flight=6, seconds=60)
 
 Each client is one process that runs `load_client.py`: HTTP/1.1 with keep-alive, ready bytes out of shared memory,
 and of an answer only what `Answer` tells. Open-loop latency counts from the moment for which a request was scheduled,
@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -64,39 +63,6 @@ class Load:
     client_cpu_s: float
 
 
-def open_loop(
-    url: str,
-    path: str,
-    headers: Mapping[str, str],
-    bodies: Sequence[bytes],
-    items_per_s: float,
-    seconds: float,
-    clients: int = 2,
-    seed: int = 0,
-) -> list[Answer]:
-    """POST `bodies` in turn as a Poisson process of `items_per_s` for `seconds`, whatever the server makes of it."""
-    moments = poisson(items_per_s, seconds, seed)
-    order = list(islice(cycle(range(len(bodies))), len(moments)))
-    return replay(url, path, headers, bodies, moments, order, clients).answers
-
-
-def closed_loop(
-    url: str,
-    path: str,
-    headers: Mapping[str, str],
-    bodies: Sequence[bytes],
-    in_flight: int,
-    seconds: float,
-    clients: int = 1,
-) -> list[Answer]:
-    """Keep `in_flight` requests under way for `seconds`: each answer is followed by the next request.
-
-    What is under way at the end is waited for. `scheduled` is the moment of sending. After an answer that is no
-    success, the one who got it pauses for a tenth of a second, so that refusals do not become a flood.
-    """
-    return saturate(url, path, headers, bodies, in_flight, seconds, clients).answers
-
-
 def poisson(per_s: float, seconds: float, seed: int = 0) -> list[float]:
     """Moments of a Poisson process, in seconds from its beginning."""
     rng = np.random.default_rng(seed)
@@ -135,7 +101,11 @@ def saturate(
     clients: int = 1,
     patience_s: float = 60.0,
 ) -> Load:
-    """`closed_loop`, with what it cost."""
+    """Keep `in_flight` requests under way for `seconds`: each answer is followed by the next request.
+
+    What is under way at the end is waited for. `scheduled` is the moment of sending. After an answer that is no
+    success, the one who got it pauses for a tenth of a second, so that refusals do not become a flood.
+    """
     shares = [in_flight // clients + (one < in_flight % clients) for one in range(clients)]
     plans = [{"in_flight": share, "seconds": seconds, "first": one} for one, share in enumerate(shares) if share]
     return _run(url, path, headers, bodies, plans, patience_s, None)

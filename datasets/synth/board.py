@@ -39,10 +39,6 @@ class Patch:
     def size(self) -> tuple[int, int]:
         return self.rgb.shape[0], self.rgb.shape[1]
 
-    @property
-    def blank(self) -> Mask:
-        return np.zeros(self.size, np.float32)
-
     def offsets(self, point: Points) -> tuple[Floats, Floats]:
         """How far each pixel lies from `point`, along x and along y."""
         return self.x - float(point[0]), self.y - float(point[1])

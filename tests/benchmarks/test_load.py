@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from load import Answer, closed_loop, open_loop, poisson, replay
+from load import Answer, poisson, replay, saturate
 from load_client import STAMP
 
 Answering = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -219,8 +219,10 @@ def test_an_open_loop_sends_at_its_rate_and_counts_refusals() -> None:
         writer.write(CREATED if turn % 2 else b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
 
     with serving(every_second) as server:
-        answers = open_loop(server.url, "/x", {}, [b"1", b"2", b"3"], items_per_s=100, seconds=2, seed=1)
-    assert len(answers) == len(poisson(100, 2, seed=1)) == len(server.bodies)
+        moments = poisson(100, 2, seed=1)
+        order = [n % 3 for n in range(len(moments))]
+        answers = replay(server.url, "/x", {}, [b"1", b"2", b"3"], moments, order).answers
+    assert len(answers) == len(moments) == len(server.bodies)
     statuses = Counter(a.status for a in answers)
     assert abs(statuses[201] - statuses[503]) <= 1
     assert [a.body for a in answers[:4]] == [0, 1, 2, 0]
@@ -239,7 +241,7 @@ def test_a_closed_loop_keeps_its_number_under_way() -> None:
         writer.write(CREATED)
 
     with serving(count) as server:
-        answers = closed_loop(server.url, "/x", {}, [b"1"], in_flight=5, seconds=1, clients=2)
+        answers = saturate(server.url, "/x", {}, [b"1"], in_flight=5, seconds=1, clients=2).answers
     assert most == server.connections == 5
     assert len(answers) == len(server.bodies) > 5
 
@@ -254,4 +256,4 @@ def test_poisson_moments_ascend_within_their_time_and_follow_the_seed() -> None:
 
 def test_a_load_without_bodies_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one body"):
-        open_loop("http://127.0.0.1:1", "/x", {}, [], items_per_s=1, seconds=1)
+        saturate("http://127.0.0.1:1", "/x", {}, [], in_flight=1, seconds=1)
