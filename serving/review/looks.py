@@ -1,13 +1,15 @@
 """Raw material for statistics: one row a decision, and how many items went without a human."""
 
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 
 from regrade.models.bundle import load_bundle, shipped_root
 from regrade.models.errors import RegradeError
@@ -53,7 +55,7 @@ def looks(bench: Bench, promise: Promise, since: datetime | None, until: datetim
             *(inspections.c[name] for name in ("category", "seller", "station", "created_at", "model_confidence")),
             inspections.c.sample_share,
             AUTOMATIC.label("automatic"),
-            result["models"].label("versions"),
+            cast(result["models"], String).label("versions"),
             result["grade"]["auto_threshold"].as_float().label("auto_threshold"),
             result["grade"]["promised_error"].as_float().label("promised_error"),
             tasks.c.share,
@@ -96,10 +98,22 @@ def auto_graded_counts(bench: Bench, since: datetime | None, until: datetime | N
     ]
 
 
-@lru_cache(maxsize=1024)
-def _week(day: object) -> str:
-    year, week, _ = date.fromisoformat(str(day)).isocalendar()
+@lru_cache(maxsize=2048)
+def week_of(day: date) -> str:
+    """The ISO week of `day`, such as `2026-W48`."""
+    year, week, _ = day.isocalendar()
     return f"{year}-W{week:02}"
+
+
+def _week(day: object) -> str:
+    return week_of(date.fromisoformat(str(day)))
+
+
+@lru_cache(maxsize=256)
+def _versions(written: str) -> Mapping[str, str]:
+    """Few texts, which very many looks share."""
+    versions: dict[str, str] = json.loads(written)
+    return MappingProxyType(versions)
 
 
 def _between(moment: Any, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
@@ -107,9 +121,9 @@ def _between(moment: Any, since: datetime | None, until: datetime | None) -> lis
 
 
 def _look(row: Any, promise: Promise) -> Look:
-    alpha = row.promised_error
+    alpha, versions = row.promised_error, _versions(row.versions)
     # Grades of before it was kept with them are asked of their bundle, as long as that is there.
-    if alpha is None and (version := row.versions.get(row.category)) is not None:
+    if alpha is None and (version := versions.get(row.category)) is not None:
         alpha = promise(row.category, version)
     return Look(
         review_id=row.id,
@@ -130,7 +144,7 @@ def _look(row: Any, promise: Promise) -> Look:
         automatic=bool(row.automatic),
         share=row.share,
         sample_share=row.sample_share,
-        versions=row.versions,
+        versions=versions,
         alpha=alpha,
         seconds=row.seconds,
         rubric=row.rubric,

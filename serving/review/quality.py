@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, Literal, cast
 
 from regrade.serving.adjudication import Votes, settled
+from regrade.serving.review.looks import week_of
 from regrade.serving.review.statistics import AgreementInterval, Interval, agreement_interval, clopper_pearson
 from regrade.serving.review.types import AutoGraded, Look
 
@@ -60,8 +61,7 @@ class ErrorRate:
 
 def iso_week(moment: datetime) -> str:
     """The ISO week of `moment`, such as `2026-W48`."""
-    year, week, _ = moment.isocalendar()
-    return f"{year}-W{week:02}"
+    return week_of(moment.date())
 
 
 def pairs_of(looks: Iterable[Look]) -> list[Pair]:
@@ -110,8 +110,9 @@ def error_rates(
     """
     of_look, of_count = _parts(part)
     votes: defaultdict[str | None, list[dict[str, Look]]] = defaultdict(list)
-    for one in _by_inspection(looks).values():
-        if (sample := one.get("sample")) is not None and sample.sample_share and sample.model_condition is not None:
+    # Most looks are at items that the model was unsure of, of which none could be drawn.
+    for one in _by_inspection(look for look in looks if look.sample_share).values():
+        if (sample := one.get("sample")) is not None and sample.model_condition is not None:
             votes[of_look(sample)].append(one)
     cells: defaultdict[str | None, list[AutoGraded]] = defaultdict(list)
     for count in counts:

@@ -1,5 +1,6 @@
 """`/desk/quality`: how reviewers and model agree, how often automatic grades are wrong, and which station drifts."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
@@ -93,7 +94,7 @@ async def quality(request: Request, session: PageDep, runtime: RuntimeDep, lang:
         asked = _asked(query)
     except InvalidFieldsError as error:
         asked, fault, status = _asked({}), error.to(lang), 422
-    values = await runtime.call(_values, runtime, asked, lang)
+    values = await runtime.call(_values, await _report(runtime, asked), asked, lang)
     return desk_page(request, "quality.html", lang, session, status=status, fault=fault, asked=asked, **values)
 
 
@@ -105,7 +106,7 @@ async def download(
     if table not in TABLES:
         raise NotFoundError(Message("problem.no_table", {"table": table}))
     asked = _asked(request.query_params)
-    report = await runtime.call(_report, runtime, asked)
+    report = await _report(runtime, asked)
     rows = {
         "errors": lambda: error_rows(report.errors),
         "agreement": lambda: agreement_rows(report.pairs),
@@ -137,35 +138,48 @@ def _asked(query: Any) -> Asked:
     )
 
 
-def _report(runtime: Runtime, asked: Asked) -> Report:
+async def _report(runtime: Runtime, asked: Asked) -> Report:
+    # Apart, as neither needs the other: databases work on several questions at once, and each takes its time.
+    judged, watched = await asyncio.gather(
+        runtime.call(_judged, runtime, asked),
+        runtime.call(_watched, runtime, asked),
+    )
+    return Report(**judged, **watched)
+
+
+def _judged(runtime: Runtime, asked: Asked) -> dict[str, Any]:
+    """The part of the report that decisions are needed for."""
     every, counts = runtime.desk.looks(since=asked.since), runtime.desk.auto_graded_counts(since=asked.since)
     rows: list[Look | AutoGraded] = [*every, *counts]
-    categories = sorted({row.category for row in rows if row.category})
-    sellers = sorted({row.seller for row in rows if row.seller})
 
     def fits(row: Look | AutoGraded) -> bool:
         return asked.category in (None, row.category) and asked.seller in (None, row.seller)
 
-    looks, counts = [row for row in every if fits(row)], [row for row in counts if fits(row)]
+    looks, fitting = [row for row in every if fits(row)], [row for row in counts if fits(row)]
     # Errors are of the items that came in since then: those of looks at older ones are not counted among them.
     recent = [look for look in looks if look.created_at >= asked.since]
+    return {
+        "errors": {part: error_rates(recent, fitting, part) for part in ERROR_PARTS},
+        "pairs": pairs_of(looks),
+        "categories": sorted({row.category for row in rows if row.category}),
+        "sellers": sorted({row.seller for row in rows if row.seller}),
+    }
+
+
+def _watched(runtime: Runtime, asked: Asked) -> dict[str, Any]:
+    """The part of the report that tells of stations."""
     # Whatever is asked for, a station is compared with the same weeks before.
     begin = datetime.now(UTC) - KEPT
     days = station_days(runtime.database, begin, category=asked.category, seller=asked.seller)
-    return Report(
-        errors={part: error_rates(recent, counts, part) for part in ERROR_PARTS},
-        pairs=pairs_of(looks),
-        days=days,
-        charts=[chart for station, of in days.items() for chart in charts(station, of)],
-        alarms=[alarm for station, of in days.items() for alarm in alarms(station, of)],
-        categories=categories,
-        sellers=sellers,
-    )
+    return {
+        "days": days,
+        "charts": [chart for station, of in days.items() for chart in charts(station, of)],
+        "alarms": [alarm for station, of in days.items() for alarm in alarms(station, of)],
+    }
 
 
-def _values(runtime: Runtime, asked: Asked, lang: str) -> dict[str, Any]:
+def _values(report: Report, asked: Asked, lang: str) -> dict[str, Any]:
     """What the page is made of. It computes for some tenths of a second, and so runs on a thread."""
-    report = _report(runtime, asked)
     stations = station_rows(report.days, report.charts, report.alarms, lang)
     anchors = {row.station: row.anchor for row in stations}
     overall = report.errors["all"]
