@@ -8,6 +8,7 @@ kinds only.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +90,12 @@ class Trunk:
     """
 
     def __init__(self, side: int, device: torch.device) -> None:
-        self._net = GradingBackbone(LOCAL_TYPES, pretrained_weights_path()).eval().to(device)
         self._device = device
         self._session: ort.InferenceSession | None = None
         if device.type == "cpu":
-            part = _TrunkOnly(self._net)
-            self._session = ort.InferenceSession(
-                export_fp32(part, side, ("trunk",)), providers=["CPUExecutionProvider"]
-            )
+            self._session = ort.InferenceSession(_trunk_file(side), providers=["CPUExecutionProvider"])
+        else:
+            self._net = _as_imagenet_left_it().to(device)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Tensor:
         if self._session is not None:
@@ -104,6 +103,16 @@ class Trunk:
             return torch.from_numpy(np.asarray(out)).half()
         with torch.inference_mode():
             return self._net.trunk(torch.from_numpy(pixels).to(self._device)).half().cpu()
+
+
+def _as_imagenet_left_it() -> GradingBackbone:
+    return GradingBackbone(LOCAL_TYPES, pretrained_weights_path()).eval()
+
+
+@cache
+def _trunk_file(side: int) -> bytes:
+    """The frozen stages as an ONNX file. No run changes them, so a process that does several exports them once."""
+    return export_fp32(_TrunkOnly(_as_imagenet_left_it()), side, ("trunk",))
 
 
 class _TrunkOnly(nn.Module):

@@ -25,6 +25,9 @@ from regrade.serving.settings import Settings
 
 SMALL = ("--photos", 2, "--megapixels", 0.5, "--seconds", 1)
 
+# One worker measures for all of them.
+pytestmark = pytest.mark.xdist_group("cli-plan")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _wide() -> Any:

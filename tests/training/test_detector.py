@@ -22,6 +22,9 @@ if find_spec("ultralytics") is None:
     pytest.skip("needs ultralytics: pip install 'regrade[train]'", allow_module_level=True)
 SETTINGS: dict[str, Any] = {"side": 64, "seed": 0, "device": "cpu", "freeze": 10, "batch": 8}
 
+# One worker trains for all of them.
+pytestmark = pytest.mark.xdist_group("detector")
+
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:

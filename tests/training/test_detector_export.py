@@ -20,6 +20,9 @@ from regrade.training.detector_export import detector_inputs, export_detector, k
 
 SIDE = 32
 
+# One worker exports for all of them.
+pytestmark = pytest.mark.xdist_group("detector-export")
+
 
 class Small(nn.Module):
     """Blocks named as those of a detector: three at the start, one of the middle, and a head that gives boxes."""

@@ -19,6 +19,9 @@ from regrade.training.corpus import LOCAL_TYPES
 
 PHOTOS = sorted((Path(__file__).parents[2] / "serving" / "demo" / "photos").glob("*.jpg"))
 
+# One worker exports for all of them.
+pytestmark = pytest.mark.xdist_group("parity")
+
 
 @pytest.fixture(scope="module")
 def golden() -> list[Photo]:
