@@ -53,7 +53,7 @@ class Seen:
     photos: NDArray[np.float32]
     pictures: NDArray[np.float32]
     maps: NDArray[np.float16]
-    bases: dict[str, Basis] = field(default_factory=dict, repr=False, compare=False)
+    bases: dict[str, Basis] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 def see(backbone: GradingBackbone, plain: torch.Tensor, pictures: Pictures, device: torch.device) -> Seen:
