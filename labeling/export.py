@@ -12,6 +12,7 @@ from regrade.datasets.checks import majority
 from regrade.datasets.manifest import Record
 from regrade.datasets.splitting import Shares
 from regrade.labeling.decisions import DecidedPhoto, Decision
+from regrade.labeling.ledger import Ledger
 from regrade.labeling.photo_labels import PhotoLabel, photo_labels
 from regrade.labeling.placing import Places
 from regrade.labeling.provenance import Provenance, Sighting, sighting
@@ -31,7 +32,7 @@ Progress = Callable[[Sequence[T]], Iterable[T]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
     """`item_types` maps a category to the item type of items that state none. `alike` maps a photo's hash to those of
-    its copies. For `model_boxes` see `photo_labels`."""
+    its copies. For `model_boxes` see `photo_labels`. `ledger` is what earlier exports of the data folder handed out."""
 
     shares: Shares = (0.7, 0.15, 0.15)
     since: datetime | None = None
@@ -42,19 +43,21 @@ class ExportOptions:
     licence: str = "own"
     item_types: Mapping[str, str] = field(default_factory=dict)
     alike: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
     """The records of the new version, existing ones first, with their provenance; `left_out` counts by reason.
 
-    `guessed_types` are photos whose item type nobody stated.
+    `guessed_types` are photos whose item type nobody stated. `ledger` is that of the options with what is new.
     """
 
     records: tuple[Record, ...]
     provenance: tuple[Provenance, ...]
     left_out: Mapping[str, int]
     guessed_types: int
+    ledger: Ledger
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ def export_labels(
     left_out: Counter[str] = Counter()
     places = Places(key, options.shares, options.alike)
     places.keep(existing)
+    places.remember(options.ledger)
     photos: dict[str, _Photo] = {}
     for decision in sorted((d for d in decisions if usable(d)), key=lambda d: (d.looks[0].decided_at, d.id)):
         own_group = key.pseudonym("item", decision.item.seller or "", decision.item.rma)
@@ -114,7 +118,7 @@ def export_labels(
         else:
             record = old[sha256]
         records[sha256] = _labelled(record, photo, rows[sha256])
-    return Exported(tuple(records.values()), tuple(rows.values()), +left_out, guessed)
+    return Exported(tuple(records.values()), tuple(rows.values()), +left_out, guessed, places.ledger())
 
 
 def usable(decision: Decision) -> bool:

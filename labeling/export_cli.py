@@ -70,6 +70,7 @@ def export(
     from regrade.datasets.validation import one_of_these
     from regrade.labeling.decisions import note_export, read_decisions
     from regrade.labeling.export import ExportOptions, export_labels, usable
+    from regrade.labeling.ledger import add_to_ledger, read_ledger
     from regrade.labeling.likeness import OnePhoto, copies
     from regrade.labeling.provenance import read_provenance
     from regrade.labeling.pseudonyms import label_key
@@ -104,6 +105,7 @@ def export(
         licence=licence,
         item_types=types,
         alike=alike,
+        ledger=read_ledger(data_dir),
     )
     key = label_key(data_dir)
     done = export_labels(
@@ -135,6 +137,7 @@ def export(
     taken = {"what": "labels", "items": len({s.inspection for row in done.provenance for s in row.sightings})}
     taken |= {"photos": len(done.records), "format": kind, "with_names": with_names, "out": str(out)}
     note_export(data_dir, taken)
+    add_to_ledger(data_dir, done.ledger)
     with stderr.status("Writing the dataset"):
         version = write_version(out, kind, done.records, existing, done.provenance, known, made)
     tell(version)

@@ -1,6 +1,7 @@
 """`regrade labels import`: annotations made in another tool → further votes and boxes of a dataset's photos."""
 
 import hashlib
+import re
 import tempfile
 import unicodedata
 import zipfile
@@ -21,6 +22,7 @@ from regrade.datasets.formats.draft import Draft, Stated
 from regrade.datasets.formats.files import SourceFolder, file_name
 from regrade.datasets.formats.photos import StoredPhoto
 from regrade.datasets.formats.registry import format_of
+from regrade.datasets.formats.vocabulary import Vocabulary
 from regrade.datasets.manifest import UNUSABLE, DefectBox, ItemBox, Record
 from regrade.labeling.provenance import Provenance
 from regrade.models.errors import DatasetError
@@ -32,6 +34,7 @@ BOXES: Final = ("add", "replace")
 SAME_BOX: Final = 0.5
 """Intersection over union from which two boxes of one type are the same box drawn twice."""
 _ORIENTATION = 0x0112
+_UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-(?=.)")
 _MOST_BYTES = 1 << 30
 
 AnyBox = TypeVar("AnyBox", DefectBox, ItemBox)
@@ -79,13 +82,15 @@ class DatasetPhotos(SourceFolder):
         is not there comes back as a path that no photo has.
         """
         whole = _normal(PurePosixPath(name.replace("\\", "/")).name)
-        for spelling in (whole, whole.rpartition(".")[0]):
+        # Label Studio puts eight digits before the name of an uploaded photo, in its COCO export too.
+        asked = (whole, whole.rpartition(".")[0])
+        for spelling in (*asked, *(_UPLOAD.sub("", one) for one in asked)):
             found = self._names.get(spelling, set())
             if len(found) > 1:
                 raise DatasetError(f"{where}: photo '{name}': {len(found)} photos of the dataset are called so")
             if found:
                 return next(iter(found))
-        if self._skip_unknown and not _is_upload(whole):
+        if self._skip_unknown:
             return Path(name)
         raise DatasetError(
             f"{where}: photo '{name}': the dataset has none of this name or hash; "
@@ -95,11 +100,6 @@ class DatasetPhotos(SourceFolder):
 
 def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
-
-
-def _is_upload(name: str) -> bool:
-    """Whether Label Studio may have put eight digits before the name: its reader then asks again without them."""
-    return len(name) > 9 and name[8] == "-" and all(c in "0123456789abcdef" for c in name[:8])
 
 
 def merge_labels(
@@ -118,6 +118,7 @@ def merge_labels(
     with _unpacked(file) as annotations:
         drafts = format_of(READERS[kind]).read(DatasetPhotos(annotations, records, options.skip_unknown))
         by_file = {record.file: record for record in records}
+        _refuse_unknown_labels(file, [(d, by_file[d.file]) for d in drafts if d.file in by_file], categories, options)
         merged = {record.sha256: record for record in records}
         rows = dict(provenance)
         seen: dict[Path, str] = {}
@@ -149,6 +150,31 @@ def merge_labels(
             )
             photos += after != record
     return Merged(tuple(merged.values()), tuple(rows.values()), photos, votes, boxes, unknown)
+
+
+def _refuse_unknown_labels(
+    file: Path, drafts: Iterable[tuple[Draft, Record]], categories: Mapping[str, Category], options: MergeOptions
+) -> None:
+    """All labels that mean nothing here, in one message: whoever renames them wants to know them all at once."""
+    unknown: dict[str, Counter[str]] = defaultdict(Counter)
+    vocabularies = {name: Vocabulary(category, options.renamed) for name, category in categories.items()}
+    for draft, record in drafts:
+        for label in (*(label for labels in draft.labels for label in labels), *(box.label for box in draft.boxes)):
+            try:
+                vocabularies[record.category].meaning(label, draft.where)
+            except DatasetError:
+                unknown[record.category][label] += 1
+    if sum(map(len, unknown.values())) < 2:
+        # A single one is refused where it stands.
+        return
+    listed = "; ".join(
+        f"in {category}: " + ", ".join(f"'{label}' ({count}×)" for label, count in labels.most_common())
+        for category, labels in sorted(unknown.items())
+    )
+    raise DatasetError(
+        f"{file}: unknown labels {listed}. Say of each which it is with --rename 'LABEL=NAME', "
+        "or leave it out with --rename 'LABEL='"
+    )
 
 
 def digest_of(file: Path) -> str:

@@ -2,15 +2,17 @@
 
 Items are placed one after the other, in the order in which they were first decided; a later one never moves an earlier
 one. Everything that links two items (the same return, the same file, a copy of it) is a fact of these two alone,
-which no later export can undo. So the same items are placed alike in every export, however many came since; and what
-an existing dataset says of a photo goes before all.
+which no later decision can undo. So the same items are placed alike in every export, however many came since. What an
+existing dataset says of a photo goes before all, and then what earlier exports said (see `ledger`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from regrade.datasets.manifest import Record
 from regrade.datasets.splitting import Shares, whole_groups
+from regrade.labeling.ledger import Ledger, Split
 from regrade.labeling.pseudonyms import LabelKey
 
 
@@ -18,6 +20,11 @@ from regrade.labeling.pseudonyms import LabelKey
 class Place:
     group: str
     split: str
+
+
+def _split(place: Place) -> Split:
+    # A manifest has no other splits.
+    return cast(Split, place.split)
 
 
 @dataclass(slots=True)
@@ -37,6 +44,19 @@ class Places:
         for record, split in zip(records, whole, strict=True):
             self.photos[record.sha256] = Place(record.group, record.split)
             self._groups[record.group] = Place(record.group, split)
+
+    def remember(self, ledger: Ledger) -> None:
+        """Take over what earlier exports said, but for what `keep` took over before."""
+        for mine, theirs in ((self.photos, ledger.photos), (self._groups, ledger.groups)):
+            for name, (group, split) in theirs.items():
+                mine.setdefault(name, Place(group, split))
+
+    def ledger(self) -> Ledger:
+        """All places there are, for the exports to come."""
+        return Ledger(
+            {name: (place.group, _split(place)) for name, place in self.photos.items()},
+            {name: (place.group, _split(place)) for name, place in self._groups.items()},
+        )
 
     def place(self, own_group: str, photos: Sequence[str]) -> bool:
         """Place the `photos` of an item that would be a group `own_group` by itself.

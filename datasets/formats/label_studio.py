@@ -10,7 +10,7 @@
 Choices for the whole photo are conditions, defect types or item types; those for a region are its severity. Boxes are
 in per cent of the photo. Each annotation is a labeller's vote, and the majority is the condition; the boxes are those
 of the first annotation marked as ground truth, else of the first that has any. Cancelled annotations and predictions
-are passed over. Turned rectangles, turned photos, polygons and brushes are refused.
+are passed over. Polygons are read as the boxes around them; turned rectangles, turned photos and brushes are refused.
 Other fields of `draft.Stated` are read from `data`.
 """
 
@@ -36,7 +36,7 @@ from regrade.models.types import Box
 
 _LENIENT = ConfigDict(extra="ignore", strict=True)
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-(?=.)")
-_REGIONS = ("polygonlabels", "brushlabels", "ellipselabels", "keypointlabels", "rectangle", "polygon", "brush")
+_REGIONS = ("brushlabels", "ellipselabels", "keypointlabels", "rectangle", "polygon", "brush")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class _Value:
     y: float | None = None
     width: float | None = None
     height: float | None = None
+    points: list[tuple[float, float]] = field(default_factory=list)
+    polygonlabels: list[str] = field(default_factory=list)
     rotation: float = 0.0
 
 
@@ -148,9 +150,16 @@ def _boxes(annotation: _Annotation, where: str) -> Iterator[LabelledBox]:
         at = f"{where}.result[{n}]"
         if result.type in _REGIONS:
             raise DatasetError(f"{at}.type: '{result.type}' is not read; draw defects as rectanglelabels")
+        value = result.value
+        if result.type == "polygonlabels":
+            if len(value.points) < 3 or result.image_rotation:
+                raise DatasetError(f"{at}.value.points: a polygon needs three points or more, on a photo left unturned")
+            xs, ys = zip(*value.points, strict=True)
+            around: Box = (min(xs) / 100, min(ys) / 100, max(xs) / 100, max(ys) / 100)
+            for label in value.polygonlabels:
+                yield LabelledBox(label, around, at, severities.get(result.id), relative=True)
         if result.type != "rectanglelabels":
             continue
-        value = result.value
         if value.rotation or result.image_rotation:
             raise DatasetError(f"{at}.value.rotation: a turned box or photo is not read; draw it upright")
         if value.x is None or value.y is None or value.width is None or value.height is None:

@@ -165,7 +165,8 @@ BROKEN: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         ("a.txt:2", "leaves the photo"),
     ),
     "a turned rectangle": ("label-studio", {"x.json": task(rectangle(rotation=3))}, ("result[0]", "turned")),
-    "a polygon": ("label-studio", {"x.json": task({"type": "polygonlabels"})}, ("result[0].type", "rectanglelabels")),
+    "a brush": ("label-studio", {"x.json": task({"type": "brushlabels"})}, ("result[0].type", "rectanglelabels")),
+    "a polygon of no points": ("label-studio", {"x.json": task({"type": "polygonlabels"})}, ("points", "three points")),
     "a per cent too much": (
         "label-studio",
         {"x.json": task(rectangle(x=70))},
