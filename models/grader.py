@@ -9,7 +9,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +28,11 @@ from regrade.models.bundle import (
 from regrade.models.detector import Detection, Detector
 from regrade.models.errors import BundleError, UnknownCategoryError
 from regrade.models.fusion import add_detector, fuse, mean_probabilities
-from regrade.models.localize import strongest_region
+from regrade.models.photo_evidence import PhotoEvidence, best_score, detected, mapped, stacked
 from regrade.models.preprocess import model_input, reduced
 from regrade.models.quality import MEASURED_SIDE, QualityLimits, assess
 from regrade.models.runtime import Model, as_float
-from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo, Quality
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoEvidence:
-    """What was seen on one photo. `seen` maps a backbone's SHA-256 to its `features`, float32 (1, D), and `map`,
-    float32 (1, C, h, w); `detections` a detector's SHA-256 to what it found. Both are empty where the photo failed the
-    quality gate. `timings_ms` has those of the steps `gate`, `classify` and `detect` that were done."""
-
-    photo: int
-    width: int
-    height: int
-    quality: Quality
-    seen: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
-    timings_ms: Mapping[str, float]
-    detections: Mapping[str, tuple[Detection, ...]] = field(default_factory=dict)
+from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +238,7 @@ class Grader:
 
     def _category(self, evidence: Sequence[PhotoEvidence], declared: str | None) -> CategoryCall:
         head = self._heads[ROUTER]
-        features, feature_map = _stack(evidence, head.backbone)
+        features, feature_map = stacked(evidence, head.backbone)
         (logits,) = head.model.run({"features": features, "map": feature_map}, ("class_logits",))
         item = mean_probabilities(head.bundle.calibration.probabilities(as_float(logits)))
         by_name = dict(zip(head.bundle.labels, item.tolist(), strict=True))
@@ -265,12 +250,12 @@ class Grader:
 
     def _condition(self, evidence: Sequence[PhotoEvidence], head: _Head) -> tuple[Grade, tuple[Defect, ...]]:
         bundle, calibration = head.bundle, head.bundle.calibration
-        features, feature_map = _stack(evidence, head.backbone)
+        features, feature_map = stacked(evidence, head.backbone)
         out = dict(zip(head.model.outputs, head.model.run({"features": features, "map": feature_map}), strict=True))
         photos = calibration.probabilities(as_float(out["class_logits"]))
         if head.detector is not None and calibration.detector is not None:
             types = calibration.detector.types
-            scores = np.array([_best_score(e.detections[head.detector], types) for e in evidence])
+            scores = np.array([best_score(e.detections[head.detector], types) for e in evidence])
             photos = add_detector(photos, scores, calibration.detector)
         item = fuse(photos, calibration.fusion_sharpness)
         best = int(item.argmax())
@@ -283,14 +268,10 @@ class Grader:
             auto_threshold=promise.threshold,
             promised_error=None if promise.threshold is None else promise.alpha,
         )
-        found = _mapped(evidence, bundle, out) if "defect_logits" in out else []
+        found = mapped(evidence, bundle, out) if "defect_logits" in out else []
         if head.detector is not None:
-            found += _detected(evidence, bundle, head.detector)
+            found += detected(evidence, bundle, head.detector)
         return grade, tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type)))
-
-
-def _best_score(detections: Sequence[Detection], types: Sequence[str]) -> float:
-    return max((d.score for d in detections if d.type in types), default=0.0)
 
 
 def _load_detector(
@@ -307,45 +288,3 @@ def _load_detector(
         same = known is not None and (known.side, known.classes) == (side, classes)
         loaded[digest] = known if known is not None and same else Detector(Model(path), side, classes)
     return digest
-
-
-def _stack(evidence: Sequence[PhotoEvidence], backbone: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    features = np.concatenate([e.seen[backbone][0] for e in evidence])
-    return features, np.concatenate([e.seen[backbone][1] for e in evidence])
-
-
-def _mapped(evidence: Sequence[PhotoEvidence], bundle: Bundle, out: Mapping[str, NDArray[Any]]) -> list[Defect]:
-    """Defects whose boxes are read off the backbone's maps: at most one of each type a photo."""
-    scores = 1.0 / (1.0 + np.exp(-as_float(out["defect_logits"])))
-    maps = as_float(out["defect_maps"])
-    found: list[Defect] = []
-    for i, seen in enumerate(evidence):
-        for k, kind in enumerate(bundle.defects):
-            threshold = _threshold(bundle, kind.name, "map")
-            if threshold is None or scores[i, k] < threshold:
-                continue
-            box = strongest_region(maps[i, k], seen.width, seen.height)
-            if box is not None:
-                found.append(Defect(seen.photo, kind.name, float(scores[i, k]), box, kind.severity))
-    return found
-
-
-def _detected(evidence: Sequence[PhotoEvidence], bundle: Bundle, detector: str) -> list[Defect]:
-    """Defects whose boxes are the detector's."""
-    severities = {d.name: d.severity for d in bundle.defects}
-    thresholds = {name: _threshold(bundle, name, "detector") for name in severities}
-    found: list[Defect] = []
-    for seen in evidence:
-        for d in seen.detections[detector]:
-            threshold = thresholds.get(d.type)
-            if threshold is not None and d.score >= threshold:
-                found.append(Defect(seen.photo, d.type, d.score, d.box, severities[d.type]))
-    return found
-
-
-def _threshold(bundle: Bundle, kind: str, source: str) -> float | None:
-    """The score from which `source` may report `kind`; None where it may not."""
-    calibration = bundle.calibration
-    if calibration.box_sources.get(kind, "map") != source:
-        return None
-    return calibration.defect_thresholds.get(kind)

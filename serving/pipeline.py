@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from regrade.models.grader import Grader, PhotoEvidence
+from regrade.models.grader import Grader
 from regrade.models.intake import IntakeLimits, open_photo
+from regrade.models.photo_evidence import PhotoEvidence
 from regrade.models.types import ItemResult
 from regrade.serving import tracing
 from regrade.serving.admission import Admission, Ticket

@@ -1,0 +1,78 @@
+"""What was seen on the photos of an item, and the defects that can be told from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrade.models.bundle import Bundle
+from regrade.models.detector import Detection
+from regrade.models.localize import strongest_region
+from regrade.models.runtime import as_float
+from regrade.models.types import Defect, Quality
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEvidence:
+    """What was seen on one photo. `seen` maps a backbone's SHA-256 to its `features`, float32 (1, D), and `map`,
+    float32 (1, C, h, w); `detections` a detector's SHA-256 to what it found. Both are empty where the photo failed the
+    quality gate. `timings_ms` has those of the steps `gate`, `classify` and `detect` that were done."""
+
+    photo: int
+    width: int
+    height: int
+    quality: Quality
+    seen: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+    timings_ms: Mapping[str, float]
+    detections: Mapping[str, tuple[Detection, ...]] = field(default_factory=dict)
+
+
+def best_score(detections: Sequence[Detection], types: Sequence[str]) -> float:
+    """The highest score in [0, 1] of a detection of one of `types`, 0 where there is none."""
+    return max((d.score for d in detections if d.type in types), default=0.0)
+
+
+def stacked(evidence: Sequence[PhotoEvidence], backbone: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the backbone of that SHA-256 saw on n photos: features, float32 (n, D), and maps, float32 (n, C, h, w)."""
+    features = np.concatenate([e.seen[backbone][0] for e in evidence])
+    return features, np.concatenate([e.seen[backbone][1] for e in evidence])
+
+
+def mapped(evidence: Sequence[PhotoEvidence], bundle: Bundle, out: Mapping[str, NDArray[Any]]) -> list[Defect]:
+    """Defects whose boxes are read off the backbone's maps: at most one of each type a photo. `out` is what the head
+    made of the evidence: `defect_logits` (n, types) and `defect_maps` (n, types, h, w)."""
+    scores = 1.0 / (1.0 + np.exp(-as_float(out["defect_logits"])))
+    maps = as_float(out["defect_maps"])
+    found: list[Defect] = []
+    for i, seen in enumerate(evidence):
+        for k, kind in enumerate(bundle.defects):
+            threshold = _threshold(bundle, kind.name, "map")
+            if threshold is None or scores[i, k] < threshold:
+                continue
+            box = strongest_region(maps[i, k], seen.width, seen.height)
+            if box is not None:
+                found.append(Defect(seen.photo, kind.name, float(scores[i, k]), box, kind.severity))
+    return found
+
+
+def detected(evidence: Sequence[PhotoEvidence], bundle: Bundle, detector: str) -> list[Defect]:
+    """Defects whose boxes are those of the detector of that SHA-256."""
+    severities = {d.name: d.severity for d in bundle.defects}
+    thresholds = {name: _threshold(bundle, name, "detector") for name in severities}
+    found: list[Defect] = []
+    for seen in evidence:
+        for d in seen.detections[detector]:
+            threshold = thresholds.get(d.type)
+            if threshold is not None and d.score >= threshold:
+                found.append(Defect(seen.photo, d.type, d.score, d.box, severities[d.type]))
+    return found
+
+
+def _threshold(bundle: Bundle, kind: str, source: str) -> float | None:
+    """The score from which `source` may report `kind`; None where it may not."""
+    calibration = bundle.calibration
+    if calibration.box_sources.get(kind, "map") != source:
+        return None
+    return calibration.defect_thresholds.get(kind)
