@@ -10,7 +10,8 @@ import jinja2
 
 from regrade.datasets.hygiene_page import thumbnail
 from regrade.datasets.validation import one_of_these
-from regrade.labeling.selection import METHOD, Choice, Selection
+from regrade.labeling.selection import BAD_PHOTO, COPY, LABELLED, METHOD, Choice, Selection
+from regrade.labeling.words import named, words
 from regrade.models.files import write_atomically
 from regrade.models.types import CONDITIONS
 
@@ -35,13 +36,16 @@ def write_selection(
     out: Path,
     title: str,
     progress: Callable[[Sequence[Choice]], Iterable[Choice]] = iter,
+    lang: str = "en",
 ) -> None:
-    """Write `out`, by its ending a CSV table or an HTML contact sheet, in one step.
+    """Write `out`, by its ending a CSV table or an HTML contact sheet, in one step. The sheet is in `lang`.
+
+    A table is always the same, for whatever reads it. Letters are drawn by the reader's browser, with its own fonts.
 
     Raises `DatasetError` for another ending.
     """
     one_of_these(f"--out {out}: ending", out.suffix.lower(), ENDINGS)
-    text = as_csv(selection) if out.suffix.lower() == ".csv" else _page(selection, title, progress)
+    text = as_csv(selection) if out.suffix.lower() == ".csv" else _page(selection, title, progress, lang)
     write_atomically(out, text.encode())
 
 
@@ -58,10 +62,14 @@ def as_csv(selection: Selection) -> str:
     return text.getvalue()
 
 
-def _page(selection: Selection, title: str, progress: Callable[[Sequence[Choice]], Iterable[Choice]]) -> str:
+def _page(selection: Selection, title: str, progress: Callable[[Sequence[Choice]], Iterable[Choice]], lang: str) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.get_template("contact_sheet.html.j2").render(
+        lang=lang,
+        t=lambda key, **given: words(key, lang, **given),
+        named=lambda name: named(name, lang),
+        reasons={BAD_PHOTO: "bad-photo", LABELLED: "labelled", COPY: "copy"},
         title=title,
         method=METHOD,
         conditions=CONDITIONS,

@@ -32,6 +32,7 @@ def select(
             help="CONDITION=N or CATEGORY/CONDITION=N: at most N photos that are likeliest so. May be repeated."
         ),
     ] = None,
+    lang: Annotated[str, typer.Option(help="Language of the contact sheet: en or zh-CN.")] = "en",
     seed: Annotated[int, typer.Option(help="Another seed breaks ties otherwise.")] = 0,
     bundles: Annotated[
         Path | None, typer.Option(help="Folder with the model bundles. Default: those shipped.", show_default=False)
@@ -55,11 +56,13 @@ def select(
     from regrade.labeling.contact_sheet import ENDINGS, write_selection
     from regrade.labeling.selection import parse_quotas
     from regrade.labeling.selection import select as selected_of
+    from regrade.labeling.words import CATALOGUES
     from regrade.models.errors import DatasetError
     from regrade.models.grader import Grader
 
     for path in out:
         one_of_these(f"--out {path}: ending", path.suffix.lower(), ENDINGS)
+    one_of_these("--lang", lang, tuple(CATALOGUES))
     known = load_categories(categories)
     quotas = parse_quotas(quota or [], {name: one.condition_names for name, one in known.items()})
     if data is None and photos is None:
@@ -86,7 +89,9 @@ def select(
         selection = selected_of(candidates, asked, labelled, views, budget, quotas, seed)
     title = " and ".join(str(place) for place in (data, photos) if place is not None)
     for path in out:
-        write_selection(selection, path, title, lambda rows: track(rows, "Drawing", console=stderr, transient=True))
+        write_selection(
+            selection, path, title, lambda rows: track(rows, "Drawing", console=stderr, transient=True), lang
+        )
     for why, count in selection.passed_over.items():
         typer.echo(f"passed over: {count} photos that {why}")
     for path in out:

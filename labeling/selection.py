@@ -12,6 +12,7 @@ from regrade.datasets.embeddings import Views
 from regrade.datasets.manifest import Record
 from regrade.labeling.acquisition import METHODS, Places, Pool, entropy, equal_shares, margin, with_quotas
 from regrade.labeling.candidates import Candidate, Opinion
+from regrade.labeling.words import named, words
 from regrade.models.errors import DatasetError
 from regrade.models.types import CONDITIONS
 
@@ -39,17 +40,21 @@ class Choice:
     likeness: float | None
     like: str | None
 
+    def why(self, lang: str) -> str:
+        """Why it was chosen, in a sentence in `lang`."""
+        order = np.argsort(-np.array(self.opinion.probabilities), kind="stable")[:2]
+        (one, p), (two, q) = ((named(CONDITIONS[i], lang), f"{self.opinion.probabilities[i]:.0%}") for i in order)
+        doubt = "cannot-tell" if self.margin < 0.2 else "not-sure" if self.margin < 0.6 else "says"
+        said = words(doubt, lang, one=one, p=p, two=two, q=q)
+        if self.likeness is None:
+            return words("nothing-labelled", lang, said=said)
+        return words("most-like", lang, said=said, like=self.like, cosine=f"{self.likeness:.2f}")
+
     @property
     def reason(self) -> str:
-        """Why it was chosen, in a sentence."""
-        order = np.argsort(-np.array(self.opinion.probabilities), kind="stable")[:2]
-        (one, p), (two, q) = ((CONDITIONS[i], self.opinion.probabilities[i]) for i in order)
-        doubt = "cannot tell" if self.margin < 0.2 else "is not sure whether it is" if self.margin < 0.6 else "says"
-        text = f"the grader {doubt} {one} ({p:.0%})"
-        text += f" {'from' if self.margin < 0.2 else 'or' if self.margin < 0.6 else 'rather than'} {two} ({q:.0%})"
-        if self.likeness is None:
-            return f"{text}; nothing is labelled yet"
-        return f"{text}; most like {self.like} (cosine {self.likeness:.2f})"
+        """`why` in English, as part of a table."""
+        text = self.why("en").removesuffix(".")
+        return text[:1].lower() + text[1:]
 
 
 @dataclass(frozen=True, slots=True)

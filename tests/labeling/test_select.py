@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from regrade.datasets.embeddings import Views
 from regrade.datasets.manifest import Record
 from regrade.labeling.candidates import Candidate, Opinion, photos_in
 from regrade.labeling.selection import Selection, parse_quotas, select
+from regrade.labeling.words import CATALOGUES
 from regrade.models.errors import DatasetError
 
 DEMO = Path(__file__).parents[2] / "serving" / "demo" / "photos"
@@ -150,6 +152,24 @@ def test_the_command_picks_photos_with_the_shipped_grader(pick: Any, tmp_path: P
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_the_contact_sheet_speaks_chinese_and_the_table_stays_as_it_is(pick: Any, tmp_path: Path) -> None:
+    sheet = tmp_path / "next.html"
+    rows = pick("--budget", 5, "--out", sheet, "--lang", "zh-CN")
+    assert rows == pick("--budget", 5, out="english.csv")
+    page = sheet.read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in page
+    assert "下一批待标注照片" in page
+    assert "<dt>有使用痕迹</dt>" in page
+    assert page.count("；") >= 5
+    assert not re.search(r"the grader|labelled|do not publish|unopened<", page, re.IGNORECASE)
+
+
+def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
+    blanks = [{key: set(re.findall(r"{(\w+)}", text)) for key, text in CATALOGUES[one].items()} for one in CATALOGUES]
+    assert blanks[0] == blanks[1]
+    assert set(CATALOGUES) == {"en", "zh-CN"}
+
+
 def test_the_command_gives_the_same_list_again(pick: Any) -> None:
     assert pick("--budget", 6) == pick("--budget", 6, out="again.csv")
 
@@ -178,6 +198,7 @@ def test_photos_of_the_dataset_are_not_picked_again(pick: Any, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--out", "list.csv", "--lang", "fr"], r"--lang.*legal values: en, zh-CN"),
         (["--out", "list.pdf"], r"legal values: \.csv, \.html"),
         (["--out", "list.csv"], "nothing to choose from: give --data DATASET"),
         (["--out", "list.csv", "--photos", "nowhere"], "no such folder of photos"),
