@@ -17,8 +17,9 @@ photos of another kind. Needs the bench photos; takes two minutes on a core.
 What came of it (results/active_learning.json): in one pool it beats random at every budget, and with 266 labels reaches
 what random reaches with 640; part of its lead is due to asking for as many labels of each category
 (results/active_learning_shares.json). By itself it wins on packaging, and cannot be told from random on the other
-three. Uncertainty alone is no better than random in one pool and loses on apparel, where what a head fitted on few labels
-is unsure of is mostly noise; diversity alone does as well as ours in one pool, and better on apparel and electronics.
+three. Uncertainty alone is no better than random in one pool and loses on apparel, where what a head fitted on few
+labels is unsure of is mostly noise; diversity alone does as well as ours in one pool, and better on apparel and
+electronics.
 """
 
 import argparse
