@@ -10,7 +10,7 @@ import hashlib
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -247,7 +247,7 @@ class _Writer:
             },
             result=result,
             decision=decision,
-            photos=tuple(self.photos[path.name][at] for at, path in enumerate(arrival.shown.photos)),
+            photos=tuple(replace(self.photos[path.name], index=at) for at, path in enumerate(arrival.shown.photos)),
         )
 
 
@@ -265,16 +265,16 @@ def _result(arrival: Arrival) -> ItemResult:
     )
 
 
-def _store_photos(store: LocalPhotoStore) -> dict[str, dict[int, StoredPhoto]]:
-    """Keep the demo's photos in `store`; name of the file to what an inspection has of it at each place."""
-    found: dict[str, dict[int, StoredPhoto]] = {}
+def _store_photos(store: LocalPhotoStore) -> dict[str, StoredPhoto]:
+    """Keep the demo's photos in `store`; name of the file to what an inspection has of it in the first place."""
+    found: dict[str, StoredPhoto] = {}
     for path in sorted(PHOTOS.glob("*.jpg")):
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         with Image.open(path) as photo:
             width, height = photo.size
         store.publish(store.stage([(data, digest)]))
-        found[path.name] = {at: StoredPhoto(at, digest, "image/jpeg", len(data), width, height) for at in range(2)}
+        found[path.name] = StoredPhoto(0, digest, "image/jpeg", len(data), width, height)
     return found
 
 
