@@ -42,7 +42,8 @@ class ErrorRate:
     `pending` wait for a tie-break: they count neither as wrong nor as right, see `error_rates`. `rate`, `interval` and
     the `expected_wrong` of the covered items are None before the first look. `promised` is the α of the bundles,
     averaged over the items; None where they promise nothing. `alarm`: the whole interval lies above it, however the
-    open ties end; `warning`: only the estimate does.
+    open ties end; `warning`: only the estimate does; `unproven`: the estimate does not, but the interval reaches above it;
+    `kept`: all of it lies below.
     """
 
     part: str | None
@@ -56,7 +57,7 @@ class ErrorRate:
     interval: Interval | None
     expected_wrong: float | None
     promised: float | None
-    verdict: Literal["alarm", "warning", "kept", "unknown"]
+    verdict: Literal["alarm", "warning", "unproven", "kept", "unknown"]
 
 
 def iso_week(moment: datetime) -> str:
@@ -187,12 +188,14 @@ def _share_wrong(outcomes: Iterable[_Outcome], tie: str) -> float:
 
 def _verdict(
     rate: float | None, interval: Interval | None, promised: float | None
-) -> Literal["alarm", "warning", "kept", "unknown"]:
+) -> Literal["alarm", "warning", "unproven", "kept", "unknown"]:
     if rate is None or interval is None or promised is None:
         return "unknown"
     if interval.low > promised:
         return "alarm"
-    return "warning" if rate > promised else "kept"
+    if interval.high <= promised:
+        return "kept"
+    return "warning" if rate > promised else "unproven"
 
 
 def _by_inspection(looks: Iterable[Look]) -> dict[str, dict[str, Look]]:

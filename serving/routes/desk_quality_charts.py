@@ -38,7 +38,7 @@ def part_name(by: str, part: str | None, lang: str) -> str:
 
 def error_lines(by: str, rows: Sequence[ErrorRate], top: float, lang: str) -> list[ErrorLine]:
     """`rows`, the worst first, with bars from 0 to `top`."""
-    order = {"alarm": 0, "warning": 1, "kept": 2, "unknown": 3}
+    order = {"alarm": 0, "warning": 1, "unproven": 2, "kept": 3, "unknown": 4}
     worst = sorted(rows, key=lambda row: (order[row.verdict], -(row.rate or 0.0)))
     return [ErrorLine(name := part_name(by, row.part, lang), row, _bar(name, row, top, lang)) for row in worst]
 

@@ -121,7 +121,8 @@ def test_equal_shares_give_the_exact_interval_and_an_extrapolation() -> None:
 
 def test_a_share_surely_above_the_promise_is_an_alarm_and_one_below_it_none() -> None:
     assert error_rates(sampled(100, 8), [WEEK])[0].verdict == "alarm"
-    assert error_rates(sampled(100, 1), [WEEK])[0].verdict == "kept"
+    assert error_rates(sampled(100, 1), [WEEK])[0].verdict == "unproven"
+    assert error_rates(sampled(1000, 1), [WEEK])[0].verdict == "kept"
     assert error_rates([], [WEEK])[0].verdict == "unknown"
     assert error_rates(sampled(100, 8, alpha=None), [WEEK])[0].verdict == "unknown"
 
