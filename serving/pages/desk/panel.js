@@ -35,7 +35,7 @@ function facts({ inspection, task }) {
     ["category", category && named("category", category.name)],
     ["seller", item.seller], ["sku", item.sku], ["station", item.station],
     ["value", item.declared_value && money(item.declared_value)],
-    ["age", age(inspection.age_seconds)],
+    ["came_in", t("desk.ago", { age: age(inspection.age_seconds) })],
     ...Object.entries(item.answers ?? {}).map(([name, said]) => [null, typeof said === "string" ? said : JSON.stringify(said), name]),
   ];
   $("facts").replaceChildren(...known.filter(([, value]) => value).map(([key, value, name]) =>
