@@ -42,8 +42,8 @@ class ErrorRate:
     `pending` wait for a tie-break: they count neither as wrong nor as right, see `error_rates`. `rate`, `interval` and
     the `expected_wrong` of the covered items are None before the first look. `promised` is the α of the bundles,
     averaged over the items; None where they promise nothing. `alarm`: the whole interval lies above it, however the
-    open ties end; `warning`: only the estimate does; `unproven`: the estimate does not, but the interval reaches above it;
-    `kept`: all of it lies below.
+    open ties end; `warning`: only the estimate does; `unproven`: the estimate does not, but the interval reaches above
+    it; `kept`: all of it lies below.
     """
 
     part: str | None
