@@ -53,11 +53,6 @@ class Desk:
         self._bench = Bench(database, policy, rubrics, lottery, lease, undo, now or (lambda: datetime.now(UTC)))
         self._promise = looks.promises(bundles)
 
-    @property
-    def undo_time(self) -> timedelta:
-        """How long a decision can be undone."""
-        return self._bench.undo
-
     def claim(self, reviewer: ApiKey, filters: Filters = ANY) -> Claim | None:
         """Lease the oldest open task that fits `filters` and that nobody holds; None when there is none.
 
