@@ -100,9 +100,10 @@ def charts(station: str, days: Sequence[Day]) -> list[Chart]:
     return found
 
 
-def alarms(station: str, days: Sequence[Day]) -> list[Alarm]:
-    """What has changed at a station and lasts, at most one alarm a kind."""
-    changed = {chart.measure: chart.changed for chart in charts(station, days) if chart.changed is not None}
+def alarms(station: str, days: Sequence[Day], drawn: Sequence[Chart] | None = None) -> list[Alarm]:
+    """What has changed at a station and lasts, at most one alarm a kind. `drawn` are its charts, if at hand already."""
+    shown = charts(station, days) if drawn is None else drawn
+    changed = {chart.measure: chart.changed for chart in shown if chart.changed is not None}
     found = []
     light = {measure: change for measure, change in changed.items() if measure != "confidence"}
     if light:

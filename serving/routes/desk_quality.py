@@ -171,10 +171,11 @@ def _watched(runtime: Runtime, asked: Asked) -> dict[str, Any]:
     # Whatever is asked for, a station is compared with the same weeks before.
     begin = datetime.now(UTC) - KEPT
     days = station_days(runtime.database, begin, category=asked.category, seller=asked.seller)
+    drawn = {station: charts(station, of) for station, of in days.items()}
     return {
         "days": days,
-        "charts": [chart for station, of in days.items() for chart in charts(station, of)],
-        "alarms": [alarm for station, of in days.items() for alarm in alarms(station, of)],
+        "charts": [chart for found in drawn.values() for chart in found],
+        "alarms": [alarm for station, of in days.items() for alarm in alarms(station, of, drawn[station])],
     }
 
 
