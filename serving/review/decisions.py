@@ -18,7 +18,7 @@ from regrade.serving.policy.types import Disposition, Money, Option, Reason
 from regrade.serving.records import Inspection, Kind, Review, ReviewedDefect, StoredPhoto, new_id
 from regrade.serving.review.audit import record
 from regrade.serving.review.bench import Bench, digest
-from regrade.serving.review.tasks import task_of
+from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.rubric.grades import seller_grade as name_of
 from regrade.serving.store import find, insert_review
@@ -94,8 +94,7 @@ def _open(
     now: datetime,
 ) -> None:
     """Make the task for a later look, or open it again where a decision had been undone."""
-    nobody = {"lease_key_id": None, "lease_hash": None, "lease_expires_at": None, "leased_at": None}
-    fresh = {"state": "open", "created_at": now, "share": share, "done_at": None, **nobody}
+    fresh = {"state": "open", "created_at": now, "share": share, "done_at": None, **NOBODY}
     if (row := rows.get(kind)) is not None:
         connection.execute(update(tasks).where(tasks.c.id == row.id).values(fresh))
         return

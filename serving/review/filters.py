@@ -1,8 +1,9 @@
 """Which tasks fit: the reviewer's filters, and what a reviewer may be given at all. Conditions on `tasks`."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, literal_column, not_, or_
+from sqlalchemy import ColumnElement, Row, and_, exists, literal_column, not_, or_
 
 from regrade.serving.records import BLIND_KINDS
 from regrade.serving.review.disclosures import disclosed
@@ -42,6 +43,11 @@ def fitting(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
 def held_by(key_id: str, now: datetime) -> ColumnElement[bool]:
     """Open tasks that the holder of a key has a lease on."""
     return and_(OPEN, tasks.c.lease_key_id == key_id, tasks.c.lease_expires_at > now)
+
+
+def is_held(row: Row[Any], now: datetime) -> bool:
+    """Whether somebody has a lease on the open task in a row of `tasks`."""
+    return row.lease_expires_at is not None and row.lease_expires_at > now
 
 
 def free(now: datetime) -> ColumnElement[bool]:

@@ -1,15 +1,13 @@
 """One item on its own: found by what is printed on its label, and all that is known of it."""
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, Row, and_, select
+from sqlalchemy import ColumnElement, and_, select
 
 from regrade.serving import blind
 from regrade.serving.auth import ApiKey
 from regrade.serving.records import Inspection
 from regrade.serving.review import audit
 from regrade.serving.review.bench import Bench
-from regrade.serving.review.filters import OPEN, barred
+from regrade.serving.review.filters import OPEN, barred, is_held
 from regrade.serving.review.types import Dossier
 from regrade.serving.store import load
 from regrade.serving.tables import api_keys, inspections, tasks
@@ -54,11 +52,8 @@ def dossier(bench: Bench, inspection: Inspection, viewer: ApiKey) -> Dossier:
         rows = connection.execute(query).all()
         trail = () if inspection.blind else tuple(audit.of_inspection(connection, inspection.id))
 
-    def held(row: Row[Any]) -> bool:
-        return row.lease_expires_at is not None and row.lease_expires_at > now
-
-    holders = tuple(row.holder or "" for row in rows if held(row))
-    free = any(not row.barred and (not held(row) or row.lease_key_id == viewer.id) for row in rows)
+    holders = tuple(row.holder or "" for row in rows if is_held(row, now))
+    free = any(not row.barred and (not is_held(row, now) or row.lease_key_id == viewer.id) for row in rows)
     decided = any(review.key_id == viewer.id and review.undone_at is None for review in inspection.reviews)
     return Dossier(
         inspection=inspection,

@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, case, func, literal, or_, select, union_all
 
 from regrade.serving.auth import ApiKey
 from regrade.serving.review.bench import Bench
-from regrade.serving.review.filters import OPEN, TEXTS, allowed, barred, fitting
+from regrade.serving.review.filters import OPEN, TEXTS, allowed, barred, fitting, is_held
 from regrade.serving.review.tasks import task_of
 from regrade.serving.review.types import Counts, Filters, Queue, QueuePage
 from regrade.serving.review.types import Row as Line
@@ -73,7 +73,7 @@ def counts(bench: Bench, viewer: ApiKey) -> Counts:
     by["kind"]["blind"] -= len(others)
     return Counts(
         total=by["kind"].total(),
-        held=held - sum(row.lease_expires_at is not None and row.lease_expires_at > now for row in others),
+        held=held - sum(is_held(row, now) for row in others),
         oldest=since,
         by={name: dict(sorted((+found).items(), key=lambda one: (-one[1], one[0]))) for name, found in by.items()},
         others=len(others),
@@ -114,7 +114,7 @@ def waiting(bench: Bench) -> Queue:
 
 
 def _line(row: Row[Any], now: datetime) -> Line:
-    held = row.lease_expires_at is not None and row.lease_expires_at > now
+    held = is_held(row, now)
     until = row.lease_expires_at if held else None
     return Line(task_of(row), row.rma, row.sku, row.holder if held else None, until)
 

@@ -7,7 +7,7 @@ and other databases lock the row that is given away.
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, exists, select, update
 
@@ -25,6 +25,9 @@ from regrade.serving.tables import api_keys, tasks
 
 HELD = 2
 """The item before the reviewer, and the next one, which a page loads meanwhile."""
+
+NOBODY: Final = {"lease_key_id": None, "lease_hash": None, "lease_expires_at": None, "leased_at": None}
+"""What stands in a task that nobody holds."""
 
 
 def claim(bench: Bench, reviewer: ApiKey, filters: Filters) -> Claim | None:
@@ -105,8 +108,7 @@ def lease(
 
 def give_back(connection: Connection, row: Row[Any], reviewer: ApiKey, now: datetime) -> None:
     """End the lease of `reviewer` on the task `row`, and audit it."""
-    nobody = {"lease_key_id": None, "lease_hash": None, "lease_expires_at": None, "leased_at": None}
-    connection.execute(update(tasks).where(tasks.c.id == row.id).values(nobody))
+    connection.execute(update(tasks).where(tasks.c.id == row.id).values(NOBODY))
     about = {"inspection_id": row.inspection_id, "task_id": row.id}
     record(connection, now, reviewer, "release", **about, detail={"kind": row.kind})
 
