@@ -257,6 +257,22 @@ def sit(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
+def intercept() -> Callable[..., None]:
+    """Answer some of a page's requests in place of the service: `intercept(page, pattern, handler)`.
+
+    The page is loaded anew: Chromium tells a page that is open already of an interception without waiting for it to
+    listen, and what the page sends until then goes past the handler (1 of 150 on a busy machine).
+    """
+
+    def begin(page: Page, pattern: str, handler: Callable[..., Any]) -> None:
+        page.route(pattern, handler)
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+
+    return begin
+
+
+@pytest.fixture
 def violations() -> Callable[[Page], list[str]]:
     """What axe-core finds wrong with a page that is serious or worse."""
     source = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")

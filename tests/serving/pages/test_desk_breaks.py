@@ -11,6 +11,7 @@ from regrade.serving.tables import reviews, sessions, tasks
 
 Put = Callable[..., list[str]]
 Sit = Callable[..., Page]
+Intercept = Callable[..., None]
 
 
 def on_show(page: Page) -> str:
@@ -114,7 +115,9 @@ def test_decisions_made_without_a_network_are_told_and_saved_once_it_is_back(ser
     assert recorded(service) == [(first, "damaged", None), (second, "opened", "box cut open")]
 
 
-def test_a_decision_whose_answer_is_lost_is_not_made_twice(service: Any, put: Put, sit: Sit) -> None:
+def test_a_decision_whose_answer_is_lost_is_not_made_twice(
+    service: Any, put: Put, sit: Sit, intercept: Intercept
+) -> None:
     [one] = put(service)
     page = sit(service)
     answers: list[int] = []
@@ -126,7 +129,7 @@ def test_a_decision_whose_answer_is_lost_is_not_made_twice(service: Any, put: Pu
         else:
             route.continue_()
 
-    page.route("**/decide", lose)
+    intercept(page, "**/decide", lose)
     page.keyboard.press("3")
     page.keyboard.press("n")
     saved(page, 1)
@@ -168,11 +171,13 @@ def test_an_item_whose_hold_was_lost_comes_back_as_it_was_left(service: Any, put
     assert on_show(page) == second
 
 
-def test_what_was_entered_is_there_when_an_expired_item_is_claimed_again(serve: Any, put: Put, sit: Sit) -> None:
+def test_what_was_entered_is_there_when_an_expired_item_is_claimed_again(
+    serve: Any, put: Put, sit: Sit, intercept: Intercept
+) -> None:
     service = serve(lease_minutes=0.05)
     [one] = put(service)
     page = sit(service)
-    page.route("**/renew", lambda route: route.abort())
+    intercept(page, "**/renew", lambda route: route.abort())
     enter(page, "4", "torn")
     expect(page.locator("#alert")).to_contain_text("has run out")
     page.wait_for_selector(f"body[data-item='{one}']", state="attached")

@@ -10,6 +10,7 @@ from regrade.serving.tables import tasks
 
 Put = Callable[..., list[str]]
 Sit = Callable[..., Page]
+Intercept = Callable[..., None]
 
 MEASURES = "performance.getEntriesByName('desk.next').map(({ duration, detail }) => ({ duration, ...detail }))"
 DRAWN = """[...document.querySelectorAll('.box .line')].map(
@@ -218,11 +219,11 @@ def test_a_lease_taken_over_by_somebody_else_is_told_and_work_goes_on(service: A
     assert stored(service, first)["status"] == "needs_review"
 
 
-def test_an_expired_lease_is_told_and_the_next_item_comes(serve: Any, put: Put, sit: Sit) -> None:
+def test_an_expired_lease_is_told_and_the_next_item_comes(serve: Any, put: Put, sit: Sit, intercept: Intercept) -> None:
     service = serve(lease_minutes=0.05)
     put(service, 2)
     page = sit(service)
-    page.route("**/renew", lambda route: route.abort())
+    intercept(page, "**/renew", lambda route: route.abort())
     expect(page.locator("#alert")).to_contain_text("has run out")
     page.wait_for_selector("#work:visible")
 
@@ -240,7 +241,7 @@ def test_a_lease_is_renewed_while_somebody_works(serve: Any, put: Put, sit: Sit)
     assert stored(service, one)["status"] == "reviewed"
 
 
-def test_a_decision_that_finds_no_network_is_sent_again(service: Any, put: Put, sit: Sit) -> None:
+def test_a_decision_that_finds_no_network_is_sent_again(service: Any, put: Put, sit: Sit, intercept: Intercept) -> None:
     [one] = put(service)
     page = sit(service)
     lost: list[str] = []
@@ -252,7 +253,7 @@ def test_a_decision_that_finds_no_network_is_sent_again(service: Any, put: Put, 
         else:
             route.continue_()
 
-    page.route("**/decide", lose_once)
+    intercept(page, "**/decide", lose_once)
     page.keyboard.press("3")
     page.keyboard.press("n")
     saved(page, 1)

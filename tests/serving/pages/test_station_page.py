@@ -11,6 +11,7 @@ from regrade.serving.i18n import LANGUAGES
 from regrade.serving.money import format_money, format_percent
 
 Stored = Callable[[str], list[dict[str, Any]]]
+Intercept = Callable[..., None]
 
 
 def fill_in(page: Page, rma: str, *photos: FilePayload) -> None:
@@ -24,14 +25,14 @@ def grade(page: Page, rma: str, *photos: FilePayload) -> None:
     page.wait_for_selector("#result:visible")
 
 
-def change_answer(page: Page, **changes: Any) -> None:
+def change_answer(intercept: Intercept, page: Page, **changes: Any) -> None:
     """Let the service grade, and change some of its answer on the way back."""
 
     def handle(route: Route) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=json.dumps(response.json() | changes))
 
-    page.route("**/v1/inspections", handle)
+    intercept(page, "**/v1/inspections", handle)
 
 
 def test_a_photo_and_an_rma_give_a_grade_that_is_stored(
@@ -99,24 +100,24 @@ def test_a_station_name_is_kept_and_sent(page: Page, stored: Stored, sharp: File
     assert stored("RMA-named")[0]["item"]["station"] == "Dock 4"
 
 
-def test_an_item_for_review_says_why(page: Page, sharp: FilePayload) -> None:
-    change_answer(page, status="needs_review", review={"required": True, "reasons": ["Too close to call."]})
+def test_an_item_for_review_says_why(page: Page, sharp: FilePayload, intercept: Intercept) -> None:
+    change_answer(intercept, page, status="needs_review", review={"required": True, "reasons": ["Too close to call."]})
     grade(page, "RMA-review", sharp)
     expect(page.locator(".verdict .status")).to_have_text("A QA lead decides")
     expect(page.locator(".review-reasons li")).to_have_text("Too close to call.")
 
 
-def test_conditions_that_cannot_be_ruled_out_are_marked(page: Page, sharp: FilePayload) -> None:
+def test_conditions_that_cannot_be_ruled_out_are_marked(page: Page, sharp: FilePayload, intercept: Intercept) -> None:
     shares = {"unopened": 0.1, "opened": 0.2, "used": 0.3, "damaged": 0.4}
     several = {"condition": "damaged", "probabilities": shares, "confidence": 0.4}
-    change_answer(page, grade=several | {"prediction_set": ["used", "damaged"]})
+    change_answer(intercept, page, grade=several | {"prediction_set": ["used", "damaged"]})
     grade(page, "RMA-set", sharp)
     expect(page.locator("tr.plausible th")).to_contain_text(["used", "damaged"])
 
 
-def test_boxes_lie_where_the_defects_are(page: Page, sharp: FilePayload) -> None:
+def test_boxes_lie_where_the_defects_are(page: Page, sharp: FilePayload, intercept: Intercept) -> None:
     box = {"photo": 0, "type": "tear", "score": 0.9, "severity": "major", "box": [300, 225, 900, 450]}
-    change_answer(page, defects=[box])
+    change_answer(intercept, page, defects=[box])
     grade(page, "RMA-box", sharp)
     edges = "node => (({ left, top, right, bottom }) => [left, top, right, bottom])(node.getBoundingClientRect())"
     left, top, right, bottom = page.locator(".picture image").evaluate(edges)
@@ -263,7 +264,9 @@ def test_an_item_is_graded_without_a_mouse(page: Page, sharp: FilePayload) -> No
     expect(page.locator(".thumb")).to_have_count(0)
 
 
-def test_a_retry_after_a_lost_answer_grades_once(page: Page, stored: Stored, sharp: FilePayload) -> None:
+def test_a_retry_after_a_lost_answer_grades_once(
+    page: Page, stored: Stored, sharp: FilePayload, intercept: Intercept
+) -> None:
     keys: list[str] = []
 
     def lose_the_first(route: Route, request: Request) -> None:
@@ -274,7 +277,7 @@ def test_a_retry_after_a_lost_answer_grades_once(page: Page, stored: Stored, sha
         else:
             route.fulfill(response=response)
 
-    page.route("**/v1/inspections", lose_the_first)
+    intercept(page, "**/v1/inspections", lose_the_first)
     fill_in(page, "RMA-lost", sharp)
     page.click("#grade")
     expect(page.locator("#message")).to_contain_text("will not be graded twice")
@@ -292,9 +295,10 @@ def test_another_item_gets_another_idempotency_key(page: Page, stored: Stored, s
     assert len(stored("RMA-first")) == len(stored("RMA-second")) == 1
 
 
-def test_a_busy_service_is_waited_for(page: Page, service: Any, sharp: FilePayload) -> None:
+def test_a_busy_service_is_waited_for(page: Page, service: Any, sharp: FilePayload, intercept: Intercept) -> None:
     problem = {"type": "urn:regrade:problem:busy", "title": "Busy", "status": 503, "detail": "Full."}
-    page.route(
+    intercept(
+        page,
         "**/v1/inspections",
         lambda route: route.fulfill(
             status=503, headers={"Retry-After": "2"}, content_type="application/problem+json", body=json.dumps(problem)
@@ -330,7 +334,7 @@ def test_a_result_on_show_is_said_in_the_other_language(
 
 
 @pytest.mark.parametrize("attack", ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>"])
-def test_markup_in_rma_and_seller_stays_text(page: Page, sharp: FilePayload, attack: str) -> None:
+def test_markup_in_rma_and_seller_stays_text(page: Page, sharp: FilePayload, attack: str, intercept: Intercept) -> None:
     dialogs: list[Dialog] = []
 
     def refuse(dialog: Dialog) -> None:
@@ -338,8 +342,10 @@ def test_markup_in_rma_and_seller_stays_text(page: Page, sharp: FilePayload, att
         dialog.dismiss()
 
     page.on("dialog", refuse)
+    change_answer(
+        intercept, page, defects=[{"photo": 0, "type": attack, "score": 1, "box": [1, 1, 9, 9], "severity": attack}]
+    )
     page.fill("#seller", attack)
-    change_answer(page, defects=[{"photo": 0, "type": attack, "score": 1, "box": [1, 1, 9, 9], "severity": attack}])
     grade(page, attack, sharp)
     expect(page.locator(".verdict .rma")).to_have_text(attack)
     expect(page.locator(".defects strong")).to_contain_text(attack)
