@@ -4,17 +4,16 @@ Copies (saved anew, resized, brightened, turned, mirrored) are found by perceptu
 photos of the same thing (a moved camera, a crop) by the cosine of their embeddings.
 """
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from regrade.datasets.hash_search import close_hashes
-from regrade.models.errors import DatasetError
+from regrade.datasets.perceptual_hash import SIDE, phash
 
 MAX_BITS = 10
 """Bits of 64 in which the hashes of copies may differ. JPEG at quality 30, half the size and ±30% brightness stay
@@ -25,7 +24,6 @@ MIN_COSINE = 0.90
 """Of the centred embeddings of two photos of the same thing."""
 MIN_PHOTOS_TO_CENTRE = 50
 """Below this many photos their mean embedding says more of themselves than of photos in general."""
-_SIDE = 32
 _BLOCK = 512
 
 Number = TypeVar("Number", np.uint8, np.float32)
@@ -54,24 +52,12 @@ class Pair:
 
 
 def fingerprint(rgb: NDArray[np.uint8], sha256: str) -> Fingerprint:
-    """The fingerprint of an upright photo, uint8 (h, w, 3). The hash is the pHash of ImageHash, 64 bits."""
-    phash = _phash()
-    small = Image.fromarray(rgb).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=2.0)
+    """The fingerprint of an upright photo, uint8 (h, w, 3)."""
+    small = Image.fromarray(rgb).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
     pixels = np.asarray(small)
-    bits = [phash(Image.fromarray(np.ascontiguousarray(view))).hash.ravel() for view in _views(pixels)]
-    hashes = np.packbits(np.array(bits), axis=1).view(np.uint64).ravel()
+    hashes = np.array([phash(view) for view in _views(pixels)], dtype=np.uint64)
     grey = pixels.astype(np.float32) - pixels.mean(dtype=np.float32)
     return Fingerprint(sha256, hashes, grey / max(float(np.linalg.norm(grey)), 1e-6))
-
-
-@functools.cache
-def _phash() -> Callable[..., Any]:
-    try:
-        from imagehash import phash
-    except ModuleNotFoundError as error:
-        raise DatasetError(f"finding near-duplicates needs {error.name}: pip install 'regrade[train]'") from None
-    result: Callable[..., Any] = phash
-    return result
 
 
 def _views(pixels: NDArray[Number]) -> list[NDArray[Number]]:

@@ -58,8 +58,6 @@ def export(
     A photo never changes its split: exports of the same data folder agree, however many decisions came since, and
     what --dataset says goes before all. OUT is written wholly or not at all.
     """
-    from importlib.util import find_spec
-
     from rich.console import Console
     from rich.progress import track
 
@@ -75,7 +73,6 @@ def export(
     from regrade.labeling.provenance import read_provenance
     from regrade.labeling.pseudonyms import label_key
     from regrade.labeling.versions import FORMATS, Made, read_summary, write_version
-    from regrade.models.errors import DatasetError
 
     one_of_these("--format", kind, FORMATS)
     stderr = Console(stderr=True)
@@ -88,10 +85,6 @@ def export(
     decisions = list(track(read_decisions(data_dir), "Reading decisions", console=stderr, transient=True))
     alike: Mapping[str, set[str]] = {}
     if near_duplicates:
-        if find_spec("imagehash") is None:
-            raise DatasetError(
-                "looking for copies needs imagehash: pip install 'regrade[train]', or go without: --no-near-duplicates"
-            )
         stored = [p for d in decisions if usable(d) for p in d.photos if p.path.is_file()]
         photos: list[PhotoFile] = [*existing, *(OnePhoto(p.path, p.sha256) for p in stored)]
         alike = copies(photos, cache, lambda rows: track(rows, "Looking for copies", console=stderr, transient=True))
