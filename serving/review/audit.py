@@ -38,6 +38,14 @@ def record_command(
     connection.execute(insert(audit).values(**values, detail=dict(detail or {})))
 
 
+def first_claim(connection: Connection, key: ApiKey, inspection_id: str, task_id: str) -> datetime | None:
+    """When the holder of `key` first claimed a task of an inspection."""
+    # The task is compared among the few lines of the inspection, which have an index.
+    mine = (audit.c.inspection_id == inspection_id, audit.c.task_id == task_id, audit.c.key_id == key.id)
+    query = select(audit.c.at).where(*mine, audit.c.action == "claim").order_by(audit.c.at).limit(1)
+    return connection.execute(query).scalar()
+
+
 def of_inspection(connection: Connection, inspection_id: str) -> list[Entry]:
     """The lines that concern one inspection, oldest first."""
     query = select(audit).where(audit.c.inspection_id == inspection_id).order_by(audit.c.at, audit.c.id)

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from regrade.serving.i18n import Message
 from regrade.serving.policy.decide import decide as dispose
 from regrade.serving.policy.types import Disposition, Money, Option, Reason
 from regrade.serving.records import Inspection, Kind, Review, ReviewedDefect, StoredPhoto, new_id
-from regrade.serving.review.audit import record
+from regrade.serving.review.audit import first_claim, record
 from regrade.serving.review.bench import Bench, digest
 from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
@@ -43,7 +43,8 @@ def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdi
         if repeated is not None and _says(repeated, verdict):
             return _decided(bench, before, repeated, replayed=True)
         _check_lease(task, before, reviewer, now)
-        review = _review(bench, before, task, reviewer, verdict, now)
+        told = replace(verdict, seconds=_seconds(connection, verdict.seconds, task, reviewer, now))
+        review = _review(bench, before, task, reviewer, told, now)
         insert_review(connection, review)
         # Whose lease it was is kept: it tells a decision sent again from a second one.
         done = {"state": "done", "done_at": now, "lease_expires_at": None}
@@ -193,7 +194,7 @@ def _review(
         blind=task_of(task).blind,
         rubric=rubric,
         seller_grade=seller_grade,
-        seconds=_seconds(verdict.seconds, task.leased_at, now),
+        seconds=verdict.seconds,
     )
 
 
@@ -239,8 +240,16 @@ def choose(suggested: Disposition, action: str) -> Disposition:
     raise InvalidFieldsError("action-not-permitted", "review", [FieldFault("disposition", message)])
 
 
-def _seconds(told: float | None, since: datetime | None, now: datetime) -> float | None:
-    """How long the reviewer had the item: what a page told, but no more than the time since it was claimed."""
+def _seconds(
+    connection: Connection, told: float | None, task: Row[Any], reviewer: ApiKey, now: datetime
+) -> float | None:
+    """How long the reviewer had the item: what a page told, else the time since it was claimed.
+
+    A page tells no more than the time since the reviewer first claimed the item: they may have given it back since,
+    and gone on later with what they had begun.
+    """
+    first = None if told is None else first_claim(connection, reviewer, task.inspection_id, task.id)
+    since = first or task.leased_at
     most = None if since is None else (now - since).total_seconds()
     known = [seconds for seconds in (told, most) if seconds is not None]
     return round(max(0.0, min(known)), 3) if known else None

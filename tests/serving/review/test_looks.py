@@ -119,6 +119,31 @@ def test_the_time_that_counts_is_never_more_than_since_the_claim(kit: Any) -> No
     assert [look.seconds for look in kit.desk.looks()] == [30.0, 0.0]
 
 
+def test_the_time_before_an_item_was_given_back_counts_to_whoever_comes_back_to_it(kit: Any) -> None:
+    kit.add()
+    ann = kit.reviewer("Ann")
+    left = kit.claim("Ann")
+    kit.time += timedelta(seconds=40)
+    kit.desk.release(left.task.id, ann)
+    kit.claim("Bob")
+    kit.desk.release_all(kit.reviewer("Bob"))
+    kit.time += timedelta(minutes=5)
+    again = kit.claim("Ann")
+    kit.desk.decide(again.inspection.id, again.token, ann, Verdict("used", seconds=45.0))
+    assert [look.seconds for look in kit.desk.looks()] == [45.0]
+
+
+def test_the_time_of_others_counts_to_nobody_else(kit: Any) -> None:
+    kit.add()
+    kit.claim("Ann")
+    kit.time += timedelta(seconds=40)
+    kit.desk.release_all(kit.reviewer("Ann"))
+    claimed = kit.claim("Bob")
+    kit.time += timedelta(seconds=5)
+    kit.desk.decide(claimed.inspection.id, claimed.token, kit.reviewer("Bob"), Verdict("used", seconds=45.0))
+    assert [look.seconds for look in kit.desk.looks()] == [5.0]
+
+
 def test_a_grade_promises_what_its_bundle_says(kit: Any) -> None:
     from regrade.models.bundle import active_version, load_bundle, shipped_root
 
