@@ -40,7 +40,8 @@ export function load(found, mine, likely) {
   draw(false);
 }
 
-export const save = () => (changed ? structuredClone(defects) : null);
+/** What the reviewer made of the defects, without a box that is still being drawn; null where nobody touched them. */
+export const save = () => (changed ? structuredClone(grip?.kind === "draw" ? defects.slice(0, -1) : defects) : null);
 
 function touch() {
   changed = true;

@@ -3,6 +3,7 @@
 
 import { address } from "./call.js";
 import { $ } from "./dom.js";
+import { nothing } from "./entered.js";
 
 const THUMBNAIL = 160;
 const WIDTHS = [800, 1200, 1600, 2048];
@@ -32,7 +33,8 @@ export function card(answer) {
     pictures,
     thumbnails,
     originals: inspection.photos.map((photo) => of(photo.index)),
-    draft: { condition: null, action: null, note: "", defects: null, photo: 0 },
+    draft: nothing(),
+    restored: false, // whether what was entered is from before
     lease: held(answer.lease),
     seconds: 0,
     loaded: false,

@@ -5,6 +5,8 @@
 
 import { call, Refusal } from "./call.js";
 import { card, held, left } from "./cards.js";
+import * as drafts from "./drafts.js";
+import { isNothing, sound } from "./entered.js";
 
 const AHEAD = 1;
 const IDLE_MS = 180_000; // whoever has not touched the page for this long may lose the item
@@ -21,7 +23,6 @@ let skipped = []; // tasks that this reviewer does not want again
 let announce = () => {};
 let unsaved = 0;
 let sending = 0;
-const drafts = new Map(); // what was entered of items that were lost, by task
 
 export const onNews = (listener) => (announce = listener);
 export const now = () => current;
@@ -47,9 +48,11 @@ const name = (one) => ({ inspection_id: one.inspection.id, lease: one.lease.toke
 const under = (one) => ({ task: one.task.id, lease: one.lease.token });
 const all = () => [current, ...ahead].filter(Boolean);
 
-/** `filters` as the address has them; `inspection_id` among them is the item to begin with. */
+/** `filters` as the address has them; `inspection_id` among them is the item to begin with, else it is the one that
+ *  was left last, if it fits. */
 export function begin(filters) {
-  wanted = filters;
+  const last = drafts.all().find(([, { inspection, aside }]) => !aside && /^[\w-]{1,64}$/.test(inspection))?.[1];
+  wanted = { ...(last && { inspection_id: last.inspection }), ...filters };
 }
 
 /** Claim ahead until enough is held. Resolves once the service has answered; throws `Refusal`. */
@@ -88,12 +91,17 @@ export function next() {
   return current;
 }
 
-/** Keep what was entered of an item, should it be claimed again. */
-export const remember = (one) => drafts.set(one.task.id, { draft: one.draft, seconds: one.seconds });
+/** Keep what was entered of an item, should it be claimed again. `aside`: it is not to come back by itself. */
+export function remember(one, aside = false) {
+  const { task, inspection, draft, seconds } = one;
+  if (seconds >= 1 || !isNothing(draft)) drafts.keep(task.id, { inspection: inspection.id, aside, seconds, draft });
+  else drafts.drop(task.id);
+}
 
 function recall(one) {
-  Object.assign(one, drafts.get(one.task.id));
-  drafts.delete(one.task.id);
+  const found = sound(drafts.find(one.task.id), one);
+  if (found) Object.assign(one, found, { restored: !isNothing(found.draft) });
+  else drafts.drop(one.task.id);
 }
 
 /** Send a decision, again and again while nothing answers: the service takes it once. Tells
@@ -110,7 +118,9 @@ export function decide(one, verdict) {
 async function send(one, verdict) {
   for (let attempt = 0, faults = 0; ; attempt += 1) {
     try {
-      return ["decided", one, await call(`items/${one.inspection.id}/decide`, { lease: one.lease.token, ...verdict })];
+      const answer = await call(`items/${one.inspection.id}/decide`, { lease: one.lease.token, ...verdict });
+      drafts.drop(one.task.id);
+      return ["decided", one, answer];
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       if (refusal.status === 409) return await regain(one, refusal);
@@ -164,6 +174,7 @@ export function undo(one) {
 /** Let go of the item on show. */
 export function skip() {
   const one = current;
+  remember(one, true);
   current = null;
   skipped = [...skipped, one.task.id].slice(-200);
   return change(() => call(`tasks/${one.task.id}/release`, { lease: one.lease.token }));
@@ -214,11 +225,11 @@ export function hand() {
   for (const one of all()) remember(one);
   current = null;
   ahead = [];
-  return [...drafts];
+  return drafts.all();
 }
 
 /** Take over what was entered in another tab. */
-export const adopt = (given) => given.forEach(([task, entered]) => drafts.set(task, entered));
+export const adopt = (given) => given.forEach(([task, entered]) => drafts.keep(task, entered));
 
 /** When the page goes: let go of everything at once. What has been claimed anew elsewhere since stays there. */
 export function letGo(csrf, addressOf) {

@@ -2,7 +2,7 @@
 
 import * as boxes from "./boxes.js";
 import { $ } from "./dom.js";
-import { CONDITIONS } from "./panel.js";
+import { CONDITIONS } from "./entered.js";
 import * as viewer from "./viewer.js";
 
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];

@@ -3,9 +3,8 @@
 
 import { address } from "./call.js";
 import { $, el } from "./dom.js";
+import { CONDITIONS } from "./entered.js";
 import { chosen, named, percent, money, t } from "./words.js";
-
-export const CONDITIONS = ["unopened", "opened", "used", "damaged"];
 
 /** Write all of a card down. */
 export function draw(card, { onCondition, onAction }) {

@@ -227,6 +227,9 @@ def sit(chromium: Browser) -> Iterator[Callable[..., Page]]:
             errors.append(message.text)
 
     def refuse(dialog: Dialog) -> None:
+        if dialog.type == "beforeunload":  # the browser's own question
+            dialog.accept()
+            return
         errors.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 

@@ -1,0 +1,39 @@
+// What a reviewer enters of an item, and whether what was kept of it still fits the item.
+
+const TYPES = (document.body.dataset.defects ?? "").split(" ");
+export const CONDITIONS = ["unopened", "opened", "used", "damaged"];
+const MOST_DEFECTS = 200;
+const LONGEST_NOTE = 4000;
+const DAY_SECONDS = 86_400;
+
+export const nothing = () => ({ condition: null, action: null, note: "", defects: null, photo: 0 });
+
+export const isNothing = ({ condition, action, note, defects }) => !condition && !action && !note.trim() && !defects;
+
+const within = (value, least, most) => typeof value === "number" && value >= least && value <= most;
+
+function isDefect(defect, photos) {
+  if (!Number.isInteger(defect?.photo) || !(defect.photo in photos)) return false;
+  const { photo, type, severity, score, box, own } = defect;
+  const { width, height } = photos[photo];
+  const inside = (side, index) => within(side, -1, (index % 2 ? height : width) + 1);
+  return TYPES.includes(type) && ["minor", "major"].includes(severity) && within(score, 0, 1) && typeof own === "boolean" &&
+    (box === null || (Array.isArray(box) && box.length === 4 && box.every(inside)));
+}
+
+/** `kept` as { draft, seconds } for the item of a card, or null where it is no draft of this item. */
+export function sound(kept, { inspection, dispositions }) {
+  const { condition, action, note, defects, photo } = kept?.draft ?? {};
+  const { photos } = inspection;
+  if (kept?.inspection !== inspection.id || !within(kept.seconds, 0, DAY_SECONDS)) return null;
+  if (condition !== null && !CONDITIONS.includes(condition)) return null;
+  if (typeof note !== "string" || note.length > LONGEST_NOTE) return null;
+  if (!Number.isInteger(photo) || !(photo in photos)) return null;
+  const list = defects === null || (Array.isArray(defects) && defects.length <= MOST_DEFECTS && defects.every((one) => isDefect(one, photos)));
+  if (!list) return null;
+  // The policy may have changed since: then the best disposition stands.
+  const offered = dispositions?.[condition ?? ""];
+  const offers = offered ? [offered, ...offered.alternatives].map((option) => option.action) : [];
+  const draft = { condition, action: offers.includes(action) ? action : null, note, defects, photo };
+  return { draft, seconds: kept.seconds };
+}
