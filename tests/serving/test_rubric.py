@@ -77,7 +77,7 @@ def test_shipped_examples_show_the_condition_under_which_they_stand():
         for name, entry in rubric.conditions.items()
         for example in entry.examples
     }
-    own = {"carton": "packaging", "phone": "electronics", "shoes": "footwear"}
+    own = {"carton": "packaging", "phone": "electronics", "shirt": "apparel", "shoes": "footwear"}
     meant |= {f"{thing}-used-{n}.jpg": (category, "used") for thing, category in own.items() for n in (1, 2)}
     assert shown == meant
     assert all(example_photo(name).read_bytes().startswith(b"\xff\xd8") for name in shown)
@@ -87,7 +87,7 @@ def test_no_other_file_is_an_example_photo():
     for name in ("../items.json", "items.json", "", "carton-open-1.JPG"):
         with pytest.raises(KeyError):
             example_photo(name)
-    assert len(example_photos()) == 22
+    assert len(example_photos()) == 24
 
 
 def test_a_category_without_a_rubric_has_none():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from regrade.models.errors import RegradeError
 from regrade.serving.demo.items import demo_items
-from regrade.serving.demo.scenes import cloth, meshes, stage, textures, wear
+from regrade.serving.demo.scenes import cloth, meshes, stage, textures, wear, worn_cloth
 from regrade.serving.demo.scenes.crack import crack
 from regrade.serving.demo.scenes.damage import Crush, hole_field
 from regrade.serving.demo.scenes.render import SCENES, render
@@ -40,6 +40,43 @@ def test_smudges_and_scratches_are_coverages_that_leave_most_of_the_glass() -> N
         assert cover.shape == (616, 292)
         assert (cover.min() >= 0, cover.max() <= 1) == (True, True)
         assert 0.001 < cover.mean() < 0.3
+
+
+def test_fading_pales_cloth_and_most_at_its_rim_and_beside_seams() -> None:
+    dyed = np.broadcast_to(textures.linear(62, 92, 74), (400, 400, 3)).astype(np.float32)
+    rim = np.broadcast_to(np.linspace(0, 20, 400, dtype=np.float32), (400, 400))
+    seam = np.zeros((400, 400), dtype=np.float32)
+    seam[200:203] = 1
+    gain = worn_cloth.faded(rng(), dyed, rim, np.zeros_like(rim), seam).mean(axis=-1) - dyed.mean(axis=-1)
+    assert (gain > 0).mean() > 0.99
+    assert gain[:, :10].mean() > 1.3 * gain[:, 100:].mean()
+    assert gain[195:208, 100:].max(axis=0).mean() > 1.2 * gain[:150, 100:].mean()
+
+
+def test_a_washed_print_covers_part_of_the_chest_and_nothing_else() -> None:
+    x, y = (f.astype(np.float32) for f in np.meshgrid(np.linspace(-41, 41, 820), np.linspace(-39, 39, 780)))
+    dyed = np.full((780, 820, 3), 0.1, dtype=np.float32)
+    printed, _ = worn_cloth.cracked_print(rng(), dyed, np.zeros((780, 820), dtype=np.float32), x, y, 10)
+    ink = np.abs(printed - dyed).mean(axis=-1) > 0.05
+    assert 0.004 < ink.mean() < 0.1
+    assert not ink[(y < 2.5) | (y > 15) | (np.abs(x) > 13)].any()
+
+
+def test_pills_are_small_and_stand_on_the_flanks_rather_than_the_shoulders() -> None:
+    x, y = (f.astype(np.float32) for f in np.meshgrid(np.linspace(-41, 41, 820), np.linspace(-39, 39, 780)))
+    flat, dyed = np.zeros((780, 820), dtype=np.float32), np.full((780, 820, 3), 0.1, dtype=np.float32)
+    colour, bump = worn_cloth.pilled(rng(), dyed, flat, x, y, 10, count=800)
+    assert 0 < bump.max() < 0.2
+    flank = (np.abs(x) > 14) & (np.abs(x) < 22) & (y < 5)
+    assert bump[flank].mean() > 3 * bump[(y > 20) & (np.abs(x) < 20)].mean()
+    assert colour.min() >= 0.1 - 1e-6
+
+
+def test_a_slack_collar_waves_round_and_closes() -> None:
+    slack = worn_cloth.Slack.of(rng())
+    turn = slack(np.linspace(0, 2 * np.pi, 400, dtype=np.float32))
+    assert turn[0] == pytest.approx(turn[-1], abs=1e-5)
+    assert 0.02 < np.abs(turn).max() < 0.18
 
 
 def test_the_service_and_its_commands_never_import_the_renderer() -> None:

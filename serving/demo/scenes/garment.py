@@ -1,18 +1,18 @@
-"""A T-shirt: folded in a polybag with its hang tag, or laid flat with a stain."""
+"""A T-shirt: folded in a polybag with its hang tag, or laid flat, with a stain or worn."""
 
 from typing import Any
 
 import numpy as np
 from PIL import Image as Pil
 
-from regrade.serving.demo.scenes import cloth, engine, meshes, stage, textures
+from regrade.serving.demo.scenes import cloth, engine, meshes, stage, textures, worn_cloth
 from regrade.serving.demo.scenes.engine import Image
 from regrade.serving.demo.scenes.stage import Shapes, View
 
 
 def build(state: str, rng: np.random.Generator) -> Shapes:
-    """`state` is `bagged` (folded, with a tag, in a clear bag), `stained` or `clean` (laid flat)."""
-    shapes = _bagged(rng) if state == "bagged" else _flat(rng, stained=state == "stained")
+    """`state` is `bagged` (folded, with a tag, in a clear bag), `stained`, `worn` or `clean` (laid flat)."""
+    shapes = _bagged(rng) if state == "bagged" else _flat(rng, state)
     spin = engine.load().ScalarTransform4f().rotate([0, 0, 1], float(rng.uniform(-10, 10)))
     return {name: {**shape, "to_world": spin} for name, shape in shapes.items()}
 
@@ -28,14 +28,20 @@ def views(state: str, rng: np.random.Generator) -> list[View]:
             View(about(1, -30, 52), about(0, 0, 1, 0.5), fov=46, upright=True, integrator=film),
             View(about(-20, -34, 36), about(0, -1, 1, 0.5), fov=44, integrator=film),
         ]
+    if state == "worn":
+        return [
+            View(about(1, -30, 96), about(0, -3, 0, 1), fov=50, upright=True),
+            View(about(-6, -24, 42), about(-5, 4, 0, 0.5), fov=56),
+        ]
     return [
         View(about(1, -30, 98), about(0, -3, 0, 1), fov=52, upright=True),
         View(about(3, -24, 34), about(0, -5, 0, 0.5), fov=44),
     ]
 
 
-def _flat(rng: np.random.Generator, stained: bool) -> Shapes:
+def _flat(rng: np.random.Generator, state: str) -> Shapes:
     """The shirt on the bench: front, with the back of the neck showing in the collar."""
+    stained, worn = state == "stained", state == "worn"
     px = 20.0
     wide, tall = 82.0, 78.0
     shape = (int(tall * px), int(wide * px))
@@ -46,11 +52,22 @@ def _flat(rng: np.random.Generator, stained: bool) -> Shapes:
     body = textures.smoothstep(-0.1, 1.3, depth)
     z = 0.12 + 0.42 * body + ruck * textures.smoothstep(0, 4, depth) * 0.9
     z = np.maximum(z, 0.05)
-    tint = cloth.dye(rng, light=stained or rng.random() < 0.4)
+    tint = cloth.dye(rng, light=not worn and (stained or rng.random() < 0.4))
     tx, ty = _grid(wide, tall, shape[1], shape[0])
     fine = _resize(depth, shape)
     colour, bump = cloth.knit(rng, shape, tint.colour)
-    colour, bump = _sewing(rng, colour, bump, tx, ty, fine, px)
+    plain = colour
+    slack = worn_cloth.Slack.of(rng) if worn else None
+    colour, bump = _sewing(rng, colour, bump, tx, ty, px, slack)
+    shapes: Shapes = {}
+    if slack is not None:
+        seams = textures.smoothstep(0.0, 0.16, 1 - colour.mean(axis=-1) / plain.mean(axis=-1))
+        colour = worn_cloth.faded(rng, colour, fine, _resize(ruck, shape), seams)
+        colour, bump = worn_cloth.cracked_print(rng, colour, bump, tx, ty, px)
+        colour, bump = worn_cloth.pilled(rng, colour, bump, tx, ty, px)
+        collar = textures.smoothstep(0.36, 0.12, _neck(gx, gy, None)) * (gy < 33.0)
+        z = z + collar * 12 * (0.04 + slack(np.arctan2(gx, 31.0 - gy)))
+        shapes = worn_cloth.threads(rng, [(-9.0, -35.4), (13.5, -35.0)], tint.colour * 1.6 + 0.08)
     if stained:
         at = (float(rng.uniform(-5, 5)), float(rng.uniform(-9, -1)))
         body_, ring = cloth.stain(rng, tx, ty, at, float(rng.uniform(8.5, 12)))
@@ -61,8 +78,8 @@ def _flat(rng: np.random.Generator, stained: bool) -> Shapes:
     points = np.stack([gx, gy, z], -1)
     skin = stage.matt(stage.texture(colour.astype(np.float32)), bump)
     keep = textures.smoothstep(-0.12, -0.04, fine)
-    shapes: Shapes = {"shirt": meshes.sheet(points, stage.cutout(skin, keep), keep=depth > -0.5)}
-    return shapes | _nape(rng, tint)
+    shapes["shirt"] = meshes.sheet(points, stage.cutout(skin, keep), keep=depth > -0.5)
+    return shapes | _nape(rng, cloth.Dye(0.8 * tint.colour + 0.03, tint.name) if worn else tint)
 
 
 def _nape(rng: np.random.Generator, tint: cloth.Dye) -> Shapes:
@@ -88,11 +105,11 @@ def _sewing(
     bump: textures.Field,
     x: textures.Field,
     y: textures.Field,
-    depth: textures.Field,
     px: float,
+    slack: worn_cloth.Slack | None,
 ) -> tuple[Image, textures.Field]:
     """Ribbed collar, hems and shoulder seams."""
-    neck = np.hypot(x / 9.2, (y - 31.0) / 8.2) - 1
+    neck = _neck(x, y, slack)
     rib = textures.smoothstep(0.30, 0.27, neck) * (y < 33.5)
     teeth = np.sin(np.arctan2(x, 31.0 - y) * 150).astype(np.float32)
     colour = colour * (1 - (0.07 + 0.05 * teeth[..., None]) * rib[..., None])
@@ -108,6 +125,12 @@ def _sewing(
         arm = np.where((y > 10) & (y < 30), side * x - (22.6 + 0.035 * (y - 20) + 0.9 * np.sin((y - 12) / 7)), 9.0)
         colour, bump = cloth.seam(colour, bump, arm.astype(np.float32), 0.0, px, rng)
     return colour, bump
+
+
+def _neck(x: textures.Field, y: textures.Field, slack: worn_cloth.Slack | None) -> textures.Field:
+    """0 at the neckline and 0.29 at the collar's seam, whose line waves where it is slack."""
+    neck = np.hypot(x / 9.2, (y - 31.0) / 8.2) - 1
+    return neck if slack is None else np.asarray(neck + slack(np.arctan2(x, 31.0 - y)), dtype=np.float32)
 
 
 def _cuff(x: textures.Field, y: textures.Field) -> textures.Field:

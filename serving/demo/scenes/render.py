@@ -38,6 +38,7 @@ SCENES: dict[str, Scene] = {
     "phone-cracked": Scene(phone.build, phone.views, "cracked"),
     "shirt-bagged": Scene(garment.build, garment.views, "bagged"),
     "shirt-stained": Scene(garment.build, garment.views, "stained"),
+    "shirt-used": Scene(garment.build, garment.views, "worn"),
     "shoes-clean": Scene(shoe.build, shoe.views, "clean"),
     "shoes-used": Scene(shoe.build, shoe.views, "worn"),
 }
