@@ -3,8 +3,10 @@
 import io
 import json
 import shutil
+import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,11 +24,46 @@ from regrade.models.bundle import load_bundle, shipped_root, write_bundle
 from regrade.models.grader import Grader
 from regrade.serving.app import create_app
 from regrade.serving.auth import Role
-from regrade.serving.runtime import Runtime
+from regrade.serving.db import Database
+from regrade.serving.runtime import PRIVATE, Runtime
 from regrade.serving.server import build_server
 from regrade.serving.settings import Settings
 
 RenderPhoto = Callable[..., bytes]
+
+TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here speaks TLS; without this, every client would read the system's certificates, for 20 ms."""
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with the newest schema, to be copied: the migrations take longer than most tests."""
+    file = tmp_path_factory.mktemp("schema") / "migrated.db"
+    database = Database(f"sqlite:///{file}")
+    database.migrate()
+    database.close()
+    assert [path.name for path in file.parent.iterdir()] == ["migrated.db"]
+    return file
+
+
+@pytest.fixture(scope="session")
+def ending() -> Iterator[deque[threading.Thread]]:
+    """The services of tests that are over. They end beside the next test, for uvicorn waits 0.2 s before it does."""
+    services: deque[threading.Thread] = deque()
+    yield services
+    _see_off(services)
+
+
+@pytest.fixture
+def alone(ending: deque[threading.Thread]) -> None:
+    """For a test that looks at what belongs to the whole process: no service of an earlier test is left in it."""
+    _see_off(ending)
+
+
+@pytest.fixture(autouse=True)
+def nearly_alone(request: pytest.FixtureRequest, ending: deque[threading.Thread]) -> None:
+    """Only a test with a service of its own runs beside earlier ones that end."""
+    _see_off(ending, but=2 if "serve" in request.fixturenames else 0)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +140,7 @@ class Service:
     def with_key(self, key: str | None) -> httpx.Client:
         """A client with the given key, or none."""
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        return self._stack.enter_context(httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False))
+        return self._stack.enter_context(_client(self.url, headers))
 
     def post(
         self,
@@ -140,41 +177,58 @@ class Serve(Protocol):
 
 
 @pytest.fixture
-def serve(tmp_path: Path, grader: Grader) -> Iterator[Serve]:
-    """Starts services that end with the test."""
+def serve(tmp_path: Path, grader: Grader, migrated: Path, ending: deque[threading.Thread]) -> Iterator[Serve]:
+    """Starts services that end with the test. Theirs is a data directory with the schema, and nothing else in it; one
+    that is named is left to the service."""
     with ExitStack() as stack:
 
         def start(data_dir: Path | None = None, **given: Any) -> Service:
-            given = {"port": 0, "data_dir": data_dir or tmp_path / "data", "workers": 2, "log_level": "warning"} | given
+            folder = data_dir or tmp_path / "data"
+            given = {"port": 0, "data_dir": folder, "workers": 2, "log_level": "warning"} | given
             own = given.pop("grader", grader)
+            if data_dir is None and not folder.exists():
+                folder.mkdir(PRIVATE)
+                shutil.copy(migrated, folder / "regrade.db")
             settings = Settings(_env_file=None, **given)
             tokens: list[str] = []
             app = create_app(settings, grader=own, announce=tokens.append)
             server = build_server(app, settings)
             thread = threading.Thread(target=server.run, daemon=True)
             thread.start()
-            stop = partial(_stop, server, thread)
-            stack.callback(stop)
+            stack.callback(_begin_to_stop, server, thread, ending)
             _wait_until(lambda: server.started and app.state.runtime.ready)
             runtime: Runtime = app.state.runtime
             token = tokens[0] if tokens else runtime.keys.create("admin", "test")[0]
             port = server.servers[0].sockets[0].getsockname()[1]
-            client = httpx.Client(
-                base_url=f"http://127.0.0.1:{port}",
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=60,
-                trust_env=False,
-            )
+            client = _client(f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"})
             stack.enter_context(client)
+            stop = partial(_stop, server, thread)
             return Service(str(client.base_url).rstrip("/"), settings, runtime, client, stop, stack)
 
         yield start
+
+
+def _client(url: str, headers: dict[str, str]) -> httpx.Client:
+    return httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False, verify=TRUST)
 
 
 def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
     server.should_exit = True
     thread.join(30)
     assert not thread.is_alive()
+
+
+def _begin_to_stop(server: uvicorn.Server, thread: threading.Thread, ending: deque[threading.Thread]) -> None:
+    server.should_exit = True
+    ending.append(thread)
+
+
+def _see_off(services: deque[threading.Thread], but: int = 0) -> None:
+    """Wait until all services have ended but the last few."""
+    while len(services) > but:
+        thread = services.popleft()
+        thread.join(30)
+        assert not thread.is_alive(), "the service of an earlier test does not end"
 
 
 def _wait_until(done: Callable[[], bool], seconds: float = 20) -> None:

@@ -14,7 +14,7 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.fixture
-def spans() -> Iterator[Any]:
+def spans(alone: None) -> Iterator[Any]:
     """The exporter of a provider that keeps its spans: `get_finished_spans()`. Needs the SDK, of the dev extra."""
     sdk = pytest.importorskip("opentelemetry.sdk.trace")
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -29,7 +29,7 @@ def spans() -> Iterator[Any]:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def environment(alone: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """An environment that asks for no traces."""
     for name in ("TRACES_EXPORTER", "EXPORTER_OTLP_ENDPOINT", "EXPORTER_OTLP_TRACES_ENDPOINT", "SDK_DISABLED"):
         monkeypatch.delenv(f"OTEL_{name}", raising=False)

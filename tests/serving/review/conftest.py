@@ -1,5 +1,6 @@
 """A desk on a real database with a clock that tests turn, and inspections as the service stores them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -123,16 +124,16 @@ MakeKit = Callable[..., Kit]
 
 
 @pytest.fixture
-def make_kit(tmp_path: Path) -> Iterator[MakeKit]:
+def make_kit(tmp_path: Path, migrated: Path) -> Iterator[MakeKit]:
     """Makes kits; `sample` and `second` are the shares that are drawn, `sellers` the policy's text of that name."""
     databases: list[Database] = []
 
     def make(sample: float = 0.0, second: float = 0.0, sellers: str = "{}") -> Kit:
         shares = f"quality_control: {{sample_share: {sample}, second_share: {second}}}\n"
         text = DEFAULT_POLICY.read_text(encoding="utf-8").replace("sellers: {}", f"sellers: {sellers}")
-        database = Database(f"sqlite:///{tmp_path / f'desk{len(databases)}.db'}")
+        file = shutil.copy(migrated, tmp_path / f"desk{len(databases)}.db")
+        database = Database(f"sqlite:///{file}")
         databases.append(database)
-        database.migrate()
         return Kit(database, parse_policy(_without_shares(text) + shares))
 
     yield make
