@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from regrade.datasets.cosine_search import Progress, quietly
 from regrade.datasets.duplicates import Pair, find_pairs
 from regrade.datasets.embeddings import Views
 from regrade.datasets.fixes import Fix, Suggestion
@@ -69,12 +70,12 @@ class Hygiene:
         return [replace(fix, chosen=issue.sure) for issue in self.issues for fix in issue.fixes]
 
 
-def inspect(records: Sequence[Record], views: Views, seed: int = 0) -> Hygiene:
+def inspect(records: Sequence[Record], views: Views, seed: int = 0, progress: Progress = quietly) -> Hygiene:
     """Look for everything. `views` are those of `records`, in order."""
-    pairs = find_pairs(views.prints, views.embeddings)
+    pairs = find_pairs(views.prints, views.embeddings, progress)
     issues = [*_groups(records, pairs), *_copies(records, pairs)]
     rare: dict[str, tuple[str, ...]] = {}
-    for category in sorted({r.category for r in records}):
+    for category in progress(sorted({r.category for r in records}), "Judging labels"):
         mine = [i for i, r in enumerate(records) if r.category == category]
         rows, groups = views.embeddings[mine], [records[i].group for i in mine]
         doubts, rare[category] = label_doubts(rows, [records[i].condition for i in mine], groups, seed)

@@ -36,8 +36,7 @@ def hygiene(
     records = [r for r in records if not category or r.category in category]
     stderr, console = Console(stderr=True), Console()
     views = read_views(records, cache, lambda rows: track(rows, "Reading photos", console=stderr, transient=True))
-    with stderr.status("Comparing photos and labels"):
-        found = inspect(records, views, seed)
+    found = inspect(records, views, seed, lambda rows, doing: track(rows, doing, console=stderr, transient=True))
     paths = write_hygiene(
         found, manifest, out, lambda rows: track(rows, "Writing the page", console=stderr, transient=True)
     )

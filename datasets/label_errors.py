@@ -19,6 +19,8 @@ OUTLYING = 3.0
 _SPREAD = 3.0
 """C of the logistic regression, times the width of the embeddings: how far their logits may spread at all."""
 _FLOOR = 1e-6
+_BLOCK = 256
+"""Photos whose distances to all others are held at once: of 50,000 that is 50 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,16 @@ def outliers(embeddings: NDArray[np.float32], groups: Sequence[str]) -> list[Out
     rows = (embeddings - embeddings.mean(axis=0)) / np.maximum(embeddings.std(axis=0), 1e-6)
     codes = np.unique(np.array(groups), return_inverse=True)[1]
     squares = (rows**2).sum(axis=1)
-    distances = squares[:, None] + squares[None, :] - 2 * rows @ rows.T
-    distances[codes[:, None] == codes[None, :]] = np.inf
-    nearest = np.partition(distances, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
+    nearest = np.empty((len(rows), NEIGHBOURS), dtype=rows.dtype)
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        distances = rows[block] @ rows.T
+        distances *= -2
+        distances += squares[block, None]
+        distances += squares[None, :]
+        distances[codes[block, None] == codes[None, :]] = np.inf
+        distances.partition(NEIGHBOURS - 1, axis=1)
+        nearest[block] = distances[:, :NEIGHBOURS]
     known = np.where(np.isfinite(nearest), np.maximum(nearest, 1e-12), np.nan)
     mean: NDArray[np.float64] = np.asarray(np.nanmean(np.sqrt(known), axis=1, dtype=np.float64))
     far = np.log(mean)

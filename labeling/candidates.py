@@ -16,6 +16,9 @@ from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
 from regrade.models.types import CONDITIONS
 
+_FEW = 64
+"""Photos that are not worth saving the cache for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -77,21 +80,26 @@ def opinions(
 ) -> list[Opinion]:
     """What `grader` thinks of each photo, alone; asked once for each version of the models and kept in `cache`.
 
+    Ctrl-C loses nothing that was asked, and a crash at most an eighth of what the cache holds.
     Raises `DatasetError` for a photo that does not open.
     """
     store = _Store(cache / f"opinions-{_digest(grader.versions)}.npz")
     found: list[Opinion] = []
-    fresh = 0
-    for candidate in progress(candidates):
-        key = f"{candidate.sha256}/{candidate.category or ''}"
-        if key not in store.rows:
-            store.rows[key] = _ask(candidate, grader)
-            fresh += 1
-            if fresh % 64 == 0:
-                store.save()
-        found.append(store.rows[key])
-    if fresh:
-        store.save()
+    unsaved = 0
+    try:
+        for candidate in progress(candidates):
+            key = f"{candidate.sha256}/{candidate.category or ''}"
+            if key not in store.rows:
+                store.rows[key] = _ask(candidate, grader)
+                unsaved += 1
+                # The whole file is written anew: saving at every so many photos would take time in their square.
+                if unsaved >= max(_FEW, len(store.rows) // 8):
+                    store.save()
+                    unsaved = 0
+            found.append(store.rows[key])
+    finally:
+        if unsaved:
+            store.save()
     return found
 
 

@@ -87,7 +87,12 @@ def export(
     if near_duplicates:
         stored = [p for d in decisions if usable(d) for p in d.photos if p.path.is_file()]
         photos: list[PhotoFile] = [*existing, *(OnePhoto(p.path, p.sha256) for p in stored)]
-        alike = copies(photos, cache, lambda rows: track(rows, "Looking for copies", console=stderr, transient=True))
+        alike = copies(
+            photos,
+            cache,
+            lambda rows: track(rows, "Looking for copies", console=stderr, transient=True),
+            lambda rows, doing: track(rows, doing, console=stderr, transient=True),
+        )
     options = ExportOptions(
         shares=shares,
         since=after,

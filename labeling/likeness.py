@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from regrade.datasets.cosine_search import Progress, quietly
 from regrade.datasets.duplicates import find_pairs
 from regrade.datasets.embeddings import PhotoFile, read_views
 
@@ -21,6 +22,7 @@ def copies(
     photos: Sequence[PhotoFile],
     cache: Path,
     progress: Callable[[Sequence[PhotoFile]], Iterable[PhotoFile]] = iter,
+    comparing: Progress = quietly,
 ) -> Mapping[str, set[str]]:
     """By the hash of a photo those of its copies. What was seen of a photo is kept in the folder `cache`.
 
@@ -32,7 +34,7 @@ def copies(
         return {}
     prints = read_views(unique, cache, progress).prints
     alike: dict[str, set[str]] = defaultdict(set)
-    for pair in find_pairs(prints):
+    for pair in find_pairs(prints, progress=comparing):
         a, b = unique[pair.a].sha256, unique[pair.b].sha256
         alike[a].add(b)
         alike[b].add(a)

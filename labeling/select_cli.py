@@ -85,8 +85,16 @@ def select(
     asked = opinions(
         candidates, grader, cache, lambda rows: track(rows, "Grading candidates", console=stderr, transient=True)
     )
-    with stderr.status("Choosing"):
-        selection = selected_of(candidates, asked, labelled, views, budget, quotas, seed)
+    selection = selected_of(
+        candidates,
+        asked,
+        labelled,
+        views,
+        budget,
+        quotas,
+        seed,
+        lambda rows, doing: track(rows, doing, console=stderr, transient=True),
+    )
     title = " and ".join(str(place) for place in (data, photos) if place is not None)
     for path in out:
         write_selection(

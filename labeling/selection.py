@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
+from regrade.datasets.cosine_search import Progress, quietly
 from regrade.datasets.duplicates import centred, find_pairs
 from regrade.datasets.embeddings import Views
 from regrade.datasets.manifest import Record
-from regrade.labeling.acquisition import METHODS, Places, Pool, entropy, equal_shares, margin, with_quotas
+from regrade.labeling.acquisition import METHODS, Places, Pool, entropy, equal_shares, margin, of_places, with_quotas
 from regrade.labeling.candidates import Candidate, Opinion
 from regrade.labeling.words import named, words
 from regrade.models.errors import DatasetError
@@ -79,7 +80,7 @@ def choose(
     shares = equal_shares([len(mine) for mine in places.values()], count)
     queues = []
     for (name, mine), share in zip(places.items(), shares, strict=True):
-        part = Pool(pool.probabilities[mine], pool.features[mine], pool.covered)
+        part = Pool(pool.probabilities[mine], of_places(pool.features, mine), pool.covered)
         own = {CONDITIONS.index(condition): n for (where, condition), n in (quotas or {}).items() if where == name}
         queues.append(mine[with_quotas(METHODS[method], part, share, own, rng)])
     # By turns, so that whoever stops early has seen every category.
@@ -96,44 +97,49 @@ def select(
     budget: int,
     quotas: Quotas,
     seed: int,
+    progress: Progress = quietly,
 ) -> Selection:
     """Up to `budget` of the candidates, the categories by turns; `views` are of the candidates and then the labelled.
 
     The same input and seed give the same choices. Raises `DatasetError` where nothing is left to choose from.
     """
-    keep, passed_over = _kept(candidates, opinions, labelled, views)
+    keep, passed_over = _kept(candidates, opinions, labelled, views, progress)
     if not keep:
         reasons = ", ".join(f"{n} {why}" for why, n in passed_over.items())
         raise DatasetError(f"none of {len(candidates)} photos is left to choose from: {reasons}")
-    features = centred(views.embeddings).astype(np.float64)
+    features = centred(views.embeddings)
     covered = features[len(candidates) :]
-    pool = Pool(np.array([opinions[i].probabilities for i in keep]), features[keep], covered)
+    pool = Pool(np.array([opinions[i].probabilities for i in keep]), of_places(features, keep), covered)
     places = choose(pool, [opinions[i].category for i in keep], budget, np.random.default_rng(seed), quotas)
     order = [keep[place] for place in places]
-    names = [*(candidates[i].id for i in order), *(record.id for record in labelled)]
-    rows = np.concatenate([features[order], covered])
+    picked = features[order]
     choices = []
     for rank, i in enumerate(order):
-        known = np.concatenate([np.arange(rank), np.arange(len(order), len(rows))])
         p = np.array([opinions[i].probabilities])
         likeness, like = None, None
-        if len(known):
-            cosines = rows[known] @ rows[rank]
-            likeness, like = float(cosines.max()), names[int(known[cosines.argmax()])]
+        cosines = np.concatenate([picked[:rank] @ features[i], covered @ features[i]])
+        if len(cosines):
+            nearest = int(cosines.argmax())
+            likeness = float(cosines[nearest])
+            like = candidates[order[nearest]].id if nearest < rank else labelled[nearest - rank].id
         doubt, spread = float(margin(p)[0]), float(entropy(p)[0])
         choices.append(Choice(rank + 1, candidates[i], opinions[i], doubt, spread, likeness, like))
     return Selection(tuple(choices), len(candidates), passed_over)
 
 
 def _kept(
-    candidates: Sequence[Candidate], opinions: Sequence[Opinion], labelled: Sequence[Record], views: Views
+    candidates: Sequence[Candidate],
+    opinions: Sequence[Opinion],
+    labelled: Sequence[Record],
+    views: Views,
+    progress: Progress,
 ) -> tuple[list[int], dict[str, int]]:
     """The candidates worth a look, and how many are not, by reason."""
     count = len(candidates)
     groups = {record.group for record in labelled}
     out = {i: BAD_PHOTO for i in range(count) if opinions[i].issues}
     out |= {i: LABELLED for i, one in enumerate(candidates) if one.group in groups and i not in out}
-    pairs = find_pairs(views.prints, views.embeddings)
+    pairs = find_pairs(views.prints, views.embeddings, progress)
     for pair in pairs:
         if pair.a < count <= pair.b:
             out.setdefault(pair.a, LABELLED)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from regrade.datasets import label_errors
 from regrade.datasets.label_errors import NEIGHBOURS, label_doubts, out_of_fold, outliers
 
 CLASSES = ("damaged", "opened", "used")
@@ -74,6 +75,16 @@ def test_a_stranger_is_an_outlier_and_its_like_are_not() -> None:
     rows, _, groups = clouds(spread=0.3)
     rows[17] = np.random.default_rng(9).normal(size=24) * 4
     assert [o.index for o in outliers(rows, groups)] == [17]
+
+
+def test_outliers_are_the_same_however_many_photos_are_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _, groups = clouds(spread=0.3)
+    rows[[17, 70]] = np.random.default_rng(9).normal(size=(2, 24)) * 4
+    whole = outliers(rows, groups)
+    monkeypatch.setattr(label_errors, "_BLOCK", 7)
+    parts = outliers(rows, groups)
+    assert [o.index for o in parts] == [o.index for o in whole] != []
+    assert [o.distance for o in parts] == pytest.approx([o.distance for o in whole], rel=1e-5)
 
 
 def test_copies_in_a_group_do_not_hide_an_outlier() -> None:

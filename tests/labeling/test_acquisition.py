@@ -10,6 +10,7 @@ from regrade.labeling.acquisition import (
     entropy,
     equal_shares,
     margin,
+    of_places,
     typical,
     uncertainty,
     with_quotas,
@@ -36,6 +37,20 @@ def clusters(*sizes: int, probabilities: np.ndarray | None = None) -> Pool:
     if probabilities is None:
         probabilities = np.full((len(rows), 2), 0.5)
     return Pool(probabilities, rows, np.zeros((0, len(sizes))))
+
+
+def test_rows_are_copied_only_where_some_are_left_out() -> None:
+    rows = np.arange(12.0).reshape(6, 2)
+    assert of_places(rows, list(range(6))) is rows
+    assert of_places(rows, [4, 0]).tolist() == [[8, 9], [0, 1]]
+    assert of_places(rows, [5, 4, 3, 2, 1, 0]).tolist() == rows[::-1].tolist()
+
+
+@pytest.mark.parametrize("labelled", [0, 5, 300])
+def test_single_precision_picks_what_double_picks(labelled: int, rng: np.random.Generator) -> None:
+    pool = pool_of(200, labelled=labelled)
+    small = Pool(pool.probabilities, pool.features.astype(np.float32), pool.covered.astype(np.float32))
+    assert doubtful_and_far(small, 40, rng).tolist() == doubtful_and_far(pool, 40, rng).tolist()
 
 
 def test_entropy_and_margin_of_known_rows() -> None:

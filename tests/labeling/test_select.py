@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from regrade.datasets.category import load_categories
 from regrade.datasets.duplicates import fingerprint
 from regrade.datasets.embeddings import Views
 from regrade.datasets.manifest import Record
-from regrade.labeling.candidates import Candidate, Opinion, photos_in
+from regrade.labeling import candidates as candidates_module
+from regrade.labeling.candidates import Candidate, Opinion, opinions, photos_in
 from regrade.labeling.selection import Selection, parse_quotas, select
 from regrade.labeling.words import CATALOGUES
 from regrade.models.errors import DatasetError
@@ -52,6 +54,25 @@ def run(opinions: list[Opinion], budget: int, *, same: dict[int, int] | None = N
     return select(
         candidates, opinions, [labelled_record()], views_of(rows, same), budget, quotas, options.pop("seed", 0)
     )
+
+
+def test_what_was_asked_before_ctrl_c_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ask(candidate: Candidate, grader: Any) -> Opinion:
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        asked.append(candidate.id)
+        return opinion("packaging", 0.1, 0.2, 0.3, 0.4)
+
+    monkeypatch.setattr(candidates_module, "_ask", ask)
+    grader: Any = SimpleNamespace(versions={"packaging": "1"})
+    with pytest.raises(KeyboardInterrupt):
+        opinions(candidates_of(5), grader, tmp_path)
+    assert [p.suffix for p in tmp_path.iterdir()] == [".npz"]
+    asked[:] = ["again"]
+    assert len(opinions(candidates_of(5), grader, tmp_path)) == 5
+    assert asked == ["again", "photo-3", "photo-4"]
 
 
 UNSURE, SURE = (0.4, 0.35, 0.25, 0.0), (0.97, 0.01, 0.01, 0.01)
