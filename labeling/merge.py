@@ -5,6 +5,7 @@ import re
 import tempfile
 import unicodedata
 import zipfile
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -180,7 +181,9 @@ def _refuse_unknown_labels(
 def digest_of(file: Path) -> str:
     """The SHA-256 of a file, in hex. Raises `DatasetError` where it cannot be read."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        # A zip may hold all photos.
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read: {error.strerror}; name the exported file") from None
 
@@ -194,13 +197,21 @@ def _unpacked(file: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(file) as archive:
         members = [m for m in archive.infolist() if m.filename.endswith(".json") and not m.is_dir()]
         if not members:
-            raise DatasetError(f"{file}: holds no .json file; export as COCO, or as JSON")
+            raise DatasetError(f"{file}: holds no .json file; export as COCO 1.0 from CVAT, as JSON from Label Studio")
         if sum(m.file_size for m in members) > _MOST_BYTES:
             raise DatasetError(
                 f"{file}: unpacks to more than {_MOST_BYTES >> 30} GiB; unpack it and name the .json file"
             )
+        alone = Counter(PurePosixPath(m.filename).name for m in members)
         for member in members:
-            (Path(name) / PurePosixPath(member.filename).name).write_bytes(archive.read(member))
+            path = PurePosixPath(member.filename)
+            # Exports of several tasks in one zip hold files of the same name, each in a folder.
+            own = path.name if alone[path.name] == 1 else file_name("-".join(path.parts))
+            try:
+                (Path(name) / own).write_bytes(archive.read(member))
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+                # RuntimeError is what zipfile raises for a member that needs a password.
+                raise DatasetError(f"{file}: {member.filename} cannot be unpacked: {error}; download it anew") from None
         try:
             yield Path(name)
         except DatasetError as error:

@@ -7,7 +7,8 @@ no labels of whole images, so `condition` and the other fields of `draft.Stated`
      "attributes": {"condition": "used", "votes": ["used", "used"], "group": "order-17", "split": "train"}}
 
 A category named like a condition is understood as well: the worst that is on an image is its condition, wherever its
-box is. An annotation's `attributes.severity` is that of the defect.
+box is. An annotation's `attributes.severity` is that of the defect; by its `attributes.rotation` a box is turned, and
+the upright box around it is read.
 
 Read are: one file; `annotations.json` or `annotations/*.json` of a folder; Roboflow's `SPLIT/_annotations.coco.json`.
 A split is taken from the attributes, or the folder, or the file's name (`instances_val.json`).
@@ -26,6 +27,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from regrade.datasets.category import Category
 from regrade.datasets.formats.draft import STATED, Draft, LabelledBox, Stated
 from regrade.datasets.formats.files import SourceFolder, file_name, read_json, split_of, walk
+from regrade.datasets.formats.turned import upright_around, within
 from regrade.datasets.manifest import Record
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
@@ -41,8 +43,9 @@ class _Image:
 
     id: _Id
     file_name: Annotated[str, Field(min_length=1)]
-    width: Annotated[int, Field(ge=1)] | None = None
-    height: Annotated[int, Field(ge=1)] | None = None
+    # CVAT writes 0 where it does not know the size.
+    width: Annotated[int, Field(ge=0)] | None = None
+    height: Annotated[int, Field(ge=0)] | None = None
     attributes: Stated = _NOTHING
 
 
@@ -52,7 +55,7 @@ class _BoxAttributes:
 
     severity: str | None = None
     rotation: Any = 0
-    """In degrees, as CVAT writes it."""
+    """In degrees clockwise about the middle of `bbox`, which is the box before it was turned: as CVAT has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def _read_file(source: SourceFolder, file: Path) -> Iterator[Draft]:
             raise DatasetError(f"{file}: categories[{n}].id: {category.id} is that of '{names[category.id]}' too")
     boxes: dict[_Id, list[LabelledBox]] = {}
     labels: dict[_Id, list[str]] = {}
+    sizes = {image.id: _size(image) for image in document.images}
     for n, image in enumerate(document.images):
         if image.id in boxes:
             raise DatasetError(f"{file}: images[{n}].id: {image.id!r} stands twice; ids must differ")
@@ -123,15 +127,8 @@ def _read_file(source: SourceFolder, file: Path) -> Iterator[Draft]:
             legal = ", ".join(f"{i} ({name})" for i, name in names.items())
             raise DatasetError(f"{where}.category_id: no category {annotation.category_id}; there are {legal}")
         name = names[annotation.category_id]
-        if (
-            annotation.bbox
-            and isinstance(annotation.attributes.rotation, (int, float))
-            and annotation.attributes.rotation
-        ):
-            raise DatasetError(f"{where}.attributes.rotation: a turned box is not read; draw it upright")
         if annotation.bbox:
-            x, y, w, h = annotation.bbox
-            box: Box = (x, y, x + w, y + h)
+            box = _box(annotation.bbox, annotation.attributes.rotation, sizes[annotation.image_id], where)
             severity = annotation.attributes.severity
             boxes[annotation.image_id].append(LabelledBox(name, box, f"{where}.bbox", severity))
         else:
@@ -151,8 +148,24 @@ def _read_file(source: SourceFolder, file: Path) -> Iterator[Draft]:
             stated=stated,
             labels=(tuple(labels[image.id]),) if labels[image.id] else (),
             boxes=tuple(boxes[image.id]),
-            size=(image.width, image.height) if image.width and image.height else None,
+            size=sizes[image.id],
         )
+
+
+def _size(image: _Image) -> tuple[int, int] | None:
+    return (image.width, image.height) if image.width and image.height else None
+
+
+def _box(bbox: tuple[float, float, float, float], rotation: object, size: tuple[int, int] | None, where: str) -> Box:
+    x, y, w, h = bbox
+    box: Box = (x, y, x + w, y + h)
+    if isinstance(rotation, bool) or not isinstance(rotation, (int, float)) or not rotation:
+        return box
+    if size is None:
+        raise DatasetError(
+            f"{where}.attributes.rotation: a turned box needs the width and height of its image; draw it upright"
+        )
+    return within(upright_around(box, rotation, (x + w / 2, y + h / 2)), *size)
 
 
 def _split_of_file(source: SourceFolder, file: Path) -> str | None:

@@ -10,8 +10,8 @@
 Choices for the whole photo are conditions, defect types or item types; those for a region are its severity. Boxes are
 in per cent of the photo. Each annotation is a labeller's vote, and the majority is the condition; the boxes are those
 of the first annotation marked as ground truth, else of the first that has any. Cancelled annotations and predictions
-are passed over. Polygons are read as the boxes around them; turned rectangles, turned photos and brushes are refused.
-Other fields of `draft.Stated` are read from `data`.
+are passed over. Polygons and turned rectangles are read as the boxes around them; turned photos and brushes are
+refused. Other fields of `draft.Stated` are read from `data`.
 """
 
 import json
@@ -29,6 +29,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from regrade.datasets.category import Category
 from regrade.datasets.formats.draft import STATED, Draft, LabelledBox, Stated
 from regrade.datasets.formats.files import SourceFolder, file_name, read_json
+from regrade.datasets.formats.turned import upright_around, within
 from regrade.datasets.manifest import SEVERITIES, UNUSABLE, Record
 from regrade.datasets.validation import dataset_error
 from regrade.models.errors import DatasetError
@@ -62,6 +63,8 @@ class _Result:
     value: _Value = _Value()
     id: str = ""
     image_rotation: float = 0.0
+    original_width: int | None = None
+    original_height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,9 @@ class _Annotation:
 class _Task:
     __pydantic_config__ = _LENIENT
 
-    data: dict[str, Any]
-    annotations: list[_Annotation]
+    # Neither is missing in what Label Studio calls JSON; both are in JSON-MIN.
+    data: dict[str, Any] | None = None
+    annotations: list[_Annotation] | None = None
 
 
 _TASKS = TypeAdapter(list[_Task])
@@ -100,6 +104,12 @@ def read(source: SourceFolder) -> list[Draft]:
 
 
 def _draft(source: SourceFolder, file: Path, task: _Task, where: str) -> Draft:
+    if task.data is None or task.annotations is None:
+        missing = "data" if task.data is None else "annotations"
+        raise DatasetError(
+            f"{where}.{missing}: missing; this is no task of Label Studio's JSON export. If it was exported as "
+            "JSON-MIN, which mixes up labellers: export it as JSON"
+        )
     annotations = [(n, a) for n, a in enumerate(task.annotations) if not a.was_cancelled]
     labels: list[tuple[str, ...]] = []
     boxes: list[list[LabelledBox]] = []
@@ -160,14 +170,28 @@ def _boxes(annotation: _Annotation, where: str) -> Iterator[LabelledBox]:
                 yield LabelledBox(label, around, at, severities.get(result.id), relative=True)
         if result.type != "rectanglelabels":
             continue
-        if value.rotation or result.image_rotation:
-            raise DatasetError(f"{at}.value.rotation: a turned box or photo is not read; draw it upright")
+        if result.image_rotation:
+            raise DatasetError(f"{at}.image_rotation: a turned photo is not read; turn it back and draw it anew")
         if value.x is None or value.y is None or value.width is None or value.height is None:
             raise DatasetError(f"{at}.value: a rectangle needs x, y, width and height, in per cent")
         x, y = value.x / 100, value.y / 100
         box: Box = (x, y, x + value.width / 100, y + value.height / 100)
+        if value.rotation:
+            box = _around(box, value.rotation, result, at)
         for label in value.rectanglelabels:
             yield LabelledBox(label, box, at, severities.get(result.id), relative=True)
+
+
+def _around(box: Box, degrees: float, result: _Result, at: str) -> Box:
+    """The upright box, in shares of width and height, around one that is turned about its upper left corner."""
+    w, h = result.original_width, result.original_height
+    if not w or not h:
+        raise DatasetError(
+            f"{at}.original_width: missing; a turned box needs original_width and original_height, or draw it upright"
+        )
+    pixels: Box = (box[0] * w, box[1] * h, box[2] * w, box[3] * h)
+    x1, y1, x2, y2 = within(upright_around(pixels, degrees, pixels[:2]), w, h)
+    return x1 / w, y1 / h, x2 / w, y2 / h
 
 
 def write(records: Sequence[Record], categories: Mapping[str, Category], folder: Path) -> None:

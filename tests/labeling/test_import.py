@@ -227,7 +227,6 @@ def test_unknown_photos_are_refused_or_passed_over(merge: Any, photo: dict[str, 
             {"data": {"category": "footwear"}},
             r"\[0\]: is of category 'footwear', the dataset has it as pack",
         ),
-        ("cvat", {"rotation": 12.5}, r"annotations\[0\]\.attributes\.rotation: a turned box is not read"),
         ("cvat", {"bbox": [0, 0, 161.5, 5]}, r"annotations\[0\]\.bbox: box .* leaves the photo of 160×120"),
     ],
 )

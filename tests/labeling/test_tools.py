@@ -104,9 +104,12 @@ def test_boxes_drawn_at_another_size_of_the_photo_are_refused(import_: Import, t
         import_(tmp_path / "small.json", "cvat")
 
 
-def test_a_turned_rectangle_is_refused_with_what_to_do(import_: Import, tmp_path: Path) -> None:
+def test_a_turned_rectangle_is_read_as_the_upright_box_around_it(import_: Import, tmp_path: Path) -> None:
     text = (FIXTURES / "label_studio.json").read_text(encoding="utf-8")
     assert '"rotation": 0' in text
-    (tmp_path / "turned.json").write_text(text.replace('"rotation": 0', '"rotation": 12.5', 1), encoding="utf-8")
-    with pytest.raises(DatasetError, match=r"a turned box or photo is not read; draw it upright"):
-        import_(tmp_path / "turned.json", "label-studio")
+    (tmp_path / "turned.json").write_text(text.replace('"rotation": 0', '"rotation": 90', 1), encoding="utf-8")
+    before, after = TORN[0].box, drawn(import_(tmp_path / "turned.json", "label-studio")["carton-torn-1"])
+    (x1, y1, x2, y2), width, height = before, before[2] - before[0], before[3] - before[1]
+    # By a right angle about its upper left corner, to the left of which it then lies.
+    assert ("tear", pytest.approx((x1 - height, y1, x1, y1 + width))) in after
+    assert (x2, y2) != (x1, y1 + width)
