@@ -194,7 +194,11 @@ def _unpacked(file: Path) -> Iterator[Path]:
     if not zipfile.is_zipfile(file):
         yield file
         return
-    with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(file) as archive:
+    try:
+        opened = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise DatasetError(f"{file}: is a damaged zip: {error}; download it anew") from None
+    with tempfile.TemporaryDirectory() as name, opened as archive:
         members = [m for m in archive.infolist() if m.filename.endswith(".json") and not m.is_dir()]
         if not members:
             raise DatasetError(f"{file}: holds no .json file; export as COCO 1.0 from CVAT, as JSON from Label Studio")

@@ -160,7 +160,7 @@ def _decided(bench: Bench, inspection: Inspection, review: Review, *, replayed: 
     until = review.decided_at + bench.undo
     blind = review.blind and bench.now() < until
     shown = own_decision(inspection, review) if blind else inspection
-    return Decided(shown, review.id, inspection.model_condition, until, replayed)
+    return Decided(shown, review.id, None if blind else inspection.model_condition, until, replayed)
 
 
 def _review(

@@ -86,7 +86,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Decided:
     """The inspection as the reviewer may now see it: after a blind decision that can still be undone, nothing but
-    their own. `replayed`: this decision had been recorded before, and was sent again.
+    their own, and no `model_condition`. `replayed`: this decision had been recorded before, and was sent again.
     """
 
     inspection: Inspection

@@ -260,3 +260,9 @@ def test_json_min_is_refused_with_the_right_export(import_: Import, photos: list
     flat = {"id": 7, "image": f"/data/upload/3/{photos[0].file.name}", "condition": "used", "annotator": 1}
     with pytest.raises(DatasetError, match=r"export\.json: \[0\]\.data: missing; .*JSON-MIN.*export it as JSON"):
         import_("label-studio", [flat])
+
+
+def test_a_zip_without_its_directory_is_refused(import_: Import) -> None:
+    whole = zipped({"annotations/instances_default.json": {"images": []}})
+    with pytest.raises(DatasetError, match=r"export\.zip: is a damaged zip: .*download it anew"):
+        import_("cvat", whole.replace(b"PK\x01\x02", b"PK\x00\x00"))

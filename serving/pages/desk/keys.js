@@ -6,6 +6,8 @@ import { CONDITIONS } from "./entered.js";
 import * as viewer from "./viewer.js";
 
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+/** What goes through the list of types, where a new box leaves the focus. */
+const CHOOSE = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown", "Enter", " ", "Tab"];
 /** What acts on Enter by itself. */
 const ACTS = "button, a, select, summary, textarea";
 
@@ -25,14 +27,18 @@ export function wireKeys({ choose, cycleAction, submit, undo, skip, help }) {
       return;
     }
     if (document.querySelector("dialog[open]")) return;
-    const types = target.matches("textarea, select, input:not([type=radio])");
-    // Digits name no defect: they choose a condition also from the list of types, where a new box leaves the focus.
-    if (types && !(target.matches("select") && /^[1-4]$/.test(key))) {
+    if (target.matches("textarea, input:not([type=radio])")) {
       if (key === "Escape") target.blur();
       else if (key === "Enter" && (control || target.matches("textarea") && !event.shiftKey)) act(event, () => submit(timeStamp));
       return;
     }
     if (control) return;
+    if (target.matches("select") && !event.altKey) {
+      if (CHOOSE.includes(key)) return;
+      // Any other key is the desk's, and none the list's: "d" is the disposition there too, never "dirt".
+      if (key === "Escape") target.blur();
+      if (key.length === 1) event.preventDefault();
+    }
     if (event.altKey) {
       if (ARROWS.includes(key) && boxes.hasSelection()) act(event, () => boxes.nudge(key, event.shiftKey));
       return;

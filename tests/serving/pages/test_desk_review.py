@@ -127,13 +127,9 @@ def test_boxes_are_drawn_named_moved_and_removed(service: Any, put: Put, sit: Si
     assert page.evaluate(DRAWN) == [[240, 300, 360, 400]]
     page.keyboard.press("h")
     assert page.evaluate(DRAWN) == []
-    page.keyboard.press("b")
+    draw(page)
     area = page.locator("#canvas").bounding_box()
     assert area is not None
-    page.mouse.move(area["x"] + area["width"] * 0.6, area["y"] + area["height"] * 0.5)
-    page.mouse.down()
-    page.mouse.move(area["x"] + area["width"] * 0.8, area["y"] + area["height"] * 0.75, steps=3)
-    page.mouse.up()
     expect(page.locator("#defect-list li")).to_have_count(2)
     page.locator("#defect-list li").nth(1).locator("select").select_option("crush")
     page.locator("#defect-list li").nth(1).locator(".severity").click()
@@ -149,6 +145,47 @@ def test_boxes_are_drawn_named_moved_and_removed(service: Any, put: Put, sit: Si
     width, height = 1200, 900
     wanted = [0.59 * width, 0.5 * height, 0.79 * width, 0.75 * height]
     assert all(abs(got - want) < 6 for got, want in zip(defect["box"], wanted, strict=True))
+
+
+def draw(page: Page) -> None:
+    page.keyboard.press("b")
+    area = page.locator("#canvas").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + area["width"] * 0.6, area["y"] + area["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.8, area["y"] + area["height"] * 0.75, steps=3)
+    page.mouse.up()
+
+
+def test_keys_mean_the_same_in_the_list_of_types_that_a_new_box_leaves_the_focus_in(
+    service: Any, put: Put, sit: Sit
+) -> None:
+    [one] = put(service, 1, declared_value={"amount": 90, "currency": "USD"})
+    page = sit(service)
+    draw(page)
+    types = page.locator("#defect-list select")
+    expect(types.nth(1)).to_be_focused()
+    drawn = types.nth(1).input_value()
+    page.keyboard.press("2")
+    actions = page.locator("#action-rows input").evaluate_all("all => all.map((input) => input.value)")
+    page.keyboard.press("d")
+    expect(types.nth(1)).to_have_value(drawn)
+    page.keyboard.press("ArrowDown")
+    assert types.nth(1).input_value() != drawn
+    page.keyboard.press("n")
+    saved(page, 1)
+    found = stored(service, one)
+    assert (found["grade"]["condition"], found["disposition"]["action"]) == ("opened", actions[1])
+    assert len(found["defects"]) == 2
+
+
+def test_a_new_box_is_removed_by_the_delete_key(service: Any, put: Put, sit: Sit) -> None:
+    put(service)
+    page = sit(service)
+    draw(page)
+    expect(page.locator("#defect-list li")).to_have_count(2)
+    page.keyboard.press("Delete")
+    expect(page.locator("#defect-list li")).to_have_count(1)
 
 
 def test_the_photo_is_zoomed_panned_and_changed(service: Any, put: Put, sit: Sit) -> None:

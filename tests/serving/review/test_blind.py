@@ -51,6 +51,7 @@ def test_a_blind_decision_does_not_tell_the_grade_while_it_can_be_undone(make_ki
     made, bob = kit.add(sure=True, condition="used"), kit.reviewer("Bob")
     claimed = kit.claim("Bob")
     decided = kit.desk.decide(made.id, claimed.token, bob, Verdict("opened"))
+    assert decided.model_condition is None
     for seen in (decided.inspection, kit.desk.read(made.id, bob)):
         assert (seen.status, seen.blind, seen.result.grade, seen.result.defects) == ("reviewed", True, None, ())
         assert [(review.condition, review.model_condition) for review in seen.reviews] == [("opened", None)]
