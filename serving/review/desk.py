@@ -179,6 +179,12 @@ class Desk:
         """The decisions that were not undone, made from `since` to before `until`, oldest first."""
         return looks.looks(self._bench, self._promise, since, until)
 
+    def withheld(self, viewer: ApiKey) -> frozenset[str]:
+        """The inspections whose decisions `viewer` must not find in figures: those with a blind look that they may
+        still be given, and those that they have decided blind themselves and can still decide otherwise. A figure of
+        one seller and one day may be of one item alone."""
+        return lookup.withheld(self._bench, viewer)
+
     def auto_graded_counts(self, since: datetime | None = None, until: datetime | None = None) -> list[AutoGraded]:
         """How many of the items that came in from `since` to before `until` went without a human.
 

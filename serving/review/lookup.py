@@ -1,16 +1,16 @@
 """One item on its own: found by what is printed on its label, and all that is known of it."""
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, exists, select
 
 from regrade.serving import blind
 from regrade.serving.auth import ApiKey
-from regrade.serving.records import Inspection
+from regrade.serving.records import BLIND_KINDS, Inspection
 from regrade.serving.review import audit
 from regrade.serving.review.bench import Bench
-from regrade.serving.review.filters import OPEN, barred, is_held
+from regrade.serving.review.filters import OPEN, allowed, barred, is_held
 from regrade.serving.review.types import Dossier
 from regrade.serving.store import load
-from regrade.serving.tables import api_keys, inspections, tasks
+from regrade.serving.tables import api_keys, inspections, review_undos, reviews, tasks
 
 SHORTEST = 3
 """Characters of a beginning that is looked for; fewer would find everything."""
@@ -37,6 +37,22 @@ def lookup(bench: Bench, text: str, viewer: ApiKey, limit: int) -> list[Inspecti
                 found = load(connection, connection.execute(query).all())
                 return blind.seen_by(connection, found, bench.viewer(viewer))
     return []
+
+
+def withheld(bench: Bench, viewer: ApiKey) -> frozenset[str]:
+    """The inspections that figures shown to `viewer` leave out; see `Desk.withheld`."""
+    if not viewer.may("reviewer"):
+        return frozenset()
+    may_get = select(tasks.c.inspection_id).where(OPEN, tasks.c.kind.in_(BLIND_KINDS), allowed(viewer.id))
+    undone = exists().where(review_undos.c.review_id == reviews.c.id)
+    own = (reviews.c.key_id == viewer.id, reviews.c.blind, reviews.c.decided_at > bench.now() - bench.undo, ~undone)
+    with bench.database.read() as connection:
+        return frozenset(
+            [
+                *connection.execute(may_get).scalars(),
+                *connection.execute(select(reviews.c.inspection_id).where(*own)).scalars(),
+            ]
+        )
 
 
 def dossier(bench: Bench, inspection: Inspection, viewer: ApiKey) -> Dossier:

@@ -58,10 +58,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that the page shows, for what was asked."""
+    """All that the page shows, for what was asked. `withheld` items are left out of `pairs`; see `Desk.withheld`."""
 
     errors: dict[str, list[ErrorRate]]
     pairs: list[Pair]
+    withheld: int
     days: dict[str, list[Day]]
     charts: list[Chart]
     alarms: list[Alarm]
@@ -94,7 +95,7 @@ async def quality(request: Request, session: PageDep, runtime: RuntimeDep, lang:
         asked = _asked(query)
     except InvalidFieldsError as error:
         asked, fault, status = _asked({}), error.to(lang), 422
-    values = await runtime.call(_values, await _report(runtime, asked), asked, lang)
+    values = await runtime.call(_values, await _report(runtime, asked, session), asked, lang)
     return desk_page(request, "quality.html", lang, session, status=status, fault=fault, asked=asked, **values)
 
 
@@ -106,7 +107,7 @@ async def download(
     if table not in TABLES:
         raise NotFoundError(Message("problem.no_table", {"table": table}))
     asked = _asked(request.query_params)
-    report = await _report(runtime, asked)
+    report = await _report(runtime, asked, session)
     rows = {
         "errors": lambda: error_rows(report.errors),
         "agreement": lambda: agreement_rows(report.pairs),
@@ -138,16 +139,16 @@ def _asked(query: Any) -> Asked:
     )
 
 
-async def _report(runtime: Runtime, asked: Asked) -> Report:
+async def _report(runtime: Runtime, asked: Asked, session: Session) -> Report:
     # Apart, as neither needs the other: databases work on several questions at once, and each takes its time.
     judged, watched = await asyncio.gather(
-        runtime.call(_judged, runtime, asked),
+        runtime.call(_judged, runtime, asked, session),
         runtime.call(_watched, runtime, asked),
     )
     return Report(**judged, **watched)
 
 
-def _judged(runtime: Runtime, asked: Asked) -> dict[str, Any]:
+def _judged(runtime: Runtime, asked: Asked, session: Session) -> dict[str, Any]:
     """The part of the report that decisions are needed for."""
     every, counts = runtime.desk.looks(since=asked.since), runtime.desk.auto_graded_counts(since=asked.since)
     rows: list[Look | AutoGraded] = [*every, *counts]
@@ -158,9 +159,12 @@ def _judged(runtime: Runtime, asked: Asked) -> dict[str, Any]:
     looks, fitting = [row for row in every if fits(row)], [row for row in counts if fits(row)]
     # Errors are of the items that came in since then: those of looks at older ones are not counted among them.
     recent = [look for look in looks if look.created_at >= asked.since]
+    withheld = runtime.desk.withheld(session.key)
+    shown = [look for look in looks if look.inspection_id not in withheld]
     return {
         "errors": {part: error_rates(recent, fitting, part) for part in ERROR_PARTS},
-        "pairs": pairs_of(looks),
+        "pairs": pairs_of(shown),
+        "withheld": len({look.inspection_id for look in looks} & withheld),
         "categories": sorted({row.category for row in rows if row.category}),
         "sellers": sorted({row.seller for row in rows if row.seller}),
     }

@@ -104,6 +104,19 @@ def test_open_ties_are_told_apart_from_errors(history: Any, sit: Sit) -> None:
     expect(page.locator(".tiles")).to_contain_text(cells[place])
 
 
+def test_no_filter_is_narrow_enough_to_show_what_a_blind_look_is_to_find_out(
+    serve_sampling: Any, put: Put, sit: Sit
+) -> None:
+    service = serve_sampling(1, 1)
+    [one] = put(service, 1, blind=True, seller="acme")
+    claimed = service.runtime.desk.claim(bob := service.runtime.keys.create("reviewer", "Bob")[1], Filters())
+    service.runtime.desk.decide(one, claimed.token, bob, Verdict("opened"))
+    for role, hidden in (("reviewer", True), ("engineer", False)):
+        page = sit(service, "/desk/quality?seller=acme", name=role, role=role)
+        rows = page.request.get(f"{service.url}/desk/quality/agreement.csv?seller=acme").text().strip().splitlines()
+        assert (len(rows) == 1, page.locator("#withheld").count() == 1) == (hidden, hidden)
+
+
 def test_names_cannot_become_formulas_or_markup(serve_sampling: Any, put: Put, sit: Sit) -> None:
     service = serve_sampling(1, 0)
     for seller in ('=HYPERLINK("http://evil.example")', "+1", "-1", "@SUM(A1)", "\tx", "<b>bold</b>"):

@@ -186,3 +186,24 @@ def test_an_undo_over_http_gives_the_item_back_blind(sampling: Any) -> None:
     assert (undone.status_code, undone.json()["blind"], leaks(undone.json()["inspection"])) == (200, True, False)
     refused = service.as_role("reviewer", "Cleo").post(f"/v1/reviews/{inspection}/undo")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:regrade:problem:undo-refused")
+
+
+def test_figures_leave_out_what_a_reviewer_may_still_be_asked_blind(make_kit: Any) -> None:
+    kit = make_kit(sample=1.0, second=1.0)
+    made = kit.add(sure=True)
+    kit.decide("Bob", "opened")
+    kit.time += timedelta(seconds=61)
+    assert kit.desk.withheld(kit.reviewer("Ann")) == {made.id}
+    assert kit.desk.withheld(kit.reviewer("Bob")) == frozenset()
+    assert kit.desk.withheld(kit.keys.create("engineer", "Eve")[1]) == frozenset()
+
+
+def test_figures_leave_out_a_blind_decision_as_long_as_its_reviewer_can_take_it_back(make_kit: Any) -> None:
+    kit = make_kit(sample=1.0)
+    made = kit.add(sure=True)
+    kit.decide("Bob", "opened")
+    assert kit.desk.withheld(kit.reviewer("Bob")) == {made.id}
+    kit.desk.undo(made.id, kit.reviewer("Bob"))
+    kit.decide("Bob", "used")
+    kit.time += timedelta(seconds=61)
+    assert kit.desk.withheld(kit.reviewer("Bob")) == frozenset()
