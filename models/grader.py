@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regrade.models.arithmetic import Arithmetic, arithmetic_for
 from regrade.models.bundle import (
     PRECISIONS,
     ROUTER,
@@ -67,8 +68,10 @@ class Grader:
         backbones: Mapping[str, Model],
         detectors: Mapping[str, Detector],
         quality: QualityLimits,
+        arithmetic: Arithmetic,
     ) -> None:
         self.root = root
+        self.arithmetic = arithmetic
         self._heads = heads
         self._backbones = backbones
         self._detectors = detectors
@@ -91,12 +94,15 @@ class Grader:
     ) -> "Grader":
         """Load the active bundle of every category under `root` (the shipped ones when None).
 
-        `precision` is `int8` or `fp32`. `versions` maps a category to the version to load in place of its active one.
+        `precision` is `int8` or `fp32`; where this CPU cannot add INT8 products exactly, FP32 runs in any case, and
+        `arithmetic` says so. `versions` maps a category to the version to load in place of its active one.
         Networks that `reuse` has are shared with it, by their hashes, and not loaded again.
         Raises `BundleError` if a file is missing or is not what its manifest says.
         """
         if precision not in PRECISIONS:
             raise BundleError(f"Unknown precision {precision!r}. Use one of: {', '.join(PRECISIONS)}.")
+        arithmetic = arithmetic_for(precision)
+        precision = arithmetic.precision
         root = root or shipped_root()
         asked = versions or {}
         names = sorted({*installed_categories(root), *asked} - {ROUTER})
@@ -117,7 +123,7 @@ class Grader:
             same = old is not None and old.bundle == bundle  # bundles are immutable: the folder tells
             head = old.model if old is not None and same else Model(bundle.head_path)
             heads[name] = _Head(bundle, head, digest, detector)
-        return cls(root, heads, backbones, detectors, quality or QualityLimits())
+        return cls(root, heads, backbones, detectors, quality or QualityLimits(), arithmetic)
 
     def look(self, photo: Photo, category: str | None = None) -> PhotoEvidence:
         """Gate one photo and run the networks on it, once each: those that a `category` declared for the item needs,

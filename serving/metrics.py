@@ -15,6 +15,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from regrade.models.arithmetic import Arithmetic
 from regrade.serving import tracing
 from regrade.serving.records import Inspection
 
@@ -110,6 +111,12 @@ class Metrics:
         self.model_info = Gauge(
             "regrade_model_info", "1 for the bundle that grades a category now.", by_model, registry=registry
         )
+        self.arithmetic = Gauge(
+            "regrade_arithmetic_info",
+            "1 for the arithmetic that runs the networks on this CPU.",
+            ["precision", "kernels"],
+            registry=registry,
+        )
         self.graded_by = Counter(
             "regrade_graded", "Items graded, by the bundle that did.", [*by_model, "condition"], registry=registry
         )
@@ -134,6 +141,10 @@ class Metrics:
         self.queue_age = Gauge(
             "regrade_review_queue_oldest_seconds", "Age of the oldest item that waits.", registry=registry
         )
+
+    def run_by(self, arithmetic: Arithmetic) -> None:
+        """Say which arithmetic runs the networks."""
+        self.arithmetic.labels(arithmetic.precision, arithmetic.kernels).set(1)
 
     def stage(self, name: str) -> "Stage":
         """Times a `with` block as one of `STAGES`, and traces it. An exception ends the stage as well."""

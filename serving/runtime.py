@@ -126,6 +126,7 @@ class Runtime:
             workers=self.settings.worker_count,
             limits=self.limits,
         )
+        log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -206,8 +206,20 @@ class CategoryModelsOut(BaseModel):
     versions: list[BundleOut]
 
 
+class ArithmeticOut(BaseModel):
+    """How the networks are computed on this machine. Grades do not depend on it; how fast they come does."""
+
+    precision: Literal["int8", "fp32"] = Field(description="What runs.")
+    kernels: Literal["u8s8", "u8u8", "fp32"] = Field(
+        description="`u8u8`: exact and slower, on a CPU where sums of the usual INT8 products saturate."
+    )
+    cpu: list[str] = Field(description="Instructions of the CPU that matter for it, as far as the system tells.")
+    description: str
+
+
 class ModelsOut(BaseModel):
     categories: list[CategoryModelsOut]
+    arithmetic: ArithmeticOut
 
 
 class HealthOut(BaseModel):

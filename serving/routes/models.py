@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from regrade.models.arithmetic import Arithmetic
 from regrade.models.bundle import load_bundle, versions
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
 from regrade.serving.auth import ApiKey
 from regrade.serving.routes.common import ReaderDep, RuntimeDep, caller, json_body, problems, read_json
-from regrade.serving.schemas import ActivationIn, BundleOut, CategoryModelsOut, ModelsOut
+from regrade.serving.schemas import ActivationIn, ArithmeticOut, BundleOut, CategoryModelsOut, ModelsOut
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -19,9 +20,10 @@ BODIES = (ActivationIn,)
 @router.get("", summary="List the models", responses=problems(401, 403, 503))
 async def list_models(runtime: RuntimeDep, key: ReaderDep) -> ModelsOut:
     """Every category with its bundles: versions, which one grades, metrics and model card; what is wrong with a
-    spoilt one."""
+    spoilt one. Also by which arithmetic the networks are run on this machine."""
     grader = runtime.grader
-    return ModelsOut(categories=await runtime.call(_described, grader, grader.categories))
+    categories = await runtime.call(_described, grader, grader.categories)
+    return ModelsOut(categories=categories, arithmetic=_arithmetic(grader.arithmetic))
 
 
 @router.post(
@@ -46,6 +48,10 @@ async def activate(
     grader = await runtime.graders.activate(category, body.version, by=by, reason=body.reason)
     (described,) = await runtime.call(_described, grader, (category,))
     return described
+
+
+def _arithmetic(used: Arithmetic) -> ArithmeticOut:
+    return ArithmeticOut(precision=used.precision, kernels=used.kernels, cpu=list(used.cpu), description=str(used))
 
 
 def _described(grader: Grader, categories: tuple[str, ...]) -> list[CategoryModelsOut]:

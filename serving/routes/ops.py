@@ -25,6 +25,7 @@ async def metrics(runtime: RuntimeDep, key: ReaderDep) -> Response:
     shown.queue_age.set(queue.oldest_seconds or 0.0)
     with suppress(BusyError):  # nothing is loaded yet
         shown.serve_models(runtime.grader.versions)
+        shown.run_by(runtime.grader.arithmetic)
     shown.ready.set(runtime.ready)
     shown.in_flight.set(admission.requests)
     shown.active.set(admission.active)

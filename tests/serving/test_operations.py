@@ -148,3 +148,16 @@ def test_head_is_answered_as_get_is_without_the_content(service: Any, photo: byt
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-length"] == str(len(get.content))
     assert service.client.head("/v1/nothing").status_code == 404
+
+
+def test_models_say_by_which_arithmetic_they_are_run(service: Any) -> None:
+    used = service.client.get("/v1/models").json()["arithmetic"]
+    assert used["precision"] == "int8"
+    assert used["kernels"] in ("u8s8", "u8u8")
+    assert used["description"].startswith("INT8 by")
+
+
+def test_metrics_say_by_which_arithmetic_they_are_run(service: Any) -> None:
+    kernels = service.client.get("/v1/models").json()["arithmetic"]["kernels"]
+    line = f'regrade_arithmetic_info{{kernels="{kernels}",precision="int8"}} 1.0'
+    assert line in service.client.get("/metrics").text
