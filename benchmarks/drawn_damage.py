@@ -22,8 +22,8 @@ from regrade.datasets.synth.catalogue import VERSION, scene_of, synthesize, synt
 from regrade.models.bundle import shipped_root, versions
 from regrade.models.intake import open_photo
 from regrade.models.types import Photo
-from regrade.training.metrics import damage_auroc, estimate
-from regrade.training.predictions import open_grader
+from regrade.training.judge.predictions import open_grader
+from regrade.training.metrics.classification import damage_auroc, estimate
 
 HERE = Path(__file__).parent
 

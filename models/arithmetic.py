@@ -20,7 +20,7 @@ import numpy as np
 from regrade.models.runtime import Model
 
 PROBE: Final = Path(__file__).with_name("saturation_probe.onnx")
-"""Written by `regrade.training.saturation_probe`, beside which its layers are described."""
+"""Written by `regrade.training.export.saturation_probe`, beside which its layers are described."""
 EXPECTED: Final = {"pointwise": 200, "dense": 200, "depthwise": 200, "matmul": 255 * 127 * 32}
 """What every element of each output is where no sum saturates."""
 

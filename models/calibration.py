@@ -1,6 +1,6 @@
 """What a bundle knows about how far its own numbers can be trusted, and how serving applies it.
 
-Fitting is in `regrade.training.calibrate`; here is only the arithmetic that runs on every item.
+Fitting is in `regrade.training.calibrate.calibration`; here is only the arithmetic that runs on every item.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from regrade.datasets.estimates import Estimate
-    from regrade.training.evaluation import Evaluation
+    from regrade.training.judge.evaluation import Evaluation
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +44,8 @@ def evaluate(
     cache. For a source that the bundles have never seen, evaluate ones trained with --leave-out SOURCE.
     """
     try:
-        from regrade.training.evaluation import EvaluationConfig, evaluate_bundles
-        from regrade.training.html_report import write_evaluation
+        from regrade.training.judge.evaluation import EvaluationConfig, evaluate_bundles
+        from regrade.training.judge.html_report import write_evaluation
     except ModuleNotFoundError as error:
         raise typer.BadParameter(
             f"an evaluation needs {error.name}; install it with: pip install 'regrade[train]'"
@@ -54,7 +54,7 @@ def evaluate(
 
     from rich.console import Console
 
-    from regrade.training.progress import bar
+    from regrade.training.run.progress import bar
 
     config = EvaluationConfig(
         out=out,

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from regrade.models.errors import RunError
-from regrade.training.run import STAGES, Run, resting_on
-from regrade.training.run_config import RunConfig
+from regrade.training.run.config import RunConfig
+from regrade.training.run.run import STAGES, Run, resting_on
 
 Body = Callable[[Run], None]
 

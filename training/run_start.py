@@ -17,7 +17,7 @@ from regrade.datasets.manifest import locate_manifest, read_manifest
 from regrade.models.bundle import shipped_root
 from regrade.models.errors import RunError
 from regrade.training.pipeline import Choice, needs_of
-from regrade.training.run import ALL, Run, RunConfig
+from regrade.training.run.run import ALL, Run, RunConfig
 
 RUNS: Final = Path("runs")
 """Where runs lie unless a folder is named, relative to the working directory."""

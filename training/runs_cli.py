@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from regrade.training.run import Run
+    from regrade.training.run.run import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +27,8 @@ def show_all(runs: Annotated[Path, typer.Argument(help="Folder of the runs.")] =
 
     from regrade.models.errors import RunError
     from regrade.training.pipeline import stages_of
-    from regrade.training.run import Run
-    from regrade.training.run_lock import holder
+    from regrade.training.run.lock import holder
+    from regrade.training.run.run import Run
 
     table = Table("run", "category", "version", "done", "next", "last change", "in use by")
     found = sorted(runs.glob("*/config.json"), key=lambda p: (p.parent / "state.json").stat().st_mtime, reverse=True)
@@ -56,8 +56,8 @@ def show(folder: Annotated[Path, typer.Argument(help="Folder of the run.")]) -> 
     from rich.console import Console
     from rich.table import Table
 
-    from regrade.training.run import Run
-    from regrade.training.run_lock import holder
+    from regrade.training.run.lock import holder
+    from regrade.training.run.run import Run
     from regrade.training.run_start import resume_command
 
     console = Console()

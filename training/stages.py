@@ -6,15 +6,16 @@ from typing import Any, Final
 import torch
 
 from regrade.models.bundle import install_bundle
-from regrade.training import candidate, networks
-from regrade.training.backbone import SCHEMES, export_fp32, quantize_int8
-from regrade.training.evaluation import EvaluationConfig, evaluate_bundles
-from regrade.training.finetune import Schedule, backbone_of, fine_tune
-from regrade.training.gate import GateResult, conclude, non_inferior, parity
-from regrade.training.html_report import write_evaluation
-from regrade.training.material import gather, graded_records, served
-from regrade.training.predictions import Predictions, open_grader, predict
-from regrade.training.run import Run
+from regrade.training.export.backbone import SCHEMES, export_fp32, quantize_int8
+from regrade.training.fit import networks
+from regrade.training.fit.finetune import Schedule, backbone_of, fine_tune
+from regrade.training.fit.inputs import gather, graded_records, served
+from regrade.training.judge.evaluation import EvaluationConfig, evaluate_bundles
+from regrade.training.judge.gate import GateResult, conclude, detector_parity, non_inferior, parity
+from regrade.training.judge.html_report import write_evaluation
+from regrade.training.judge.predictions import Predictions, open_grader, predict
+from regrade.training.run.run import Run
+from regrade.training.ship import candidate
 
 CALIBRATION_PHOTOS: Final = 128
 EPOCHS: Final = {"cpu": 3, "cuda": 12}
@@ -131,7 +132,7 @@ def gate(run: Run) -> None:
         theirs = None if standing is None or version is None else predict(standing, test, name)
         results.append(non_inferior(found, theirs, versions=(run.config.version, version), seed=run.config.seed))
     # Each bundle has a head of its own; what is wrong with the detector is wrong with all that share it.
-    shared = networks.detector_parity(run)
+    shared = detector_parity(run)
     results = [r.also(parity([pair]), *shared) for r, pair in zip(results, pairs, strict=True)]
     conclude(run, results)
 

@@ -10,7 +10,7 @@ import yaml
 from regrade.datasets.category import SHIPPED, load_categories
 from regrade.datasets.checks import check_manifest
 from regrade.datasets.manifest import Record, read_manifest
-from regrade.training.corpus import Corpus, variants
+from regrade.training.data.pictures import Corpus, variants
 
 TEAR = {"photo": 0, "type": "tear", "severity": "major", "box": [40, 30, 120, 90]}
 

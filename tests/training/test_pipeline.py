@@ -16,7 +16,7 @@ import pytest
 
 from regrade.models.errors import RunError
 from regrade.training.pipeline import WHAT, Body, Choice, execute, plan, stages_of
-from regrade.training.run import STAGES, Run, RunConfig
+from regrade.training.run.run import STAGES, Run, RunConfig
 
 
 def noted(name: str) -> Body:
@@ -128,7 +128,7 @@ import sys, time
 from pathlib import Path
 from regrade.models.files import write_atomically
 from regrade.training.pipeline import execute, plan
-from regrade.training.run import STAGES, Run
+from regrade.training.run.run import STAGES, Run
 
 def body(name):
     def do(run):

@@ -14,10 +14,11 @@ from regrade.models.errors import DatasetError, RunError
 from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
 from regrade.models.runtime import Model
-from regrade.training import corpus, networks
-from regrade.training.look import look
+from regrade.training.calibrate.features import look
+from regrade.training.data import pictures as corpus
+from regrade.training.fit import networks
 from regrade.training.pipeline import execute, plan
-from regrade.training.run import Run, RunConfig
+from regrade.training.run.run import Run, RunConfig
 
 SIDE = 96
 

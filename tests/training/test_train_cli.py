@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from regrade.models.errors import RegradeError
 from regrade.serving.cli.main import build_app
-from regrade.training.run import STAGES, Run, RunConfig
+from regrade.training.run.run import STAGES, Run, RunConfig
 from regrade.training.run_start import latest_run, next_version
 
 
@@ -109,7 +109,7 @@ def test_a_folder_without_runs_says_how_to_begin_one() -> None:
 SLOW_STAGES = """
 import sys, time, types
 from regrade.models.errors import GateRefusedError
-from regrade.training.run import STAGES
+from regrade.training.run.run import STAGES
 
 def body(name):
     def do(run):

@@ -1,0 +1,120 @@
+"""What a run is trained on: its records, and the pictures made of them, as the frozen stages see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regrade.datasets.manifest import Record, locate_manifest, read_manifest
+from regrade.models.errors import DatasetError
+from regrade.models.intake import open_photo
+from regrade.models.preprocess import model_input
+from regrade.training.data.pictures import Corpus, Variant, variants
+from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS, rows_of
+from regrade.training.fit.crossfit import Ints, deal
+from regrade.training.fit.finetune import Pictures, Trunk, embed
+from regrade.training.run.progress import bar
+from regrade.training.run.run import Run
+
+UNGRADED_NAME: Final = "extra.jsonl"
+"""A manifest of photos that nobody has graded, beside that of the graded ones: material to draw damage on."""
+UNGRADED_MOST: Final = 250
+WAYS: Final[tuple[Variant, ...]] = variants(clean=2, harmless=1, damaged=2, close=1)
+_BATCH = 16
+
+
+def graded_records(run: Run) -> list[Record]:
+    """The run's photos in the order of the manifest: of its categories, without the sources that are left out.
+
+    Raises `DatasetError` where a category has too few graded photos, or the manifest one without a definition.
+    """
+    everything = read_manifest(run.config.data)
+    unknown = sorted(set(run.config.leave_out) - {r.source for r in everything})
+    if unknown:
+        sources = ", ".join(sorted({r.source for r in everything}))
+        raise DatasetError(f"no photo comes from {', '.join(unknown)}; sources are {sources}.")
+    records = [r for r in everything if r.category in run.categories and r.source not in run.config.leave_out]
+    for name in run.categories:
+        count = len(rows_of(records, name, FITTED_SPLITS))
+        if count < MIN_PHOTOS:
+            raise DatasetError(
+                f"category {name} has {count} graded photos in train and val; at least {MIN_PHOTOS} are needed."
+            )
+    return records
+
+
+def ungraded_records(run: Run) -> list[Record]:
+    """Photos of the run's categories that nobody has graded, evenly spread over those there are; often none."""
+    path = locate_manifest(run.config.data).parent / UNGRADED_NAME
+    if not path.is_file():
+        return []
+    found = [r for r in read_manifest(path) if r.category in run.categories and r.source not in run.config.leave_out]
+    step = max(1, len(found) // UNGRADED_MOST)
+    return [replace(r, condition=None, votes=(), split="train") for r in found[::step][:UNGRADED_MOST]]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """`records` are the graded ones, then the ungraded. `plain` is the trunk of each graded one as serving would see
+    it, float16 (n, 112, h, w); `fold` (n + ungraded,) the fold of each, −1 for the test split."""
+
+    records: Sequence[Record]
+    graded: int
+    plain: torch.Tensor
+    pictures: Pictures
+    fold: Ints
+
+
+def corpus_of(run: Run, records: Sequence[Record]) -> Corpus:
+    """The pictures of `records`; those of the test split have none."""
+    ways = WAYS if run.config.synthesis else variants(clean=3, harmless=0, damaged=0, close=0)
+    return Corpus(records, run.categories, ways, side=run.config.side, seed=run.config.seed, folder=run.config.cache)
+
+
+def gather(run: Run) -> Material:
+    """Make, or read back, all that the classifier is trained on. Interrupted, it goes on at the next call."""
+    graded = graded_records(run)
+    records = [*graded, *ungraded_records(run)]
+    fold = deal(records, run.config.seed)
+    file = run.checkpoints("fit-classifier") / "material.pt"
+    if file.exists():
+        stored = torch.load(file, weights_only=True)
+        pictures = Pictures(stored["trunk"], stored["grids"], stored["rows"].numpy(), stored["damaged"].numpy())
+        return Material(records, len(graded), stored["plain"], pictures, fold)
+    corpus = corpus_of(run, records)
+    corpus.build()
+    trunk = Trunk(run.config.side, torch.device(run.device))
+    pictures = embed(corpus, trunk)
+    plain = _plain(graded, trunk, run.config.side)
+    partial = file.with_suffix(".partial")
+    torch.save(
+        {
+            "trunk": pictures.trunk,
+            "grids": pictures.grids,
+            "rows": torch.from_numpy(pictures.rows),
+            "damaged": torch.from_numpy(pictures.damaged),
+            "plain": plain,
+        },
+        partial,
+    )
+    partial.replace(file)
+    run.log.info(
+        "%d photos, %d pictures, %d with drawn damage", len(records), len(pictures.rows), pictures.damaged.sum()
+    )
+    return Material(records, len(graded), plain, pictures, fold)
+
+
+def served(record: Record, side: int) -> NDArray[np.uint8]:
+    """A photo as serving shows it to the backbone, uint8 (side, side, 3)."""
+    return model_input(open_photo(record.file.read_bytes()).rgb, side)
+
+
+def _plain(records: Sequence[Record], trunk: Trunk, side: int) -> torch.Tensor:
+    parts = []
+    with bar() as progress:
+        for start in progress.track(range(0, len(records), _BATCH), description="photos"):
+            parts.append(trunk(np.stack([served(r, side) for r in records[start : start + _BATCH]])))
+    return torch.cat(parts)
