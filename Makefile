@@ -37,11 +37,12 @@ run: install
 .dev/regrade:
 	@mkdir -p .dev/regrade
 	@for room in $(ROOMS); do ln -sfn ../../$$room .dev/regrade/$$room; done
+	@ln -sfn ../tools .dev/tools
 
 lint: install-dev .dev/regrade
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(addprefix -p regrade.,$(ROOMS))
+	$(BIN)/mypy $(addprefix -p regrade.,$(ROOMS)) -p tools
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
@@ -52,7 +53,7 @@ constraints: install-dev
 	mv constraints.new constraints.txt
 
 demo-photos: install-dev
-	$(BIN)/python -m regrade.serving.demo.scenes.render
+	$(BIN)/python -m tools.scenes.render
 
 clean:
 	rm -rf $(VENV) .dev .mypy_cache .ruff_cache .pytest_cache build *.egg-info

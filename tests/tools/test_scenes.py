@@ -10,11 +10,12 @@ from PIL import Image
 
 from regrade.models.errors import RegradeError
 from regrade.serving.demo.items import demo_items
-from regrade.serving.demo.scenes import cloth, meshes, stage, textures, wear, worn_cloth
-from regrade.serving.demo.scenes.crack import crack
-from regrade.serving.demo.scenes.damage import Crush, hole_field
-from regrade.serving.demo.scenes.render import SCENES, render
 from regrade.serving.rubric.types import example_photos
+from tools.scenes import meshes, stage, textures
+from tools.scenes.goods import cloth, wear, worn_cloth
+from tools.scenes.goods.crack import crack
+from tools.scenes.goods.damage import Crush, hole_field
+from tools.scenes.render import SCENES, render
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -84,7 +85,7 @@ def test_the_service_and_its_commands_never_import_the_renderer() -> None:
         "import sys; sys.modules.update(mitsuba=None, drjit=None, pyoidn=None)\n"
         "from regrade.serving.cli.main import build_app; build_app()\n"
         "import regrade.serving.app, regrade.serving.cli.demo, regrade.serving.demo.items\n"
-        "assert not [m for m in sys.modules if m.startswith('regrade.serving.demo.scenes')]"
+        "assert not [m for m in sys.modules if m.startswith('tools')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
@@ -168,6 +169,7 @@ def test_a_saved_photo_keeps_within_its_limit(tmp_path: Path) -> None:
     assert size == (tmp_path / "a.jpg").stat().st_size <= 120_000
 
 
+@pytest.mark.long
 def test_a_seed_renders_its_own_photo_again_and_another_seed_another() -> None:
     pytest.importorskip("mitsuba", reason="rendering needs the `render` extra")
     first, again, other = (

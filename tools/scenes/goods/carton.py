@@ -3,13 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import board, closure, engine, meshes, retaped, stage, textures, wear
-from regrade.serving.demo.scenes.board import BOARD, PX, Size, Warp
-from regrade.serving.demo.scenes.damage import Crush
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.meshes import Points
-from regrade.serving.demo.scenes.stage import Shapes, View
-from regrade.serving.demo.scenes.torn import torn_walls
+from tools.scenes import board, engine, meshes, stage, textures
+from tools.scenes.board import BOARD, PX, Size, Warp
+from tools.scenes.engine import Image
+from tools.scenes.goods import closure, retaped, wear
+from tools.scenes.goods.damage import Crush
+from tools.scenes.goods.torn import torn_walls
+from tools.scenes.meshes import Points
+from tools.scenes.stage import Shapes, View
 
 
 def build(state: str, rng: np.random.Generator) -> Shapes:

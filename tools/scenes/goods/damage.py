@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import textures
-from regrade.serving.demo.scenes.meshes import Points
+from tools.scenes import textures
+from tools.scenes.meshes import Points
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pil
 
-from regrade.serving.demo.scenes import cloth, engine, meshes, stage, textures, worn_cloth
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.stage import Shapes, View
+from tools.scenes import engine, meshes, stage, textures
+from tools.scenes.engine import Image
+from tools.scenes.goods import cloth, worn_cloth
+from tools.scenes.stage import Shapes, View
 
 
 def build(state: str, rng: np.random.Generator) -> Shapes:

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import engine, meshes, stage, textures, wear
-from regrade.serving.demo.scenes.crack import Crack, crack
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.stage import Shapes, View
+from tools.scenes import engine, meshes, stage, textures
+from tools.scenes.engine import Image
+from tools.scenes.goods import wear
+from tools.scenes.goods.crack import Crack, crack
+from tools.scenes.stage import Shapes, View
 
 WIDTH, LENGTH, THICK, RADIUS = 7.3, 15.4, 0.82, 1.05
 """Outer size and corner radius, cm."""

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from regrade.serving.demo.scenes import meshes, stage, textures
-from regrade.serving.demo.scenes.board import BOARD, PX, Size
-from regrade.serving.demo.scenes.damage import hole_field
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.meshes import Points
-from regrade.serving.demo.scenes.stage import Shapes
+from tools.scenes import meshes, stage, textures
+from tools.scenes.board import BOARD, PX, Size
+from tools.scenes.engine import Image
+from tools.scenes.goods.damage import hole_field
+from tools.scenes.meshes import Points
+from tools.scenes.stage import Shapes
 
 TORN_FIBRE = (228, 203, 168)
 """sRGB of kraft fibres laid bare: paler than the calendered surface."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import ImageFilter
 
-from regrade.serving.demo.scenes import engine, textures
-from regrade.serving.demo.scenes.engine import Image
+from tools.scenes import engine, textures
+from tools.scenes.engine import Image
 
 Shapes = dict[str, dict[str, Any]]
 

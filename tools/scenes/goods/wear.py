@@ -4,9 +4,9 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFilter
 
-from regrade.serving.demo.scenes import textures
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.textures import Field
+from tools.scenes import textures
+from tools.scenes.engine import Image
+from tools.scenes.textures import Field
 
 FIBRE = (214, 190, 156)
 """sRGB of kraft liner whose surface is rubbed off."""

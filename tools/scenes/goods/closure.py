@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from regrade.serving.demo.scenes import meshes, stage, textures
-from regrade.serving.demo.scenes.board import LID, PX, Size, Warp
-from regrade.serving.demo.scenes.stage import Shapes
+from tools.scenes import meshes, stage, textures
+from tools.scenes.board import LID, PX, Size, Warp
+from tools.scenes.stage import Shapes
 
 
 def tape(rng: np.random.Generator, size: Size, warp: Warp) -> Shapes:

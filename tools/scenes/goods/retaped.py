@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import meshes, stage, textures, wear
-from regrade.serving.demo.scenes.board import LID, PX, Size, Warp
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.stage import Shapes
+from tools.scenes import meshes, stage, textures
+from tools.scenes.board import LID, PX, Size, Warp
+from tools.scenes.engine import Image
+from tools.scenes.goods import wear
+from tools.scenes.stage import Shapes
 
 PAPER = (228, 226, 220)
 """sRGB of a label's backing where its print came off."""

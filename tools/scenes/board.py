@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from regrade.serving.demo.scenes import meshes, stage, textures
-from regrade.serving.demo.scenes.meshes import Points
-from regrade.serving.demo.scenes.stage import Shapes
+from tools.scenes import meshes, stage, textures
+from tools.scenes.meshes import Points
+from tools.scenes.stage import Shapes
 
 BOARD = 0.38
 """Thickness of single-wall C-flute board, cm."""

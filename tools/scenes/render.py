@@ -1,4 +1,4 @@
-"""Render the demo photos: `python -m regrade.serving.demo.scenes.render [--only NAME] [--out DIR]`."""
+"""Render the demo photos: `python -m tools.scenes.render [--only NAME] [--out DIR]`."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,10 +12,11 @@ from PIL import Image as Pil
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from regrade.models.errors import RegradeError
-from regrade.serving.demo.scenes import carton, garment, phone, shoe, stage
-from regrade.serving.demo.scenes.stage import Shapes, View
+from tools.scenes import stage
+from tools.scenes.goods import carton, garment, phone, shoe
+from tools.scenes.stage import Shapes, View
 
-PHOTOS = Path(__file__).parent.parent / "photos"
+PHOTOS = Path(__file__).parents[2] / "serving" / "demo" / "photos"
 
 
 @dataclass(frozen=True)

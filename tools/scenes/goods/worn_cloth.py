@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import meshes, stage, textures
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.stage import Shapes
-from regrade.serving.demo.scenes.textures import Field
+from tools.scenes import meshes, stage, textures
+from tools.scenes.engine import Image
+from tools.scenes.stage import Shapes
+from tools.scenes.textures import Field
 
 WORDS = (("HARBOUR", 0.0, 3.3), ("ROWING CLUB", 3.9, 2.1), ("EST. 1968", 6.7, 1.7))
 """Of a print that is nobody's: text, distance from its top and height of the type, cm."""

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import engine, meshes, stage, textures
-from regrade.serving.demo.scenes.meshes import Points
-from regrade.serving.demo.scenes.stage import Shapes, View
+from tools.scenes import engine, meshes, stage, textures
+from tools.scenes.meshes import Points
+from tools.scenes.stage import Shapes, View
 
 LENGTH = 28.0
 """Heel to toe, cm."""

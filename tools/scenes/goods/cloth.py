@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.serving.demo.scenes import textures
-from regrade.serving.demo.scenes.engine import Image
-from regrade.serving.demo.scenes.textures import Field
+from tools.scenes import textures
+from tools.scenes.engine import Image
+from tools.scenes.textures import Field
 
 
 def outline(rng: np.random.Generator) -> NDArray[np.float64]:

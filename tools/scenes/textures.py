@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFilter, ImageFont
 
-from regrade.serving.demo.scenes.engine import Image
+from tools.scenes.engine import Image
 
 Field = NDArray[np.float32]
 """(h, w), any unit."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regrade.serving.demo.scenes import textures
-from regrade.serving.demo.scenes.textures import Field
+from tools.scenes import textures
+from tools.scenes.textures import Field
 
 
 @dataclass(frozen=True)
