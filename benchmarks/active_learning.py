@@ -45,8 +45,8 @@ from sklearn.metrics import f1_score
 
 from regrade.datasets.manifest import Record, locate_manifest, read_manifest
 from regrade.datasets.splitting import stratified_splits
-from regrade.labeling.acquisition import METHODS, Pool
-from regrade.labeling.selection import METHOD, choose
+from regrade.labeling.select.acquisition import METHODS, Pool
+from regrade.labeling.select.selection import METHOD, choose
 from regrade.models.types import CONDITIONS
 
 HERE: Final = Path(__file__).parent

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from regrade.datasets import hygiene_cli, synth_cli, transfer_cli
+from regrade.datasets import synth_cli, transfer_cli
+from regrade.datasets.hygiene import cli as hygiene_cli
 
 PathArgument = Annotated[
     Path | None,

@@ -15,7 +15,7 @@ from regrade.datasets.manifest import SPLITS, Record
 from regrade.models.types import CONDITIONS
 
 if TYPE_CHECKING:
-    from regrade.datasets.hygiene import Tally
+    from regrade.datasets.hygiene.findings import Tally
 
 UNDECIDED = "undecided"
 """Shown for a record without a condition."""

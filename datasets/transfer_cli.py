@@ -50,10 +50,10 @@ def import_(
     from rich.progress import track
 
     from regrade.datasets.category import load_categories
-    from regrade.datasets.embeddings import Embedder
     from regrade.datasets.formats.assemble import Defaults
     from regrade.datasets.formats.importing import GROUP_BY, ImportOptions, import_dataset
     from regrade.datasets.formats.registry import format_of
+    from regrade.datasets.hygiene.embeddings import Embedder
     from regrade.datasets.report import summary_charts
     from regrade.datasets.splitting import parse_shares
     from regrade.datasets.validation import one_of_these

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regrade.labeling import export_cli, import_cli, select_cli
+from regrade.labeling.select import cli as select_cli
+from regrade.labeling.versions import export_cli, import_cli
 
 if TYPE_CHECKING:
     from rich.text import Text

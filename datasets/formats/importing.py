@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from regrade.datasets.atomic import new_folder
 from regrade.datasets.category import Category
-from regrade.datasets.duplicates import Fingerprint, find_pairs, fingerprint
 from regrade.datasets.formats.assemble import Assembler, Defaults
 from regrade.datasets.formats.draft import Draft
 from regrade.datasets.formats.files import SourceFolder, file_name, roboflow_original
 from regrade.datasets.formats.photos import store_photo
 from regrade.datasets.formats.registry import Format
+from regrade.datasets.hygiene.duplicates import Fingerprint, find_pairs, fingerprint
 from regrade.datasets.manifest import MANIFEST_NAME, Record, write_manifest
 from regrade.datasets.splitting import Shares, joined_groups, stratified_splits, whole_groups
 from regrade.models.errors import DatasetError

@@ -19,8 +19,8 @@ from regrade.models.types import Box
 
 VERSION: Final = 9
 """Counts up with any change of what is drawn: what was made of drawn photos is cached under it."""
-_DAMAGE: Final = ("electronics", "packaging", "textile", "footwear")
-_HARMLESS: Final = ("harmless", "harmless_packaging", "harmless_textile")
+_DAMAGE: Final = ("devices.damage", "board.damage", "cloth.damage", "cloth.shoes")
+_HARMLESS: Final = ("harmless", "board.harmless", "cloth.harmless")
 _TRIES: Final = 4
 """Recipes tried for one defect where there is no place for the first."""
 

@@ -3,7 +3,8 @@
 A network that saw edits only as damage would learn to find editing, and that thin lines are cracks.
 """
 
-from regrade.datasets.synth import clutter, light, screens
+from regrade.datasets.synth import clutter, light
+from regrade.datasets.synth.devices import screens
 from regrade.datasets.synth.scene import Recipe
 
 HARMLESS: tuple[Recipe, ...] = (

@@ -13,7 +13,8 @@ import pytest
 import typer
 from PIL import Image
 
-from regrade.labeling import cli, decisions
+from regrade.labeling import cli
+from regrade.labeling.versions import decisions
 
 Row = dict[str, Any]
 START = datetime(2026, 11, 1, 8, tzinfo=UTC)

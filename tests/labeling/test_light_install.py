@@ -13,9 +13,10 @@ import sys
 sys.modules.update(dict.fromkeys({blocked!r}))
 from pathlib import Path
 from PIL import Image
-import regrade.labeling.cli, regrade.labeling.export_cli, regrade.labeling.export, regrade.labeling.merge
-import regrade.labeling.selection, regrade.labeling.candidates, regrade.labeling.versions
-from regrade.labeling.likeness import OnePhoto, copies
+import regrade.labeling.cli, regrade.labeling.versions.export_cli, regrade.labeling.versions.export
+import regrade.labeling.versions.merge
+import regrade.labeling.select.selection, regrade.labeling.select.candidates, regrade.labeling.versions.versions
+from regrade.labeling.versions.likeness import OnePhoto, copies
 here = Path({here!r})
 photo = Image.open({photo!r})
 photo.save(here / "a.jpg", quality=90)

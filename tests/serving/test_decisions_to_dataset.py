@@ -16,7 +16,7 @@ from regrade.datasets.category import load_categories
 from regrade.datasets.checks import check_manifest
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.labeling import cli
-from regrade.labeling.provenance import read_provenance
+from regrade.labeling.versions.provenance import read_provenance
 from regrade.serving.cli import audit
 
 ITEM = {"category": "electronics", "station": "LA-07", "seller": "Acme", "answers": {"item_type": "laptop"}}

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from regrade.datasets.synth.harmless_textile import HARMLESS
+from regrade.datasets.synth.cloth.harmless import HARMLESS
 from regrade.datasets.synth.scene import Recipe, Scene
 
 EDITS = [pytest.param(r, id=r.name) for r in HARMLESS]
