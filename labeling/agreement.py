@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regrade.datasets.estimates import Estimate, Resamples, cohen_kappa, observed_agreement, tables
 from regrade.datasets.manifest import Record
+from regrade.models.estimates import Estimate, Resamples, cohen_kappa, observed_agreement, tables
 
 __all__ = ["Agreement", "Estimate", "agreement", "cohen_kappa", "passes"]
 

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from regrade.datasets.estimates import Estimate
+    from regrade.models.estimates import Estimate
     from regrade.training.judge.evaluation import Evaluation
 
 

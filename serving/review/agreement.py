@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regrade.serving.review.statistics import confusion, kappas
+from regrade.models.estimates import cohen_kappa
+from regrade.serving.review.statistics import confusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def agreement(pairs: Sequence[tuple[str, str]]) -> Agreement:
     if not pairs:
         return Agreement(0, None, None)
     table = confusion(pairs).astype(np.float64)
-    kappa = float(kappas(table[None])[0])
+    kappa = float(cohen_kappa(table))
     return Agreement(
         len(pairs), round(float(np.trace(table)) / len(pairs), 4), None if math.isnan(kappa) else round(kappa, 4)
     )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from regrade.models.estimates import cohen_kappa, interval, resampled_tables
 from regrade.models.types import CONDITIONS
 
 Z95: Final = 1.959963984540054
@@ -52,36 +53,21 @@ def agreement_interval(
 ) -> AgreementInterval:
     """Raw agreement with Wilson's interval, and Cohen's kappa (Cohen 1960) with a bootstrap percentile interval.
 
-    `pairs` holds one pair of conditions an inspection. Inspections are resampled `resamples` times (Efron and
-    Tibshirani 1993, ch. 13): their counts are then multinomial over the confusion table, so that all are drawn at once.
-    The same pairs and `seed` give the same interval.
+    `pairs` holds one pair of conditions an inspection; inspections are what is resampled, `resamples` times. The same
+    pairs and `seed` give the same interval.
     """
     table = confusion(pairs)
     total = int(table.sum())
     if total == 0:
         return AgreementInterval(0, None, None, None, None)
     equal = int(np.trace(table))
-    kappa = float(kappas(table[None].astype(np.float64))[0])
-    interval = None
+    kappa = float(cohen_kappa(table.astype(np.float64)))
+    bounds = None
     if not math.isnan(kappa) and 0 < equal < total:
-        drawn = np.random.default_rng(seed).multinomial(total, table.ravel() / total, size=resamples)
-        found = kappas(drawn.reshape(-1, *table.shape).astype(np.float64))
-        found = found[~np.isnan(found)]
-        if found.size:
-            low, high = np.quantile(found, (0.025, 0.975))
-            interval = Interval(float(low), float(high))
-    return AgreementInterval(total, equal / total, wilson(equal, total), None if math.isnan(kappa) else kappa, interval)
-
-
-def kappas(tables: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cohen's kappa of each confusion table of shape (n, k, k); NaN where it is not defined."""
-    share = tables / tables.sum(axis=(1, 2), keepdims=True)
-    observed = np.trace(share, axis1=1, axis2=2)
-    chance = (share.sum(axis=2) * share.sum(axis=1)).sum(axis=1)
-    defined = chance < 1 - 1e-12
-    found: NDArray[np.float64] = np.full(len(tables), np.nan)
-    found[defined] = (observed[defined] - chance[defined]) / (1 - chance[defined])
-    return found
+        drawn = cohen_kappa(resampled_tables(table, resamples=resamples, seed=seed))
+        found = interval(kappa, drawn, total, total)
+        bounds = None if math.isnan(found.low) else Interval(found.low, found.high)
+    return AgreementInterval(total, equal / total, wilson(equal, total), None if math.isnan(kappa) else kappa, bounds)
 
 
 def wilson(hits: int, total: int) -> Interval:

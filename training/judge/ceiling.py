@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.estimates import Estimate, Resamples, cohen_kappa, observed_agreement, tables
+from regrade.models.estimates import Estimate, Resamples, cohen_kappa, observed_agreement, tables
 from regrade.training.judge.predictions import Predictions
 from regrade.training.metrics.classification import macro_f1
 

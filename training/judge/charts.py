@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from regrade.datasets.estimates import Estimate
+from regrade.models.estimates import Estimate
 from regrade.training.judge.figures import Slice
 
 if TYPE_CHECKING:

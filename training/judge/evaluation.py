@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from regrade.datasets.estimates import Estimate
 from regrade.datasets.manifest import SPLITS, Record, locate_manifest, read_manifest
 from regrade.models.bundle import Bundle, active_version, load_bundle, sha256, shipped_root
 from regrade.models.errors import DatasetError
+from regrade.models.estimates import Estimate
 from regrade.models.grader import Grader
 from regrade.training.judge.box_hits import BoxFigures, box_figures
 from regrade.training.judge.figures import Promise, Slice, figures

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.estimates import Estimate, Resamples
+from regrade.models.estimates import Estimate, Resamples
 from regrade.training.calibrate.calibration import upper_error
 from regrade.training.judge.ceiling import Ceiling, ceiling
 from regrade.training.judge.predictions import Predictions

@@ -24,8 +24,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.estimates import Resamples, quotient
 from regrade.models.errors import GateRefusedError
+from regrade.models.estimates import Resamples, quotient
 from regrade.models.types import CONDITIONS
 from regrade.training.judge.checks import DEFAULT_MARGINS, EPSILON, NAN, REFUSED, Check, Margins, Verdict
 from regrade.training.judge.comparison import Pair

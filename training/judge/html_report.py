@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from regrade.datasets.estimates import Estimate
+from regrade.models.estimates import Estimate
 from regrade.models.files import write_atomically
 from regrade.training.judge.charts import confusion_chart, overview_chart, reliability_chart, risk_chart
 from regrade.training.judge.evaluation import GRADES, CategoryEvaluation, Evaluation

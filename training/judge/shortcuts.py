@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regrade.datasets.estimates import Estimate, Resamples
+from regrade.models.estimates import Estimate, Resamples
 from regrade.models.grader import Grader
 from regrade.training.data.edits import EDITS, Editor
 from regrade.training.judge.prediction_cache import PredictionCache

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.estimates import Floats
+from regrade.models.estimates import Floats
 from regrade.models.types import Box
 
 RECALLS: Final = np.linspace(0.0, 1.0, 101)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.estimates import Estimate, Resamples, quotient
+from regrade.models.estimates import Estimate, Resamples, quotient
 
 __all__ = ["SCORERS", "Estimate", "Score", "damage_recall", "difference", "estimate", "risk_at"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from regrade.datasets.estimates import Estimate
 from regrade.datasets.manifest import DefectBox
+from regrade.models.estimates import Estimate
 from regrade.models.types import Defect
 from regrade.training import evaluate_cli
 from regrade.training.judge.evaluation import Evaluation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score, roc_curve
 
-from regrade.datasets.estimates import Resamples
+from regrade.models.estimates import Resamples
 from regrade.training.metrics.classification import (
     SCORERS,
     accuracy,

@@ -43,6 +43,17 @@ def _rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
 
 
+def resampled_tables(table: NDArray[np.int64], *, resamples: int = 2000, seed: int = 0) -> Floats:
+    """Confusion tables (resamples, k, k) of as many items as `table` (k, k) counts, each a group of its own.
+
+    Items that are independent of each other are resampled by drawing how often each cell comes up, which is multinomial
+    (Efron and Tibshirani 1993, ch. 13): however many there are, no weight an item is needed.
+    """
+    total = int(table.sum())
+    drawn = np.random.default_rng(seed).multinomial(total, table.ravel() / total, size=resamples)
+    return drawn.reshape(-1, *table.shape).astype(np.float64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Resamples:
     """The sample itself and resamples of its groups with replacement.
@@ -106,7 +117,7 @@ def cohen_kappa(table: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         observed = np.trace(table, axis1=-2, axis2=-1) / total
         expected = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1) / total**2
-        kappa: Floats = np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+        kappa: Floats = np.where(expected < 1 - 1e-12, (observed - expected) / (1 - expected), np.nan)
     return kappa
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from regrade.datasets.estimates import Resamples, cohen_kappa, observed_agreement, tables
+from regrade.models.estimates import Resamples, cohen_kappa, observed_agreement, tables
 
 
 def test_the_first_row_is_the_sample_itself_and_groups_are_never_split() -> None:
