@@ -33,6 +33,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "upload-aborted": (400, "Upload aborted"),
     "photo-too-large": (413, "Photo too large"),
     "photo-unsupported-type": (415, "Photo of an unsupported type"),
+    "photo-heic-unsupported": (415, "HEIC photo, which this service cannot read"),
     "photo-empty": (422, "Empty photo"),
     "photo-truncated": (422, "Truncated photo"),
     "photo-unreadable": (422, "Unreadable photo"),

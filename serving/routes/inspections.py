@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
+from regrade.models.intake import MEDIA_TYPES
 from regrade.serving import evidence
 from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
@@ -50,13 +51,14 @@ _MULTIPART: dict[str, Any] = {
                             "minItems": 1,
                             "maxItems": 12,
                             "items": {"type": "string", "format": "binary"},
-                            "description": "JPEG, PNG or WebP; at most 20 MB and 50 megapixels each.",
+                            "description": "JPEG, PNG, WebP, AVIF, or HEIC (where `regrade[heic]` is installed); at "
+                            "most 20 MB and 50 megapixels each.",
                         },
                         "item": {"$ref": "#/components/schemas/Item"},
                     },
                 },
                 "encoding": {
-                    "photos": {"contentType": "image/jpeg, image/png, image/webp"},
+                    "photos": {"contentType": ", ".join(MEDIA_TYPES.values())},
                     "item": {"contentType": "application/json"},
                 },
             }
