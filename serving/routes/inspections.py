@@ -15,6 +15,7 @@ from regrade.serving.body import receiver
 from regrade.serving.errors import (
     BusyError,
     IdempotencyKeyError,
+    StorageError,
     UploadAborted,
     UploadError,
 )
@@ -95,7 +96,7 @@ BODIES = (Item,)
     status_code=201,
     summary="Grade an item",
     openapi_extra=_MULTIPART,
-    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, also=_REPLAYED),
+    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 507, also=_REPLAYED),
 )
 async def create(
     request: Request,
@@ -141,12 +142,13 @@ def _wait(request: Request, response: Response, runtime: Runtime) -> float:
 async def _stored_before(
     runtime: Runtime, key_id: str, idempotency_key: str | None, announced: int, wait: float
 ) -> bool:
-    """Whether a request that would be refused for want of time is one that only needs to be looked up."""
+    """Whether a request that would be refused for want of time or room is one that only needs to be looked up."""
     if idempotency_key is None:
         return False
     try:
         runtime.admission.refuse_if_late(runtime.admission.at_least(announced), wait)
-    except BusyError:
+        runtime.disk.refuse(announced)
+    except (BusyError, StorageError):
         return await runtime.call(runtime.inspections.by_idempotency_key, key_id, idempotency_key) is not None
     return False
 
