@@ -12,13 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
 from regrade.serving import tracing
-from regrade.serving.disk import fault_of
 from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
+from regrade.serving.front import Front, method_not_allowed
 from regrade.serving.middleware import Wrap, asked_method
 from regrade.serving.openapi import describe
 from regrade.serving.problems import Problem, problem_of
@@ -27,6 +26,7 @@ from regrade.serving.routes import (
     desk,
     desk_api,
     desk_quality,
+    docs,
     health,
     inspections,
     models,
@@ -79,9 +79,7 @@ def create_app(
             if first is not None:
                 announce(first)
             loading = asyncio.create_task(_load(running, grader, on_failure))
-            watching = asyncio.create_task(running.watch())
             yield
-            watching.cancel()
             await loading
         finally:
             running.close()
@@ -94,15 +92,19 @@ def create_app(
         lifespan=lifespan,
         # A redirected POST loses its body with some clients: a wrong path is an error at once.
         redirect_slashes=False,
+        static_url=docs.FILES,
+        docs_url=None,
+        redoc_url=None,
     )
-    for room in (inspections, reviews, audit, rubrics, models, health, ops, pages, desk_quality, desk_api, desk):
+    for room in (inspections, reviews, audit, rubrics, models, health, ops, docs, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
+    app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)
     app.add_exception_handler(RegradeError, _answer_expected)
     app.add_exception_handler(TurnedAway, answer_turned_away)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
-    describe(app)
+    describe(app, settings.root_path)
     return app
 
 
@@ -118,11 +120,7 @@ async def _load(runtime: Runtime, grader: Grader | None, on_failure: Callable[[E
 
 async def _answer_expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, RegradeError)
-    fault = fault_of(error)
-    if fault is not None and fault.fault is not None:
-        log.error("%s %s: %s", request.method, request.url.path, error.__cause__ or error)
-        await request.app.state.runtime.failed(fault)
-    problem = problem_of(fault or error, language_of(request))
+    problem = problem_of(error, language_of(request))
     if problem is None:
         raise error  # our own fault: the middleware answers 500 and logs it
     if problem.status == 500:
@@ -148,18 +146,6 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return Problem("not-found", f"There is nothing at {request.url.path}. See /docs for what there is.").response()
     if error.status_code == 405:
-        allowed = ", ".join(_methods(request))
-        detail = f"{asked_method(request.scope)} is not possible here. Use {allowed}."
-        return Problem("method-not-allowed", detail, {}, {"Allow": allowed}).response()
+        allowed = (error.headers or {}).get("Allow", "").split(", ")
+        return method_not_allowed(asked_method(request.scope), allowed).response()
     return Problem("bad-request", str(error.detail)).response()
-
-
-def _methods(request: Request) -> list[str]:
-    """All methods that the path knows (RFC 9110 section 10.2.1); the router itself names those of one route."""
-    known = ("GET", "POST", "PUT", "PATCH", "DELETE")
-    found = [
-        method
-        for method in known
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
-    ]
-    return ["GET", "HEAD", *found[1:]] if "GET" in found else found

@@ -60,7 +60,7 @@ class FieldFault:
 class UploadError(SpokenError):
     """A request body that is refused. `code` is stable and part of the HTTP contract.
 
-    Codes: `not-multipart`, `malformed-multipart`, `unknown-part`, `missing-item`, `duplicate-item`,
+    Codes: `not-multipart`, `malformed-multipart`, `encoded-part`, `unknown-part`, `missing-item`, `duplicate-item`,
     `item-too-large`, `body-too-large`, `photo-too-large`, `too-many-photos`, `no-photos`, `upload-too-slow`.
     """
 
@@ -110,20 +110,6 @@ class BusyError(SpokenError):
         super().__init__(message)
         self.reason = reason
         self.retry_after = retry_after
-
-
-class StorageError(SpokenError):
-    """There is no room for what was asked, or the disk cannot be written; nothing of it was stored.
-
-    `fault` is `full`, `read_only` or `failing` where a write has failed, None where none was tried. `retry_after` is in
-    whole seconds.
-    """
-
-    retry_after = 30
-
-    def __init__(self, message: Message | str, fault: str | None = None) -> None:
-        super().__init__(message)
-        self.fault = fault
 
 
 class NotFoundError(SpokenError):

@@ -13,7 +13,6 @@ _PLAIN: Mapping[str, Message] = {
     "missing": Message("fault.missing"),
     "string_type": Message("fault.string"),
     "string_too_short": Message("fault.empty"),
-    "string_pattern_mismatch": Message("fault.characters"),
     "float_type": Message("fault.number"),
     "int_type": Message("fault.whole_number"),
     "int_from_float": Message("fault.whole_number"),
@@ -53,6 +52,8 @@ def _message(fault: ErrorDetails, model: type[BaseModel]) -> Message | str:
         return Message("fault.legal", {"legal": ", ".join(re.findall("'([^']*)'", str(context["expected"])))})
     if kind == "string_pattern_mismatch" and fault["loc"][-1] == "currency":
         return Message("fault.currency")
+    if kind == "unseen_character":
+        return Message("fault.characters", dict(context))
     if kind in _WITH_LIMIT:
         key, name = _WITH_LIMIT[kind]
         return Message(key, {"limit": f"{context[name]:.12g}"})

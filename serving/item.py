@@ -1,23 +1,18 @@
 """What a station says of an item, checked: the `item` part of a request."""
 
-import json
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import FieldFault, InvalidFieldsError
-from regrade.serving.fields import describe_fault
 from regrade.serving.i18n import Message
+from regrade.serving.json_text import read_model
+from regrade.serving.words import Name
 
 MAX_ANSWERS_DEPTH = 16
-
-# No control characters: they have no meaning in an identifier, and PostgreSQL cannot store NUL. Nor marks that turn
-# the direction of writing (Unicode's Bidi_Control): with them one identifier can be made to look like another.
-_UNFIT = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-# Spaces around it are dropped first: scanners and clipboards add them.
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128, pattern=f"^[^{_UNFIT}]+$")]
 
 
 class DeclaredValue(BaseModel):
@@ -53,7 +48,7 @@ class Item(BaseModel):
     def _storable(cls, answers: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
         if _depth(answers) > MAX_ANSWERS_DEPTH:
             raise PydanticCustomError("too_nested", "must not be nested so deep")
-        if "\\u0000" in json.dumps(answers):
+        if any("\0" in text for text in _texts(answers)):  # PostgreSQL cannot store it
             raise PydanticCustomError("nul_character", "must not hold NUL characters")
         try:
             canonical_json(answers)
@@ -73,10 +68,11 @@ def parse_item(data: bytes, categories: tuple[str, ...], currencies: tuple[str, 
     and `currencies` included.
     """
     try:
-        item = Item.model_validate_json(data)
-    except ValidationError as error:
-        faults = [describe_fault(fault, Item) for fault in error.errors(include_url=False)]
-        raise InvalidFieldsError(_code(error), "item", faults) from error
+        item = read_model(data, Item, "item")
+    except InvalidFieldsError as error:
+        if error.code == "invalid-item" and all(fault.field.startswith("declared_value") for fault in error.faults):
+            raise InvalidFieldsError("invalid-declared-value", "item", error.faults) from error
+        raise
     if item.category is not None and item.category not in categories:
         message = Message("fault.unknown_category", {"given": item.category, "legal": ", ".join(categories)})
         fault = FieldFault("category", message)
@@ -88,15 +84,6 @@ def parse_item(data: bytes, categories: tuple[str, ...], currencies: tuple[str, 
         fault = FieldFault("declared_value.currency", message)
         raise InvalidFieldsError("unknown-currency", "item", [fault])
     return item
-
-
-def _code(error: ValidationError) -> str:
-    faults = error.errors(include_url=False)
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return "invalid-json"
-    if all(fault["loc"][:1] == ("declared_value",) for fault in faults):
-        return "invalid-declared-value"
-    return "invalid-item"
 
 
 def _depth(value: object) -> int:
@@ -111,3 +98,16 @@ def _depth(value: object) -> int:
                 inner += entry
         level, depth = inner, depth + 1
     return depth
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a JSON value, names included. For what is known not to be nested deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            yield name
+            yield from _texts(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts(entry)

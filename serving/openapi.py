@@ -13,24 +13,25 @@ from regrade.serving.schemas import ProblemOut
 _REF = "#/components/schemas/{model}"
 
 
-def describe(app: FastAPI) -> None:
-    """Make `app` serve its whole description at /openapi.json."""
+def describe(app: FastAPI, root_path: str) -> None:
+    """Make `app`, which is served under `root_path`, serve its whole description at /openapi.json."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _build(app)
+            app.openapi_schema = _build(app, root_path)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _build(app: FastAPI) -> dict[str, Any]:
+def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
     schema = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
         description=_description(),
         routes=app.routes,
+        servers=[{"url": root_path or "/"}],
     )
     bodies = (*inspections.BODIES, *reviews.BODIES, *models.BODIES, ProblemOut)
     _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from regrade.models.types import CONDITIONS, DEFECT_TYPES, Box
 from regrade.serving.policy.types import ACTIONS
 from regrade.serving.records import Status
+from regrade.serving.words import Label, Note
 
 Condition = Literal["unopened", "opened", "used", "damaged"]
 DefectType = Literal[
@@ -16,7 +17,6 @@ DefectType = Literal[
 Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
 assert tuple(get_args(one) for one in (Condition, Action, DefectType)) == (CONDITIONS, ACTIONS, DEFECT_TYPES)
 
-Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -172,9 +172,9 @@ class ReviewIn(BaseModel):
         max_length=200,
         description="All that are visible, `[]` where none are; if left out, the model's stand.",
     )
-    note: Text | None = Field(None, max_length=4000)
-    rubric: Text | None = Field(None, max_length=128, description="The rubric that was shown, such as `packaging@1`.")
-    seller_grade: Text | None = Field(None, max_length=64, description="The seller's own name for the condition.")
+    note: Note | None = None
+    rubric: Label | None = Field(None, description="The rubric that was shown, such as `packaging@1`.")
+    seller_grade: Label | None = Field(None, max_length=64, description="The seller's own name for the condition.")
     seconds: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."
     )
@@ -186,7 +186,7 @@ class ActivationIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: str = Field(min_length=1, max_length=64, description="One of those that `GET /v1/models` lists.")
-    reason: str = Field("", max_length=1000, description="Why, for the log of activations.")
+    reason: Note = Field("", max_length=1000, description="Why, for the log of activations.")
 
 
 class BundleOut(BaseModel):
@@ -225,13 +225,7 @@ class ModelsOut(BaseModel):
 class HealthOut(BaseModel):
     status: Literal["ok", "starting", "failing"]
     version: str
-    checks: dict[str, Literal["ok", "starting", "failing"]]
-    reasons: dict[str, str] = Field(description="What is wrong and what to do, for each check that is not `ok`.")
-
-
-class ReadyOut(BaseModel):
-    ready: bool
-    reasons: dict[str, str] = Field({}, description="Why not, by check; also what else is not well.")
+    checks: dict[str, str]
 
 
 class PublicKeyOut(BaseModel):

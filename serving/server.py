@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from regrade.serving import body
 from regrade.serving.drain import DrainingServer
 from regrade.serving.errors import ListenError
+from regrade.serving.headers import COMMON
 from regrade.serving.problems import MEDIA_TYPE, Problem
 from regrade.serving.settings import Settings
 
@@ -97,8 +98,9 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             problem = Problem("bad-request", "This is not a well-formed HTTP/1.1 request. Check the client.")
         content = problem.body()
-        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[problem.status] + head.encode() + content)
+        own = {"content-type": MEDIA_TYPE, "content-length": str(len(content)), "connection": "close"}
+        head = "".join(f"{name}: {value}\r\n" for name, value in (own | COMMON).items())
+        self.transport.write(STATUS_LINE[problem.status] + head.encode() + b"\r\n" + content)
         self.transport.close()
 
     def _arm(self) -> None:
@@ -199,6 +201,7 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         ws="none",
         lifespan="on",
         server_header=False,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         access_log=settings.log_level == "debug",
         log_level=settings.log_level,
         log_config=_logging(settings.log_level.upper()),

@@ -5,15 +5,22 @@ working directory. There is on purpose no switch that turns authentication off.
 """
 
 import os
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from regrade.serving.errors import SettingsError
 
 MIB = 1024 * 1024
+
+OWN_PATHS = frozenset(
+    {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk"}
+)
+"""First parts of the service's own paths; where a root path begins with one, nobody could tell them apart."""
 
 
 class Settings(BaseSettings):
@@ -25,6 +32,13 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    root_path: str = Field(
+        "", description="Path under which a proxy serves this, such as /regrade; empty where it has a host of its own."
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, commas between.",
+    )
     data_dir: Path = Field(Path("data"), description="Where the database, photos and keys are kept.")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the database; by default SQLite in the data directory."
@@ -36,13 +50,6 @@ class Settings(BaseSettings):
     bundles_dir: Path | None = Field(None, description="Model bundles; by default the shipped ones.")
     precision: Literal["int8", "fp32"] = Field("int8", description="Which networks of a bundle to run.")
     workers: int = Field(0, ge=0, le=256, description="Threads that look at photos; 0 means one per core.")
-
-    disk_reserve: int | None = Field(
-        None,
-        ge=0,
-        description="Space that must stay free where data is kept: below it nothing new is taken and the service is "
-        "not ready; by default 1 GiB, or a twentieth of a volume that is smaller than 20 GiB; 0 means none.",
-    )
 
     max_photos: int = Field(12, ge=1, le=100, description="Photos of one item.")
     max_photo_bytes: int = Field(20 * MIB, ge=1024, description="Size of one photo.")
@@ -79,6 +86,28 @@ class Settings(BaseSettings):
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="What is logged to standard error."
     )
+
+    @field_validator("root_path")
+    @classmethod
+    def _rooted(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*", path):
+            raise ValueError(f"{path!r} is no path. Write it as /regrade: letters, digits and . _ ~ - between slashes.")
+        if path[1:].partition("/")[0] in OWN_PATHS:
+            raise ValueError(f"{path!r} begins like a path of the service's own. Choose another, such as /regrade.")
+        return path
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _few_proxies(cls, proxies: str) -> str:
+        for one in filter(None, (part.strip() for part in proxies.split(","))):
+            try:
+                network = ip_network(one)
+            except ValueError as error:
+                raise ValueError(f"{one!r} is no address or network. Write 10.0.0.5,10.1.0.0/16.") from error
+            if network.prefixlen == 0:
+                raise ValueError(f"{one} is everybody: any client could claim any address. Name the proxies alone.")
+        return proxies
 
     @model_validator(mode="after")
     def _refuse_nonsense(self) -> Self:

@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import logging
-from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,8 +13,6 @@ from regrade.serving.records import StoredPhoto
 
 QUALITY = 85
 
-log = logging.getLogger("regrade")
-
 
 class Thumbnails:
     """Thumbnails of the photos in `store`, cached under `root`. Methods block."""
@@ -25,8 +21,6 @@ class Thumbnails:
         self._store = store
         self._root = root
         self._limits = limits
-        self._told = False
-        """Whether it is in the log that the cache cannot be written."""
 
     def get(self, photo: StoredPhoto, width: int) -> bytes:
         """`photo` as a JPEG `width` pixels wide, or as wide as it is if that is less.
@@ -41,24 +35,11 @@ class Thumbnails:
         if cached is not None:
             return cached
         data = self._make(photo, original, width)
-        self._cache(path, data)
-        return data
-
-    def _cache(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{uuid4().hex}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(hashlib.sha256(data).digest() + data)
-            fresh.replace(path)
-        except OSError as error:
-            # A full disk makes thumbnails slow, and no worse.
-            with suppress(OSError):
-                fresh.unlink()
-            if not self._told:
-                log.warning("thumbnails cannot be kept in %s: %s", self._root, error.strerror)
-            self._told = True
-        else:
-            self._told = False
+        fresh.write_bytes(hashlib.sha256(data).digest() + data)
+        fresh.replace(path)
+        return data
 
     def _make(self, photo: StoredPhoto, original: bytes, width: int) -> bytes:
         height = max(1, round(photo.height * width / photo.width))
@@ -79,7 +60,7 @@ def _checked(path: Path) -> bytes | None:
     """
     try:
         stored = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return None
     size = hashlib.sha256().digest_size
     data = stored[size:]

@@ -3,12 +3,12 @@
 Nothing is decoded here and nothing touches the disk: the result is the bytes of the parts.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
-
 from regrade.serving.errors import UploadError
+from regrade.serving.formdata import EncodedPartError, FormError, FormReader, parameters
 from regrade.serving.i18n import Message
 from regrade.serving.settings import MIB, Settings
 
@@ -27,14 +27,14 @@ class Upload:
 
 def boundary_of(content_type: str | None) -> str:
     """The boundary that a Content-Type header announces. Raises `UploadError`."""
-    kind, options = parse_options_header(content_type or "")
+    kind = (content_type or "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise UploadError(
             "not-multipart",
-            f"The request is {kind or 'of no stated type'}. Send multipart/form-data with one `item` part and "
+            f"The request is {kind[:80] or 'of no stated type'}. Send multipart/form-data with one `item` part and "
             "1 or more `photos` parts.",
         )
-    boundary: str = options.get("boundary", "")
+    boundary = next((value for name, value in parameters(content_type or "") if name == "boundary"), "")
     if not boundary or len(boundary) > MAX_BOUNDARY or not boundary.isascii():
         raise UploadError(
             "malformed-multipart",
@@ -53,69 +53,44 @@ async def read_upload(
 
     Raises `UploadError`; its message names the limit and, where it is one, the photo.
     """
-    boundary = boundary_of(content_type)
     parts = _Parts(settings)
-    total = 0
-    try:
-        parser = PushMultipartParser(boundary, max_segment_count=settings.max_photos + 8)
+    reader = FormReader(boundary_of(content_type), parts)
+    total, held = 0, bytearray()
+    with _in_words():
         async for chunk in chunks:
             total += len(chunk)
             if total > settings.max_body_bytes:
                 raise body_too_large(settings)
             received(len(chunk))
-            if chunk:
-                for event in parser.parse(chunk):
-                    parts.take(event)
-        parser.close()
-    except MultipartError as error:
-        raise _malformed(error) from error
+            held += chunk
+            del held[: reader.feed(held, len(held))]
+        reader.close()
     return parts.upload()
 
 
 def take_apart(body: bytes | bytearray, size: int, content_type: str | None, settings: Settings) -> Upload:
-    """What `read_upload` makes of a body that is there already: the first `size` bytes of `body`. Raises as it does.
-
-    The parser sees everything but the photos: where one ends, a search of the whole body has told already.
-    """
-    boundary = boundary_of(content_type)
-    delimiter = b"\r\n--" + boundary.encode()
-    parts, at = _Parts(settings), 0
-    view = memoryview(body)[:size]
-    try:
-        parser = PushMultipartParser(boundary, max_segment_count=settings.max_photos + 8)
-        while (end := body.find(b"\r\n\r\n", at, size)) >= 0:
-            events = list(parser.parse(bytes(view[at : end + 4])))
-            for event in events:
-                parts.take(event)
-            at = end + 4
-            # No part has begun, or one without an end: the parser will say what is wrong. Or one that tells its length,
-            # which the parser compares with what it sees.
-            after = body.find(delimiter, at, size) if events and _is_plain(events[-1]) else -1
-            if after < 0:
-                break
-            if after > at:
-                parts.take(bytes(view[at:after]))
-            at = after
-        for event in parser.parse(bytes(view[at:])):
-            parts.take(event)
-        parser.close()
-    except MultipartError as error:
-        raise _malformed(error) from error
-    finally:
-        view.release()
+    """What `read_upload` makes of a body that is there already: the first `size` bytes of `body`. Raises as it does."""
+    parts = _Parts(settings)
+    reader = FormReader(boundary_of(content_type), parts)
+    with _in_words():
+        reader.feed(body, size)
+        reader.close()
     return parts.upload()
 
 
-def _is_plain(event: object) -> bool:
-    return isinstance(event, MultipartSegment) and event.header("Content-Length") is None
-
-
-def _malformed(error: MultipartError) -> UploadError:
-    advice = "Shorten the headers of the parts" if isinstance(error, ParserLimitReached) else "Check the client"
-    return UploadError(
-        "malformed-multipart",
-        f"The body is not well-formed multipart: {error.args[0]}. {advice} and send it again.",
-    )
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except EncodedPartError as error:
+        raise UploadError(
+            "encoded-part", f"In the body {error}. Send the bytes of photos and item as they are, without that header."
+        ) from error
+    except FormError as error:
+        raise UploadError(
+            "malformed-multipart",
+            f"The body is not well-formed multipart: {error}. Check the client and send it again.",
+        ) from error
 
 
 def body_too_large(settings: Settings) -> UploadError:
@@ -137,15 +112,6 @@ class _Parts:
         self._chunks: list[bytes] = []
         self._size = 0
 
-    def take(self, event: object) -> None:
-        """Take one event of the parser: a segment begins, a chunk of it, or None where it ends."""
-        if event is None:
-            self._end()
-        elif isinstance(event, bytes | bytearray):
-            self._grow(bytes(event))
-        else:
-            self._begin(getattr(event, "name", None) or "")
-
     def upload(self) -> Upload:
         """All that was collected. Raises `UploadError` where a part is missing."""
         if self._item is None:
@@ -154,10 +120,10 @@ class _Parts:
             raise UploadError("no-photos", Message("problem.no_photos"))
         return Upload(self._item, tuple(self._photos))
 
-    def _begin(self, name: str) -> None:
+    def begin(self, name: str) -> None:
         self._name, self._chunks, self._size = name, [], 0
         if name not in PARTS:
-            shown = f"called {name[:40]!r}" if name else "without a name"
+            shown = f"called {_readable(name)!r}" if name else "without a name"
             raise UploadError("unknown-part", f"There is a part {shown}. Legal names: {', '.join(PARTS)}.")
         if name == "item" and self._item is not None:
             raise UploadError("duplicate-item", "There are two `item` parts. Send one.")
@@ -167,7 +133,7 @@ class _Parts:
                 Message("problem.too_many_photos", {"limit": self._settings.max_photos}),
             )
 
-    def _grow(self, chunk: bytes) -> None:
+    def grow(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._name == "item" and self._size > self._settings.max_item_bytes:
             raise UploadError(
@@ -183,10 +149,14 @@ class _Parts:
             )
         self._chunks.append(chunk)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         data = b"".join(self._chunks)
         self._chunks = []
         if self._name == "item":
             self._item = data
         else:
             self._photos.append(data)
+
+
+def _readable(name: str) -> str:
+    return name.encode("latin-1").decode("utf-8", "replace")[:40]

@@ -59,9 +59,8 @@ async function grade() {
   refusal = null;
   working(true);
   const answer = await send(api, { ...pending, apiKey: sessionStorage.getItem(KEY), language: chosen() });
-  const urls = answer.inspection ? await previews(answer.inspection, files) : [];
   working(false);
-  if (answer.inspection) return show(answer.inspection, answer.replayed, urls);
+  if (answer.inspection) return show(answer.inspection, answer.replayed);
   fail(answer);
 }
 
@@ -79,20 +78,9 @@ function working(on) {
   $("live").textContent = t("station.working");
 }
 
-/** URLs of the photos to draw on: the files themselves, and of those that browsers cannot show what the service shows. */
-function previews(inspection, files) {
-  return Promise.all(files.map(async (file, index) => {
-    if (!photos.isHeic(file)) return URL.createObjectURL(file);
-    const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` };
-    const address = `${api}/${encodeURIComponent(inspection.id)}/photos/${index}?width=1600`;
-    const response = await fetch(address, { headers }).catch(() => null);
-    return URL.createObjectURL(response?.ok ? await response.blob() : file);
-  }));
-}
-
-function show(inspection, replayed, urls) {
+function show(inspection, replayed) {
   // The result keeps its own URLs: the tray may be changed while it is on show.
-  shown = { inspection, replayed, urls };
+  shown = { inspection, replayed, urls: pending.files.map((file) => URL.createObjectURL(file)) };
   photos.mark(faultyPhotos(inspection));
   draw();
   $("live").textContent = announcement(inspection);

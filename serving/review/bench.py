@@ -18,10 +18,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The database; policy, rubrics and lottery; how long a lease lasts and a decision can be undone; the clock.
-
-    `refuse_if_full` raises `StorageError` where there is no room for new work.
-    """
+    """The database; policy, rubrics and lottery; how long a lease lasts and a decision can be undone; the clock."""
 
     database: Database
     policy: Policy
@@ -30,7 +27,6 @@ class Bench:
     lease: timedelta
     undo: timedelta
     now: Clock
-    refuse_if_full: Callable[[], None] = lambda: None
 
     def viewer(self, key: ApiKey) -> Viewer:
         """The holder of `key` as somebody who looks at inspections now."""

@@ -6,13 +6,13 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from regrade.serving.auth import ROLES, ApiKey, Role
 from regrade.serving.errors import FieldFault, InvalidFieldsError, UploadAborted
-from regrade.serving.fields import describe_fault
 from regrade.serving.i18n import pick, text
+from regrade.serving.json_text import read_model
 from regrade.serving.middleware import asked_method
 from regrade.serving.problems import MEDIA_TYPE, Problem, ProblemError
 from regrade.serving.runtime import Runtime
@@ -100,13 +100,7 @@ async def read_json(request: Request, model: type[M]) -> M:
 
     Routes call this themselves: FastAPI would read a body parameter before it asks who is calling.
     """
-    data = await read_bytes(request, MAX_JSON_BYTES)
-    try:
-        return model.model_validate_json(data)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        code = "invalid-json" if any(fault["type"] == "json_invalid" for fault in found) else "invalid-request"
-        raise InvalidFieldsError(code, "request", [describe_fault(fault, model) for fault in found]) from error
+    return read_model(await read_bytes(request, MAX_JSON_BYTES), model, "request")
 
 
 def in_utc(since: datetime) -> datetime:
@@ -149,5 +143,4 @@ _TITLES = {
     422: "Something in the request is wrong; `errors` or `photo` says what",
     429: "Too many requests; see Retry-After",
     503: "Busy or starting; see Retry-After",
-    507: "No room to store it; see Retry-After",
 }

@@ -15,11 +15,12 @@ from fastapi.responses import RedirectResponse
 
 from regrade.models.errors import RegradeError
 from regrade.serving.auth import Role
-from regrade.serving.i18n import LANGUAGES, pick, text
+from regrade.serving.errors import FieldFault, InvalidFieldsError
+from regrade.serving.i18n import LANGUAGES, Message, pick, text
 from regrade.serving.middleware import asked_method
 from regrade.serving.problems import Problem, ProblemError
 from regrade.serving.routes.common import RuntimeDep, read_bytes
-from regrade.serving.routes.desk_pages import DESK, refused
+from regrade.serving.routes.desk_pages import DESK, SECURITY_HEADERS, refused
 from regrade.serving.sessions import Session
 
 CSRF_HEADER: Final = "x-csrf-token"
@@ -55,8 +56,18 @@ DeskLanguageDep = Annotated[str, Depends(desk_language_of)]
 
 
 def cookie_name(request: Request) -> str:
-    """The session cookie's name. Over HTTPS a prefix keeps other hosts of the domain from setting it (RFC 6265bis)."""
-    return f"__Host-{_COOKIE}" if request.url.scheme == "https" else _COOKIE
+    """The session cookie's name. Over HTTPS a prefix keeps other hosts of the domain from setting it (RFC 6265bis).
+
+    The stronger prefix asks for the path `/`, and so for a host that is this service's alone.
+    """
+    prefix = "__Secure-" if request.scope["root_path"] else "__Host-"
+    return f"{prefix}{_COOKIE}" if request.url.scheme == "https" else _COOKIE
+
+
+def cookie_options(request: Request) -> dict[str, Any]:
+    """How cookies are set: for this service and no other that the same proxy serves, and out of reach of scripts."""
+    path = request.scope["root_path"] or "/"
+    return {"path": path, "secure": request.url.scheme == "https", "httponly": True}
 
 
 def local_path(wanted: str | None) -> str | None:
@@ -125,15 +136,17 @@ def at_desk(*roles: Role) -> Seated:
 
 def see(request: Request, path: str) -> Response:
     """On to another page of the desk."""
-    root = request.scope.get("root_path", "")
+    root = request.scope["root_path"]
     return RedirectResponse(f"{root}{path}", 303, {"Cache-Control": "no-store"})
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, the last one of each name. Raises `ProblemError` for one that is too long."""
+    """The fields of a form. Raises `ProblemError` for one that is too long, `InvalidFieldsError` for repeated names."""
     data = await read_bytes(request, MAX_FORM_BYTES)
     fields = parse_qs(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=None)
-    return {name: values[-1] for name, values in fields.items()}
+    if repeated := [FieldFault(name, Message("fault.repeated")) for name, values in fields.items() if values[1:]]:
+        raise InvalidFieldsError("invalid-request", "request", repeated)
+    return {name: value for name, (value,) in fields.items()}
 
 
 def refuse_foreign(request: Request, lang: str) -> None:
@@ -155,11 +168,11 @@ def _refuse_forged(request: Request, session: Session, csrf: str, lang: str) -> 
 
 def _to_login(request: Request) -> Response:
     """To the login page, and back afterwards."""
-    root = request.scope.get("root_path", "")
+    root = request.scope["root_path"]
     # A strict cookie does not come along with a link from elsewhere, such as a chat. The page asks for itself once
     # more, now from here, before anybody is sent to log in.
     if request.headers.get("sec-fetch-site") == "cross-site" and asked_method(request.scope) == "GET":
-        return Response(status_code=200, headers={"Refresh": "0", "Cache-Control": "no-store"}, media_type="text/html")
+        return Response(status_code=200, headers={**SECURITY_HEADERS, "Refresh": "0"}, media_type="text/html")
     wanted = request.url.path.removeprefix(root) + (f"?{request.url.query}" if request.url.query else "")
     target = f"{root}{DESK}/login"
     if (back := local_path(wanted)) is not None and back != DESK:

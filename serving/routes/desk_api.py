@@ -23,8 +23,9 @@ from regrade.serving.routes.photos import photo_answer
 from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.rubric.types import Rubric, example_photo
 from regrade.serving.runtime import Runtime
-from regrade.serving.schemas import Action, Condition, DefectIn, Text
+from regrade.serving.schemas import Action, Condition, DefectIn
 from regrade.serving.sessions import Session
+from regrade.serving.words import Note
 
 router = APIRouter(prefix=f"{DESK}/api", include_in_schema=False)
 
@@ -69,7 +70,7 @@ class DecideIn(_Body):
     condition: Condition
     disposition: Action | None = None
     defects: list[DefectIn] | None = Field(None, max_length=200)
-    note: Text | None = Field(None, max_length=4000)
+    note: Note | None = None
     seconds: float | None = Field(None, ge=0, le=86_400)
 
 

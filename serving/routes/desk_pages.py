@@ -47,7 +47,7 @@ def desk_page(
     `url(path)`, `money(amount, currency)`, `percent(share)`, `lang`, `session`, `may(*roles)`, `here` (this page's
     path and query).
     """
-    root = request.scope.get("root_path", "")
+    root = request.scope["root_path"]
 
     def named(kind: str, code: str) -> str:
         return catalogue(lang).get(f"{kind}.{code}", code)

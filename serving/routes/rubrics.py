@@ -47,7 +47,7 @@ async def read(
     if rubric is None:
         params = {"category": category, "legal": ", ".join(runtime.rubrics.categories)}
         raise NotFoundError(Message("problem.no_rubric", params))
-    data = rubric_out(rubric, lang).model_dump_json().encode()
+    data = rubric_out(rubric, lang, request.scope["root_path"]).model_dump_json().encode()
     return _cached(data, "application/json", request, {"Content-Language": lang, "Vary": "Accept-Language"})
 
 

@@ -39,8 +39,8 @@ class RubricOut(BaseModel):
     grades: list[GradeRuleOut] = Field(description="The seller's own grade names; the first rule that holds counts.")
 
 
-def rubric_out(rubric: Rubric, lang: str) -> RubricOut:
-    """`rubric` in `lang`."""
+def rubric_out(rubric: Rubric, lang: str, root_path: str = "") -> RubricOut:
+    """`rubric` in `lang`, from a service that is served under `root_path`."""
     return RubricOut(
         label=rubric.label,
         category=rubric.category,
@@ -50,7 +50,7 @@ def rubric_out(rubric: Rubric, lang: str) -> RubricOut:
             ConditionRubricOut(
                 condition=name,
                 text=entry.text.to(lang),
-                examples=[ExampleOut(name=e, url=f"/v1/rubrics/examples/{e}") for e in entry.examples],
+                examples=[ExampleOut(name=e, url=f"{root_path}/v1/rubrics/examples/{e}") for e in entry.examples],
             )
             for name, entry in rubric.conditions.items()
         ],

@@ -16,10 +16,12 @@ from typing import Any, Protocol
 
 import httpx
 import numpy as np
-import pillow_heif
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from PIL import Image, ImageDraw
+from starlette.routing import Mount
 
 from regrade.models.bundle import load_bundle, shipped_root, write_bundle
 from regrade.models.grader import Grader
@@ -102,8 +104,6 @@ def two_versions(tmp_path: Path) -> Path:
 def render_photo() -> RenderPhoto:
     """Renders a sharp, well-lit scene of boxes on textured ground; another one for each seed."""
 
-    pillow_heif.register_heif_opener()
-
     def render(seed: int = 0, size: tuple[int, int] = (640, 480), kind: str = "JPEG", **options: Any) -> bytes:
         random = np.random.default_rng(seed)
         ground = random.integers(70, 190, (size[1], size[0], 3), dtype=np.uint8)
@@ -128,6 +128,7 @@ class Service:
     settings: Settings
     runtime: Runtime
     client: httpx.Client
+    app: FastAPI = field(repr=False)
     stop: Callable[[], None] = field(repr=False)
     _stack: ExitStack = field(repr=False)
 
@@ -162,6 +163,15 @@ class Service:
         if key is not None:
             sent["Idempotency-Key"] = key
         return (client or self.client).post("/v1/inspections", files=files, data={"item": text.decode()}, headers=sent)
+
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path of everything that it answers; what is mounted are files, to be read."""
+        found = []
+        for context in iter_route_contexts(self.app.routes):
+            mounted = isinstance(context.original_route, Mount)
+            path = f"{context.path}/{{path}}" if mounted else context.path
+            found += [(method, path) for method in sorted({"GET"} if mounted else context.methods - {"HEAD"})]
+        return found
 
     def files(self) -> list[Path]:
         """All photo files, temporary ones included."""
@@ -206,7 +216,7 @@ def serve(tmp_path: Path, grader: Grader, migrated: Path, ending: deque[threadin
             client = _client(f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"})
             stack.enter_context(client)
             stop = partial(_stop, server, thread)
-            return Service(str(client.base_url).rstrip("/"), settings, runtime, client, stop, stack)
+            return Service(str(client.base_url).rstrip("/"), settings, runtime, client, app, stop, stack)
 
         yield start
 

@@ -37,12 +37,28 @@ def test_a_dotenv_file_is_read_and_may_hold_others_settings(tmp_path: Path) -> N
         ("body_timeout", 0),
         ("lease_minutes", -1),
         ("precision", "int4"),
+        ("root_path", "regrade"),
+        ("root_path", "/a b"),
+        ("root_path", "//evil.example"),
+        ("root_path", "/a/../b"),
+        ("root_path", "/desk"),
+        ("root_path", "/v1/regrade"),
+        ("forwarded_allow_ips", "*"),
+        ("forwarded_allow_ips", "0.0.0.0/0"),
+        ("forwarded_allow_ips", "10.0.0.1/8"),
+        ("forwarded_allow_ips", "proxy"),
         ("log_level", "loud"),
     ],
 )
 def test_a_nonsensical_setting_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=f"REGRADE_{name.upper()}"):
         load_settings(**{name: value})
+
+
+def test_the_path_and_the_proxies_in_front_are_taken_as_they_are_written() -> None:
+    settings = load_settings(root_path="/apps/regrade/", forwarded_allow_ips="10.0.0.5, fd00::/8")
+    assert (settings.root_path, settings.forwarded_allow_ips) == ("/apps/regrade", "10.0.0.5, fd00::/8")
+    assert load_settings(root_path="/", forwarded_allow_ips="").root_path == ""
 
 
 def test_limits_that_contradict_each_other_are_refused() -> None:

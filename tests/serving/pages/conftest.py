@@ -81,27 +81,37 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def blank(chromium: Browser, service: Any) -> Iterator[Page]:
-    """The station page as it first opens, without a key, at 1366×768 in English.
+def blank_at(chromium: Browser) -> Iterator[Callable[[str], Page]]:
+    """Opens a page at 1366×768 in English.
 
     The test fails if the page logs an error: that is how a breach of the content security policy shows.
     """
     context = chromium.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
-    page = context.new_page()
-    page.set_default_timeout(15_000)
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error" and FAILED_LOAD not in message.text:
             errors.append(message.text)
 
-    page.on("console", note)
-    page.goto(f"{service.url}/station")
-    page.wait_for_selector("body[data-ready]")
-    yield page
+    def open_page(url: str) -> Page:
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", note)
+        page.goto(url)
+        return page
+
+    yield open_page
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def blank(blank_at: Callable[[str], Page], service: Any) -> Page:
+    """The station page as it first opens, without a key."""
+    page = blank_at(f"{service.url}/station")
+    page.wait_for_selector("body[data-ready]")
+    return page
 
 
 @pytest.fixture

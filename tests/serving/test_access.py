@@ -1,0 +1,158 @@
+"""Who gets what: every route of the service against everybody who may ask. A route that is not in the table fails."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+OPEN = "everybody"
+STATION, REVIEWER, ENGINEER, ADMIN = "station", "reviewer", "engineer", "admin"
+ANY_KEY = {STATION, REVIEWER, ENGINEER, ADMIN}
+
+# Method and path -> whom it is for. `key`: an API key of one of the roles. `page`: somebody at the desk; others are
+# sent to log in. `desk`: the same for what the pages' scripts call. An admin may do everything, and is not named.
+TABLE: dict[str, tuple[str, set[str]]] = {
+    "GET /openapi.json": (OPEN, set()),
+    "GET /static-offline-docs/{path}": (OPEN, set()),
+    "GET /docs": (OPEN, set()),
+    "GET /healthz": (OPEN, set()),
+    "GET /v2/health/live": (OPEN, set()),
+    "GET /v2/health/ready": (OPEN, set()),
+    "GET /v1/evidence/key": (OPEN, set()),
+    "GET /metrics": ("key", ANY_KEY),
+    "POST /v1/inspections": ("key", {STATION}),
+    "GET /v1/inspections": ("key", ANY_KEY),
+    "GET /v1/inspections/{inspection_id}": ("key", ANY_KEY),
+    "GET /v1/inspections/{inspection_id}/photos/{index}": ("key", ANY_KEY),
+    "GET /v1/inspections/{inspection_id}/evidence": ("key", ANY_KEY),
+    "GET /v1/inspections/{inspection_id}/audit": ("key", {REVIEWER, ENGINEER}),
+    "POST /v1/reviews/claim": ("key", {REVIEWER}),
+    "POST /v1/reviews/{inspection_id}": ("key", {REVIEWER}),
+    "POST /v1/reviews/{inspection_id}/undo": ("key", {REVIEWER}),
+    "GET /v1/reviews/stats": ("key", {REVIEWER, ENGINEER}),
+    "GET /v1/rubrics/examples/{name}": ("key", ANY_KEY),
+    "GET /v1/rubrics/{category}": ("key", {REVIEWER, ENGINEER}),
+    "GET /v1/models": ("key", ANY_KEY),
+    "POST /v1/models/{category}/activate": ("key", {ENGINEER}),
+    "GET /station": (OPEN, set()),
+    "GET /station/strings": (OPEN, set()),
+    "GET /station/{name}": (OPEN, set()),
+    "GET /desk": ("page", {REVIEWER}),
+    "GET /desk/review": ("page", {REVIEWER}),
+    "GET /desk/items": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/items/{inspection_id}": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/quality": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/quality/{table}.csv": ("desk", {REVIEWER, ENGINEER}),
+    "POST /desk/api/claim": ("desk", {REVIEWER}),
+    "POST /desk/api/items/{inspection_id}/decide": ("desk", {REVIEWER}),
+    "POST /desk/api/items/{inspection_id}/undo": ("desk", {REVIEWER}),
+    "POST /desk/api/items/{inspection_id}/renew": ("desk", {REVIEWER}),
+    "POST /desk/api/tasks/{task_id}/release": ("desk", {REVIEWER}),
+    "GET /desk/api/session": ("desk", {REVIEWER}),
+    "GET /desk/api/items/{inspection_id}": ("desk", {REVIEWER}),
+    "GET /desk/api/items/{inspection_id}/photos/{index}": ("desk", {REVIEWER, ENGINEER}),
+    "GET /desk/api/rubric/examples/{name}": ("desk", {REVIEWER}),
+    "GET /desk/strings": (OPEN, set()),
+    "GET /desk/assets/{name}": (OPEN, set()),
+    "GET /desk/login": (OPEN, set()),
+    "POST /desk/login": ("login", set()),
+    "POST /desk/logout": ("own session", set()),
+    "POST /desk/language": (OPEN, set()),
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who asks: with a key in the header, or with the cookie of a session at the desk, or with neither.
+
+    `role` is empty where the key or the session is not valid.
+    """
+
+    who: str
+    client: httpx.Client
+    role: str = ""
+    seated: bool = False
+
+
+def callers(service: Any) -> Iterator[Caller]:
+    right = service.key(ADMIN)
+    revoked = service.key(ADMIN, "revoked")
+    over = seat(service, revoked)
+    service.runtime.keys.revoke(revoked.split("_")[1])
+    yield Caller("nobody", service.with_key(None))
+    for who, key in {"a wrong key": right[:-2], "a key of another form": "admin", "a revoked key": revoked}.items():
+        yield Caller(who, service.with_key(key))
+    yield Caller("a session whose key is revoked", over)
+    for role in (STATION, REVIEWER, ENGINEER, ADMIN):
+        yield Caller(f"a key, {role}", service.as_role(role), role)
+    for role in (REVIEWER, ENGINEER, ADMIN):
+        yield Caller(f"a session, {role}", seat(service, service.key(role)), role, seated=True)
+
+
+def seat(service: Any, key: str) -> httpx.Client:
+    """A browser that has logged in, and sends what the desk's own pages send."""
+    client: httpx.Client = service.with_key(None)
+    client.headers["origin"] = service.url
+    assert client.post("/desk/login", data={"key": key}).status_code == 303
+    page = client.get("/desk/quality").text
+    client.headers["x-csrf-token"] = page.split('data-csrf="')[1].split('"')[0]
+    return client
+
+
+def legal(caller: Caller, kind: str, roles: set[str], answer: httpx.Response) -> bool:
+    """Whether this is how the caller should be answered."""
+    status, may = answer.status_code, caller.role in roles | {ADMIN}
+    let_in = status not in (401, 403) and status < 500 and "/login" not in answer.headers.get("location", "")
+    if kind == OPEN:
+        return let_in
+    if kind == "login":  # asked here as another site would
+        return status == 403
+    if kind == "own session":  # who has none has none to end
+        return status in (303, 403)
+    if kind == "key":
+        valid = bool(caller.role) and not caller.seated
+        return (let_in if may else status == 403) if valid else status == 401
+    if not caller.seated:
+        return status == (401 if kind == "desk" else 303)
+    return let_in if may else status == 403
+
+
+def ask(caller: Caller, route: str) -> httpx.Response:
+    method, path = route.split(" ")
+    headers = {"origin": "null" if path == "/desk/login" else str(caller.client.base_url).rstrip("/")}
+    values = {"index": "0", "path": "swagger-ui.css", "table": "errors"}
+    return caller.client.request(method, re.sub(r"{(\w+)}", lambda m: values.get(m[1], "x"), path), headers=headers)
+
+
+def test_every_route_is_in_the_table(service: Any) -> None:
+    assert {f"{method} {path}" for method, path in service.routes()} == set(TABLE)
+
+
+def test_everything_in_the_description_is_in_the_table(service: Any) -> None:
+    paths = service.client.get("/openapi.json").json()["paths"]
+    assert {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods} <= set(TABLE)
+
+
+def test_everybody_gets_what_is_theirs_and_nothing_else(service: Any) -> None:
+    wrong, count = [], 0
+    ending = sorted(TABLE, key=lambda route: TABLE[route][0] == "own session")  # the sessions end last
+    for caller in callers(service):
+        for route in ending:
+            answer = ask(caller, route)
+            count += 1
+            if not legal(caller, *TABLE[route], answer):
+                wrong.append(f"{caller.who}: {route} -> {answer.status_code}")
+    assert wrong == []
+    assert count == 12 * len(TABLE)
+
+
+def test_head_tells_no_more_than_get_and_an_unknown_path_nothing(service: Any) -> None:
+    client = service.with_key(None)
+    for route in TABLE:
+        method, path = route.split(" ")
+        if method == "GET":
+            get, head = client.get(path), client.head(path)
+            assert (head.status_code, head.content) == (get.status_code, b""), path
+    assert [client.request(m, "/v1/nothing").status_code for m in ("GET", "POST", "PUT", "OPTIONS")] == [404] * 4
