@@ -19,8 +19,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25"
 
+# HEIC, which iPhones take, is read where its libraries can be had.
 $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) -e .
+	$(PIP) -e ".[heic]" || $(PIP) -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve

@@ -1,6 +1,7 @@
 """What must hold between a manifest, its photos and the category definitions before anyone trains on it."""
 
 import hashlib
+import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,8 @@ from PIL import Image, UnidentifiedImageError
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import UNUSABLE, Record
+from regrade.models.orientation import SIDEWAYS, orientation_of
 from regrade.models.types import Box
-
-_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,10 @@ def _check_file(record: Record, hashes: bool) -> Iterator[Finding]:
 
 
 def _upright_size(file: Path) -> tuple[int, int]:
-    with Image.open(file) as image:
+    data = file.read_bytes()
+    with Image.open(io.BytesIO(data)) as image:
         width, height = image.size
-        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-    return (height, width) if turned else (width, height)
+    return (height, width) if orientation_of(data) in SIDEWAYS else (width, height)
 
 
 def _check_boxes(record: Record) -> Iterator[Finding]:

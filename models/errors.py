@@ -8,7 +8,7 @@ class RegradeError(Exception):
 class PhotoError(RegradeError):
     """A photo that cannot be graded as it is; `code` is stable and part of the HTTP contract.
 
-    Codes: `empty`, `unsupported_type`, `truncated`, `unreadable`, `animated`, `too_many_pixels`,
+    Codes: `empty`, `unsupported_type`, `heic_unsupported`, `truncated`, `unreadable`, `animated`, `too_many_pixels`,
     `bad_dimensions`, `too_large`.
     """
 

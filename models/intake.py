@@ -13,16 +13,19 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile, ImageOps
+from PIL import Image, ImageCms, ImageFile
 
+from regrade.models import heif
 from regrade.models.errors import PhotoError
+from regrade.models.metadata import for_decoding
+from regrade.models.orientation import SIDEWAYS, orientation_of, upright
 from regrade.models.types import Photo
 
 # Pillow must refuse a truncated file; a library that flipped this global would make us grade half a photo.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Our own limit is checked on the header with a clear message; Pillow's would be a bare warning.
 Image.MAX_IMAGE_PIXELS = None
-# Pillow remarks on odd EXIF and palettes; they are not the inspector's concern. Set once for the process, since
+# Pillow remarks on odd palettes; they are not the inspector's concern. Set once for the process, since
 # warnings.catch_warnings() is not safe between threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -30,9 +33,15 @@ SLACK: Final = 0.95
 """A decoded photo may fall this far short of the working side. The common 3264 and 1632 pixels give 408 at an eighth
 and a quarter, twice as much at the next scale, and enlarging them by 2% for a network of 416 loses nothing."""
 
-MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+MEDIA_TYPES: Final = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "HEIF": heif.HEIC,
+    "AVIF": heif.AVIF,
+}
+_FORMATS: Final = {media_type: name for name, media_type in MEDIA_TYPES.items()}
 _SRGB: Final = ImageCms.createProfile("sRGB")
-_EXIF_ORIENTATION: Final = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ DEFAULT_LIMITS: Final = IntakeLimits()
 def sniff(data: bytes) -> str:
     """The media type that the first bytes of `data` announce, whatever the file is called.
 
-    Raises `PhotoError` `empty` for no bytes and `unsupported_type` for anything but JPEG, PNG and WebP.
+    Raises `PhotoError` `empty` for no bytes and `unsupported_type` for anything but JPEG, PNG, WebP, HEIC and AVIF.
     """
     if not data:
         raise PhotoError("empty", "The photo has no bytes. Take it again, or check the upload.")
@@ -67,15 +76,27 @@ def sniff(data: bytes) -> str:
         return "image/png"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    raise PhotoError("unsupported_type", "The file is not a JPEG, PNG or WebP image. Send the photo as one of these.")
+    if (media_type := heif.media_type_of(data)) is not None:
+        return media_type
+    raise PhotoError(
+        "unsupported_type", "The file is not a JPEG, PNG, WebP, HEIC or AVIF image. Send the photo as one of these."
+    )
+
+
+def readable_types() -> tuple[str, ...]:
+    """The media types of the photos that can be read in this installation."""
+    missing = () if heif.is_installed() else (heif.HEIC,)
+    return tuple(media_type for media_type in MEDIA_TYPES.values() if media_type not in missing)
 
 
 def megapixels(data: bytes) -> float:
     """Millions of pixels that a photo's header announces; 0 where it cannot be read, which decoding will refuse."""
+    if heif.media_type_of(data) is not None:
+        return math.prod(heif.largest_extent(data)) / 1e6
     try:
-        with Image.open(io.BytesIO(data), formats=list(MEDIA_TYPES)) as image:
+        with _opened(data, sniff(data)) as image:
             return image.width * image.height / 1e6
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, PhotoError):
         return 0.0
 
 
@@ -87,12 +108,13 @@ def open_photo(
     A JPEG is decoded at the smallest DCT scale whose long side still reaches `SLACK` times `limits.working_side`, and
     any photo is reduced by the largest whole number that keeps to that: what comes out has a long side of at least
     that and less than twice that, or its own where that is shorter. What a network wants beyond that is
-    resampled once, from there. The photo is turned upright by its EXIF orientation and brought to 8-bit sRGB: CMYK,
-    palette, greyscale and 16-bit are converted, an embedded ICC profile is applied, transparency is laid on white.
+    resampled once, from there. The photo is turned upright, as browsers do (`regrade.models.orientation`), and brought
+    to 8-bit sRGB: CMYK, palette, greyscale and 16-bit are converted, an embedded ICC profile is applied, transparency
+    is laid on white. Nothing else that its metadata says is looked at.
     `sha256` is the hash of `data`, in hex, where the caller has it already.
 
-    Raises `PhotoError` (`empty`, `unsupported_type`, `too_large`, `too_many_pixels`, `bad_dimensions`,
-    `animated`, `truncated`, `unreadable`), with `photo` set to `index`.
+    Raises `PhotoError` (`empty`, `unsupported_type`, `heic_unsupported`, `too_large`, `too_many_pixels`,
+    `bad_dimensions`, `animated`, `truncated`, `unreadable`), with `photo` set to `index`.
     """
     try:
         return _open(data, index, limits, sha256)
@@ -111,19 +133,26 @@ def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str | None) -> 
         )
     if _ends_early(data, media_type):
         raise _truncated()
+    if media_type in (heif.HEIC, heif.AVIF):
+        heif.require(data, media_type)
+        _check_size(*heif.largest_extent(data), limits)
     try:
-        with Image.open(io.BytesIO(data), formats=list(MEDIA_TYPES)) as image:
+        with _opened(data, media_type) as image:
             _check_header(image, limits)
-            rgb, width, height = _decode(image, limits)
+            rgb, width, height = _decode(image, limits, _orientation(image, data))
         return Photo(index, sha256 or hashlib.sha256(data).hexdigest(), media_type, width, height, rgb)
     except PhotoError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError) as error:
         if "truncated" in str(error).lower() or isinstance(error, EOFError):
             raise _truncated() from error
         raise PhotoError(
             "unreadable", "The photo's data is damaged and cannot be decoded. Take it again, or save it anew as JPEG."
         ) from error
+
+
+def _opened(data: bytes, media_type: str) -> Image.Image:
+    return Image.open(io.BytesIO(for_decoding(data)), formats=[_FORMATS[media_type]])
 
 
 def _truncated() -> PhotoError:
@@ -136,7 +165,13 @@ def _ends_early(data: bytes, media_type: str) -> bool:
 
 
 def _check_header(image: Image.Image, limits: IntakeLimits) -> None:
-    width, height = image.size
+    _check_size(*image.size, limits)
+    # Of a HEIC with several pictures the primary one is the photo.
+    if getattr(image, "is_animated", False) and image.format != "HEIF":
+        raise PhotoError("animated", "The file is an animation. Send a single still photo.")
+
+
+def _check_size(width: int, height: int, limits: IntakeLimits) -> None:
     if width * height > limits.max_pixels:
         raise PhotoError(
             "too_many_pixels",
@@ -149,19 +184,15 @@ def _check_header(image: Image.Image, limits: IntakeLimits) -> None:
             f"The photo is {width}×{height} pixels; each side must be from {limits.min_side} to "
             f"{limits.max_side}. Send the photo as the camera took it.",
         )
-    if getattr(image, "is_animated", False) and not _is_multi_picture_jpeg(image):
-        raise PhotoError("animated", "The file is an animation. Send a single still photo.")
 
 
-def _is_multi_picture_jpeg(image: Image.Image) -> bool:
-    # Phones store a preview or a depth map beside the photo (MPO); the first picture is the photo.
-    return image.format == "MPO"
+def _orientation(image: Image.Image, data: bytes) -> int:
+    return heif.container_orientation(image) if image.format in ("HEIF", "AVIF") else orientation_of(data)
 
 
-def _decode(image: Image.Image, limits: IntakeLimits) -> tuple[NDArray[np.uint8], int, int]:
+def _decode(image: Image.Image, limits: IntakeLimits, orientation: int) -> tuple[NDArray[np.uint8], int, int]:
     """Upright pixels at the working scale, and the width and height of the upright full-size photo."""
     full_width, full_height = image.size
-    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     side = round(limits.working_side * SLACK)
     scale = min(1.0, side / max(full_width, full_height))
     target = (max(1, round(full_width * scale)), max(1, round(full_height * scale)))
@@ -169,21 +200,9 @@ def _decode(image: Image.Image, limits: IntakeLimits) -> tuple[NDArray[np.uint8]
     image.draft(None, target)
     image.load()
     rgb = _to_srgb(image, side)
-    upright = _upright(rgb, orientation)
-    if orientation in (5, 6, 7, 8):
+    if orientation in SIDEWAYS:
         full_width, full_height = full_height, full_width
-    return np.asarray(upright, dtype=np.uint8), full_width, full_height
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    if orientation == 1:
-        return image
-    exif = Image.Exif()
-    exif[_EXIF_ORIENTATION] = orientation
-    # exif_transpose reads the tag from the image itself; after conversions it is no longer there.
-    tagged = image.copy()
-    tagged.info["exif"] = exif.tobytes()
-    return ImageOps.exif_transpose(tagged)
+    return np.asarray(upright(rgb, orientation), dtype=np.uint8), full_width, full_height
 
 
 def _to_srgb(image: Image.Image, side: int) -> Image.Image:
@@ -227,4 +246,4 @@ def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-__all__ = ["DEFAULT_LIMITS", "MEDIA_TYPES", "IntakeLimits", "megapixels", "open_photo", "sniff"]
+__all__ = ["DEFAULT_LIMITS", "MEDIA_TYPES", "IntakeLimits", "megapixels", "open_photo", "readable_types", "sniff"]

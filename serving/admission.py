@@ -14,7 +14,7 @@ long at any later time, and a refusal could never tell when to come back.
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from regrade.serving.errors import BusyError, UploadAborted
@@ -29,9 +29,11 @@ _DRAINING_SECONDS = 10
 class Ticket:
     """One admitted request: the bytes that it holds, and its work once that is known."""
 
-    def __init__(self, admission: "Admission", announced: int, wait: float) -> None:
+    def __init__(self, admission: "Admission", announced: int, wait: float, replay: bool) -> None:
         self._admission = admission
+        self._replay = replay
         self._received = 0
+        self._unwritten = 0
         self.wait = wait
         """Seconds within which it must be answered, once its body is there."""
         self.queued = False
@@ -52,7 +54,8 @@ class Ticket:
         return max(0.0, self.estimate - self._spent)
 
     def received(self, size: int) -> None:
-        """Note `size` more bytes of the body. Raises `BusyError` when a body of unannounced length finds no room."""
+        """Note `size` more bytes of the body. Raises `BusyError` or `StorageError` when a body of unannounced length
+        finds no room."""
         self._received += size
         if self._received > self.reserved:
             self._reserve(self._received - self.reserved)
@@ -75,6 +78,11 @@ class Ticket:
         Photos that were not looked at to the end (another one was refused) teach nothing: leave them out.
         """
         self._spent += core_seconds
+
+    def written(self) -> None:
+        """Its photos are on the disk: they count no longer as what is still to be written there."""
+        self._admission.unwritten -= self._unwritten
+        self._unwritten = 0
 
     def leave(self) -> None:
         """The client has gone: give up the place in the line. What is being looked at already is finished."""
@@ -113,6 +121,10 @@ class Ticket:
         admission = self._admission
         if admission.bytes_in_flight + size > admission.max_bytes:
             raise BusyError("bytes", Message("problem.busy_bytes"), admission.until_freed())
+        if not self._replay:
+            admission.refuse_if_full(size)
+            self._unwritten += size
+            admission.unwritten += size
         self.reserved += size
         admission.bytes_in_flight += size
 
@@ -120,7 +132,9 @@ class Ticket:
 class Admission:
     """The door. Belongs to one event loop and is only touched on it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, refuse_if_full: Callable[[int], None] = lambda size: None) -> None:
+        self.refuse_if_full = refuse_if_full
+        """Raises `StorageError` where the disk has no room for so many bytes."""
         self.max_requests = settings.queue_limit
         self.max_uploads = settings.upload_limit
         self.max_bytes = settings.max_bytes_in_flight
@@ -137,6 +151,8 @@ class Admission:
         self.active = 0
         """Those of them whose photos share the cores."""
         self.bytes_in_flight = 0
+        self.unwritten = 0
+        """Those of them that are still to be written to the disk."""
         self.pending: set[Ticket] = set()
         """Tickets whose photos are not all looked at yet."""
         self.line: deque[asyncio.Future[None]] = deque()
@@ -158,11 +174,11 @@ class Admission:
 
     @contextmanager
     def enter(self, announced: int, wait: float | None = None, *, replay: bool = False) -> Iterator[Ticket]:
-        """Let a request in whose body is `announced` bytes long (0 if unknown). Raises `BusyError`.
+        """Let a request in whose body is `announced` bytes long (0 if unknown). Raises `BusyError` or `StorageError`.
 
         `wait` is how many seconds its client will wait for the answer, the setting when None. A `replay`, which was
-        stored before and only needs to be looked up, is let in however much there is to grade. A request counts as an
-        upload until `Ticket.enqueue`, and as one of the queue from then on.
+        stored before and only needs to be looked up, is let in however much there is to grade and however full the
+        disk is. A request counts as an upload until `Ticket.enqueue`, and as one of the queue from then on.
         """
         wait = self.deadline if wait is None else wait
         if self.closed:
@@ -171,7 +187,7 @@ class Admission:
             self.refuse_if_late(self.at_least(announced), wait)  # at once, before a body is sent in vain
         if self.uploads >= self.max_uploads:
             raise BusyError("uploads", Message("problem.busy_uploads", {"count": self.uploads}), self.until_freed())
-        ticket = Ticket(self, announced, wait)
+        ticket = Ticket(self, announced, wait, replay)
         self.uploads += 1
         try:
             yield ticket
@@ -182,6 +198,7 @@ class Admission:
             else:
                 self.uploads -= 1
             self.bytes_in_flight -= ticket.reserved
+            ticket.written()
 
     @asynccontextmanager
     async def turn(self, ticket: Ticket) -> AsyncIterator[None]:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
 from regrade.serving import tracing
+from regrade.serving.disk import fault_of
 from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
 from regrade.serving.front import Front, method_not_allowed
 from regrade.serving.middleware import Wrap, asked_method
@@ -79,7 +80,9 @@ def create_app(
             if first is not None:
                 announce(first)
             loading = asyncio.create_task(_load(running, grader, on_failure))
+            watching = asyncio.create_task(running.watch())
             yield
+            watching.cancel()
             await loading
         finally:
             running.close()
@@ -120,7 +123,11 @@ async def _load(runtime: Runtime, grader: Grader | None, on_failure: Callable[[E
 
 async def _answer_expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, RegradeError)
-    problem = problem_of(error, language_of(request))
+    fault = fault_of(error)
+    if fault is not None and fault.fault is not None:
+        log.error("%s %s: %s", request.method, request.url.path, error.__cause__ or error)
+        await request.app.state.runtime.failed(fault)
+    problem = problem_of(fault or error, language_of(request))
     if problem is None:
         raise error  # our own fault: the middleware answers 500 and logs it
     if problem.status == 500:

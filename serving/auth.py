@@ -49,6 +49,8 @@ class KeyStore:
 
     def create_first(self) -> str | None:
         """Make an admin key if there is no key at all, and return what its holder sends."""
+        if self.all_keys():  # without a write, for which a full disk may have no room
+            return None
         with self._database.write() as connection:
             if connection.execute(select(api_keys.c.id).limit(1)).first() is not None:
                 return None

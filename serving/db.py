@@ -14,7 +14,8 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from regrade.serving.errors import DatabaseError
+from regrade.serving.disk import storage_faults
+from regrade.serving.errors import DatabaseError, StorageError
 from regrade.serving.migrations import HEAD
 
 WRITE = "regrade_write"
@@ -50,6 +51,12 @@ class Database:
         except (ArgumentError, TypeError, ValueError) as error:
             raise DatabaseError(f"The database {self._shown} cannot be opened: {error}. {_ADVICE}") from error
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder in which the database's file lies; None where it is none of this machine's."""
+        file = _file(self.engine.url)
+        return None if file is None else file.parent
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: it sees one state of the database throughout."""
@@ -58,8 +65,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that writes. When this returns, what was written survives a loss of power."""
-        with self.engine.connect().execution_options(**{WRITE: True}) as connection, connection.begin():
+        """A transaction that writes. When this returns, what was written survives a loss of power.
+
+        Raises `StorageError` where there is no room for it, or the disk fails.
+        """
+        writing = self.engine.connect().execution_options(**{WRITE: True})
+        with storage_faults(self.folder), writing as connection, connection.begin():
             yield connection
 
     def migrate(self) -> None:
@@ -69,6 +80,8 @@ class Database:
         """
         try:
             self._migrate()
+        except StorageError as error:
+            raise DatabaseError(f"The database {self._shown} cannot be brought up to date. {error}") from error
         except DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]
             raise DatabaseError(f"The database {self._shown} cannot be used: {reason}. {_ADVICE}") from error
@@ -92,7 +105,7 @@ class Database:
             )
 
     def _migrate(self) -> None:
-        with self.read() as connection:
+        with storage_faults(self.folder), self.read() as connection:
             if _revision(connection) == HEAD:
                 return
         from alembic import command  # costs 0.1 s, and is needed once per upgrade
@@ -128,14 +141,21 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
+def _file(url: URL) -> Path | None:
+    """The database's own file, where it is one that is opened by its name."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return None if url.database.startswith("file:") else Path(url.database)
+
+
 def _open(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
-    if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+    if (file := _file(url)) is not None:
         # SQLite would make it readable by everyone; its log files take their permissions from it. Where this does not
         # succeed, the file is there or SQLite says why it cannot be.
         with suppress(OSError):
-            os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     # Connections wait for each other inside SQLite, up to this many seconds.
     engine = create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=24)
 

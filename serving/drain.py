@@ -76,7 +76,7 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """What is done ten times a second."""
-        if self._reload and self._reloading is None and self._runtime.ready:
+        if self._reload and self._reloading is None and self._runtime.warm and not self._runtime.draining:
             self._reload = False
             self._reloading = asyncio.create_task(self._take_over())
         return await super().on_tick(counter)

@@ -112,6 +112,20 @@ class BusyError(SpokenError):
         self.retry_after = retry_after
 
 
+class StorageError(SpokenError):
+    """There is no room for what was asked, or the disk cannot be written; nothing of it was stored.
+
+    `fault` is `full`, `read_only` or `failing` where a write has failed, None where none was tried. `retry_after` is in
+    whole seconds.
+    """
+
+    retry_after = 30
+
+    def __init__(self, message: Message | str, fault: str | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
 class NotFoundError(SpokenError):
     """What was asked for is not there."""
 

@@ -1,7 +1,8 @@
 """What the service counts and times, in Prometheus' text format. `METRICS.md` says what each metric means."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,6 +18,7 @@ from prometheus_client import (
 
 from regrade.models.arithmetic import Arithmetic
 from regrade.serving import tracing
+from regrade.serving.disk import Space
 from regrade.serving.records import Inspection
 
 # Another series beside each counter and histogram, which nobody asks: `_created` belongs to OpenMetrics.
@@ -52,10 +54,21 @@ class Metrics:
         self._add_load(registry)
         self._add_results(registry)
         self._active: dict[str, str] = {}
+        volume = ["volume"]
+        self.disk_free = Gauge("regrade_disk_free_bytes", "Free room of a volume.", volume, registry=registry)
+        self.disk_reserve = Gauge(
+            "regrade_disk_reserve_bytes", "Room on it below which nothing new is taken.", volume, registry=registry
+        )
+        self.disk_files = Gauge(
+            "regrade_disk_free_files", "Files that can still be made on a volume (inodes).", volume, registry=registry
+        )
 
     def _add_load(self, registry: CollectorRegistry) -> None:
         """What says how busy the service is, and where time goes."""
         self.ready = Gauge("regrade_ready", "1 when items may be sent here, else 0.", registry=registry)
+        self.well = Gauge(
+            "regrade_well", "1 where all is well with a part of the service, else 0.", ["check"], registry=registry
+        )
         self.responses = Counter(
             "regrade_http_responses", "HTTP responses.", ["method", "route", "status"], registry=registry
         )
@@ -173,6 +186,13 @@ class Metrics:
         for category, version in versions.items():
             self.model_info.labels(category, version).set(1)
         self._active = dict(versions)
+
+    def disk(self, spaces: Sequence[Space]) -> None:
+        """Tell how much room there is on each volume."""
+        for space in spaces:
+            self.disk_free.labels(space.name).set(space.free)
+            self.disk_reserve.labels(space.name).set(space.reserve)
+            self.disk_files.labels(space.name).set(math.inf if space.files is None else space.files)
 
     def stored(self, inspection: Inspection) -> None:
         """Count an inspection that was stored."""

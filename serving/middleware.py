@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regrade.serving import tracing
 from regrade.serving.admission import Admission, draining
+from regrade.serving.disk import fault_of
+from regrade.serving.errors import SpokenError
 from regrade.serving.headers import add_common
 from regrade.serving.i18n import pick, text
 from regrade.serving.metrics import Metrics
@@ -70,6 +72,11 @@ class Wrap:
                 trace.answered(route, status)
 
     async def _answer_unexpected(self, error: Exception, scope: Scope, call: "_Call") -> None:
+        if (fault := fault_of(error)) is not None and call.status is None:
+            log.error("%s %s: %s", asked_method(scope), scope["path"], error)
+            await scope["app"].state.runtime.failed(fault)
+            await self._answer(_problem_of(fault, scope), scope, call)
+            return
         incident = uuid4().hex[:12]
         log.exception("incident %s: %s %s", incident, asked_method(scope), scope["path"])
         if call.status is not None:
@@ -80,11 +87,9 @@ class Wrap:
     async def _answer_cut_off(self, scope: Scope, call: "_Call") -> None:
         """Only a server that ends cancels requests: those that have not come to an end in the time it gives them."""
         error = draining()
-        problem = problem_of(error, _language(scope))
-        assert problem is not None
         _metrics(scope).refused.labels(error.reason).inc()
         call.abandon_body()
-        await self._answer(problem, scope, call)
+        await self._answer(_problem_of(error, scope), scope, call)
 
     async def _answer(self, problem: Problem, scope: Scope, call: "_Call") -> None:
         _metrics(scope).problems.labels(problem.slug).inc()
@@ -94,6 +99,12 @@ class Wrap:
 def _metrics(scope: Scope) -> Metrics:
     metrics: Metrics = scope["app"].state.runtime.metrics
     return metrics
+
+
+def _problem_of(error: SpokenError, scope: Scope) -> Problem:
+    problem = problem_of(error, _language(scope))
+    assert problem is not None
+    return problem
 
 
 def _language(scope: Scope) -> str:

@@ -7,7 +7,10 @@ keeps photos elsewhere (an object store) writes another `PhotoStore`.
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +18,8 @@ from uuid import uuid4
 
 from regrade.models.files import sync_folder
 from regrade.serving.directio import write_new
-from regrade.serving.errors import PhotoDamagedError
+from regrade.serving.disk import storage_faults
+from regrade.serving.errors import PhotoDamagedError, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +30,24 @@ class StagedPhoto:
     handle: str
 
 
+Used = Callable[[Collection[str]], set[str]]
+"""Given hashes of photos, those that something stored needs."""
+
+
 class PhotoStore(Protocol):
     """Content-addressed bytes. Every method may be called from any thread."""
 
     def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
-        """Write photos (bytes and their SHA-256) durably, not yet visible under their hashes: all, or none."""
+        """Write photos (bytes and their SHA-256) durably, not yet visible under their hashes: all, or none.
+
+        Raises `StorageError` where there is no room for them."""
 
     def publish(self, staged: Sequence[StagedPhoto]) -> None:
         """Make photos visible under their hashes, durably. Publishing what is there already is no error."""
+
+    def published(self, staged: Sequence[StagedPhoto], used: Used) -> AbstractContextManager[None]:
+        """Publish photos for what is done within. Where that finds no room (`StorageError`), those of them that `used`
+        does not name are removed again, unless another item is about to use them."""
 
     def discard(self, staged: Sequence[StagedPhoto]) -> None:
         """Remove staged photos that were not published."""
@@ -53,8 +67,12 @@ class LocalPhotoStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.staging = root / "tmp"
+        self._claims: Counter[str] = Counter()
+        """Photos of items that are being stored, and by how many."""
+        self._lock = threading.Lock()
         make_directories(self.staging)
 
+    @storage_faults()
     def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
         paths = [self.staging / uuid4().hex for _ in photos]
         descriptors: list[int] = []
@@ -65,8 +83,7 @@ class LocalPhotoStore:
             for descriptor in descriptors:
                 os.fsync(descriptor)
         except BaseException:
-            for path in paths:
-                path.unlink(missing_ok=True)
+            _remove(paths)
             raise
         finally:
             for descriptor in descriptors:
@@ -85,9 +102,26 @@ class LocalPhotoStore:
         for directory in touched:
             sync_folder(directory)
 
+    @contextmanager
+    def published(self, staged: Sequence[StagedPhoto], used: Used) -> Iterator[None]:
+        hashes = {photo.sha256 for photo in staged}
+        with self._lock:
+            self._claims.update(hashes)
+        try:
+            with storage_faults():
+                self.publish(staged)
+                yield
+        except StorageError as error:
+            # A commit that could not be synced may be there again after a crash, and needs its photos then.
+            self._let_go(hashes, None if error.fault == "failing" else used)
+            raise
+        except BaseException:
+            self._let_go(hashes)
+            raise
+        self._let_go(hashes)
+
     def discard(self, staged: Sequence[StagedPhoto]) -> None:
-        for photo in staged:
-            (self.staging / photo.handle).unlink(missing_ok=True)
+        _remove([self.staging / photo.handle for photo in staged])
 
     def read(self, sha256: str) -> bytes:
         try:
@@ -98,6 +132,16 @@ class LocalPhotoStore:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise PhotoDamagedError(sha256, missing=False)
         return data
+
+    def _let_go(self, hashes: set[str], used: Used | None = None) -> None:
+        """Give up the claims to photos; with `used`, remove those that nobody uses or claims."""
+        with self._lock:
+            self._claims.subtract(hashes)
+            idle = {sha256 for sha256 in hashes if not self._claims[sha256]}
+            for sha256 in idle:
+                del self._claims[sha256]
+            if used is not None:
+                _remove([self.path(sha256) for sha256 in idle - used(idle)])
 
     def path(self, sha256: str) -> Path:
         """The file that holds, or would hold, the photo `sha256`."""
@@ -119,6 +163,13 @@ class LocalPhotoStore:
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    """Remove files, as far as that is possible: what stays is cleared at the next start, or an orphan."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def make_directories(path: Path, mode: int = 0o777) -> None:

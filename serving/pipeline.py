@@ -124,8 +124,8 @@ class Pipeline:
     async def submit(self, submission: Submission) -> Outcome:
         """Grade and store an item, or find what was stored for it before.
 
-        Raises `InvalidFieldsError`, `PhotoError`, `IdempotencyConflictError` or `BusyError`, and has then
-        stored nothing.
+        Raises `InvalidFieldsError`, `PhotoError`, `IdempotencyConflictError`, `BusyError` or `StorageError`, and has
+        then stored nothing.
         """
         intake = await self._take_in(submission.upload)
         if submission.idempotency_key is None:
@@ -175,6 +175,7 @@ class Pipeline:
             timings.mark("other")
             with tracing.span("store"):
                 staged = await writing
+                ticket.written()
                 timings.mark("store")
                 inspection = Inspection(
                     id=new_id(),
@@ -237,8 +238,8 @@ class Pipeline:
 
     def _keep(self, inspection: Inspection, staged: Sequence[StagedPhoto]) -> None:
         # The row comes last: whatever the power does, a row never speaks of a photo that is not there.
-        self._photos.publish(staged)
-        self._inspections.insert(inspection)
+        with self._photos.published(staged, self._inspections.using):
+            self._inspections.insert(inspection)
 
     async def _drop(self, writing: "asyncio.Future[list[StagedPhoto]] | None") -> None:
         if writing is not None:

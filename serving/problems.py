@@ -36,6 +36,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "upload-aborted": (400, "Upload aborted"),
     "photo-too-large": (413, "Photo too large"),
     "photo-unsupported-type": (415, "Photo of an unsupported type"),
+    "photo-heic-unsupported": (415, "HEIC photo, which this service cannot read"),
     "photo-empty": (422, "Empty photo"),
     "photo-truncated": (422, "Truncated photo"),
     "photo-unreadable": (422, "Unreadable photo"),
@@ -57,6 +58,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "undo-refused": (409, "Decision cannot be undone"),
     "blind": (403, "Hidden until the blind review is done"),
     "busy": (503, "Busy"),
+    "insufficient-storage": (507, "No room to store it"),
     "photo-damaged": (500, "Stored photo damaged or missing"),
     "headers-too-large": (431, "Request headers too large"),
     "bad-request": (400, "Not an HTTP request"),
@@ -129,6 +131,10 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
             if error.reason == "draining":
                 headers["Connection"] = "close"
             return Problem("busy", detail, {"retry_after": error.retry_after}, headers)
+        case errors.StorageError():
+            detail = text("problem.storage", lang, why=error.to(lang), seconds=error.retry_after)
+            headers = {"Retry-After": str(error.retry_after)}
+            return Problem("insufficient-storage", detail, {"retry_after": error.retry_after}, headers)
     for kind, slug in _SLUGS:
         if isinstance(error, kind):
             return Problem(slug, error.to(lang) if isinstance(error, errors.SpokenError) else str(error))

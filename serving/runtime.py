@@ -10,14 +10,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from regrade.models.files import sync_folder
 from regrade.models.grader import Grader
 from regrade.models.intake import IntakeLimits
 from regrade.serving.admission import Admission
 from regrade.serving.auth import KeyStore
 from regrade.serving.db import Database
-from regrade.serving.errors import BusyError, DataDirError
+from regrade.serving.disk import Disk
+from regrade.serving.errors import BusyError, DataDirError, StorageError
 from regrade.serving.evidence import Signer
+from regrade.serving.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.i18n import Message
 from regrade.serving.metrics import Metrics
 from regrade.serving.photostore import LocalPhotoStore, make_directories
@@ -55,12 +59,15 @@ class Runtime:
         self.lock = DataDirLock(settings.data_dir)
         try:
             self.database = open_database(settings)
+            database_dir = self.database.folder or settings.data_dir
             self.keys = KeyStore(self.database)
             self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
             self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery))
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
             self.signer = Signer.load(settings.data_dir / "keys")
+            folders = {"data": settings.data_dir, "photos": self.photos.root, "database": database_dir}
+            self.disk = Disk(folders, settings.disk_reserve, lambda: self.admission.unwritten)
             if cleared := self.photos.clear_leftovers():
                 log.info("removed %d unfinished uploads of an earlier run", cleared)
         except BaseException:
@@ -76,11 +83,15 @@ class Runtime:
             lease=timedelta(minutes=settings.lease_minutes),
             undo=timedelta(seconds=settings.undo_seconds),
             bundles=settings.bundles_dir,
+            refuse_if_full=self.disk.refuse,
         )
         self.login_brake = LoginBrake()
-        self.admission = Admission(settings)
+        self.admission = Admission(settings, self.disk.refuse)
         self.graders = Graders(settings.bundles_dir, settings.precision)
         self.failure: Exception | None = None
+        self.health = Health()
+        for look in (self._look_at_models, self._look_at_database, self._look_at_photos, self.disk.look):
+            self.health.add(look)
         self.draining = False
         """Whether the service is about to end."""
         self._pipeline: Pipeline | None = None
@@ -96,8 +107,8 @@ class Runtime:
 
     @property
     def ready(self) -> bool:
-        """Whether new items should be sent here."""
-        return self.warm and not self.draining
+        """Whether new items should be sent here, as far as was seen when the service last looked after itself."""
+        return self.warm and not self.draining and not self.health.failing
 
     @property
     def grader(self) -> Grader:
@@ -128,6 +139,34 @@ class Runtime:
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))
+
+    async def failed(self, fault: StorageError) -> None:
+        """Note that a write has failed, and see whether it was more than a moment's fault."""
+        self.disk.failed(fault)
+        await self.call(self.health.look)
+
+    async def watch(self) -> None:
+        """Look after oneself from time to time, for ever."""
+        while True:
+            await self.call(self.health.look)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _look_at_models(self) -> Finding:
+        if self.failure is not None:
+            return Finding("models", "failing", Message("problem.models_failed"), str(self.failure))
+        return Finding("models") if self.warm else Finding("models", "starting", Message("problem.starting"))
+
+    def _look_at_database(self) -> Finding:
+        try:
+            self.database.ping()
+        except SQLAlchemyError as error:
+            return Finding("database", "failing", Message("problem.database_silent"), str(error).partition("\n")[0])
+        return Finding("database")
+
+    def _look_at_photos(self) -> Finding:
+        if os.access(self.photos.staging, os.W_OK):
+            return Finding("photos")
+        return Finding("photos", "failing", Message("problem.photos_unwritable"), f"{self.photos.staging}")
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function that waits for the database or the disk on a thread."""

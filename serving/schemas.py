@@ -225,7 +225,13 @@ class ModelsOut(BaseModel):
 class HealthOut(BaseModel):
     status: Literal["ok", "starting", "failing"]
     version: str
-    checks: dict[str, str]
+    checks: dict[str, Literal["ok", "starting", "failing"]]
+    reasons: dict[str, str] = Field(description="What is wrong and what to do, for each check that is not `ok`.")
+
+
+class ReadyOut(BaseModel):
+    ready: bool
+    reasons: dict[str, str] = Field({}, description="Why not, by check; also what else is not well.")
 
 
 class PublicKeyOut(BaseModel):

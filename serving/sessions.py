@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from sqlalchemy import delete, insert, select, update
 
 from regrade.serving.auth import ApiKey
 from regrade.serving.db import Database
+from regrade.serving.errors import StorageError
 from regrade.serving.review.audit import record
 from regrade.serving.tables import api_keys, sessions
 
@@ -81,7 +83,8 @@ class SessionStore:
         expires_at = row.expires_at
         if now - row.seen_at >= STEP:
             expires_at = now + LIFE
-            with self._database.write() as connection:
+            # Whoever only looks at something need not know that the disk is full.
+            with suppress(StorageError), self._database.write() as connection:
                 connection.execute(update(sessions).where(mine).values(seen_at=now, expires_at=expires_at))
         return Session(ApiKey(row.id, row.name, row.role, row.created_at), token, expires_at)
 

@@ -51,6 +51,13 @@ class Settings(BaseSettings):
     precision: Literal["int8", "fp32"] = Field("int8", description="Which networks of a bundle to run.")
     workers: int = Field(0, ge=0, le=256, description="Threads that look at photos; 0 means one per core.")
 
+    disk_reserve: int | None = Field(
+        None,
+        ge=0,
+        description="Space that must stay free where data is kept: below it nothing new is taken and the service is "
+        "not ready; by default 1 GiB, or a twentieth of a volume that is smaller than 20 GiB; 0 means none.",
+    )
+
     max_photos: int = Field(12, ge=1, le=100, description="Photos of one item.")
     max_photo_bytes: int = Field(20 * MIB, ge=1024, description="Size of one photo.")
     max_item_bytes: int = Field(64 * 1024, ge=256, le=MIB, description="Size of the item JSON.")

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -73,7 +73,8 @@ class InspectionStore:
         self._first_look = first_look
 
     def insert(self, inspection: Inspection) -> None:
-        """Store an inspection durably. Raises `DuplicateKeyError` where its idempotency key is taken."""
+        """Store an inspection durably. Raises `DuplicateKeyError` where its idempotency key is taken, and
+        `StorageError`."""
         rows = rows_of(inspection, self._first_look(inspection))
         try:
             with self._database.write() as connection:
@@ -128,6 +129,12 @@ class InspectionStore:
         """The hashes of all photos that some inspection has."""
         with self._database.read() as connection:
             return set(connection.execute(select(inspection_photos.c.sha256).distinct()).scalars())
+
+    def using(self, hashes: Collection[str]) -> set[str]:
+        """Those of the photos `hashes` that some inspection has."""
+        query = select(inspection_photos.c.sha256).where(inspection_photos.c.sha256.in_(hashes)).distinct()
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
 
     def _find(self, where: ColumnElement[bool]) -> Inspection | None:
         with self._database.read() as connection:

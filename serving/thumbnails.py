@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import logging
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ from regrade.serving.records import StoredPhoto
 
 QUALITY = 85
 
+log = logging.getLogger("regrade")
+
 
 class Thumbnails:
     """Thumbnails of the photos in `store`, cached under `root`. Methods block."""
@@ -21,6 +25,8 @@ class Thumbnails:
         self._store = store
         self._root = root
         self._limits = limits
+        self._told = False
+        """Whether it is in the log that the cache cannot be written."""
 
     def get(self, photo: StoredPhoto, width: int) -> bytes:
         """`photo` as a JPEG `width` pixels wide, or as wide as it is if that is less.
@@ -35,11 +41,24 @@ class Thumbnails:
         if cached is not None:
             return cached
         data = self._make(photo, original, width)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{uuid4().hex}.tmp")
-        fresh.write_bytes(hashlib.sha256(data).digest() + data)
-        fresh.replace(path)
+        self._cache(path, data)
         return data
+
+    def _cache(self, path: Path, data: bytes) -> None:
+        fresh = path.with_name(f"{uuid4().hex}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_bytes(hashlib.sha256(data).digest() + data)
+            fresh.replace(path)
+        except OSError as error:
+            # A full disk makes thumbnails slow, and no worse.
+            with suppress(OSError):
+                fresh.unlink()
+            if not self._told:
+                log.warning("thumbnails cannot be kept in %s: %s", self._root, error.strerror)
+            self._told = True
+        else:
+            self._told = False
 
     def _make(self, photo: StoredPhoto, original: bytes, width: int) -> bytes:
         height = max(1, round(photo.height * width / photo.width))
@@ -60,7 +79,7 @@ def _checked(path: Path) -> bytes | None:
     """
     try:
         stored = path.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
     size = hashlib.sha256().digest_size
     data = stored[size:]

@@ -15,6 +15,7 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw
 
+from regrade.models import heif
 from regrade.models.grader import Grader
 from regrade.models.intake import DEFAULT_LIMITS, megapixels, open_photo
 
@@ -26,11 +27,12 @@ _RANGE: Final = math.log(20)
 _WIDTH, _HEIGHT = 1600, 1200
 _MEGAPIXELS_OF_JPEG: Final = {b"\xff\xd8": 1.0, b"\x89P": 5.0, b"RI": 60.0}
 """By the first bytes of JPEG, PNG and WebP: only JPEG is decoded at a reduced size, and WebP has no cheap pixels."""
+_OF_VIDEO_CODECS: Final = {heif.HEIC: 100.0, heif.AVIF: 50.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What there is to do for an item. `megapixels` counts one of PNG or WebP as the many of JPEG that it costs."""
+    """What there is to do for an item. `megapixels` counts one of another kind as the many of JPEG that it costs."""
 
     photos: int
     megapixels: float
@@ -39,8 +41,13 @@ class Work:
 
 def work_of(photos: Sequence[bytes]) -> Work:
     """The work of an item's photos, by their headers. What is no photo costs next to nothing: it is refused."""
-    pixels = (megapixels(data) * _MEGAPIXELS_OF_JPEG.get(data[:2], 0.0) for data in photos)
+    pixels = (megapixels(data) * _worth(data) for data in photos)
     return Work(len(photos), sum(pixels), sum(len(data) for data in photos))
+
+
+def _worth(data: bytes) -> float:
+    media_type = heif.media_type_of(data)
+    return _MEGAPIXELS_OF_JPEG.get(data[:2], 0.0) if media_type is None else _OF_VIDEO_CODECS[media_type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from regrade.models.errors import DatasetError, PhotoError
 from regrade.models.intake import DEFAULT_LIMITS, open_photo
+from regrade.models.orientation import SIDEWAYS, exif_orientation, orientation_of
 from regrade.models.preprocess import reduced
 from regrade.models.types import Box
 
@@ -22,7 +23,7 @@ _JPEG_QUALITY = 95
 class StoredPhoto:
     """The bytes to store. `rgb` is uint8 (h, w, 3), upright, at the working scale of the models.
 
-    `width`, `height` are those of the stored photo; `upright` and `raw` those of the given one, turned by its EXIF
+    `width`, `height` are those of the stored photo; `upright` and `raw` those of the given one, turned by its
     `orientation` and not.
     """
 
@@ -43,20 +44,19 @@ class StoredPhoto:
 def store_photo(data: bytes, where: str, max_side: int | None = None) -> StoredPhoto:
     """What to store of a photo file: `data` itself where it is an upright JPEG, PNG or WebP.
 
-    A photo that its EXIF turns is turned, one whose long side is above `max_side` pixels is reduced to it (both are
-    saved as JPEG at quality 95), BMP and TIFF become PNG. Raises `DatasetError`, naming `where`, for what the grader
-    would not open either.
+    A photo that its EXIF turns is turned, one whose long side is above `max_side` pixels is reduced to it; both, and
+    HEIC and AVIF, which few tools read, are saved as JPEG at quality 95. BMP and TIFF become PNG. Raises
+    `DatasetError`, naming `where`, for what the grader would not open either.
     """
     try:
         data = _known_format(data)
         photo = open_photo(data)
-        with Image.open(io.BytesIO(data)) as image:
-            orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation = orientation_of(data)
         upright = (photo.width, photo.height)
-        raw = upright[::-1] if orientation in (5, 6, 7, 8) else upright
+        raw = upright[::-1] if orientation in SIDEWAYS else upright
         width, height = upright
-        suffix = _SUFFIXES[photo.media_type]
-        if orientation in range(2, 9) or (max_side is not None and max(upright) > max_side):
+        suffix = _SUFFIXES.get(photo.media_type, "")
+        if orientation > 1 or not suffix or (max_side is not None and max(upright) > max_side):
             side = min(max(upright), max_side or max(upright))
             full = reduced(open_photo(data, limits=DEFAULT_LIMITS.reaching(side)).rgb, side)
             data, suffix = _jpeg(Image.fromarray(full)), ".jpg"
@@ -74,7 +74,7 @@ def _known_format(data: bytes) -> bytes:
                 raise ValueError(f"the photo has {image.width}×{image.height} pixels; reduce it first")
             buffer = io.BytesIO()
             keep = Image.Exif()
-            keep[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+            keep[_ORIENTATION] = exif_orientation(data)  # EXIF is a TIFF file without its pixels
             image.convert("RGB").save(buffer, "PNG", exif=keep)
             return buffer.getvalue()
     except UnidentifiedImageError:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from PIL import Image, ImageOps
+from PIL import Image
 
 from regrade.datasets.hygiene.findings import Hygiene, Issue
 from regrade.datasets.hygiene.fixes import Fix, fix_lines, fix_row
 from regrade.models.files import write_atomically
+from regrade.models.orientation import orientation_of, upright
 
 SHOWN = {"leak": 60, "group": 60, "copy": 60, "label": 48, "outlier": 16}
 """Issues of a kind shown for each category; the surest come first, and the files hold all."""
@@ -106,9 +107,10 @@ def _sections(issues: Sequence[Issue]) -> list[_Section]:
 
 def thumbnail(file: Path) -> str:
     """A small upright JPEG of a photo, as a data URI."""
-    with Image.open(file) as image:
+    data = file.read_bytes()
+    with Image.open(io.BytesIO(data)) as image:
         image.draft("RGB", (_THUMBNAIL * 2, _THUMBNAIL * 2))
-        small = ImageOps.exif_transpose(image).convert("RGB")
+        small = upright(image.convert("RGB"), orientation_of(data))
     small.thumbnail((_THUMBNAIL, _THUMBNAIL))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=72)

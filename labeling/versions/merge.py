@@ -1,6 +1,7 @@
 """`regrade labels import`: annotations made in another tool → further votes and boxes of a dataset's photos."""
 
 import hashlib
+import io
 import re
 import tempfile
 import unicodedata
@@ -27,6 +28,7 @@ from regrade.datasets.formats.vocabulary import Vocabulary
 from regrade.datasets.manifest import UNUSABLE, DefectBox, ItemBox, Record
 from regrade.labeling.versions.provenance import Provenance
 from regrade.models.errors import DatasetError
+from regrade.models.orientation import orientation_of
 from regrade.models.types import Box
 
 READERS: Final[Mapping[str, str]] = {"label-studio": "label-studio", "coco": "coco", "cvat": "coco"}
@@ -34,7 +36,6 @@ READERS: Final[Mapping[str, str]] = {"label-studio": "label-studio", "coco": "co
 BOXES: Final = ("add", "replace")
 SAME_BOX: Final = 0.5
 """Intersection over union from which two boxes of one type are the same box drawn twice."""
-_ORIENTATION = 0x0112
 _UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-(?=.)")
 _MOST_BYTES = 1 << 30
 
@@ -237,10 +238,11 @@ def _assembled(draft: Draft, record: Record, categories: Mapping[str, Category],
 
 
 def _stored(record: Record) -> StoredPhoto:
-    """The photo as the assembler wants it, by the head of its file alone."""
+    """The photo as the assembler wants it, which is not decoded for it."""
     try:
-        with Image.open(record.file) as image:
-            raw, orientation = image.size, image.getexif().get(_ORIENTATION, 1)
+        data = record.file.read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
+            raw, orientation = image.size, orientation_of(data)
     except OSError as error:
         raise DatasetError(f"{record.file}: {error}; see regrade data check") from None
     size = (record.width, record.height)

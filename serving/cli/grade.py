@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def grade(
     photos: Annotated[
-        list[Path], typer.Argument(help="The photos of one item: JPEG, PNG or WebP.", show_default=False)
+        list[Path], typer.Argument(help="The photos of one item: JPEG, PNG, WebP, HEIC or AVIF.", show_default=False)
     ],
     category: Annotated[str | None, typer.Option(help="What it is; by default the model says.")] = None,
     value: Annotated[float | None, typer.Option(min=0, help="What it is worth when new.")] = None,

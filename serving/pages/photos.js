@@ -3,7 +3,8 @@
 import { $, el } from "./dom.js";
 import { t } from "./words.js";
 
-const TYPES = ["image/jpeg", "image/png", "image/webp"];
+const TYPES = document.body.dataset.photoTypes.split(",");
+const HEIC = "image/heic";
 const MAX_PHOTOS = Number(document.body.dataset.maxPhotos);
 const MAX_BYTES = Number(document.body.dataset.maxPhotoBytes);
 
@@ -14,6 +15,9 @@ let changed = () => {};
 
 export const all = () => photos;
 export const onChange = (listener) => (changed = listener);
+
+/** Whether a file is a HEIC photo, which many a system has no name for and most browsers cannot show. */
+export const isHeic = (file) => /^image\/hei[cf]$/.test(file.type) || (!file.type && /\.hei[cf]$/i.test(file.name));
 
 export function clear() {
   photos.forEach((photo) => URL.revokeObjectURL(photo.url));
@@ -37,7 +41,9 @@ export function retake(index) {
 function add(files) {
   const faults = [];
   for (const file of files) {
-    if (!TYPES.includes(file.type)) faults.push(t("station.photo_wrong_type", { name: file.name }));
+    const type = isHeic(file) ? HEIC : file.type;
+    if (type === HEIC && !TYPES.includes(HEIC)) faults.push(t("station.photo_heic", { name: file.name }));
+    else if (!TYPES.includes(type)) faults.push(t("station.photo_wrong_type", { name: file.name }));
     else if (file.size > MAX_BYTES) {
       faults.push(t("station.photo_too_large", { name: file.name, limit: Math.round(MAX_BYTES / 2 ** 20) }));
     } else if (file.size === 0) faults.push(t("station.photo_empty", { name: file.name }));
@@ -78,7 +84,8 @@ export function draw() {
   $("tray").replaceChildren(
     ...photos.map((photo, index) =>
       el("li", { class: photo.wrong ? "thumb wrong" : "thumb", title: photo.wrong ?? photo.file.name },
-        el("img", { src: photo.url, alt: t("station.photo_alt", { number: index + 1 }), decoding: "async" }),
+        isHeic(photo.file) ? el("span", { class: "name" }, photo.file.name)
+          : el("img", { src: photo.url, alt: t("station.photo_alt", { number: index + 1 }), decoding: "async" }),
         el("span", { class: "number", "aria-hidden": "true" }, String(index + 1)),
         el("button", {
           type: "button", class: "remove", onclick: () => remove(index),

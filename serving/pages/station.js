@@ -59,8 +59,9 @@ async function grade() {
   refusal = null;
   working(true);
   const answer = await send(api, { ...pending, apiKey: sessionStorage.getItem(KEY), language: chosen() });
+  const urls = answer.inspection ? await previews(answer.inspection, files) : [];
   working(false);
-  if (answer.inspection) return show(answer.inspection, answer.replayed);
+  if (answer.inspection) return show(answer.inspection, answer.replayed, urls);
   fail(answer);
 }
 
@@ -78,9 +79,20 @@ function working(on) {
   $("live").textContent = t("station.working");
 }
 
-function show(inspection, replayed) {
+/** URLs of the photos to draw on: the files themselves, and of those that browsers cannot show what the service shows. */
+function previews(inspection, files) {
+  return Promise.all(files.map(async (file, index) => {
+    if (!photos.isHeic(file)) return URL.createObjectURL(file);
+    const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` };
+    const address = `${api}/${encodeURIComponent(inspection.id)}/photos/${index}?width=1600`;
+    const response = await fetch(address, { headers }).catch(() => null);
+    return URL.createObjectURL(response?.ok ? await response.blob() : file);
+  }));
+}
+
+function show(inspection, replayed, urls) {
   // The result keeps its own URLs: the tray may be changed while it is on show.
-  shown = { inspection, replayed, urls: pending.files.map((file) => URL.createObjectURL(file)) };
+  shown = { inspection, replayed, urls };
   photos.mark(faultyPhotos(inspection));
   draw();
   $("live").textContent = announcement(inspection);

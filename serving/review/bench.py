@@ -18,7 +18,10 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The database; policy, rubrics and lottery; how long a lease lasts and a decision can be undone; the clock."""
+    """The database; policy, rubrics and lottery; how long a lease lasts and a decision can be undone; the clock.
+
+    `refuse_if_full` raises `StorageError` where there is no room for new work.
+    """
 
     database: Database
     policy: Policy
@@ -27,6 +30,7 @@ class Bench:
     lease: timedelta
     undo: timedelta
     now: Clock
+    refuse_if_full: Callable[[], None] = lambda: None
 
     def viewer(self, key: ApiKey) -> Viewer:
         """The holder of `key` as somebody who looks at inspections now."""

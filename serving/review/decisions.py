@@ -42,6 +42,7 @@ def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdi
         repeated = _given_before(before, task, reviewer)
         if repeated is not None and _says(repeated, verdict):
             return _decided(bench, before, repeated, replayed=True)
+        bench.refuse_if_full()
         _check_lease(task, before, reviewer, now)
         told = replace(verdict, seconds=_seconds(connection, verdict.seconds, task, reviewer, now))
         review = _review(bench, before, task, reviewer, told, now)

@@ -1,6 +1,6 @@
 """The review desk: one object behind which all of it lies. Methods block on the database, on any thread."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,11 @@ ANY = Filters()
 
 
 class Desk:
-    """Gives looks that humans owe to reviewers, one reviewer each, and records what they decide."""
+    """Gives looks that humans owe to reviewers, one reviewer each, and records what they decide.
+
+    Whatever writes raises `StorageError` where the disk fails; new claims and decisions do so before it is full, where
+    `refuse_if_full` does.
+    """
 
     def __init__(
         self,
@@ -49,8 +53,11 @@ class Desk:
         undo: timedelta,
         bundles: Path | None = None,
         now: Clock | None = None,
+        refuse_if_full: Callable[[], None] = lambda: None,
     ) -> None:
-        self._bench = Bench(database, policy, rubrics, lottery, lease, undo, now or (lambda: datetime.now(UTC)))
+        clock = now or (lambda: datetime.now(UTC))
+        self._bench = Bench(database, policy, rubrics, lottery, lease, undo, clock, refuse_if_full)
+        self._disclosures = disclosures.Disclosures(database)
         self._promise = looks.promises(bundles)
 
     def claim(self, reviewer: ApiKey, filters: Filters = ANY) -> Claim | None:
@@ -60,6 +67,8 @@ class Desk:
         may have been lost, or the page closed, and nobody else could have the item until the old lease expires. Held
         items that do not fit go back to the queue. Nobody is given a look at an item that they have decided on.
         """
+        self._bench.refuse_if_full()
+        self._disclosures.catch_up()
         return tasks.claim(self._bench, reviewer, filters)
 
     def hold_next(self, reviewer: ApiKey, filters: Filters = ANY) -> Claim | None:
@@ -68,6 +77,8 @@ class Desk:
         A reviewer holds two items at most; asked again, this gives the second again, under a new lease. Once the
         first is decided, the second may be decided under its token, and `claim` gives it.
         """
+        self._bench.refuse_if_full()
+        self._disclosures.catch_up()
         return tasks.hold_next(self._bench, reviewer, filters)
 
     def renew(self, task_id: str, token: str, reviewer: ApiKey) -> datetime:
@@ -162,8 +173,7 @@ class Desk:
             seen = blind.seen_by(connection, found, self._bench.viewer(viewer))
             new = disclosures.unknown(connection, viewer, [one.id for one in seen if not one.blind])
         if new:
-            with self._bench.database.write() as connection:
-                disclosures.note(connection, viewer, new, self._bench.now())
+            self._disclosures.note(viewer, new, self._bench.now())
         return seen
 
     def refuse_blind(self, inspection: Inspection, viewer: ApiKey) -> None:

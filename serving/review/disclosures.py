@@ -10,14 +10,49 @@ This errs on the safe side. In simulations, two reviewers who go away after ever
 items that were loaded ahead, given back, and decided by the other; with a third reviewer somebody is left for them.
 """
 
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, FromClause, exists, insert, select
 
 from regrade.serving.auth import ApiKey
+from regrade.serving.db import Database
+from regrade.serving.errors import StorageError
 from regrade.serving.review.audit import record
 from regrade.serving.tables import disclosures, tasks
+
+
+class Disclosures:
+    """Writes down what readers are shown. Where the disk has no room for that, what they want to see is shown all the
+    same, kept in mind, and written down before the next item is given to anybody."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._late: dict[tuple[str, str], tuple[ApiKey, datetime]] = {}
+        """Reader and inspection → when it was shown first."""
+        self._lock = threading.Lock()
+
+    def note(self, reader: ApiKey, ids: Sequence[str], at: datetime) -> None:
+        """Note that `reader` was shown the inspections `ids`, now or as soon as there is room."""
+        with self._lock:
+            for inspection_id in ids:
+                self._late.setdefault((reader.id, inspection_id), (reader, at))
+            with suppress(StorageError):
+                self._write()
+
+    def catch_up(self) -> None:
+        """Write down what is still to be. Raises `StorageError`."""
+        if self._late:
+            with self._lock:
+                self._write()
+
+    def _write(self) -> None:
+        with self._database.write() as connection:
+            for (_, inspection_id), (reader, at) in self._late.items():
+                note(connection, reader, [inspection_id], at)
+        self._late.clear()
 
 
 def disclosed(key_id: str, item: FromClause, inspection_id: ColumnElement[str]) -> ColumnElement[bool]:

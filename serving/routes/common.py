@@ -143,4 +143,5 @@ _TITLES = {
     422: "Something in the request is wrong; `errors` or `photo` says what",
     429: "Too many requests; see Retry-After",
     503: "Busy or starting; see Retry-After",
+    507: "No room to store it; see Retry-After",
 }

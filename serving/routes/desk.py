@@ -1,6 +1,7 @@
 """`/desk`: the pages at which QA leads log in, see what waits, and work it off."""
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from regrade.models.types import DEFECT_TYPES
-from regrade.serving.errors import InvalidFieldsError, NotFoundError
+from regrade.serving.errors import InvalidFieldsError, NotFoundError, StorageError
 from regrade.serving.i18n import LANGUAGES, text
 from regrade.serving.review import Counts, Filters, QueuePage
 from regrade.serving.routes import desk_items
@@ -67,7 +68,11 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
             request, "login.html", lang, None, status=401 if key is None else 403, next=wanted, fault=fault
         )
     runtime.login_brake.succeeded(address)
-    session = await runtime.call(runtime.sessions.begin, key, address)
+    try:
+        session = await runtime.call(runtime.sessions.begin, key, address)
+    except StorageError as error:
+        await runtime.failed(error)
+        return desk_page(request, "login.html", lang, None, status=507, next=wanted, fault=error.to(lang))
     answer = see(request, wanted or HOME[key.role])
     # Gone with the browser; how long it is good for is known to the server alone.
     answer.set_cookie(cookie_name(request), session.token, samesite="strict", **cookie_options(request))
@@ -81,8 +86,10 @@ async def log_out(request: Request, session: SessionDep, runtime: RuntimeDep, la
     answer = see(request, f"{DESK}/login")
     if session is not None:
         refuse_forged_form(request, session, await read_form(request), lang)
-        await runtime.call(runtime.sessions.end, session)
-        await runtime.call(runtime.desk.release_all, session.key)
+        # With a full disk at least the browser forgets it.
+        with suppress(StorageError):
+            await runtime.call(runtime.sessions.end, session)
+            await runtime.call(runtime.desk.release_all, session.key)
     answer.delete_cookie(cookie_name(request), samesite="strict", **cookie_options(request))
     return answer
 

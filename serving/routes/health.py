@@ -1,15 +1,14 @@
 """Is the service alive, is it ready, is it well? No key is needed to ask."""
 
-import os
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Literal
 
 from fastapi import APIRouter, Response
-from sqlalchemy.exc import SQLAlchemyError
 
-from regrade.serving.routes.common import RuntimeDep
-from regrade.serving.runtime import Runtime
-from regrade.serving.schemas import HealthOut
+from regrade.serving.health import Finding, worst
+from regrade.serving.i18n import say
+from regrade.serving.routes.common import LanguageDep, RuntimeDep
+from regrade.serving.schemas import HealthOut, ReadyOut
 
 router = APIRouter(tags=["operations"])
 
@@ -20,33 +19,33 @@ async def live() -> dict[str, bool]:
     return {"live": True}
 
 
-@router.get("/v2/health/ready", summary="Can items be graded?", responses={503: {"description": "Not yet"}})
-async def ready(runtime: RuntimeDep, response: Response) -> dict[str, bool]:
-    """503 until the models are loaded and warm, and again from the moment at which the service is told to end."""
+@router.get(
+    "/v2/health/ready",
+    summary="Can items be graded?",
+    response_model_exclude_defaults=True,
+    responses={503: {"description": "Not now; `reasons` says why"}},
+)
+async def ready(runtime: RuntimeDep, lang: LanguageDep, response: Response) -> ReadyOut:
+    """503 until the models are loaded and warm, where some check fails (such as a disk that is nearly full), and from
+    the moment at which the service is told to end."""
+    findings = await runtime.call(runtime.health.look)
     response.status_code = 200 if runtime.ready else 503
-    return {"ready": runtime.ready}
+    return ReadyOut(ready=runtime.ready, reasons=_reasons(findings, lang))
 
 
 @router.get("/healthz", summary="Is everything well?", responses={503: {"model": HealthOut}})
-async def healthz(runtime: RuntimeDep, response: Response) -> HealthOut:
-    """The version, and each part that a grade needs: 200 when all are well."""
-    checks = {
-        "models": "ok" if runtime.warm else "failing" if runtime.failure else "starting",
-        "database": await runtime.call(_database, runtime),
-        "photos": "ok" if os.access(runtime.photos.staging, os.W_OK) else "failing",
-    }
-    status: Literal["ok", "starting", "failing"] = "ok"
-    if "failing" in checks.values():
-        status = "failing"
-    elif "starting" in checks.values():
-        status = "starting"
+async def healthz(runtime: RuntimeDep, lang: LanguageDep, response: Response) -> HealthOut:
+    """The version, and each part that a grade needs: 200 when all are well, else 503 with the reasons."""
+    findings = await runtime.call(runtime.health.look)
+    status = worst(findings)
     response.status_code = 200 if status == "ok" else 503
-    return HealthOut(status=status, version=version("regrade"), checks=checks)
+    return HealthOut(
+        status=status,
+        version=version("regrade"),
+        checks={finding.name: finding.state for finding in findings},
+        reasons=_reasons(findings, lang),
+    )
 
 
-def _database(runtime: Runtime) -> str:
-    try:
-        runtime.database.ping()
-    except SQLAlchemyError:
-        return "failing"
-    return "ok"
+def _reasons(findings: Sequence[Finding], lang: str) -> dict[str, str]:
+    return {finding.name: say(finding.words, lang) for finding in findings if finding.words is not None}

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
+from regrade.models.intake import MEDIA_TYPES
 from regrade.serving import evidence
 from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
@@ -14,6 +15,7 @@ from regrade.serving.body import receiver
 from regrade.serving.errors import (
     BusyError,
     IdempotencyKeyError,
+    StorageError,
     UploadAborted,
     UploadError,
 )
@@ -50,13 +52,14 @@ _MULTIPART: dict[str, Any] = {
                             "minItems": 1,
                             "maxItems": 12,
                             "items": {"type": "string", "format": "binary"},
-                            "description": "JPEG, PNG or WebP; at most 20 MB and 50 megapixels each.",
+                            "description": "JPEG, PNG, WebP, AVIF, or HEIC (where `regrade[heic]` is installed); at "
+                            "most 20 MB and 50 megapixels each.",
                         },
                         "item": {"$ref": "#/components/schemas/Item"},
                     },
                 },
                 "encoding": {
-                    "photos": {"contentType": "image/jpeg, image/png, image/webp"},
+                    "photos": {"contentType": ", ".join(MEDIA_TYPES.values())},
                     "item": {"contentType": "application/json"},
                 },
             }
@@ -93,7 +96,7 @@ BODIES = (Item,)
     status_code=201,
     summary="Grade an item",
     openapi_extra=_MULTIPART,
-    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, also=_REPLAYED),
+    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 507, also=_REPLAYED),
 )
 async def create(
     request: Request,
@@ -139,12 +142,13 @@ def _wait(request: Request, response: Response, runtime: Runtime) -> float:
 async def _stored_before(
     runtime: Runtime, key_id: str, idempotency_key: str | None, announced: int, wait: float
 ) -> bool:
-    """Whether a request that would be refused for want of time is one that only needs to be looked up."""
+    """Whether a request that would be refused for want of time or room is one that only needs to be looked up."""
     if idempotency_key is None:
         return False
     try:
         runtime.admission.refuse_if_late(runtime.admission.at_least(announced), wait)
-    except BusyError:
+        runtime.disk.refuse(announced)
+    except (BusyError, StorageError):
         return await runtime.call(runtime.inspections.by_idempotency_key, key_id, idempotency_key) is not None
     return False
 

@@ -30,7 +30,7 @@ async def list_models(runtime: RuntimeDep, key: ReaderDep) -> ModelsOut:
     "/{category}/activate",
     summary="Activate a version",
     openapi_extra=json_body(ActivationIn),
-    responses=problems(401, 403, 404, 409, 413, 422, 503),
+    responses=problems(401, 403, 404, 409, 413, 422, 503, 507),
 )
 async def activate(
     category: str,
@@ -43,6 +43,7 @@ async def activate(
     It is loaded and warmed beside the one in use; no request fails or waits meanwhile, and an item is graded wholly
     by one of them. A version that is active already stays so. `_router` names the model that tells categories apart.
     """
+    runtime.disk.refuse()
     body = await read_json(request, ActivationIn)
     by = f"{key.name} ({key.id})"
     grader = await runtime.graders.activate(category, body.version, by=by, reason=body.reason)

@@ -20,6 +20,7 @@ router = APIRouter(tags=["operations"])
 async def metrics(runtime: RuntimeDep, key: ReaderDep) -> Response:
     """Prometheus' text format. Any key may read it; Prometheus sends one with `authorization.credentials`."""
     queue = await runtime.call(runtime.desk.queue)
+    findings = await runtime.call(runtime.health.look)
     shown, admission = runtime.metrics, runtime.admission
     shown.queue_depth.set(queue.depth)
     shown.queue_age.set(queue.oldest_seconds or 0.0)
@@ -27,6 +28,10 @@ async def metrics(runtime: RuntimeDep, key: ReaderDep) -> Response:
         shown.serve_models(runtime.grader.versions)
         shown.run_by(runtime.grader.arithmetic)
     shown.ready.set(runtime.ready)
+    for finding in findings:
+        shown.well.labels(finding.name).set(finding.state == "ok")
+    with suppress(OSError):
+        shown.disk(await runtime.call(runtime.disk.spaces))
     shown.in_flight.set(admission.requests)
     shown.active.set(admission.active)
     shown.uploads.set(admission.uploads)

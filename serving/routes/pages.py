@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from regrade.models.intake import readable_types
 from regrade.serving.errors import BusyError, NotFoundError
 from regrade.serving.i18n import LANGUAGES, catalogue, text
 from regrade.serving.routes.common import LanguageDep, RuntimeDep
@@ -55,6 +56,7 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
         currencies=runtime.policy.currencies,
         max_photos=runtime.settings.max_photos,
         max_photo_bytes=runtime.settings.max_photo_bytes,
+        photo_types=readable_types(),
     )
     return HTMLResponse(page, headers={**SECURITY_HEADERS, "Vary": "Accept-Language"})
 

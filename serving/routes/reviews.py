@@ -33,7 +33,7 @@ ReviewerDep = Annotated[ApiKey, Depends(caller("reviewer"))]
     "/claim",
     summary="Claim an item to review",
     response_model=ClaimOut,
-    responses=problems(401, 403, 422, also={204: {"description": "Nothing waits"}}),
+    responses=problems(401, 403, 422, 507, also={204: {"description": "Nothing waits"}}),
 )
 async def claim(
     runtime: RuntimeDep,
@@ -63,7 +63,7 @@ async def claim(
     "/{inspection_id}",
     summary="Decide on a claimed item",
     openapi_extra=json_body(ReviewIn),
-    responses=problems(401, 403, 404, 409, 413, 422),
+    responses=problems(401, 403, 404, 409, 413, 422, 507),
 )
 async def decide(
     inspection_id: str,
@@ -97,7 +97,7 @@ async def decide(
 @router.post(
     "/{inspection_id}/undo",
     summary="Take a decision back",
-    responses=problems(401, 403, 404, 409),
+    responses=problems(401, 403, 404, 409, 507),
 )
 async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep) -> ClaimOut:
     """Undoes the caller's own decision, shortly after it was made, and leases the item to them again.

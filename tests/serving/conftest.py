@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import httpx
 import numpy as np
+import pillow_heif
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -103,6 +104,8 @@ def two_versions(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def render_photo() -> RenderPhoto:
     """Renders a sharp, well-lit scene of boxes on textured ground; another one for each seed."""
+
+    pillow_heif.register_heif_opener()
 
     def render(seed: int = 0, size: tuple[int, int] = (640, 480), kind: str = "JPEG", **options: Any) -> bytes:
         random = np.random.default_rng(seed)

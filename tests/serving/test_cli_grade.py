@@ -118,7 +118,7 @@ def test_what_is_no_image_exits_with_2_and_its_name(tmp_path: Path) -> None:
     status, out, errors = exits(CARTON, tmp_path / "note.jpg")
     assert (status, out) == (2, "")
     assert "note.jpg" in errors
-    assert "not a JPEG, PNG or WebP" in errors.replace("\n", " ")
+    assert "not a JPEG, PNG, WebP, HEIC or AVIF" in errors.replace("\n", " ")
 
 
 def test_an_unknown_category_exits_with_2_and_lists_the_known_ones() -> None:

@@ -18,9 +18,10 @@ export class Refusal extends Error {
     this.slug = slug;
   }
 
-  /** Whether the same call may well succeed later: nothing answered, or a proxy for a service that is being started. */
+  /** Whether the same call may well succeed later: nothing answered, or a proxy for a service that is being started,
+   *  or the service has no room to store anything now. */
   get passing() {
-    return [0, 502, 503, 504].includes(this.status);
+    return [0, 502, 503, 504, 507].includes(this.status);
   }
 }
 

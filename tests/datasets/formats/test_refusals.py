@@ -132,7 +132,7 @@ BROKEN: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "a photo that is none": (
         "imagefolder",
         {"used/c.jpg": b"text"},
-        ("c.jpg", "not a JPEG, PNG or WebP"),
+        ("c.jpg", "not a JPEG, PNG, WebP, HEIC or AVIF"),
     ),
     "a folder of no condition": ("imagefolder", {"fine/c.png": (40, 30)}, ("c.png", "unknown label 'fine'")),
     "a photo in no folder": ("imagefolder", {}, ("a.png", "in no folder named by condition")),

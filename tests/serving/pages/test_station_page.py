@@ -213,7 +213,7 @@ def test_text_named_jpg_is_refused_with_the_photo_at_fault(page: Page, stored: S
     text: FilePayload = {"name": "note.jpg", "mimeType": "image/jpeg", "buffer": b"hello" * 100}
     fill_in(page, "RMA-text", sharp, text)
     page.click("#grade")
-    expect(page.locator("#message")).to_contain_text("Photo 2: not a JPEG, PNG or WebP photo.")
+    expect(page.locator("#message")).to_contain_text("Photo 2: not a JPEG, PNG, WebP, HEIC or AVIF photo.")
     expect(page.locator(".thumb").nth(1)).to_have_class("thumb wrong")
     assert stored("RMA-text") == []
 
@@ -221,7 +221,7 @@ def test_text_named_jpg_is_refused_with_the_photo_at_fault(page: Page, stored: S
 def test_files_that_are_no_photos_are_left_out(page: Page, sharp: FilePayload) -> None:
     document: FilePayload = {"name": "list.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
     page.set_input_files("#files", [sharp, document])
-    expect(page.locator("#photos-error")).to_have_text("list.pdf: not a JPEG, PNG or WebP photo.")
+    expect(page.locator("#photos-error")).to_have_text("list.pdf: not a JPEG, PNG, WebP, HEIC or AVIF photo.")
     expect(page.locator(".thumb")).to_have_count(1)
 
 
