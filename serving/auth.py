@@ -86,6 +86,12 @@ class KeyStore:
         return _key(row)
 
 
+def id_of(token: str) -> str:
+    """The id of the key that `token` means, right or wrong; empty where it has not the form of one."""
+    prefix, _, rest = token.partition("_")
+    return rest.partition("_")[0] if prefix == PREFIX else ""
+
+
 def hash_secret(secret: str) -> str:
     """SHA-256 of a secret, in hex.
 

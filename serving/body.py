@@ -41,7 +41,16 @@ class Connection(Protocol):
     """What receives from the transport at other times."""
 
     def received(self) -> bytes:
-        """What has come of the body so far; nothing after this. Raises `ClientDisconnect` where the client has gone."""
+        """What has come of the body so far; nothing after this.
+
+        Raises `ClientDisconnect` where the client has gone, and `UploadError` where it may not send so much.
+        """
+
+    def begin_whole(self, fail: Callable[[Exception], None]) -> None:
+        """The rest is received by others, and ended by `fail` where it takes too long."""
+
+    def moved(self, size: int) -> None:
+        """`size` more bytes have come."""
 
     def more(self) -> bool:
         """Whether some of the body is still to come."""
@@ -88,7 +97,7 @@ _buffers: Final = Buffers()
 
 @asynccontextmanager
 async def receive_whole(connection: Connection, size: int) -> AsyncIterator[bytes | bytearray]:
-    """The body of the request that `connection` is at, of `size` bytes. Raises `ClientDisconnect`.
+    """The body of the request that `connection` is at, of `size` bytes. Raises `ClientDisconnect` and `UploadError`.
 
     Where the caller gives up waiting, the rest is received and thrown away, and the connection is as good as new.
     """
@@ -100,9 +109,10 @@ async def receive_whole(connection: Connection, size: int) -> AsyncIterator[byte
     buffer[: len(begun)] = begun
     filling = _Filling(connection, buffer, len(begun), size)
     filling.begin()
+    connection.begin_whole(filling.fail)
     try:
         await filling.done
-    except asyncio.CancelledError:
+    except BaseException:
         filling.discard()
         raise
     try:
@@ -143,6 +153,11 @@ class _Filling(asyncio.BufferedProtocol):
         self._view.release()
         self.done.cancel()
 
+    def fail(self, error: Exception) -> None:
+        """Raise `error` in place of the body."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
     def get_buffer(self, sizehint: int) -> memoryview:
         if self._thrown_away is not None:
             return self._thrown_away[: self._size - self._filled]
@@ -150,6 +165,7 @@ class _Filling(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._filled += nbytes
+        self._connection.moved(nbytes)
         if self._filled == self._size:
             self._connection.hold()
             self._connection.body_ended()

@@ -5,7 +5,8 @@
 2. Then new inspections are refused with `Retry-After`, and every answer closes its connection, so that clients move
    to another server. Requests under way, those among them whose bodies are still coming in, are answered.
 3. When nobody is left in the house, or after `shutdown_timeout` seconds, it stops listening and ends. What is still
-   under way then is answered 503; nothing of it is stored. A second signal goes there at once.
+   under way then is answered 503; nothing of it is stored. A second signal goes there at once. Nobody waits for
+   connections that ask nothing, stand still without a key, or do not take what they were answered.
 
 SIGHUP makes it take over the models that are active on the disk.
 """
@@ -15,16 +16,26 @@ import logging
 import math
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
 from regrade.models.errors import RegradeError
+from regrade.serving.connections.accept import Acceptor
+from regrade.serving.connections.collector import ConnectionsCollector
+from regrade.serving.connections.limits import Limits
+from regrade.serving.connections.listen import listen
+from regrade.serving.connections.protocol import GuardedProtocol
+from regrade.serving.connections.table import Connections
+from regrade.serving.connections.turns import Turns
 from regrade.serving.runtime import Runtime
 from regrade.serving.settings import Settings
 
@@ -38,10 +49,11 @@ log = logging.getLogger("regrade")
 class DrainingServer(uvicorn.Server):
     """Serves `app` as `config` says, and ends as described above; the process then exits with 0."""
 
-    def __init__(self, app: FastAPI, config: uvicorn.Config, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, config: uvicorn.Config, settings: Settings, limits: Limits) -> None:
         super().__init__(config)
         self._app = app
         self._settings = settings
+        self._limits = limits
         self._hurried = False
         self._reload = False
         self._reloading: asyncio.Task[None] | None = None
@@ -50,6 +62,19 @@ class DrainingServer(uvicorn.Server):
     def _runtime(self) -> Runtime:
         runtime: Runtime = self._app.state.runtime
         return runtime
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve on `sockets`, or on those that the settings name: with connections of our own making."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        loop = asyncio.get_running_loop()
+        connections = self._runtime.connections = Connections(self._limits, Turns(loop))
+        self._runtime.metrics.registry.register(ConnectionsCollector(connections))
+        make = partial(GuardedProtocol, self.config, self.server_state, self.lifespan.state, connections)
+        listeners = sockets if sockets is not None else listen(self._settings)
+        self.servers = [Acceptor(loop, one, make, connections) for one in listeners]  # type: ignore[misc]
+        self.started = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end; at the second signal, hurry. Uvicorn's own would die of the signal once all is done."""
@@ -94,6 +119,8 @@ class DrainingServer(uvicorn.Server):
         await self._serve_until(lambda: runtime.admission.empty, self._settings.shutdown_timeout)
         if not runtime.admission.empty:
             await self._cut_off()
+        if runtime.connections is not None:
+            runtime.connections.ending = True
         # Answers that are still being written, and requests that are no inspections.
         left = 0.0 if self._hurried else end - loop.time()
         self.config.timeout_graceful_shutdown = max(1, math.ceil(left))

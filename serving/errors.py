@@ -61,7 +61,8 @@ class UploadError(SpokenError):
     """A request body that is refused. `code` is stable and part of the HTTP contract.
 
     Codes: `not-multipart`, `malformed-multipart`, `encoded-part`, `unknown-part`, `missing-item`, `duplicate-item`,
-    `item-too-large`, `body-too-large`, `photo-too-large`, `too-many-photos`, `no-photos`, `upload-too-slow`.
+    `item-too-large`, `body-too-large`, `photo-too-large`, `too-many-photos`, `no-photos`, `upload-too-slow`,
+    `request-too-slow`.
     """
 
     def __init__(self, code: str, message: Message | str, *, photo: int | None = None) -> None:

@@ -111,6 +111,9 @@ class Metrics:
             "regrade_refused", "Requests turned away for want of room or time.", ["reason"], registry=registry
         )
         self.problems = Counter("regrade_problems", "Problems answered, by type.", ["type"], registry=registry)
+        self.failed_logins = Counter(
+            "regrade_failed_logins", "Keys that were sent and are wrong.", ["where"], registry=registry
+        )
         self.replayed = Counter(
             "regrade_replayed", "Requests answered from an earlier one by their Idempotency-Key.", registry=registry
         )

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,8 +16,6 @@ from regrade.serving.i18n import pick, text
 from regrade.serving.metrics import Metrics
 from regrade.serving.problems import Problem, problem_of
 
-DRAIN_BYTES = 64 * 1024 * 1024
-DRAIN_SECONDS = 10.0
 CLOSES = (b"connection", b"close")
 
 log = logging.getLogger("regrade")
@@ -88,7 +85,6 @@ class Wrap:
         """Only a server that ends cancels requests: those that have not come to an end in the time it gives them."""
         error = draining()
         _metrics(scope).refused.labels(error.reason).inc()
-        call.abandon_body()
         await self._answer(_problem_of(error, scope), scope, call)
 
     async def _answer(self, problem: Problem, scope: Scope, call: "_Call") -> None:
@@ -112,52 +108,23 @@ def _language(scope: Scope) -> str:
 
 
 class _Call:
-    """One request; remembers which status was sent and, where the connection closes, whether its body has been read."""
+    """One request; remembers which status was sent."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.started = time.perf_counter()
         self.status: int | None = None
-        self._receive = receive
+        self.receive = receive
         self._send = send
-        headers = dict(scope["headers"])
-        has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-        # With keep-alive the server goes on reading after the answer. Without, it closes, and a client that is
-        # still sending would see a reset connection in place of the answer.
         self._admission: Admission = scope["app"].state.runtime.admission
         self._late = self._admission.closed
-        closes = scope["http_version"] == "1.0" or headers.get(b"connection", b"").lower() == b"close" or self._late
-        self._sends_body = has_body and headers.get(b"expect", b"").lower() != b"100-continue"
-        self._unread = self._sends_body and closes
-        # Only where it matters what has been read: a large body comes in hundreds of chunks.
-        self.receive: Receive = self._watch if self._unread else receive
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message["headers"]
-            # A server that ends sends its clients to others, but not before it has read what they were sending.
-            if CLOSES in headers:  # a refusal at the door: nothing has been read
-                self._unread = self._sends_body
-            elif self._admission.closed and (self._late or message["status"] < 400):
+            # A server that ends sends its clients to others; who was let in before is told so with the answer.
+            if CLOSES not in headers and self._admission.closed and (self._late or message["status"] < 400):
                 headers = [*headers, CLOSES]
-            if self._unread:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
             message["headers"] = headers
             add_common(message)
         await self._send(message)
-
-    def abandon_body(self) -> None:
-        """Answer however much of the body has been read."""
-        self._sends_body = self._unread = False
-
-    async def _watch(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            self._unread = False
-        return message
-
-    async def _drain(self) -> None:
-        left = DRAIN_BYTES
-        while self._unread and left > 0:
-            left -= len((await self._watch()).get("body", b""))

@@ -33,6 +33,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "item-too-large": (413, "Item too large"),
     "body-too-large": (413, "Request too large"),
     "upload-too-slow": (408, "Upload too slow"),
+    "request-too-slow": (408, "Request too slow"),
     "upload-aborted": (400, "Upload aborted"),
     "photo-too-large": (413, "Photo too large"),
     "photo-unsupported-type": (415, "Photo of an unsupported type"),
@@ -121,7 +122,9 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
             return Problem(slug, detail, {"photo": error.photo, "reason": error.code})
         case errors.UploadError():
             members = {} if error.photo is None else {"photo": error.photo}
-            return Problem(error.code, error.to(lang), members)
+            # What the client goes on sending cannot be told from another request.
+            headers = {"Connection": "close"} if error.code in ("upload-too-slow", "request-too-slow") else {}
+            return Problem(error.code, error.to(lang), members, headers)
         case errors.InvalidFieldsError():
             faults = [{"field": fault.field, "message": say(fault.message, lang)} for fault in error.faults]
             return Problem(error.code, error.to(lang), {"errors": faults})

@@ -17,6 +17,8 @@ from regrade.models.grader import Grader
 from regrade.models.intake import IntakeLimits
 from regrade.serving.admission import Admission
 from regrade.serving.auth import KeyStore
+from regrade.serving.connections.table import Connections
+from regrade.serving.credentials import Lookups
 from regrade.serving.db import Database
 from regrade.serving.disk import Disk
 from regrade.serving.errors import BusyError, DataDirError, StorageError
@@ -86,6 +88,8 @@ class Runtime:
             refuse_if_full=self.disk.refuse,
         )
         self.login_brake = LoginBrake()
+        self.find_key = Lookups(lambda token: self.call(self.keys.authenticate, token))
+        self.find_session = Lookups(lambda token: self.call(self.sessions.find, token))
         self.admission = Admission(settings, self.disk.refuse)
         self.graders = Graders(settings.bundles_dir, settings.precision)
         self.failure: Exception | None = None
@@ -94,6 +98,8 @@ class Runtime:
             self.health.add(look)
         self.draining = False
         """Whether the service is about to end."""
+        self.connections: Connections | None = None
+        """Those of the server that this runs in, where it counts them."""
         self._pipeline: Pipeline | None = None
         # Reads and small writes; apart from the pipeline's threads, so that a full queue starves no reader.
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 
-from regrade.serving.auth import ApiKey
+from regrade.serving.auth import ApiKey, id_of
 from regrade.serving.db import Database
 from regrade.serving.errors import StorageError
 from regrade.serving.review.audit import record
@@ -98,42 +98,54 @@ class SessionStore:
 
 
 class LoginBrake:
-    """Makes each attempt to log in wait longer the more have failed from the same address.
+    """Makes whoever has sent a wrong key wait for the answer, the longer the more have failed before.
 
-    Keys cannot be guessed; this keeps a wrong or hostile client from hammering the database.
+    Only what has failed waits, so that nobody with a right key ever does. Failures are counted for each key that was
+    meant, at each address: somebody who types a key wrong is not held up by others behind the same address. Where many
+    fail at once, whoever they are, all of them wait longest; and only so many wait at a time.
     """
 
     FORGET_SECONDS = 900.0
     FIRST_SECONDS = 0.25
     LONGEST_SECONDS = 4.0
-    MOST_ADDRESSES = 10_000
+    MOST_REMEMBERED = 10_000
+    MOST_WAITING = 64
+    MANY, MANY_SECONDS = 100, 10.0
+    """So many failures within such a time are an attack, or a client gone wild."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._failed: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._recent: deque[float] = deque(maxlen=self.MANY)
+        self._waiting = 0
 
-    def delay(self, address: str) -> float:
-        """Seconds that an attempt from `address` has to wait now."""
-        failures, at = self._failed.get(address, (0, 0.0))
-        if failures == 0 or self._clock() - at > self.FORGET_SECONDS:
-            return 0.0
-        return min(self.LONGEST_SECONDS, self.FIRST_SECONDS * 2.0 ** min(failures - 1, 10))
-
-    async def wait(self, address: str) -> None:
-        """Wait as long as an attempt from `address` has to."""
-        if (seconds := self.delay(address)) > 0:
-            await asyncio.sleep(seconds)
-
-    def failed(self, address: str) -> None:
-        """Note a failure."""
-        failures = self._failed.pop(address, (0, 0.0))[0] if self.delay(address) else 0
-        self._failed[address] = (failures + 1, self._clock())
-        while len(self._failed) > self.MOST_ADDRESSES:
+    def failed(self, address: str, token: str) -> float:
+        """Note that `token` from `address` was wrong. Seconds for which its answer has to wait."""
+        who, now = (address, id_of(token)), self._clock()
+        count, at = self._failed.pop(who, (0, now))
+        count = 0 if now - at > self.FORGET_SECONDS else count
+        self._failed[who] = (count + 1, now)
+        if len(self._failed) > self.MOST_REMEMBERED:
             self._failed.popitem(last=False)
+        self._recent.append(now)
+        if len(self._recent) == self.MANY and now - self._recent[0] < self.MANY_SECONDS:
+            return self.LONGEST_SECONDS
+        return min(self.LONGEST_SECONDS, self.FIRST_SECONDS * 2.0 ** min(count - 1, 10)) if count else 0.0
 
-    def succeeded(self, address: str) -> None:
-        """Forget the failures of an address."""
-        self._failed.pop(address, None)
+    def succeeded(self, address: str, token: str) -> None:
+        """Forget the failures of a key at an address."""
+        self._failed.pop((address, id_of(token)), None)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait. False, and at once, where too many wait already."""
+        if self._waiting >= self.MOST_WAITING:
+            return False
+        self._waiting += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._waiting -= 1
+        return True
 
 
 def _hash(token: str) -> str:

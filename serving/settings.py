@@ -78,7 +78,56 @@ class Settings(BaseSettings):
     active_items: int = Field(
         0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means one more than workers."
     )
-    body_timeout: float = Field(60.0, gt=0, le=3600, description="Longest time a client may take to send a body.")
+    head_timeout: float = Field(
+        10.0, gt=0, le=120, description="Longest time from a connection, or the first byte of a request, to its body."
+    )
+    keep_alive: float = Field(15.0, gt=0, le=600, description="Time for which a connection may idle between requests.")
+    body_timeout: float = Field(
+        180.0,
+        gt=0,
+        le=3600,
+        description="Longest time that a client with a valid key may take to send a body: enough for a photo of 3 MB "
+        "over 0.2 Mbit/s.",
+    )
+    anonymous_body_timeout: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="Longest time to send a body without a valid key, such as the form of the login; "
+        "never more than `body_timeout`.",
+    )
+    anonymous_body_bytes: int = Field(
+        16 * 1024, ge=8 * 1024, le=MIB, description="Size of a body that comes without a valid key."
+    )
+    least_speed: int = Field(
+        2048,
+        ge=1,
+        le=16 * 1024,
+        description="Bytes a second that a body must bring, and of an answer be taken, on average over `speed_window`.",
+    )
+    speed_window: float = Field(
+        20.0, gt=0, le=300, description="Time over which `least_speed` is judged; shorter pauses of a network are fine."
+    )
+    answer_timeout: float = Field(
+        600.0, gt=0, le=3600, description="Longest time to take an answer; 60 s at most without a valid key."
+    )
+    connection_limit: int = Field(
+        10_000,
+        ge=16,
+        le=50_000,
+        description="Connections in all, or fewer where the process may not open so many files. Beyond it those are "
+        "closed that have waited longest for their clients, those without a key first.",
+    )
+    waiting_limit: int = Field(
+        2000,
+        ge=8,
+        le=50_000,
+        description="Connections without a key that wait for their client's first request, and as many for its next: "
+        "each more closes the one that has waited longest.",
+    )
+    waiting_limit_per_address: int = Field(
+        1000, ge=4, le=50_000, description="The same, from one address (of IPv6, one /64)."
+    )
     drain_delay: float = Field(
         0.0,
         ge=0,
@@ -133,6 +182,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"deadline ({self.deadline:g}) is above max_deadline ({self.max_deadline:g}). "
                 "Lower the first or raise the second."
+            )
+        if self.waiting_limit_per_address > self.waiting_limit or 2 * self.waiting_limit > self.connection_limit:
+            raise ValueError(
+                f"waiting_limit_per_address ({self.waiting_limit_per_address}) must be at most waiting_limit "
+                f"({self.waiting_limit}), and that at most half of connection_limit ({self.connection_limit}): "
+                "strangers would keep out who has a key. Lower the first two or raise the last."
             )
         if self.data_dir.exists() and not self.data_dir.is_dir():
             raise ValueError(f"data_dir ({self.data_dir}) is a file. Name a directory.")

@@ -107,8 +107,9 @@ def running(data_dir: Path, port: int = 0) -> Iterator[DemoService]:
     Raises `RegradeError` where it cannot start: the port or the directory in use, the bundles unusable.
     """
     from regrade.serving.app import create_app
+    from regrade.serving.connections.listen import listen
     from regrade.serving.runtime import Runtime
-    from regrade.serving.server import build_server, listen
+    from regrade.serving.server import build_server
     from regrade.serving.settings import load_settings
 
     settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir, log_level="warning")

@@ -35,8 +35,10 @@ def serve(
     import logging
 
     from regrade.serving.app import create_app
+    from regrade.serving.connections.descriptors import raise_limit
+    from regrade.serving.connections.listen import listen
     from regrade.serving.runtime import Runtime
-    from regrade.serving.server import build_server, listen
+    from regrade.serving.server import build_server
     from regrade.serving.settings import load_settings
 
     settings = load_settings(
@@ -48,6 +50,7 @@ def serve(
         rubric_dir=rubric_dir,
         log_level=log_level,
     )
+    raise_limit()
     failures: list[Exception] = []
 
     def stop(error: Exception) -> None:

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from regrade.models.types import DEFECT_TYPES
+from regrade.serving.auth import ApiKey
+from regrade.serving.connections.table import trust
 from regrade.serving.errors import InvalidFieldsError, NotFoundError, StorageError
 from regrade.serving.i18n import LANGUAGES, text
 from regrade.serving.review import Counts, Filters, QueuePage
@@ -29,7 +31,9 @@ from regrade.serving.routes.desk_access import (
 )
 from regrade.serving.routes.desk_filters import AGES, NONE, filters_of, kept
 from regrade.serving.routes.desk_pages import DESK, HOME, SECURITY_HEADERS, assets, desk_page, words
+from regrade.serving.runtime import Runtime
 from regrade.serving.sessions import Session
+from regrade.serving.throttle import Throttle
 
 router = APIRouter(prefix=DESK, include_in_schema=False)
 router.include_router(desk_items.router)
@@ -40,6 +44,7 @@ ROWS: Final = 50
 YEAR: Final = 365 * 24 * 3600
 
 log = logging.getLogger("regrade")
+_refusals = Throttle(1.0)
 
 
 @router.get("/login")
@@ -57,17 +62,13 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
     refuse_foreign(request, lang)
     fields = await read_form(request)
     wanted = local_path(fields.get("next"))
-    address = request.client.host if request.client else ""
-    await runtime.login_brake.wait(address)
-    key = await runtime.call(runtime.keys.authenticate, fields.get("key", "").strip())
+    address, token = request.client.host if request.client else "", fields.get("key", "").strip()
+    key = await runtime.find_key(token)
     if key is None or key.role not in HOME:
-        runtime.login_brake.failed(address)
-        log.warning("desk: a login from %s was refused", address)
-        fault = text("desk.key_wrong", lang) if key is None else text("desk.key_no_role", lang, role=key.role)
-        return desk_page(
-            request, "login.html", lang, None, status=401 if key is None else 403, next=wanted, fault=fault
-        )
-    runtime.login_brake.succeeded(address)
+        status, fault = await _refuse_login(runtime, address, token, key, lang)
+        return desk_page(request, "login.html", lang, None, status=status, next=wanted, fault=fault)
+    runtime.login_brake.succeeded(address, token)
+    trust(request.scope)
     try:
         session = await runtime.call(runtime.sessions.begin, key, address)
     except StorageError as error:
@@ -77,6 +78,18 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
     # Gone with the browser; how long it is good for is known to the server alone.
     answer.set_cookie(cookie_name(request), session.token, samesite="strict", **cookie_options(request))
     return answer
+
+
+async def _refuse_login(runtime: Runtime, address: str, token: str, key: ApiKey | None, lang: str) -> tuple[int, str]:
+    """Status and words for a login without a key that opens the desk; a wrong key waits for them."""
+    if (count := _refusals.take()) is not None:
+        log.warning("desk: a login from %s was refused, %d since this was last said", address, count)
+    if key is not None:
+        return 403, text("desk.key_no_role", lang, role=key.role)
+    runtime.metrics.failed_logins.labels("desk").inc()
+    if await runtime.login_brake.wait(runtime.login_brake.failed(address, token)):
+        return 401, text("desk.key_wrong", lang)
+    return 429, text("desk.key_too_many", lang)
 
 
 @router.post("/logout")

@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse
 
 from regrade.models.errors import RegradeError
 from regrade.serving.auth import Role
+from regrade.serving.connections.table import trust
 from regrade.serving.errors import FieldFault, InvalidFieldsError
 from regrade.serving.i18n import LANGUAGES, Message, pick, text
 from regrade.serving.middleware import asked_method
@@ -90,7 +91,10 @@ def same_origin(request: Request) -> bool:
 async def session_of(request: Request, runtime: RuntimeDep) -> Session | None:
     """The session whose cookie came along, if it is valid."""
     token = request.cookies.get(cookie_name(request))
-    return None if token is None else await runtime.call(runtime.sessions.find, token)
+    session = None if token is None else await runtime.find_session(token)
+    if session is not None:
+        trust(request.scope)
+    return session
 
 
 SessionDep = Annotated[Session | None, Depends(session_of)]

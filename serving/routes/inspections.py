@@ -1,6 +1,5 @@
 """Photos in, a stored grade and a suggested disposition out; and everything to be read of it later."""
 
-import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,9 +16,7 @@ from regrade.serving.errors import (
     IdempotencyKeyError,
     StorageError,
     UploadAborted,
-    UploadError,
 )
-from regrade.serving.i18n import Message
 from regrade.serving.item import Item
 from regrade.serving.middleware import started
 from regrade.serving.pipeline import Outcome, Submission
@@ -187,19 +184,13 @@ def _announced(request: Request, runtime: Runtime) -> int:
 async def _read(request: Request, runtime: Runtime, ticket: Ticket, announced: int) -> Upload:
     settings = runtime.settings
     try:
-        async with asyncio.timeout(settings.body_timeout):
-            with runtime.metrics.stage("read"):
-                content_type = request.headers.get("content-type")
-                whole = receiver(request.scope, announced)
-                if whole is None:
-                    return await read_upload(request.stream(), content_type, settings, ticket.received)
-                async with whole(announced) as body:
-                    return take_apart(body, announced, content_type, settings)
-    except TimeoutError:
-        raise UploadError(
-            "upload-too-slow",
-            Message("problem.upload_too_slow", {"seconds": settings.body_timeout}),
-        ) from None
+        with runtime.metrics.stage("read"):
+            content_type = request.headers.get("content-type")
+            whole = receiver(request.scope, announced)
+            if whole is None:
+                return await read_upload(request.stream(), content_type, settings, ticket.received)
+            async with whole(announced) as body:
+                return take_apart(body, announced, content_type, settings)
     except ClientDisconnect:
         raise UploadAborted("The client went away before the body was complete; nothing was stored.") from None
 

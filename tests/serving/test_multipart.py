@@ -222,12 +222,3 @@ def test_no_mangled_body_is_our_fault(service: Any, render_photo: Any) -> None:
         assert answer.status_code == 201 or 400 <= answer.status_code < 500, bytes(mangled[:300])
     report = verify_store(service.runtime.database, service.runtime.photos)
     assert (report.sound, report.orphans, report.leftovers) == (True, (), ())
-
-
-@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nX-Slow: "])
-def test_a_connection_that_never_asks_is_closed(serve: Any, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr("regrade.serving.server.HEAD_SECONDS", 0.2)
-    parts = urlsplit(serve().url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-        connection.sendall(sent)
-        assert connection.recv(1000) == b""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from regrade.serving.connections.listen import listen
 from regrade.serving.db import Database
 from regrade.serving.errors import DatabaseError, ListenError
-from regrade.serving.server import listen
 from regrade.serving.settings import Settings
 
 

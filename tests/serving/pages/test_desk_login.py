@@ -1,9 +1,13 @@
 """Who gets to the desk and who does not: keys, roles, sessions, and requests that other sites send."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
+
+from regrade.serving.sessions import LoginBrake
 
 FORGED = [
     {"origin": "https://evil.example"},
@@ -73,6 +77,34 @@ def test_a_wrong_key_is_refused(service: Any) -> None:
     answer = Seat(service).log_in("rg_0000_wrong")
     assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
     assert "This key is not valid" in answer.text
+
+
+def test_wrong_logins_delay_nobody_else_at_the_same_address(service: Any) -> None:
+    key = service.key("reviewer")
+    with ThreadPoolExecutor(20) as others:
+        wrong = [others.submit(lambda: Seat(service).log_in("rg_0000_wrong").status_code) for _ in range(40)]
+        time.sleep(0.3)
+        begun = time.monotonic()
+        assert Seat(service).log_in(key).status_code == 303
+        # The wrong ones wait for up to 4 s by now; generous for a busy machine.
+        assert time.monotonic() - begun < 2 or all(one.done() for one in wrong)
+    assert {one.result() for one in wrong} == {401}
+
+
+def test_too_many_wrong_logins_at_once_are_told_so(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LoginBrake, "MOST_WAITING", 0)
+    answer = Seat(service).log_in("rg_0000_wrong")
+    assert answer.status_code == 429
+    assert "A right key still works" in answer.text
+    assert Seat(service).log_in(service.key("reviewer")).status_code == 303
+
+
+def test_wrong_keys_are_counted(service: Any) -> None:
+    Seat(service).log_in("rg_0000_wrong")
+    service.with_key("rg_0000_wrong").get("/v1/inspections")
+    text = service.client.get("/metrics").text
+    assert 'regrade_failed_logins_total{where="desk"} 1.0' in text
+    assert 'regrade_failed_logins_total{where="api"} 1.0' in text
 
 
 def test_a_station_key_opens_no_desk(service: Any) -> None:

@@ -1,0 +1,176 @@
+"""uvicorn's HTTP protocol, with a bound on everything that a client can send.
+
+It relies on the inside of uvicorn's class: `pyproject.toml` names the versions that it was tested with.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any, Final
+
+import uvicorn
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.server import ServerState
+
+from regrade.serving import body
+from regrade.serving.connections.exchange import Exchange
+from regrade.serving.connections.table import EXTENSION, Connections
+from regrade.serving.connections.timed import TimedProtocol
+from regrade.serving.problems import Problem, ProblemError
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+MOST_PIPELINED: Final = 8
+"""Requests that wait for the one before them, on one connection."""
+_PIECE: Final = 4096
+"""Bytes that the parser is fed at once, where they may hold more than one request."""
+_MOST_FRAMING: Final = 64 * 1024
+_FRAMING_FACTOR: Final = 4
+"""A body may come with `_MOST_FRAMING` + `_FRAMING_FACTOR` × its size of chunk headers and the like."""
+
+_NOT_HTTP: Final = Problem("bad-request", "This is not a well-formed HTTP/1.1 request. Check the client.")
+_HEAD_TOO_LARGE: Final = Problem("headers-too-large", f"Send at most {MAX_HEAD_BYTES // 1024} KB of headers.")
+
+
+class GuardedProtocol(TimedProtocol):
+    """One connection, from the bytes that come to the requests that are run."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        connections: Connections,
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, connections, _loop)
+        self._application, self.app = self.app, self._run
+        self._rest = 0
+        """Bytes of the body that are still to come through the parser."""
+        self._held = b""
+        """What came behind too many requests: fed to the parser when some of them are answered."""
+
+    def data_received(self, data: bytes) -> None:
+        if self._held:
+            self._held += data
+        elif not self.deaf:
+            self._feed(data)
+        self.settle()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.in_head, self.head_bytes = True, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.in_head:  # else a trailer: nobody wants it, and it must not be taken for a header
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url) > MAX_HEAD_BYTES:
+            self.head_bytes = MAX_HEAD_BYTES + 1
+            raise ValueError("head too large")  # the parser stops, and `_feed` answers
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        self._rest = int(length) if length.isdigit() else 0
+        super().on_headers_complete()
+        self.in_head = False
+        self.exchange = Exchange(self, self.cycle, self._rest)
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # nobody here speaks anything else
+        extensions: dict[str, Any] = {
+            body.EXTENSION: partial(body.receive_whole, self.exchange),
+            EXTENSION: self.exchange,
+        }
+        self.scope["extensions"] = extensions
+
+    def on_body(self, body: bytes) -> None:
+        assert self.exchange is not None
+        self._rest -= len(body)
+        self.exchange.moved(len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.cycle.more_body = False  # uvicorn does not say so of what was answered already
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        if self._held:
+            held, self._held = self._held, b""
+            self._feed(held)
+        if self._rest >= body.SMALLEST and self.is_answered() and self.cycle.more_body and self.exchange is not None:
+            rest, self._rest = self._rest, 0
+            body.throw_away(self.exchange, rest)
+        self.settle()
+
+    def leave_out_the_parser(self) -> None:
+        """What is still to come of the body is received by others."""
+        self._rest = 0
+
+    def begin_anew(self) -> None:
+        """Forget the request whose body was received without the parser, which would wait for it for ever."""
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
+    async def _run(self, scope: Any, receive: Any, send: Any) -> None:
+        """The application, with a body that ends in time."""
+        exchange: Exchange = scope["extensions"][EXTENSION]
+        await self._application(scope, exchange.receive, exchange.send if exchange.asked_first else send)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        names = {name for name, _ in cycle.scope["headers"]}
+        if names & {b"authorization", b"cookie"} or not names & {b"content-length", b"transfer-encoding"}:
+            super()._start_asgi_task(cycle, app)
+        else:  # cheap for who sends a thousand of them at once: they take turns with everybody else
+            self.connections_table.turns.add(partial(self._start_late, cycle, app))
+
+    def _start_late(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if not cycle.disconnected:
+            super()._start_asgi_task(cycle, app)
+
+    def _feed(self, data: bytes) -> None:
+        at = 0
+        while at < len(data) and not self.deaf and not self.transport.is_closing():
+            if len(self.pipeline) >= MOST_PIPELINED:
+                self._held = data[at:]
+                self.flow.pause_reading()
+                return
+            size = max(_PIECE, self._rest)
+            piece = data if at == 0 and len(data) <= size else data[at : at + size]
+            at += size
+            try:
+                self.parser.feed_data(piece)
+            except HttpParserUpgrade:
+                self.deaf = True
+            except HttpParserError:
+                self._spoilt(_HEAD_TOO_LARGE if self.head_bytes > MAX_HEAD_BYTES else _NOT_HTTP)
+            else:
+                self._measure(len(piece))
+
+    def _measure(self, fed: int) -> None:
+        """Count what the parser was fed: it keeps an unfinished header to itself and forgets what frames the chunks."""
+        one = self.exchange
+        if self.in_head:
+            self.head_bytes += fed
+            if self.head_bytes > MAX_HEAD_BYTES:
+                self._spoilt(_HEAD_TOO_LARGE)
+        elif one is not None and one.more():
+            one.framing_bytes += fed
+            if one.framing_bytes - one.received_bytes > _MOST_FRAMING + _FRAMING_FACTOR * one.received_bytes:
+                self._spoilt(_NOT_HTTP)
+
+    def _spoilt(self, problem: Problem) -> None:
+        """What comes means nothing: what was asked before is answered, and then the connection ends."""
+        self.deaf = True
+        if self.is_answered():
+            if self.cycle is not None and self.cycle.more_body:
+                self.transport.close()
+            else:
+                self.answer(problem)
+            return
+        self.cycle.keep_alive = False
+        if self.exchange is not None and self.exchange.more():
+            self.exchange.fail(ProblemError(problem))

@@ -1,0 +1,66 @@
+"""What only a service in a process of its own shows: its end, and its file descriptors."""
+
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from regrade.serving.connections.descriptors import is_shortage
+
+LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+STALLS = (
+    "",
+    "GET /healthz HTTP/1.1\r\nX-Slow: ",
+    "POST /desk/login HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nContent-Length: 50\r\n\r\n",
+    "POST /v1/inspections HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n",
+    LIVE,
+)
+
+
+def test_nobody_waits_for_stalled_connections_at_the_end(launch: Any, connect: Any) -> None:
+    service = launch(shutdown_timeout=600, head_timeout=100, anonymous_body_timeout=60, keep_alive=100)
+    for stall in STALLS * 2:
+        connect(service, stall)
+    time.sleep(0.5)
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(20) == 0  # it took 33 s, of 30
+
+
+def test_nor_for_who_does_not_take_an_answer(launch: Any, connect: Any) -> None:
+    service = launch(shutdown_timeout=600)
+    connect(service, "GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 30)
+    time.sleep(0.5)
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(20) == 0
+
+
+def test_a_crowd_beyond_all_descriptors_keeps_nobody_out(launch: Any, photo: bytes) -> None:
+    service = launch(descriptors=128)
+    port = int(service.url.rpartition(":")[2])
+    crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(400)]
+    for number, one in enumerate(crowd):
+        one.setblocking(False)
+        one.send(STALLS[number % len(STALLS)].encode() or b"G")
+    assert [service.get(path).status_code for path in ("/healthz", "/v2/health/ready")] == [200, 200]
+    assert service.post(photo).status_code == 201
+    for one in crowd:
+        one.close()
+    assert service.post(photo).status_code == 201
+    assert service.stored() == 2
+
+
+def test_the_limit_of_the_shell_is_raised_to_what_the_system_allows(launch: Any) -> None:
+    service = launch(descriptors="4096 && ulimit -Sn 256")
+    limits = Path(f"/proc/{service.process.pid}/limits").read_text()
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    assert line.split()[3] == "4096"
+
+
+def test_a_want_of_descriptors_is_told_from_other_errors() -> None:
+    assert is_shortage(OSError(24, "Too many open files"))
+    wrapped = RuntimeError()
+    wrapped.__cause__ = OSError(23, "Too many open files in system")
+    assert is_shortage(wrapped)
+    assert not is_shortage(OSError(2, "No such file"))
+    assert not is_shortage(None)
