@@ -80,6 +80,7 @@ def whole_answer(problem: Problem) -> bytes:
     """The bytes that answer what no application has seen; the connection closes after them."""
     content = problem.body()
     headers = {"content-type": MEDIA_TYPE, "content-length": str(len(content)), "connection": "close"}
-    headers |= problem.headers | COMMON
+    headers.update(problem.headers)
+    headers.update(COMMON)
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return STATUS_LINE[problem.status] + head.encode() + b"\r\n" + content
