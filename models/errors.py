@@ -9,7 +9,7 @@ class PhotoError(RegradeError):
     """A photo that cannot be graded as it is; `code` is stable and part of the HTTP contract.
 
     Codes: `empty`, `unsupported_type`, `heic_unsupported`, `truncated`, `unreadable`, `animated`, `too_many_pixels`,
-    `bad_dimensions`, `too_large`.
+    `bad_dimensions`, `too_large`, `too_complex`, `too_slow`.
     """
 
     def __init__(self, code: str, message: str, *, photo: int | None = None) -> None:

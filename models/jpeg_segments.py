@@ -1,22 +1,17 @@
-"""The segments of a JPEG file (ITU-T T.81, annex B), found as libjpeg finds them."""
+"""The segments of a JPEG file (ITU-T T.81, annex B), found as libjpeg finds them, in time linear in its length."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
+SOS, EOI, DHT, DQT, DRI = 0xDA, 0xD9, 0xC4, 0xDB, 0xDD
+APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 
-APP0: Final = 0xE0
-APP1: Final = 0xE1
-APP2: Final = 0xE2
-APP14: Final = 0xEE
-SOS: Final = 0xDA
-EOI: Final = 0xD9
+_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
+"""Any marker but those that stand alone: a 0xFF of entropy-coded data is followed by 0x00, restarts are part of it.
 
-_PARAMETERLESS: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
-_ENDS_A_SCAN: Final = np.array([byte not in {0x00, 0xFF, *range(0xD0, 0xD8)} for byte in range(256)])
-"""By the byte behind a 0xFF: any marker but a restart; a 0xFF of the data itself is followed by 0x00."""
-_WINDOW: Final = 1024 * 1024
+It begins with the last 0xFF of a row of them; a search that began with the first would take quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +41,18 @@ def segment_at(data: bytes, at: int) -> Segment | None:
 
     The end of a segment may lie behind that of the file.
     """
-    while (at := data.find(b"\xff", at)) >= 0:
-        while data[at : at + 1] == b"\xff":
-            at += 1
-        marker = int.from_bytes(data[at : at + 1])
-        if marker in _PARAMETERLESS:
-            continue
-        if marker == EOI:
-            return Segment(EOI, at + 1, at + 1)
-        length = int.from_bytes(data[at + 1 : at + 3], "big")
-        return None if length < 2 else Segment(marker, at + 3, at + 1 + length)
-    return None
+    found = _MARKER.search(data, at)
+    if found is None:
+        return None
+    marker, begin = data[found.end() - 1], found.end()
+    if marker == EOI:
+        return Segment(EOI, begin, begin)
+    length = int.from_bytes(data[begin : begin + 2], "big")
+    return None if length < 2 else Segment(marker, begin + 2, begin + length)
 
 
-def end_of_scan(data: bytes, at: int) -> int | None:
-    """Where the entropy-coded data that begins at `at` ends: at the next marker. None where the file ends first."""
-    everything = np.frombuffer(data, np.uint8)
-    for start in range(at, len(data) - 1, _WINDOW):
-        window = everything[start : start + _WINDOW + 1]
-        marks = np.flatnonzero(window[:-1] == 0xFF)
-        ends = marks[_ENDS_A_SCAN[window[marks + 1]]]
-        if len(ends):
-            return start + int(ends[0])
-    return None
+def end_of_scan(data: bytes, at: int, end: int | None = None) -> int | None:
+    """Where the entropy-coded data that begins at `at` ends: at the next marker. None where there is none, or none
+    ahead of `end`."""
+    found = _MARKER.search(data, at, len(data) if end is None else end)
+    return None if found is None else found.start()

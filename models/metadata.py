@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from regrade.models import heif, jpeg_segments, png_chunks
+from regrade.models import jpeg_segments, png_chunks
 from regrade.models.jpeg_segments import APP0, APP2, APP14, EOI, SOS, Segment
 from regrade.models.png_chunks import Chunk
 
@@ -19,25 +19,10 @@ _CODING: Final = frozenset({*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0x
 _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _COLOURS: Final = {b"gAMA": (4,), b"cHRM": (32,), b"sRGB": (1,), b"sBIT": (1, 2, 3, 4), b"cICP": (4,)}
 """What tells a browser how to show the numbers, with the lengths that it may have."""
-_ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _LARGEST_PROFILE: Final = 1024 * 1024
 """Bytes of an ICC profile that Pillow unpacks; it would refuse the whole photo for a larger one."""
 _WEBP_PICTURE: Final = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ICCP"})
 _WEBP_ICC_AND_ALPHA: Final = 0x30
-
-
-def for_decoding(data: bytes) -> bytes:
-    """The photo file `data` as its decoder should get it, so that nothing in its metadata can fail or slow it.
-
-    The same pixels, profile and number of pictures. What is no photo of a known kind is given back as it is.
-    """
-    if data[:2] == b"\xff\xd8":
-        return b"".join(_jpeg_to_decode(data))
-    if data.startswith(png_chunks.SIGNATURE):
-        return b"".join(_png(data, showing=False))
-    if data[4:8] == b"ftyp":
-        return heif.without_metadata(data)
-    return data
 
 
 def bare(data: bytes) -> bytes | None:
@@ -45,22 +30,10 @@ def bare(data: bytes) -> bytes | None:
     if data[:2] == b"\xff\xd8":
         return _bare_jpeg(data)
     if data.startswith(png_chunks.SIGNATURE):
-        return b"".join(_png(data, showing=True))
+        return b"".join(_png(data))
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _bare_webp(data)
     return None
-
-
-def _jpeg_to_decode(data: bytes) -> Iterator[bytes | memoryview]:
-    """The header that is needed, and all that comes behind it untouched."""
-    yield b"\xff\xd8"
-    at = 2
-    for segment in jpeg_segments.header(data):
-        if segment.marker == SOS:
-            break
-        yield _kept(data, segment)
-        at = segment.end
-    yield memoryview(data)[at:]
 
 
 def _bare_jpeg(data: bytes) -> bytes | None:
@@ -94,14 +67,13 @@ def _is_profile(segment: Segment, payload: bytes) -> bool:
     return segment.marker == APP2 and payload.startswith(_ICC) and len(payload) > len(_ICC) + 2
 
 
-def _png(data: bytes, *, showing: bool) -> Iterator[bytes]:
-    """A PNG to be shown, or to be decoded: Pillow has no use for colours but a profile's, and tells an animation."""
+def _png(data: bytes) -> Iterator[bytes]:
     yield png_chunks.SIGNATURE
     for chunk in png_chunks.chunks(data):
         payload = data[chunk.begin : chunk.end]
         if chunk.kind == b"iCCP":
             yield _profile_chunk(payload)
-        elif chunk.kind in _PIXELS or (_is_colour(data, chunk) if showing else chunk.kind in _ANIMATION):
+        elif chunk.kind in _PIXELS or _is_colour(data, chunk):
             yield data[chunk.begin - 8 : chunk.end + 4]
 
 

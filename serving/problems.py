@@ -44,6 +44,8 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "photo-animated": (422, "Animated image"),
     "photo-too-many-pixels": (422, "Photo with too many pixels"),
     "photo-bad-dimensions": (422, "Photo too narrow or too long"),
+    "photo-too-complex": (422, "Photo file of too many parts"),
+    "photo-too-slow": (422, "Photo takes too long to decode"),
     "invalid-json": (422, "Not JSON"),
     "invalid-item": (422, "Invalid item"),
     "invalid-declared-value": (422, "Invalid declared value"),

@@ -1,4 +1,4 @@
-"""How much work an item is: core-seconds, estimated from what its photos' headers say and kept right by what was spent.
+"""How much work an item is: core-seconds, estimated from its photos' files and kept right by what was spent.
 
 A photo costs something whatever its size (the networks), something a megapixel (its pixels are decoded and reduced)
 and something a megabyte (its entropy coding is undone, and it is hashed). The three prices are measured once, when the
@@ -15,9 +15,8 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw
 
-from regrade.models import heif
 from regrade.models.grader import Grader
-from regrade.models.intake import DEFAULT_LIMITS, megapixels, open_photo
+from regrade.models.intake import DEFAULT_LIMITS, open_photo, survey
 
 _WEIGHT: Final = 0.1
 """Of the newest item in the factor: a change of pace is followed within some ten items."""
@@ -25,9 +24,6 @@ _STEP: Final = math.log(2)
 """One item, however far off, counts as at most twice or half of what was expected: a page fault is no new pace."""
 _RANGE: Final = math.log(20)
 _WIDTH, _HEIGHT = 1600, 1200
-_MEGAPIXELS_OF_JPEG: Final = {b"\xff\xd8": 1.0, b"\x89P": 5.0, b"RI": 60.0}
-"""By the first bytes of JPEG, PNG and WebP: only JPEG is decoded at a reduced size, and WebP has no cheap pixels."""
-_OF_VIDEO_CODECS: Final = {heif.HEIC: 100.0, heif.AVIF: 50.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +36,9 @@ class Work:
 
 
 def work_of(photos: Sequence[bytes]) -> Work:
-    """The work of an item's photos, by their headers. What is no photo costs next to nothing: it is refused."""
-    pixels = (megapixels(data) * _worth(data) for data in photos)
-    return Work(len(photos), sum(pixels), sum(len(data) for data in photos))
-
-
-def _worth(data: bytes) -> float:
-    media_type = heif.media_type_of(data)
-    return _MEGAPIXELS_OF_JPEG.get(data[:2], 0.0) if media_type is None else _OF_VIDEO_CODECS[media_type]
+    """The work of an item's photos, by their structure. What is no photo costs next to nothing: it is refused."""
+    found = (survey(data) for data in photos)
+    return Work(len(photos), sum(s.work for s in found if s is not None), sum(len(data) for data in photos))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,11 @@
 """What all rooms' tests share: each process computes on one thread, for there is a process for each core."""
 
 import os
+import sys
+from pathlib import Path
+
+# For odd_photos.py, which tests of several rooms use.
+sys.path.insert(0, str(Path(__file__).parent))
 
 # Before NumPy or torch is imported. With threads of their own the workers would wait for each other, spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

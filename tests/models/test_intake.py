@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import DEFAULT_LIMITS, IntakeLimits, megapixels, open_photo, sniff
+from regrade.models.intake import DEFAULT_LIMITS, IntakeLimits, open_photo, sniff
 
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 160, 40), (40, 60, 200), (128, 128, 128)
 
@@ -229,8 +229,3 @@ def test_a_photo_is_decoded_no_larger_than_the_networks_want(width: int, decoded
 def test_who_needs_a_side_in_full_gets_it() -> None:
     data = encoded(four_corners(1632, 1224))
     assert open_photo(data, limits=DEFAULT_LIMITS.reaching(416)).rgb.shape == (612, 816, 3)
-
-
-def test_the_header_tells_the_megapixels_and_what_has_none_has_zero() -> None:
-    assert megapixels(encoded(four_corners(2000, 1500))) == 3.0
-    assert megapixels(b"\xff\xd8\xff not a photo") == 0.0

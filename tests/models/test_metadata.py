@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from regrade.models.intake import open_photo
-from regrade.models.metadata import bare, for_decoding
+from regrade.models.metadata import bare
 
 SECRET = b"31 deg 14' N, J. Smith"
 PICTURE = Image.effect_noise((96, 64), 60).convert("RGB")
@@ -93,11 +93,6 @@ def test_nothing_is_told_any_more_and_no_pixel_is_changed(name: str) -> None:
     assert {"exif", "xmp", "comment", "photoshop", "mp"}.isdisjoint(image.info)
     assert getattr(image, "n_frames", 1) == 1
     assert bare(left) == left
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_decoding_does_without_it_too(name: str) -> None:
-    assert (pixels(for_decoding(FILES[name]())) == pixels(FILES[name]())).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

@@ -37,7 +37,9 @@ def test_a_bad_photo(service: Any, photo: bytes, slug: str) -> None:
     assert in_chinese(answer, f"photo-{slug}")["detail"].startswith("照片 1：")
 
 
-@pytest.mark.parametrize("code", ["animated", "too_many_pixels", "bad_dimensions", "too_large"])
+@pytest.mark.parametrize(
+    "code", ["animated", "too_many_pixels", "bad_dimensions", "too_large", "too_complex", "too_slow"]
+)
 def test_every_other_code_of_a_photo_has_words(code: str) -> None:
     problem = problem_of(PhotoError(code, "in English", photo=0), "zh-CN")
     assert problem is not None
