@@ -80,8 +80,8 @@ def _read_heif(media_type: str, data: bytes) -> Structure:
     return Structure(width, height, work, bounded=False, fault=fault)
 
 
-def _load_heif(data: bytes, structure: Structure, target: tuple[int, int]) -> Loaded:
-    with Image.open(io.BytesIO(heif.without_metadata(data)), formats=["HEIF", "AVIF"]) as image:
+def _load_heif(name: str, data: bytes, structure: Structure, target: tuple[int, int]) -> Loaded:
+    with Image.open(io.BytesIO(heif.without_metadata(data)), formats=[name]) as image:
         # Of a HEIC with several pictures the primary one is the photo.
         if getattr(image, "is_animated", False) and image.format != "HEIF":
             raise animated()
@@ -93,7 +93,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "image/jpeg": Format(jpeg.read, _load_jpeg),
     "image/png": Format(png.read, _load_png),
     "image/webp": Format(webp.read, _load_webp),
-    heif.HEIC: Format(partial(_read_heif, heif.HEIC), _load_heif),
-    heif.AVIF: Format(partial(_read_heif, heif.AVIF), _load_heif),
+    heif.HEIC: Format(partial(_read_heif, heif.HEIC), partial(_load_heif, "HEIF")),
+    heif.AVIF: Format(partial(_read_heif, heif.AVIF), partial(_load_heif, "AVIF")),
 }
 """By media type."""

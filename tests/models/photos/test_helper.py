@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from odd_photos import encoded, many_scans, picture, png_of
 
@@ -52,6 +53,12 @@ def test_a_helper_makes_the_same_pixels(kind: str) -> None:
     found = survey(data)
     assert found is not None
     assert (in_helper(data, media_type) == decode(data, media_type, found, 395).rgb).all()
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_a_helper_that_has_just_begun_reads_every_kind(kind: str) -> None:
+    pillow_heif.register_heif_opener()
+    assert open_photo(encoded(picture(), kind)).width == 400
 
 
 def test_a_helper_refuses_in_the_same_words() -> None:
