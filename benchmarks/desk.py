@@ -26,6 +26,7 @@ from sqlalchemy import event
 
 from regrade.serving.auth import ApiKey
 from regrade.serving.db import Database
+from regrade.serving.evidence import Signer
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Filters, Lottery, Verdict
 from regrade.serving.rubric.load import load_rubrics
@@ -162,7 +163,7 @@ def main() -> None:
         database, reviewers = fill(Path(folder) / "data", size)
         filled = time.perf_counter() - begun
         lottery, hours = Lottery(bytes(32)), {"lease": timedelta(hours=1), "undo": timedelta(hours=1)}
-        desk = Desk(database, load_policy(), load_rubrics(), lottery, **hours)
+        desk = Desk(database, load_policy(), load_rubrics(), lottery, **hours, signer=Signer.generate())
         plans = Plans(database)
         measure(desk, reviewers, 2, Clock(plans))  # caches fill, and every call is explained, outside the clock
         clock = Clock(plans)

@@ -70,6 +70,8 @@ class Bundle:
     metrics: Mapping[str, Any]
     card: str
     detector: DetectorFiles | None = None
+    sha256: str = ""
+    """That of the manifest, which holds the hashes of all files: it stands for the whole bundle."""
 
     @property
     def head_path(self) -> Path:
@@ -164,6 +166,7 @@ def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle
             metrics=_read_json(folder / "metrics.json"),
             card=(folder / "card.md").read_text(encoding="utf-8"),
             detector=detector,
+            sha256=sha256((folder / "manifest.json").read_bytes()),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error

@@ -188,6 +188,11 @@ class Grader:
         """Category → the version that this grader runs; the router's too."""
         return {name: head.bundle.version for name, head in self._heads.items()}
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Category → the SHA-256 of the manifest of the bundle that this grader runs; the router's too."""
+        return {name: head.bundle.sha256 for name, head in self._heads.items()}
+
     def warm_up(self, known: "Grader | None" = None) -> None:
         """Run every network once, so that the first item does not pay for it; those that `known` has too are warm."""
         warm = set() if known is None else {id(one) for one in known._networks()}

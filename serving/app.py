@@ -28,6 +28,7 @@ from regrade.serving.routes import (
     desk_api,
     desk_quality,
     docs,
+    evidence,
     health,
     inspections,
     models,
@@ -99,7 +100,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for room in (inspections, reviews, audit, rubrics, models, health, ops, docs, pages, desk_quality, desk_api, desk):
+    api = (inspections, evidence, reviews, audit, rubrics, models, health, ops)
+    for room in (*api, docs, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -5,7 +5,7 @@ Everything that only SQLite needs is in this file. Any other database that SQLAl
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from regrade.serving.errors import DatabaseError, StorageError
 from regrade.serving.migrations import HEAD
 
 WRITE = "regrade_write"
+_AFTER = "regrade_after_commit"
 _ADVICE = (
     "Check REGRADE_DATABASE_URL, such as postgresql+psycopg://user:password@host/name, or leave it out for SQLite in "
     "the data directory."
@@ -70,8 +71,12 @@ class Database:
         Raises `StorageError` where there is no room for it, or the disk fails.
         """
         writing = self.engine.connect().execution_options(**{WRITE: True})
-        with storage_faults(self.folder), writing as connection, connection.begin():
-            yield connection
+        with storage_faults(self.folder), writing as connection:
+            connection.info.pop(_AFTER, None)
+            with connection.begin():
+                yield connection
+            for act in connection.info.pop(_AFTER, {}).values():
+                act()
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision, in one transaction: all of it happens, or nothing.
@@ -126,6 +131,14 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def after_commit(connection: Connection, name: str, act: Callable[[], None]) -> None:
+    """Do `act` once the transaction of `Database.write` is committed, and not at all if it fails.
+
+    Of several under the same `name` only the last is done.
+    """
+    connection.info.setdefault(_AFTER, {})[name] = act
 
 
 def _migrations() -> Path:

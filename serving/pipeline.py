@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from typing import ParamSpec, TypeVar
 
 from regrade.models.grader import Grader
@@ -18,6 +19,7 @@ from regrade.serving import tracing
 from regrade.serving.admission import Admission, Ticket
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import IdempotencyConflictError
+from regrade.serving.evidence import Provenance
 from regrade.serving.i18n import Message
 from regrade.serving.item import Item, parse_item
 from regrade.serving.metrics import Metrics
@@ -111,6 +113,7 @@ class Pipeline:
         self._admission = admission
         self._metrics = metrics
         self._limits = limits
+        self._software = version("regrade")
         self._running: dict[tuple[str, str], _Running] = {}
         self._scheduler = Scheduler(workers)
         # Writing and syncing photos beside inference; it waits for the disk, not for a core.
@@ -189,7 +192,7 @@ class Pipeline:
                     decision=decision,
                     photos=tuple(look.stored for look in looks),
                 )
-                await self._write(self._keep, inspection, staged)
+                await self._write(self._keep, inspection, staged, self._provenance(intake.grader))
                 timings.mark("store")
         except BaseException:
             await self._drop(writing)
@@ -236,10 +239,13 @@ class Pipeline:
             )
         return result, decision, fused
 
-    def _keep(self, inspection: Inspection, staged: Sequence[StagedPhoto]) -> None:
+    def _keep(self, inspection: Inspection, staged: Sequence[StagedPhoto], provenance: Provenance) -> None:
         # The row comes last: whatever the power does, a row never speaks of a photo that is not there.
         with self._photos.published(staged, self._inspections.using):
-            self._inspections.insert(inspection)
+            self._inspections.insert(inspection, provenance)
+
+    def _provenance(self, grader: Grader) -> Provenance:
+        return Provenance(grader.digests, self._policy.sha256, self._software)
 
     async def _drop(self, writing: "asyncio.Future[list[StagedPhoto]] | None") -> None:
         if writing is not None:

@@ -23,6 +23,8 @@ from regrade.serving.db import Database
 from regrade.serving.disk import Disk
 from regrade.serving.errors import BusyError, DataDirError, StorageError
 from regrade.serving.evidence import Signer
+from regrade.serving.evidence.backfill import Backfill
+from regrade.serving.evidence.log import notice_loss
 from regrade.serving.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.i18n import Message
 from regrade.serving.metrics import Metrics
@@ -65,11 +67,14 @@ class Runtime:
             self.keys = KeyStore(self.database)
             self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
-            self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery))
-            self.photos = LocalPhotoStore(settings.data_dir / "photos")
             self.signer = Signer.load(settings.data_dir / "keys")
+            self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery), self.signer)
+            self.photos = LocalPhotoStore(settings.data_dir / "photos")
             folders = {"data": settings.data_dir, "photos": self.photos.root, "database": database_dir}
             self.disk = Disk(folders, settings.disk_reserve, lambda: self.admission.unwritten)
+            notice_loss(self.database, self.signer)
+            self.backfill = Backfill(self.database, self.signer)
+            self.backfill.start()
             if cleared := self.photos.clear_leftovers():
                 log.info("removed %d unfinished uploads of an earlier run", cleared)
         except BaseException:
@@ -84,6 +89,7 @@ class Runtime:
             lottery,
             lease=timedelta(minutes=settings.lease_minutes),
             undo=timedelta(seconds=settings.undo_seconds),
+            signer=self.signer,
             bundles=settings.bundles_dir,
             refuse_if_full=self.disk.refuse,
         )
@@ -187,6 +193,7 @@ class Runtime:
         if self._pipeline is not None:
             self._pipeline.close()
         self.graders.close()
+        self.backfill.stop()
         self._threads.shutdown()
         self._drawers.shutdown()
         self.database.close()

@@ -240,14 +240,44 @@ class PublicKeyOut(BaseModel):
     public_key: str = Field(description="32 raw bytes in base64.")
 
 
+class JwkOut(BaseModel):
+    """An Ed25519 public key as a JSON Web Key (RFC 8037)."""
+
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    alg: str
+
+
+class EvidenceKeyOut(PublicKeyOut):
+    jwk: JwkOut
+    pem: str
+    former: list[PublicKeyOut] = Field(description="Keys that evidence was signed with before.")
+
+
 class SignatureOut(PublicKeyOut):
     canonicalization: str = Field(description="The form of `payload` that is signed: RFC 8785.")
-    value: str = Field(description="64 raw bytes in base64.")
+    value: str = Field(description="64 raw bytes in base64, made when the last step was.")
+
+
+class DifferenceOut(BaseModel):
+    """Something that is not as it was signed."""
+
+    code: str
+    message: str
+    fields: list[str] = Field(description="What differs in a row, such as `inspection.result`.")
 
 
 class EvidenceOut(BaseModel):
-    payload: dict[str, Any]
+    """What was seen and decided, signed when it was: all but `consistent` and `differences`, which are of now."""
+
+    payload: dict[str, Any] = Field(description="What the steps say together.")
     signature: SignatureOut
+    steps: list[str] = Field(description="Each step as an SD-JWT (RFC 9901): a JWS in compact form, and disclosures.")
+    keys: list[JwkOut] = Field(description="The keys that the steps are signed with.")
+    consistent: bool = Field(description="Whether the database still says what was signed.")
+    differences: list[DifferenceOut]
 
 
 class FaultOut(BaseModel):

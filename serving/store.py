@@ -15,6 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from regrade.serving.blind import Viewer, status_seen_by
 from regrade.serving.db import Database
 from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.evidence import Provenance, Signer, append_step
+from regrade.serving.evidence.statements import graded
 from regrade.serving.i18n import Message
 from regrade.serving.records import (
     DECISION,
@@ -28,6 +30,8 @@ from regrade.serving.records import (
     new_id,
 )
 from regrade.serving.tables import inspection_photos, inspections, review_undos, reviews, tasks
+
+UNKNOWN = Provenance()
 
 
 class DuplicateKeyError(Exception):
@@ -65,21 +69,34 @@ def asked_for(inspection: Inspection) -> FirstLook:
 class InspectionStore:
     """Inspections: each is inserted once, whole, and read back.
 
-    `first_look` says whether a human owes a new one a look; the task for it is made together with the inspection.
+    `first_look` says whether a human owes a new one a look; the task for it is made together with the inspection, and
+    so is the first step of its evidence, which `signer` signs. Without a signer inspections can only be read.
     """
 
-    def __init__(self, database: Database, first_look: Callable[[Inspection], FirstLook] = asked_for) -> None:
+    def __init__(
+        self,
+        database: Database,
+        first_look: Callable[[Inspection], FirstLook] = asked_for,
+        signer: Signer | None = None,
+    ) -> None:
         self._database = database
         self._first_look = first_look
+        self._signer = signer
 
-    def insert(self, inspection: Inspection) -> None:
-        """Store an inspection durably. Raises `DuplicateKeyError` where its idempotency key is taken, and
-        `StorageError`."""
+    def insert(self, inspection: Inspection, provenance: Provenance = UNKNOWN) -> None:
+        """Store an inspection durably, and sign it. `provenance` says by what exactly it was graded.
+
+        Raises `DuplicateKeyError` where its idempotency key is taken, and `StorageError`.
+        """
+        if self._signer is None:
+            raise ValueError("a store without a signer only reads")
         rows = rows_of(inspection, self._first_look(inspection))
         try:
             with self._database.write() as connection:
                 for table, values in rows.items():
                     connection.execute(insert(table), values)
+                body = graded(connection, rows[inspections][0], rows[inspection_photos], provenance)
+                append_step(connection, self._signer, inspection.id, "graded", body, at=inspection.created_at)
         except IntegrityError as error:
             key = inspection.idempotency_key
             if key is not None and self.by_idempotency_key(inspection.key_id, key) is not None:

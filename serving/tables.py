@@ -224,6 +224,42 @@ audit = Table(
     Column("detail", JSON),
 )
 
+# Append-only: what happened to inspections, each step signed in the transaction that stores it. `jws` is what was
+# signed, the other columns are copies of what it says. No foreign keys, as in the audit trail. `inspection_id` and
+# `seq`, the place among an inspection's steps, are NULL for what concerns the log itself.
+evidence_steps = Table(
+    "evidence_steps",
+    metadata,
+    Column("log_index", Integer, primary_key=True, autoincrement=False),
+    Column("inspection_id", String(36)),
+    Column("seq", Integer),
+    Column("kind", String(16), nullable=False),
+    Column("jws", Text, nullable=False),
+    # Over the readable form of all steps of the inspection up to this one, so that nothing is signed when it is read.
+    Column("view_signature", String(88)),
+    UniqueConstraint("inspection_id", "seq"),
+)
+
+# What is personal in a step, apart from it: deleted when it is erased, never changed.
+evidence_disclosures = Table(
+    "evidence_disclosures",
+    metadata,
+    Column("log_index", Integer, primary_key=True, autoincrement=False),
+    # Where in the step's body it stands, such as `item.rma`.
+    Column("path", String(128), primary_key=True),
+    Column("inspection_id", String(36), index=True),
+    Column("disclosure", Text, nullable=False),
+)
+
+# One row: the newest step. Whoever appends one locks it first, so that there is one order of steps.
+evidence_head = Table(
+    "evidence_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("log_index", Integer, nullable=False),
+    Column("sha256", String(64)),
+)
+
 # People at the pages: a session stands for a key, and is found by the hash of what the browser keeps.
 sessions = Table(
     "sessions",

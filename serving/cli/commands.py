@@ -4,7 +4,9 @@ from importlib import import_module
 
 import typer
 
-MODULES = ("serve", "keys", "store", "policy", "rubric", "replay", "models", "grade", "demo", "plan", "audit")
+MODULES = (
+    "serve", "keys", "store", "evidence", "policy", "rubric", "replay", "models", "grade", "demo", "plan", "audit",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

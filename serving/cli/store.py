@@ -18,12 +18,14 @@ def verify(
     data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Remove orphans and leftovers; the server must be off.")] = False,
 ) -> None:
-    """Check that every inspection has all its photos, whole; report photos and files that nobody needs.
+    """Check that every inspection has all its photos, whole, and is as it was signed when it was graded and decided;
+    report photos and files that nobody needs.
 
-    Exits with 1 when an inspection lacks a photo or has a damaged one. Orphans and leftovers are harmless: a
-    crash between writing a photo and storing its inspection leaves them.
+    Exits with 1 when an inspection lacks a photo or has a damaged one, or something differs from what was signed.
+    Orphans and leftovers are harmless: a crash between writing a photo and storing its inspection leaves them.
     """
     from regrade.serving.errors import DataDirError
+    from regrade.serving.evidence.store_check import check_evidence
     from regrade.serving.photostore import LocalPhotoStore
     from regrade.serving.runtime import DataDirLock, open_database
     from regrade.serving.settings import load_settings
@@ -34,7 +36,9 @@ def verify(
         raise DataDirError(f"There is no data directory {settings.data_dir}. Name one with --data-dir.")
     lock = DataDirLock(settings.data_dir) if fix else None
     photos = LocalPhotoStore(settings.data_dir / "photos")
-    report = verify_store(open_database(settings), photos)
+    database = open_database(settings)
+    report = verify_store(database, photos)
+    evidence = check_evidence(database, settings.data_dir / "keys")
     typer.echo(f"{report.inspections} inspections with {report.photos} different photos")
     for word, found in (
         ("missing photo", report.missing),
@@ -47,9 +51,16 @@ def verify(
             typer.echo(f"{word}: {name}")
             for use in report.uses.get(name, ()):
                 typer.echo(f"  photo {use.position} of inspection {use.inspection}, RMA {use.rma}")
+    typer.echo(f"{evidence.steps} signed steps, {len(evidence.findings)} findings")
+    if evidence.later:
+        typer.echo(f"{evidence.later} inspections of before were signed later, as they were found then")
+    if evidence.waiting:
+        typer.echo(f"{evidence.waiting} inspections of before are not signed yet: `regrade serve` signs them")
+    for finding in evidence.findings:
+        typer.echo(f"tampered: {finding}")
     if lock is not None:
         remove_surplus(photos, report)
         typer.echo(f"removed {len(report.orphans)} orphans and {len(report.leftovers)} leftovers")
         lock.release()
-    if not report.sound:
+    if evidence.findings or not report.sound:
         raise typer.Exit(1)

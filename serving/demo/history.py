@@ -25,6 +25,7 @@ from regrade.serving.auth import ApiKey, KeyStore
 from regrade.serving.db import Database
 from regrade.serving.demo.items import PHOTOS
 from regrade.serving.demo.site import PEOPLE, PROMISED, THRESHOLD, Arrival, Person, arrivals, seen
+from regrade.serving.evidence import Signer
 from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy, load_policy
@@ -103,6 +104,7 @@ class _Writer:
             lottery,
             lease=timedelta(minutes=settings.lease_minutes),
             undo=timedelta(seconds=settings.undo_seconds),
+            signer=Signer.load(settings.data_dir / "keys"),
             now=lambda: self.time,
         )
         keys = KeyStore(database)

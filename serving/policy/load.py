@@ -1,5 +1,6 @@
 """A policy YAML to a checked `Policy`: merged with every seller's overrides, and refused if it is wrong."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def parse_policy(text: str, name: str = "policy") -> Policy:
     raw_base = {key: value for key, value in source.data.items() if key not in _OWN}
     base = Terms.model_validate(raw_base)
     sellers = {seller: _seller_terms(source, raw_base, seller, own) for seller, own in file.sellers.items()}
-    policy = Policy(file.name, file.version, file.currency, file.fx, base, sellers)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    policy = Policy(file.name, file.version, file.currency, file.fx, base, sellers, digest)
     refuse_dead_ends(policy, name)
     return policy
 

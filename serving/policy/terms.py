@@ -22,6 +22,8 @@ class Policy:
     fx: Fx
     base: Terms
     sellers: Mapping[str, Terms]
+    sha256: str = ""
+    """That of the file's text, for two files may have the same name and version."""
 
     @property
     def label(self) -> str:

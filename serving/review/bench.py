@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from regrade.serving.auth import ApiKey
 from regrade.serving.blind import Viewer
 from regrade.serving.db import Database
+from regrade.serving.evidence import Signer
 from regrade.serving.policy.load import Policy
 from regrade.serving.review.sampling import Lottery
 from regrade.serving.rubric.types import Rubrics
@@ -18,7 +19,8 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The database; policy, rubrics and lottery; how long a lease lasts and a decision can be undone; the clock.
+    """The database; policy, rubrics and lottery; how long a lease lasts and a decision can be undone; the clock; and by
+    whom the evidence of decisions is signed.
 
     `refuse_if_full` raises `StorageError` where there is no room for new work.
     """
@@ -30,6 +32,7 @@ class Bench:
     lease: timedelta
     undo: timedelta
     now: Clock
+    signer: Signer
     refuse_if_full: Callable[[], None] = lambda: None
 
     def viewer(self, key: ApiKey) -> Viewer:

@@ -12,6 +12,8 @@ from regrade.serving.adjudication import owed, votes_of
 from regrade.serving.auth import ApiKey
 from regrade.serving.blind import own_decision
 from regrade.serving.errors import FieldFault, InvalidFieldsError, LeaseError
+from regrade.serving.evidence import append_step, begin
+from regrade.serving.evidence.statements import reviewed
 from regrade.serving.i18n import Message
 from regrade.serving.policy.decide import decide as dispose
 from regrade.serving.policy.types import Disposition, Money, Option, Reason
@@ -21,7 +23,7 @@ from regrade.serving.review.bench import Bench, digest
 from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.rubric.grades import seller_grade as name_of
-from regrade.serving.store import find, insert_review
+from regrade.serving.store import find, insert_review, review_row
 from regrade.serving.tables import inspections, tasks
 
 
@@ -44,6 +46,7 @@ def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdi
             return _decided(bench, before, repeated, replayed=True)
         bench.refuse_if_full()
         _check_lease(task, before, reviewer, now)
+        begin(connection, bench.signer, inspection_id)
         told = replace(verdict, seconds=_seconds(connection, verdict.seconds, task, reviewer, now))
         review = _review(bench, before, task, reviewer, told, now)
         insert_review(connection, review)
@@ -52,6 +55,8 @@ def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdi
         connection.execute(update(tasks).where(tasks.c.id == task.id).values(done))
         second = _draw(bench, before) if task.kind in ("unsure", "sample") else None
         after = settle(connection, bench, inspection_id, now, second)
+        signed = reviewed(connection, review_row(review), after.status)
+        append_step(connection, bench.signer, inspection_id, "reviewed", signed, at=now)
         _audit(connection, review, reviewer, second, now)
         return _decided(bench, after, review, replayed=False)
 

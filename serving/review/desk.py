@@ -9,6 +9,7 @@ from regrade.serving import blind
 from regrade.serving.auth import ApiKey
 from regrade.serving.db import Database
 from regrade.serving.errors import BlindError
+from regrade.serving.evidence import Signer
 from regrade.serving.i18n import Message
 from regrade.serving.policy.load import Policy
 from regrade.serving.records import Inspection
@@ -51,12 +52,13 @@ class Desk:
         *,
         lease: timedelta,
         undo: timedelta,
+        signer: Signer,
         bundles: Path | None = None,
         now: Clock | None = None,
         refuse_if_full: Callable[[], None] = lambda: None,
     ) -> None:
         clock = now or (lambda: datetime.now(UTC))
-        self._bench = Bench(database, policy, rubrics, lottery, lease, undo, clock, refuse_if_full)
+        self._bench = Bench(database, policy, rubrics, lottery, lease, undo, clock, signer, refuse_if_full)
         self._disclosures = disclosures.Disclosures(database)
         self._promise = looks.promises(bundles)
 

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 from regrade.serving.adjudication import owed, votes_of
 from regrade.serving.auth import ApiKey
 from regrade.serving.errors import UndoError
+from regrade.serving.evidence import append_step, begin
+from regrade.serving.evidence.statements import undone
 from regrade.serving.i18n import Message
 from regrade.serving.records import Inspection, Review
 from regrade.serving.review.audit import record
@@ -29,10 +31,13 @@ def undo(bench: Bench, inspection_id: str, reviewer: ApiKey) -> Claim:
         if review.undone_at is not None:
             return _again(connection, bench, task, reviewer, now)
         _check(connection, bench, inspection, review, now)
+        begin(connection, bench.signer, inspection_id)
         values = {"review_id": review.id, "undone_at": now, "key_id": reviewer.id}
         connection.execute(insert(review_undos).values(values))
         connection.execute(update(tasks).where(tasks.c.id == task.id).values(state="open", done_at=None))
-        settle(connection, bench, inspection_id, now)
+        after = settle(connection, bench, inspection_id, now)
+        signed = undone(connection, values, after.status)
+        append_step(connection, bench.signer, inspection_id, "undone", signed, at=now)
         detail = {"review": review.id, "kind": review.kind}
         record(connection, now, reviewer, "undo", inspection_id=inspection_id, task_id=task.id, detail=detail)
         claimed = lease(connection, bench, task, reviewer, now, since=task.leased_at)

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from regrade.models.intake import MEDIA_TYPES
-from regrade.serving import evidence
 from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
 from regrade.serving.body import receiver
@@ -26,7 +25,7 @@ from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, Run
 from regrade.serving.routes.photos import photo_answer
 from regrade.serving.routes.waiting import wait_of, when_gone
 from regrade.serving.runtime import Runtime
-from regrade.serving.schemas import EvidenceOut, InspectionOut, InspectionsOut, PublicKeyOut
+from regrade.serving.schemas import InspectionOut, InspectionsOut
 from regrade.serving.store import Filters
 from regrade.serving.timings import Timings, server_timing
 from regrade.serving.uploads import Upload, body_too_large, boundary_of, read_upload, take_apart
@@ -245,24 +244,6 @@ async def photo(
     """The file as it was sent, or an upright JPEG of the given width (never wider than the photo)."""
     photos = (await _get(runtime, inspection_id)).photos
     return await photo_answer(request, runtime, photos, index, width)
-
-
-@router.get(
-    "/inspections/{inspection_id}/evidence", summary="Read the signed evidence", responses=problems(401, 403, 404)
-)
-async def evidence_bundle(inspection_id: str, runtime: RuntimeDep, key: ReaderDep) -> EvidenceOut:
-    """What was seen and decided, by what and by whom, signed with Ed25519 over the RFC 8785 form of `payload`."""
-    inspection = await _get(runtime, inspection_id)
-    await runtime.call(runtime.desk.refuse_blind, inspection, key)
-    keys = {known.id: known for known in await runtime.call(runtime.keys.all_keys)}
-    bundle = runtime.signer.sign(evidence.payload(inspection, keys))
-    return EvidenceOut.model_validate(bundle)
-
-
-@router.get("/evidence/key", summary="Read the public key of the evidence")
-async def evidence_key(runtime: RuntimeDep) -> PublicKeyOut:
-    """The key with which anyone can check evidence; it needs no API key."""
-    return PublicKeyOut(**runtime.signer.public())
 
 
 async def _get(runtime: Runtime, inspection_id: str) -> Inspection:

@@ -1,5 +1,6 @@
 """A real service on a free port with a fresh data directory, and photos that pass the quality gate."""
 
+import base64
 import io
 import json
 import shutil
@@ -18,7 +19,10 @@ import httpx
 import numpy as np
 import pillow_heif
 import pytest
+import rfc8785
 import uvicorn
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from PIL import Image, ImageDraw
@@ -258,6 +262,22 @@ def _wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
 def service(serve: Serve) -> Service:
     """A service with the settings of a fresh installation, on a free port."""
     return serve()
+
+
+@pytest.fixture(scope="session")
+def sound() -> Callable[[dict[str, Any], str], bool]:
+    """Whether a client that was written for the first evidence takes a bundle for signed by a key, raw in base64: one
+    signature, by Ed25519 over the RFC 8785 form of `payload`."""
+
+    def check(bundle: dict[str, Any], public_key: str) -> bool:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
+        try:
+            key.verify(base64.b64decode(bundle["signature"]["value"]), rfc8785.dumps(bundle["payload"]))
+        except InvalidSignature:
+            return False
+        return True
+
+    return check
 
 
 @pytest.fixture

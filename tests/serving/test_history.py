@@ -13,6 +13,7 @@ from regrade.models.errors import RegradeError
 from regrade.serving.db import Database
 from regrade.serving.demo.history import SIMULATED, History, write_history
 from regrade.serving.demo.site import LAMP, LAMP_CHANGED, PEOPLE, STATIONS, arrivals
+from regrade.serving.evidence import Signer
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Look, Lottery
 from regrade.serving.review.bench import Bench
@@ -50,7 +51,7 @@ def database(settings: Settings, written: History) -> Iterator[Database]:
 @pytest.fixture
 def desk(database: Database) -> Desk:
     rules = (load_policy(), load_rubrics(), Lottery(bytes(32)))
-    return Desk(database, *rules, lease=TIMES[0], undo=TIMES[1], now=lambda: NOW)
+    return Desk(database, *rules, lease=TIMES[0], undo=TIMES[1], signer=Signer.generate(), now=lambda: NOW)
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_the_pairs_with_the_newcomer_agree_least(looks: list[Look]) -> None:
 def test_tasks_and_states_are_what_the_desk_makes_of_the_decisions(settings: Settings, written: History) -> None:
     """Had a first look not been written as the desk writes it, settling it again would change something."""
     database = Database(settings.url)
-    bench = Bench(database, load_policy(), load_rubrics(), Lottery(bytes(32)), *TIMES, lambda: NOW)
+    bench = Bench(database, load_policy(), load_rubrics(), Lottery(bytes(32)), *TIMES, lambda: NOW, Signer.generate())
 
     def state(connection: Any) -> list[Any]:
         return [connection.execute(select(table).order_by(table.c.id)).all() for table in (inspections, tasks)]

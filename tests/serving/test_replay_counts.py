@@ -11,6 +11,7 @@ import yaml
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.auth import KeyStore
 from regrade.serving.db import Database
+from regrade.serving.evidence import Signer
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import DEFAULT_POLICY, Policy, load_policy, merge, parse_policy
 from regrade.serving.policy.types import Money
@@ -186,7 +187,7 @@ def kept(tmp_path, make, monkeypatch) -> tuple[Database, list[Inspection]]:
     ]
     items = [replace(item, key_id=key.id) for item in items]
     for item in items:
-        InspectionStore(database).insert(item)
+        InspectionStore(database, signer=Signer.generate()).insert(item)
     database.close()
     return Database(url, read_only=True), sorted(items, key=lambda item: (item.created_at, item.id))
 
@@ -213,7 +214,8 @@ def test_what_comes_in_meanwhile_is_not_seen(kept, make, tmp_path):
     with Past(database, Span()) as past:
         assert past.count() == 7
         late = replace(make(hours=50, used=0.9), key_id=items[0].key_id)
-        InspectionStore(Database(f"sqlite:///{tmp_path / 'regrade.db'}")).insert(late)
+        store = Database(f"sqlite:///{tmp_path / 'regrade.db'}")
+        InspectionStore(store, signer=Signer.generate()).insert(late)
         assert len(list(past)) == past.count() == 7
     with Past(database, Span()) as past:
         assert past.count() == 8

@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from regrade.models.types import DEFECT_TYPES
-from regrade.serving import evidence
 from regrade.serving.auth import ApiKey
 from regrade.serving.errors import LeaseError
 from regrade.serving.review import Claim, Desk, Lottery, Verdict
@@ -132,13 +131,13 @@ def test_an_action_that_the_policy_rules_out_is_refused(service: Any, photo: byt
     assert service.client.post(f"/v1/reviews/{made['id']}", json=body | {"disposition": None}).status_code == 200
 
 
-def test_evidence_holds_what_the_model_and_the_human_said(service: Any, photo: bytes) -> None:
+def test_evidence_holds_what_the_model_and_the_human_said(service: Any, photo: bytes, sound: Any) -> None:
     made = post_for_review(service, photo)
     reviewer = service.as_role("reviewer", "Ann")
     lease = claim(reviewer)["lease"]["token"]
     reviewer.post(f"/v1/reviews/{made['id']}", json={"lease": lease, "condition": "unopened"})
     bundle = reviewer.get(f"/v1/inspections/{made['id']}/evidence").json()
-    assert evidence.verify(bundle, bundle["signature"]["public_key"])
+    assert sound(bundle, bundle["signature"]["public_key"])
     assert bundle["payload"]["model_output"]["grade"]["condition"] == made["grade"]["condition"]
     (review,) = bundle["payload"]["reviews"]
     assert (review["condition"], review["by"]["name"], review["by"]["role"]) == ("unopened", "Ann", "reviewer")
@@ -268,7 +267,8 @@ class Clock:
 def desk_of(service: Any, clock: Clock) -> tuple[Desk, ApiKey, ApiKey]:
     runtime = service.runtime
     times = {"lease": timedelta(minutes=10), "undo": timedelta(minutes=1)}
-    desk = Desk(runtime.database, runtime.policy, runtime.rubrics, Lottery(bytes(32)), **times, now=clock)
+    rules = (runtime.policy, runtime.rubrics, Lottery(bytes(32)))
+    desk = Desk(runtime.database, *rules, **times, signer=runtime.signer, now=clock)
     return desk, runtime.keys.create("reviewer", "Ann")[1], runtime.keys.create("reviewer", "Bob")[1]
 
 

@@ -12,6 +12,7 @@ import pytest
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.auth import ApiKey, KeyStore
 from regrade.serving.db import Database
+from regrade.serving.evidence import Signer
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import DEFAULT_POLICY, Policy, parse_policy
 from regrade.serving.policy.types import Money
@@ -37,9 +38,11 @@ class Kit:
         self.keys = KeyStore(self.database)
         self.station = self.keys.create("station", "bench")[1]
         self.lottery = Lottery(SECRET)
-        self.store = InspectionStore(self.database, FirstLooks(self.policy, self.lottery))
+        self.signer = Signer.generate()
+        self.store = InspectionStore(self.database, FirstLooks(self.policy, self.lottery), self.signer)
         times = {"lease": timedelta(minutes=10), "undo": timedelta(seconds=60)}
-        self.desk = Desk(self.database, self.policy, load_rubrics(), self.lottery, **times, now=lambda: self.time)
+        rules = (self.policy, load_rubrics(), self.lottery)
+        self.desk = Desk(self.database, *rules, **times, signer=self.signer, now=lambda: self.time)
 
     def reviewer(self, name: str) -> ApiKey:
         """The reviewer of that name, the same each time."""

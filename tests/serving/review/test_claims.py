@@ -129,6 +129,7 @@ import sys
 from datetime import timedelta
 from regrade.serving.auth import KeyStore
 from regrade.serving.db import Database
+from regrade.serving.evidence import Signer
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Lottery, Verdict
 from regrade.serving.rubric.load import load_rubrics
@@ -136,7 +137,7 @@ from regrade.serving.rubric.load import load_rubrics
 database = Database(sys.argv[1])
 key = KeyStore(database).create("reviewer", sys.argv[2])[1]
 times = {"lease": timedelta(minutes=10), "undo": timedelta(0)}
-desk = Desk(database, load_policy(), load_rubrics(), Lottery(bytes(32)), **times)
+desk = Desk(database, load_policy(), load_rubrics(), Lottery(bytes(32)), **times, signer=Signer.generate())
 sys.stdin.readline()
 while claimed := desk.claim(key):
     desk.decide(claimed.inspection.id, claimed.token, key, Verdict("used"))

@@ -1,0 +1,118 @@
+"""How far the log of steps has come, kept beside the keys: who can change the database alone cannot cut its end off.
+
+The file holds one JWS of {"format", "index", "sha256", "at"}: the place and the hash of the newest step. It is written
+after each commit and not synced, for it costs every decision its time: after a loss of power it may lag behind, which
+it may at any time. That the log has come no further than the file says is what is found out.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from regrade.serving.evidence.keys import KeyRing, SignatureError, UnknownKeyError
+
+log = logging.getLogger("regrade")
+
+FORMAT: Final = "regrade-evidence-head/1"
+HEAD_TYPE: Final = "regrade-evidence-head+jws"
+FILE: Final = "evidence-head.jws"
+LOST: Final = "evidence-lost-{index}.jws"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest step of a log: its place, from 0, and its SHA-256."""
+
+    index: int
+    sha256: str | None
+    at: str = ""
+
+
+class HeadFile:
+    """The head as one process keeps it in `directory`, signed by `sign`. Methods may be called from any thread."""
+
+    def __init__(self, directory: Path, sign: Callable[[bytes], str], known: KeyRing) -> None:
+        self._sign = sign
+        self.path = directory / FILE
+        self._lock = threading.Lock()
+        try:
+            found = read_head(self.path, known)
+        except (SignatureError, UnknownKeyError) as error:
+            log.error("%s is damaged (%s): how far the log of evidence had come is not known", self.path, error)
+            found = None
+        self._index = -1 if found is None else found.index
+
+    @property
+    def index(self) -> int:
+        """How far the log is known to have come; -1 where nothing is known."""
+        return self._index
+
+    def advance(self, index: int, sha256: str) -> None:
+        """Note that the log has come as far as `index`, unless it is known to have come further.
+
+        It never fails a decision that is stored: where it cannot be written, the file lags behind, and the log says so.
+        """
+        with self._lock:
+            if index <= self._index:
+                return
+            try:
+                self._write(index, sha256)
+                self._index = index
+            except OSError as error:
+                log.warning("%s could not be written: %s", self.path, error.strerror)
+
+    def give_up(self) -> Path:
+        """Begin anew after steps were lost; what was known of them stays beside it, and is returned."""
+        with self._lock:
+            kept = self.path.with_name(LOST.format(index=self._index))
+            self.path.replace(kept)
+            self._index = -1
+            return kept
+
+    def _write(self, index: int, sha256: str) -> None:
+        said = {"format": FORMAT, "index": index, "sha256": sha256, "at": datetime.now(UTC).isoformat()}
+        fresh = self.path.with_name(f".{FILE}.{uuid4().hex}")
+        try:
+            fresh.write_text(self._sign(json.dumps(said).encode()), encoding="ascii")
+            fresh.chmod(0o600)
+            fresh.replace(self.path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+
+
+def read_head(path: Path, keys: KeyRing) -> Head | None:
+    """The head in a file; None where there is no file, or nothing in it as after a loss of power.
+
+    Raises `SignatureError` or `UnknownKeyError` for one that was not signed here.
+    """
+    try:
+        text = path.read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+    if not text:
+        return None
+    _, payload = keys.check(text)
+    said = json.loads(payload)
+    if said.get("format") != FORMAT:
+        raise SignatureError("it is signed, but is no head of a log of evidence")
+    return Head(int(said["index"]), str(said["sha256"]), str(said["at"]))
+
+
+def lost_heads(directory: Path, keys: KeyRing) -> list[Head]:
+    """Heads that a service has found the database behind of when it started, and nobody has removed since."""
+    found = []
+    for path in sorted(directory.glob(LOST.format(index="*"))):
+        try:
+            head = read_head(path, keys)
+        except (SignatureError, UnknownKeyError):
+            continue
+        if head is not None:
+            found.append(head)
+    return found

@@ -1,0 +1,177 @@
+"""Whether the rows of an inspection still say what was signed. What they should be is made of its steps alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, select
+
+from regrade.serving.evidence.statements import MEASURES, PHOTO, REVIEW, moment
+from regrade.serving.evidence.steps import FIRST, Finding, Step
+from regrade.serving.evidence.view import item_of
+from regrade.serving.tables import inspection_photos, inspections, review_undos, reviews
+
+Row = Mapping[Any, Any]
+
+
+@dataclass(slots=True)
+class Rows:
+    """What is stored of one inspection; photos by position, decisions and what was undone by the decision's id."""
+
+    inspection: Row | None = None
+    photos: dict[Any, Row] = field(default_factory=dict)
+    reviews: dict[Any, Row] = field(default_factory=dict)
+    undos: dict[Any, Row] = field(default_factory=dict)
+
+
+def rows_of(connection: Connection, ids: Sequence[str]) -> dict[str, Rows]:
+    """The rows of some inspections, by inspection."""
+    found = {one: Rows() for one in ids}
+    for row in _read(connection, inspections, inspections.c.id.in_(ids)):
+        found[row["id"]].inspection = row
+    for row in _read(connection, inspection_photos, inspection_photos.c.inspection_id.in_(ids)):
+        found[row["inspection_id"]].photos[row["position"]] = row
+    of = {row["id"]: row for row in _read(connection, reviews, reviews.c.inspection_id.in_(ids))}
+    for row in of.values():
+        found[row["inspection_id"]].reviews[row["id"]] = row
+    for row in _read(connection, review_undos, review_undos.c.review_id.in_(list(of))):
+        found[of[row["review_id"]]["inspection_id"]].undos[row["review_id"]] = row
+    return found
+
+
+def compare(inspection_id: str, steps: Sequence[Step], rows: Rows) -> list[Finding]:
+    """What differs between the `steps` of an inspection, which are sound, and its `rows`."""
+    first = next((step for step in steps if step.kind in FIRST), None)
+    if first is None:
+        return []
+    if rows.inspection is None:
+        return [Finding("row-missing", "it was signed, and is not in the database any more", inspection_id)]
+    erased = any(step.kind == "erased" for step in steps)
+    work = _Comparison(inspection_id, erased, {sha for step in steps for sha in step.body.get("photos_erased", ())})
+    work.one("inspection", _inspection(first, steps, erased), rows.inspection)
+    work.many("photo", _photos(first), rows.photos)
+    signed, undone = _reviews(steps)
+    work.many("review", signed, rows.reviews)
+    work.many("undo of review", undone, rows.undos)
+    return work.findings
+
+
+@dataclass(slots=True)
+class _Comparison:
+    inspection: str
+    erased: bool
+    photos: set[str]
+    findings: list[Finding] = field(default_factory=list)
+
+    def one(self, what: str, signed: Row, stored: Row) -> None:
+        differs = sorted(name for name in signed if not self._same(name, signed[name], stored[name]))
+        if differs:
+            fields = tuple(f"{what}.{name}" for name in differs)
+            message = f"{what} differs from what was signed: {', '.join(differs)}"
+            self.findings.append(Finding("changed-row", message, self.inspection, fields))
+
+    def many(self, what: str, signed: Mapping[Any, Row], stored: Mapping[Any, Row]) -> None:
+        for key in sorted(signed.keys() | stored.keys(), key=str):
+            name = f"{what} {key}"
+            if key not in stored:
+                if signed[key].get("sha256") not in self.photos:
+                    self._add("row-missing", name, f"{name} was signed, and is not in the database any more")
+            elif key not in signed:
+                self._add("unsigned-row", name, f"{name} is in the database, and no step tells of it")
+            else:
+                self.one(name, signed[key], stored[key])
+
+    def _add(self, code: Any, name: str, message: str) -> None:
+        self.findings.append(Finding(code, message, self.inspection, (name,)))
+
+    def _same(self, name: str, signed: Any, stored: Any) -> bool:
+        if signed is _ERASED:
+            return True
+        if name == "item":
+            return _same_item(signed, stored, erased=self.erased)
+        return bool((moment(stored) if isinstance(stored, datetime) else stored) == signed)
+
+
+class _Erased:
+    """Stands for what was personal and is erased."""
+
+
+_ERASED: Final = _Erased()
+
+
+def _same_item(signed: Any, stored: Any, *, erased: bool) -> bool:
+    if not erased:
+        return bool(signed == stored)
+    # What is left of it on both sides.
+    return isinstance(stored, dict) and all(stored[name] == signed[name] for name in signed if name in stored)
+
+
+def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, Any]:
+    body, item, output = first.body, item_of(first.body), first.body["model_output"]
+    request, grade, category = body["request"], output.get("grade"), output.get("category")
+    status = next(step.body["status"] for step in reversed(steps) if "status" in step.body)
+    told = {
+        "id": first.inspection,
+        "created_at": body["received"]["at"],
+        "status": status,
+        "key_id": body["received"]["by"]["key_id"],
+        "item": item,
+        "result": output,
+        "decision": body["decision"],
+        "sample_share": body["sample_share"],
+        "category": category["name"] if category else None,
+        "model_condition": grade["condition"] if grade else None,
+        "model_confidence": grade["confidence"] if grade else None,
+    }
+    copies = {name: _left(item, name, first) for name in ("rma", "seller", "sku", "station")}
+    asked = {name: _left(request, name, first) for name in ("idempotency_key", "body_digest")}
+    return {**told, **copies, **asked}
+
+
+def _left(values: Row, name: str, step: Step) -> Any:
+    """A personal value; `_ERASED` where it may be among those of the step that were erased."""
+    return values.get(name, _ERASED if step.withheld else None)
+
+
+def _photos(first: Step) -> dict[Any, Row]:
+    of = {"inspection_id": first.inspection}
+    return {
+        photo["index"]: {
+            **of,
+            "position": photo["index"],
+            **{name: photo[name] for name in PHOTO},
+            **{name: photo["measures"][name] for name in MEASURES},
+        }
+        for photo in first.body["photos"]
+    }
+
+
+def _reviews(steps: Sequence[Step]) -> tuple[dict[Any, Row], dict[Any, Row]]:
+    """The rows of `reviews` and of `review_undos` that the steps tell of, by the decision's id."""
+    signed: dict[Any, Row] = {}
+    undone: dict[Any, Row] = {}
+    for step in steps:
+        told = [step.body["review"]] if step.kind == "reviewed" else step.body.get("reviews", ())
+        for review in told:
+            signed[review["id"]] = _review(step, review)
+            if "undone" in review:
+                undone[review["id"]] = _undo(review["id"], review["undone"]["at"], review["undone"]["by"])
+        if step.kind == "undone":
+            undone[step.body["review"]] = _undo(step.body["review"], step.at, step.body["by"])
+    return signed, undone
+
+
+def _review(step: Step, review: Row) -> Row:
+    clear = {name: review[name] for name in REVIEW}
+    by = review["by"]
+    own = {"id": review["id"], "inspection_id": step.inspection, "decided_at": review["at"], "key_id": by["key_id"]}
+    return {**own, **clear, "reviewer": _left(by, "name", step), "note": _left(review, "note", step)}
+
+
+def _undo(review_id: str, at: str, by: Row) -> Row:
+    return {"review_id": review_id, "undone_at": at, "key_id": by["key_id"]}
+
+
+def _read(connection: Connection, table: Table, where: Any) -> Iterable[Row]:
+    return connection.execute(select(table).where(where)).mappings().all()
