@@ -7,6 +7,7 @@ inspection without one is tampering: nothing that is put into the database by ot
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, exists, func, select
@@ -104,7 +105,7 @@ def sign_batch(database: Database, signer: Signer, after: str = "", size: int = 
     """
     with database.read() as connection:
         query = select(inspections.c.id).where(inspections.c.id > after, ~_SIGNED).order_by(inspections.c.id)
-        ids = connection.execute(query.limit(size)).scalars().all()
+        ids: Sequence[str] = connection.execute(query.limit(size)).scalars().all()
     if not ids:
         return None
     with database.write() as connection:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from regrade.models.files import create_private, sync_folder, write_atomically
+from regrade.models.files import create_private, sync_folder
 from regrade.serving.canonical import canonical_json
 from regrade.serving.errors import DataDirError
 from regrade.serving.evidence.head import HEAD_TYPE, HeadFile
@@ -72,7 +72,7 @@ class Signer:
         """Keep the public half in `directory`, for when the private one has been replaced."""
         path = directory / PUBLIC.format(key_id=self.key_id)
         if not path.exists():
-            write_atomically(path, self.public_key.pem.encode())
+            create_private(path, self.public_key.pem.encode())
 
     def public(self) -> dict[str, str]:
         """What anyone needs to check a signature: the raw public key in base64."""
