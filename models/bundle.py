@@ -2,12 +2,14 @@
 
     bundles/
       _router/2026.11.1/             which category is this?
-      electronics/ACTIVE             the active version's name, replaced atomically; PREVIOUS beside it
+      electronics/ACTIVE             a version's name: the active one, replaced atomically; PREVIOUS beside it
       electronics/2026.11.1/         manifest.json  head.onnx  calibration.json  metrics.json  card.md
       _shared/<sha256>.onnx          backbones and detectors, by content: several bundles may name the same one
 
 Bundles are immutable. A file whose hash is not the manifest's is never loaded. A network that several bundles
 share is stored once, loaded once and run once a photo.
+
+This is about one such folder. A site has two, its own and that of the release: `bundle_store`.
 """
 
 import hashlib
@@ -21,15 +23,16 @@ from typing import Any, Final
 
 from regrade.models.calibration import Calibration
 from regrade.models.errors import BundleError
-from regrade.models.files import write_atomically
 
 FORMAT: Final = 2
 """2 added the detector; bundles of format 1 have none and are still read."""
 READABLE: Final = (1, 2)
 ROUTER: Final = "_router"
 SHARED: Final = "_shared"
+ACTIVE: Final = "ACTIVE"
+PREVIOUS: Final = "PREVIOUS"
 PRECISIONS: Final = ("int8", "fp32")
-_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
+VERSION_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,11 @@ class Bundle:
     def head_path(self) -> Path:
         return self.folder / "head.onnx"
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """SHA-256 of every file in `_shared/` that it needs."""
+        return (*self.backbones.values(), *(self.detector.files.values() if self.detector else ()))
+
     def backbone_path(self, precision: str) -> Path:
         """The shared backbone file of this precision; raises `BundleError` if the bundle has none."""
         return self._shared(self.backbones, precision, "backbone")
@@ -94,6 +102,10 @@ class Bundle:
         return self.folder.parent.parent / SHARED / f"{files[precision]}.onnx"
 
 
+SHIPPED: Final = Path(__file__).with_name("shipped_bundles.json")
+"""What the release ships, written down apart from the folder itself: see `adoption`."""
+
+
 def shipped_root() -> Path:
     """The folder of the bundles that come with the package."""
     return Path(__file__).parent / "bundles"
@@ -109,28 +121,34 @@ def installed_categories(root: Path) -> tuple[str, ...]:
 
 def versions(root: Path, category: str) -> tuple[str, ...]:
     """Versions of `category` on disk, oldest first by name."""
-    return tuple(sorted(p.parent.name for p in (root / category).glob("*/manifest.json")))
+    names = (p.parent.name for p in (root / category).glob("*/manifest.json"))
+    return tuple(sorted(name for name in names if VERSION_NAME.fullmatch(name)))
 
 
 def active_version(root: Path, category: str) -> str:
     """The version that `ACTIVE` points to; raises `BundleError` if there is none."""
-    pointer = root / category / "ACTIVE"
-    try:
-        name = pointer.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise BundleError(f"Category {category} has no active bundle under {root}.") from error
-    if not _VERSION.fullmatch(name):
-        raise BundleError(f"{pointer} does not hold a version name. Write one of: {versions(root, category)}.")
+    name = read_pointer(root, category, ACTIVE)
+    if name is None:
+        raise BundleError(f"Category {category} has no active bundle under {root}.")
     return name
 
 
-def activate(root: Path, category: str, version: str) -> None:
-    """Point `category` at `version`, atomically, after a check of the bundle; keeps the old one in PREVIOUS."""
-    load_bundle(root, category, version)
-    pointer = root / category / "ACTIVE"
-    if pointer.exists():
-        write_atomically(root / category / "PREVIOUS", pointer.read_bytes())
-    write_atomically(pointer, f"{version}\n".encode())
+def read_pointer(root: Path, category: str, pointer: str = ACTIVE) -> str | None:
+    """The version that `ACTIVE` or `PREVIOUS` names, None where there is no such file.
+
+    Raises `BundleError` for a file that cannot be read, or holds something else.
+    """
+    path = root / category / pointer
+    try:
+        name = path.read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        # Not the same as none: a service's choice must not be overlooked by whoever may not read it.
+        raise BundleError(f"{path} cannot be read ({error}). Are you the user that the service runs as?") from error
+    if not VERSION_NAME.fullmatch(name):
+        raise BundleError(f"{path} does not hold a version name. Write one of: {versions(root, category)}.")
+    return name
 
 
 def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle:
@@ -178,104 +196,31 @@ def _detector(entry: Mapping[str, Any] | None) -> DetectorFiles | None:
     return DetectorFiles(dict(entry["files"]), int(entry["side"]), tuple(entry["classes"]))
 
 
-@dataclass(frozen=True, slots=True)
-class NewDetector:
-    """A detector to write: ONNX bytes by precision, input side in pixels, classes in the order of its outputs."""
-
-    files: Mapping[str, bytes]
-    side: int
-    classes: tuple[str, ...]
-
-
-def write_bundle(
-    root: Path,
-    category: str,
-    version: str,
-    *,
-    files: Mapping[str, bytes],
-    backbones: Mapping[str, bytes],
-    labels: tuple[str, ...],
-    defects: tuple[DefectType, ...],
-    input_side: int,
-    detector: NewDetector | None = None,
-) -> Path:
-    """Write a bundle so that it is there wholly or not at all; returns its folder.
-
-    `files` must hold head.onnx, calibration.json, metrics.json and card.md; `backbones` maps a precision to the
-    ONNX bytes. Raises `BundleError` if the version exists: bundles are immutable.
-    """
-    folder = root / category / version
-    if not _VERSION.fullmatch(version):
-        raise BundleError(f"{version!r} is no version name. Use letters, digits, dots and dashes: 2026.11.1.")
-    if folder.exists():
-        raise BundleError(f"Bundle {category}/{version} exists and is immutable. Give a new --version.")
-    digests = _share(root, backbones)
-    manifest = {
-        "format": FORMAT,
-        "category": category,
-        "version": version,
-        "input_side": input_side,
-        "labels": list(labels),
-        "defects": [{"name": d.name, "severity": d.severity} for d in defects],
-        "backbones": digests,
-        "detector": None
-        if detector is None
-        else {"side": detector.side, "classes": list(detector.classes), "files": _share(root, detector.files)},
-        "files": {name: sha256(data) for name, data in sorted(files.items())},
-    }
-    staging = folder.with_name(f".{version}.partial")
-    for name, data in files.items():
-        write_atomically(staging / name, data)
-    write_atomically(staging / "manifest.json", (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
-    staging.rename(folder)
-    return folder
-
-
-def install_bundle(source: Path, target: Path, category: str, version: str) -> Path:
-    """Copy a bundle with its networks from one root to another, wholly or not at all; returns its folder.
-
-    Raises `BundleError` if it is spoilt, or if `target` has the version already.
-    """
-    bundle = load_bundle(source, category, version)
-    folder = target / category / version
-    if folder.exists():
-        raise BundleError(f"Bundle {category}/{version} exists and is immutable. Give a new --version.")
-    files = (*bundle.backbones.values(), *(bundle.detector.files.values() if bundle.detector else ()))
-    for digest in files:
-        shared = target / SHARED / f"{digest}.onnx"
-        if not shared.exists():
-            write_atomically(shared, (source / SHARED / f"{digest}.onnx").read_bytes())
-    staging = folder.with_name(f".{version}.partial")
-    for path in sorted(bundle.folder.iterdir()):
-        write_atomically(staging / path.name, path.read_bytes())
-    staging.rename(folder)
-    return folder
-
-
-def _share(root: Path, networks: Mapping[str, bytes]) -> dict[str, str]:
-    """Store ONNX files under their hash, which is returned by precision."""
-    digests = {precision: sha256(data) for precision, data in networks.items()}
-    for precision, data in networks.items():
-        write_atomically(root / SHARED / f"{digests[precision]}.onnx", data)
-    return digests
-
-
 def sha256(data: bytes) -> str:
     """SHA-256 of `data` in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _digest(path: Path, _size: int, _changed_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _found(path: Path) -> str:
+    stat = path.stat()
+    # Several bundles share a backbone; it is hashed once as long as it does not change on disk.
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
+
+
+def is_intact(path: Path, digest: str) -> bool:
+    """Whether the file is there and has this SHA-256."""
+    return path.is_file() and _found(path) == digest
+
+
 def _check(path: Path, digest: str) -> None:
     try:
-        stat = path.stat()
-        # Several bundles share a backbone; it is hashed once as long as it does not change on disk.
-        found = _digest(path, stat.st_size, stat.st_mtime_ns)
+        found = _found(path)
     except OSError as error:
         raise BundleError(f"{path} is missing or cannot be read. Restore the bundle or roll back.") from error
     if found != digest:

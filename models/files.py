@@ -5,17 +5,36 @@ from pathlib import Path
 from uuid import uuid4
 
 
-def write_atomically(path: Path, data: bytes) -> Path:
-    """Write `data` to `path` through a file beside it, synced to disk with its folder; returns `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> Path:
+    """Write `data` to `path` through a file beside it, synced to disk with its folder; returns `path`.
+
+    Folders that are missing are made. With `private`, they and the file are for their owner alone (0700, 0600).
+    """
+    make_folders(path.parent, private=private)
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:
+        if private:
+            os.fchmod(file.fileno(), 0o600)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
     sync_folder(path.parent)
     return path
+
+
+def make_folders(folder: Path, *, private: bool = False) -> None:
+    """Make `folder` and those above it that are missing; each new name is synced to disk."""
+    if folder.is_dir():
+        return
+    make_folders(folder.parent, private=private)
+    folder.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def is_private(folder: Path) -> bool:
+    """Whether nobody but its owner may look into `folder`."""
+    return not folder.stat().st_mode & 0o077
 
 
 def sync_folder(folder: Path) -> None:
@@ -51,9 +70,14 @@ def create_private(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append one line, synced to disk. A torn line of an earlier crash is ended first, so that it spoils no other."""
-    with path.open("ab+") as file:
+def append_line(path: Path, line: str, *, private: bool = False) -> None:
+    """Append one line, synced to disk. A torn line of an earlier crash is ended first, so that it spoils no other.
+
+    A file that is not there is made; with `private`, for its owner's eyes alone.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600 if private else 0o666)
+    with os.fdopen(descriptor, "ab+") as file:
+        file.seek(0, os.SEEK_END)
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":

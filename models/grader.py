@@ -17,15 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.models.arithmetic import Arithmetic, arithmetic_for
-from regrade.models.bundle import (
-    PRECISIONS,
-    ROUTER,
-    Bundle,
-    installed_categories,
-    load_bundle,
-    shipped_root,
-    versions,
-)
+from regrade.models.bundle import PRECISIONS, ROUTER, Bundle
+from regrade.models.bundle_store import BundleStore, store_of
 from regrade.models.detector import Detection, Detector
 from regrade.models.errors import BundleError, UnknownCategoryError
 from regrade.models.fusion import add_detector, fuse, mean_probabilities
@@ -59,18 +52,18 @@ class _Head:
 
 
 class Grader:
-    """Grades items with the active bundles under one root. Immutable and thread-safe once loaded."""
+    """Grades items with the active bundles of a store. Immutable and thread-safe once loaded."""
 
     def __init__(
         self,
-        root: Path,
+        store: BundleStore,
         heads: Mapping[str, _Head],
         backbones: Mapping[str, Model],
         detectors: Mapping[str, Detector],
         quality: QualityLimits,
         arithmetic: Arithmetic,
     ) -> None:
-        self.root = root
+        self.store = store
         self.arithmetic = arithmetic
         self._heads = heads
         self._backbones = backbones
@@ -85,45 +78,47 @@ class Grader:
     @classmethod
     def load(
         cls,
-        root: Path | None = None,
+        where: Path | BundleStore | None = None,
         *,
         precision: str = "int8",
         quality: QualityLimits | None = None,
         versions: Mapping[str, str] | None = None,
         reuse: "Grader | None" = None,
     ) -> "Grader":
-        """Load the active bundle of every category under `root` (the shipped ones when None).
+        """Load the active bundle of every category in `where`: a store, a plain folder, or None for the shipped ones.
 
         `precision` is `int8` or `fp32`; where this CPU cannot add INT8 products exactly, FP32 runs in any case, and
         `arithmetic` says so. `versions` maps a category to the version to load in place of its active one.
-        Networks that `reuse` has are shared with it, by their hashes, and not loaded again.
+        Networks that `reuse` has are shared with it, by their hashes, and not loaded again; nor are its bundles, where
+        `versions` asks for the same ones.
         Raises `BundleError` if a file is missing or is not what its manifest says.
         """
         if precision not in PRECISIONS:
             raise BundleError(f"Unknown precision {precision!r}. Use one of: {', '.join(PRECISIONS)}.")
         arithmetic = arithmetic_for(precision)
         precision = arithmetic.precision
-        root = root or shipped_root()
+        store = store_of(where)
         asked = versions or {}
-        names = sorted({*installed_categories(root), *asked} - {ROUTER})
+        names = sorted({*store.categories(), *asked} - {ROUTER})
         if not names:
-            raise BundleError(f"No category is active under {root}. Train one with `regrade train all`.")
+            raise BundleError(f"No category is active under {store}. Train one with `regrade train all`.")
         heads: dict[str, _Head] = {}
         backbones: dict[str, Model] = {}
         detectors: dict[str, Detector] = {}
         loaded = {} if reuse is None else reuse._backbones
         for name in (ROUTER, *names):
-            bundle = load_bundle(root, name, asked.get(name))
+            old = None if reuse is None else reuse._heads.get(name)
+            kept = old is not None and old.bundle.version == asked.get(name)
+            bundle = old.bundle if old is not None and kept else store.load(name, asked.get(name))
             path = bundle.backbone_path(precision)
             digest = bundle.backbones[precision]
             if digest not in backbones:
                 backbones[digest] = loaded.get(digest) or Model(path)
             detector = _load_detector(bundle, precision, detectors, {} if reuse is None else reuse._detectors)
-            old = None if reuse is None else reuse._heads.get(name)
             same = old is not None and old.bundle == bundle  # bundles are immutable: the folder tells
             head = old.model if old is not None and same else Model(bundle.head_path)
             heads[name] = _Head(bundle, head, digest, detector)
-        return cls(root, heads, backbones, detectors, quality or QualityLimits(), arithmetic)
+        return cls(store, heads, backbones, detectors, quality or QualityLimits(), arithmetic)
 
     def look(self, photo: Photo, category: str | None = None) -> PhotoEvidence:
         """Gate one photo and run the networks on it, once each: those that a `category` declared for the item needs,
@@ -218,10 +213,10 @@ class Grader:
         """Every installed bundle of every category, oldest version first."""
         infos: list[BundleInfo] = []
         for category in self.categories:
-            for version in versions(self.root, category):
+            for version in self.store.versions(category):
                 # What this grader runs, even if another version was activated since it was loaded.
                 active = version == self._heads[category].bundle.version
-                bundle = self._heads[category].bundle if active else load_bundle(self.root, category, version)
+                bundle = self._heads[category].bundle if active else self.store.load(category, version)
                 infos.append(
                     BundleInfo(
                         category=category,

@@ -1,245 +1,204 @@
 """Which bundle of a category is active: changed atomically, remembered for rollback, written to a log.
 
-    bundles/
+    DATA_DIR/bundles/
       activations.jsonl        every change, appended and synced: when, category, from, to, who, why
-      packaging/ACTIVE         the version that serving loads when it starts
+      packaging/ACTIVE         the version that this site chose, and serving loads when it starts
       packaging/PREVIOUS       the one that a rollback goes back to
 
-Whatever the machine does in between, ACTIVE names a bundle that was checked; PREVIOUS is written before it.
+Whatever the machine does in between, ACTIVE names a bundle that was checked; PREVIOUS is written before it. What
+grades, and what did before, is copied to the site's own folder first: an upgrade of the package takes neither away. The
+bundles that came with the package are never changed.
 """
 
-import fcntl
-import getpass
-import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+import heapq
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-from regrade.models import bundle as bundles
-from regrade.models.bundle import Bundle, active_version, load_bundle, versions
+from regrade.models.activations import LOG_NAME, Activation, read_log
+from regrade.models.adoption import adopted
+from regrade.models.bundle import PREVIOUS, Bundle, read_pointer
+from regrade.models.bundle_diff import Difference, differences
+from regrade.models.bundle_files import bytes_to_copy, copy_once, install_bundle, point, unpoint
+from regrade.models.bundle_store import BundleStore, is_shipped
 from regrade.models.errors import BundleError
-from regrade.models.files import append_line
-
-LOG_NAME: Final = "activations.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """One change of what is active. `at` is in ISO 8601, UTC; `before` is None where nothing was active."""
-
-    at: str
-    category: str
-    before: str | None
-    after: str
-    by: str
-    reason: str
+from regrade.models.files import append_line, is_private
+from regrade.models.site_folder import changing
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version on disk. `bundle` is None where it must not be loaded; `fault` says why."""
+    """One version on disk. `own`: whether the site has it, and not only the release. `bundle` is None where it must not
+    be loaded; `fault` says why."""
 
     category: str
     version: str
     active: bool
     previous: bool
+    own: bool
     bundle: Bundle | None
     fault: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that two bundles do not share: `what` is a path such as `metrics.test.macro_f1`; None: it has none."""
+def activate(
+    store: BundleStore, category: str, version: str, *, by: str | None = None, reason: str = ""
+) -> Activation | None:
+    """Make `version` the site's choice after a check of every file of it; None where it already is.
 
-    what: str
-    a: str | None
-    b: str | None
-
-
-def activate(root: Path, category: str, version: str, *, by: str | None = None, reason: str = "") -> Activation | None:
-    """Make `version` active after a check of every file of it; None where it already is.
-
-    `by` None takes the login name. Raises `BundleError` for a version that is missing or spoilt, naming those there
-    are, and for a folder that cannot be written.
+    To choose what is only the default keeps it whatever a newer release brings; the activation then has the same
+    `before` and `after`. `by` None takes the login name. Raises `BundleError` for a version that is missing or spoilt,
+    naming those there are, and for a folder that cannot be written.
     """
-    _known(root, category, version)
-    with _locked(root):
-        return _switch(root, category, version, by, reason)
+    _known(store, category, version)
+    with changing(store) as site:
+        return _switch(store, site, category, version, by, reason)
 
 
-def rollback(root: Path, category: str, *, by: str | None = None, reason: str = "rollback") -> Activation:
+def bytes_to_activate(store: BundleStore, category: str, version: str) -> int:
+    """How much `activate` would copy to the site's own folder; 0 for a bundle that is not there."""
+    if store.site is None or store.base is None or version not in store.versions(category):
+        return 0
+    needed = {version, store.active_versions().get(category, version)}
+    return sum(bytes_to_copy(store.base, store.site, category, one) for one in needed)
+
+
+def rollback(store: BundleStore, category: str, *, by: str | None = None, reason: str = "rollback") -> Activation:
     """Make the version before the active one active; doing it twice comes back. Raises `BundleError` where there is
     none, or where it is spoilt."""
-    with _locked(root):
-        target = previous_version(root, category)
+    with changing(store) as site:
+        target = previous_version(store, category)
         if target is None:
-            others = ", ".join(v for v in versions(root, category) if v != active_version(root, category))
+            active = store.active(category)
+            others = ", ".join(v for v in store.versions(category) if v != active)
             raise BundleError(
-                f"Category {category} has no version to go back to: nothing was active before "
-                f"{active_version(root, category)}. Activate one by name; there are: {others or 'no others'}."
+                f"Category {category} has no version to go back to: nothing was active before {active}. Activate one "
+                f"by name; there are: {others or 'no others'}."
             )
-        _known(root, category, target)
-        done = _switch(root, category, target, by, reason)
+        _known(store, category, target)
+        done = _switch(store, site, category, target, by, reason)
     if done is None:
-        raise BundleError(f"{root / category / 'PREVIOUS'} names the active version. Activate one by name.")
+        raise BundleError(f"{site / category / PREVIOUS} names the active version. Activate one by name.")
     return done
 
 
-def previous_version(root: Path, category: str) -> str | None:
+def reset(store: BundleStore, category: str, *, by: str | None = None, reason: str = "reset") -> Activation | None:
+    """Forget the site's choice: the release's default grades again, and newer ones after an upgrade.
+
+    None where there is no choice. Raises `BundleError` where the release has no such category, or its bundle is spoilt.
+    """
+    default = store.default(category)
+    if default is None:
+        raise BundleError(
+            f"There is no default of {category!r} to go by under {store.base or store}. Activate a version."
+        )
+    with changing(store) as site:
+        chosen = store.chosen(category)
+        if chosen is None:
+            return None
+        BundleStore(site=store.base).load(category, default)
+        unpoint(site, category, before=chosen)
+        done = Activation.now(category, chosen, default, by, reason)
+        append_line(site / LOG_NAME, done.to_line(), private=is_private(site))
+    return done
+
+
+def install(store: BundleStore, source: Path, category: str, version: str) -> Path:
+    """Copy a bundle from the folder `source` to the site's own, not active; returns its folder.
+
+    Raises `BundleError` if it is spoilt, or if the site or the release has a bundle of that name.
+    """
+    if version in store.versions(category):
+        raise BundleError(f"Bundle {category}/{version} exists and is immutable. Give a new --version.")
+    BundleStore(site=source).load(category, version)
+    with changing(store, fresh=True) as site:
+        return install_bundle(source, site, category, version)
+
+
+def previous_version(store: BundleStore, category: str) -> str | None:
     """The version that a rollback would go back to, None where there is none."""
-    active = active_version(root, category)
-    try:
-        named = (root / category / "PREVIOUS").read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-    if named != active:
+    active = store.active(category)
+    named = None if store.site is None else _pointer(store.site, category, PREVIOUS)
+    if named not in (None, active):
         return named
-    # A change that was cut short between the two files left both the same; the log knows what was before.
-    back = [a.before for a in history(root, category) if a.after == active and a.before != active]
-    return back[-1] if back else None
+    # A change that was cut short between the two files left both the same, and an upgrade changes a default without
+    # them; the log knows what was before.
+    back = [a.before for a in history(store, category) if a.after == active and a.before not in (None, active)]
+    if back:
+        return back[-1]
+    shipped = None if store.base is None else _pointer(store.base, category, PREVIOUS)
+    return shipped if shipped != active else None
 
 
-def history(root: Path, category: str | None = None) -> tuple[Activation, ...]:
-    """The changes that the log holds, oldest first; a line that a crash cut short is left out."""
-    try:
-        lines = (root / LOG_NAME).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ()
-    found = []
-    for line in lines:
-        try:
-            one = Activation(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        if category in (None, one.category):
-            found.append(one)
-    return tuple(found)
+def history(store: BundleStore, category: str | None = None) -> tuple[Activation, ...]:
+    """The changes that the log holds, oldest first, those of before it was the site's own included."""
+    own = () if store.site is None else read_log(store.site)
+    older = () if store.base is None or (is_shipped(store.base) and adopted(store)) else read_log(store.base)
+    both = heapq.merge(older, own, key=lambda one: one.at)
+    return tuple(one for one in both if category in (None, one.category))
 
 
-def inventory(root: Path) -> tuple[Entry, ...]:
-    """Every version of every category under `root`, the router's last; spoilt ones too, with what is wrong."""
-    if not root.is_dir():
-        raise BundleError(f"{root} is not a folder of bundles. Train one with `regrade train`.")
-    names = {path.parent.parent.name for path in root.glob("*/*/manifest.json")}
+def inventory(store: BundleStore) -> tuple[Entry, ...]:
+    """Every version of every category, the router's last; spoilt ones too, with what is wrong."""
+    if not store.names():
+        store.categories()  # says so where it is no folder of bundles at all
+    active = store.active_versions()
+    before = {category: previous_version(store, category) for category in active}
     entries = []
-    for category in sorted(names, key=lambda name: (name.startswith("_"), name)):
-        active = active_version(root, category) if (root / category / "ACTIVE").exists() else None
-        before = previous_version(root, category) if active else None
-        for version in versions(root, category):
-            found, fault = _checked(root, category, version)
-            entries.append(Entry(category, version, version == active, version == before, found, fault))
+    for category, version in sorted(store.names(), key=lambda pair: (pair[0].startswith("_"), pair)):
+        found, fault = _checked(store, category, version)
+        is_active, is_previous = version == active.get(category), version == before.get(category)
+        own = store.has_own(category, version)
+        entries.append(Entry(category, version, is_active, is_previous, own, found, fault))
     return tuple(entries)
 
 
-def diff(root: Path, category: str, a: str, b: str) -> tuple[Difference, ...]:
-    """What differs between two versions: labels, defect types, thresholds, files by hash, detector, and every figure.
-
-    Both are checked first. Raises `BundleError` for one that is missing or spoilt.
-    """
-    left, right = (_contents(_known(root, category, version)) for version in (a, b))
-    keys = [*left, *(k for k in right if k not in left)]
-    return tuple(Difference(k, left.get(k), right.get(k)) for k in keys if left.get(k) != right.get(k))
+def diff(store: BundleStore, category: str, a: str, b: str) -> tuple[Difference, ...]:
+    """What differs between two versions. Raises `BundleError` for one that is missing or spoilt."""
+    return differences(_known(store, category, a), _known(store, category, b))
 
 
-def _known(root: Path, category: str, version: str) -> Bundle:
-    there = versions(root, category)
-    if version not in there:
-        known = sorted({path.parent.parent.name for path in root.glob("*/*/manifest.json")})
+def _known(store: BundleStore, category: str, version: str) -> Bundle:
+    if version not in store.versions(category):
+        known = sorted({name for name, _ in store.names()})
         if category not in known:
-            raise BundleError(f"No bundle of {category} under {root}; there are {', '.join(known) or 'none at all'}.")
-        raise BundleError(f"Category {category} has no version {version}; it has {', '.join(there)}.")
-    return load_bundle(root, category, version)
+            raise BundleError(f"No bundle of {category} under {store}; there are {', '.join(known) or 'none at all'}.")
+        raise BundleError(
+            f"Category {category} has no version {version}; it has {', '.join(store.versions(category))}."
+        )
+    return store.load(category, version)
 
 
-def _checked(root: Path, category: str, version: str) -> tuple[Bundle | None, str | None]:
+def _checked(store: BundleStore, category: str, version: str) -> tuple[Bundle | None, str | None]:
     try:
-        return load_bundle(root, category, version), None
+        return store.load(category, version), None
     except BundleError as error:
         return None, str(error)
 
 
-def _switch(root: Path, category: str, version: str, by: str | None, reason: str) -> Activation | None:
-    before = active_version(root, category) if (root / category / "ACTIVE").exists() else None
-    if before == version:
-        load_bundle(root, category, version)
+def _switch(
+    store: BundleStore, site: Path, category: str, version: str, by: str | None, reason: str
+) -> Activation | None:
+    if store.chosen(category) == version:
+        store.load(category, version)
         return None
-    done = Activation(
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        category=category,
-        before=before,
-        after=version,
-        by=by or _login(),
-        reason=reason,
-    )
-    try:
-        bundles.activate(root, category, version)
-        append_line(root / LOG_NAME, json.dumps(asdict(done), ensure_ascii=False))
-    except OSError as error:
-        raise BundleError(_unwritable(root, error)) from error
+    if store.clashes(category, version):
+        raise BundleError(store.clash(category, version))
+    before = store.active_versions().get(category)
+    if store.base is not None:
+        if before is not None:
+            # What is gone or spoilt cannot be kept, and may be why another is activated.
+            with suppress(BundleError):
+                copy_once(store.base, site, category, before)
+        copy_once(store.base, site, category, version)
+        BundleStore(site=site).load(category, version)
+    done = Activation.now(category, before, version, by, reason)
+    point(site, category, version, before if before != version else None)
+    append_line(site / LOG_NAME, done.to_line(), private=is_private(site))
     return done
 
 
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    """One change at a time; the kernel ends the lock with the process."""
+def _pointer(root: Path, category: str, name: str) -> str | None:
     try:
-        descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise BundleError(f"{root} is not a folder of bundles. Train one with `regrade train`.") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _unwritable(root: Path, error: OSError) -> str:
-    return (
-        f"{root} cannot be changed: {error.strerror}. Copy the folder to a place of your own, and name it with "
-        "--bundles here and REGRADE_BUNDLES_DIR for the service."
-    )
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
-
-
-def _contents(bundle: Bundle) -> dict[str, str]:
-    """All that a bundle says of itself, flat, in words."""
-    manifest = json.loads((bundle.folder / "manifest.json").read_text(encoding="utf-8"))
-    parts = {
-        **{k: v for k, v in manifest.items() if k not in ("category", "version")},
-        "calibration": asdict(bundle.calibration),
-        "metrics": bundle.metrics,
-    }
-    return dict(_flat(parts))
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
-        yield path, _estimate(value)
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        named = all(isinstance(v, Mapping) and "name" in v for v in value)
-        words = (" ".join(map(str, v.values())) if named else str(v) for v in value)
-        yield path, ", ".join(words) or "–"
-    elif isinstance(value, float):
-        yield path, f"{value:.4g}"
-    else:
-        yield path, "–" if value is None else str(value)
-
-
-def _estimate(value: Mapping[str, Any]) -> str:
-    if value["value"] is None:
-        return "–"
-    low, high = ("–" if value[k] is None else f"{value[k]:.3f}" for k in ("low", "high"))
-    return f"{value['value']:.3f} [{low}, {high}]" + (f", n {value['n']}" if "n" in value else "")
+        return read_pointer(root, category, name)
+    except BundleError:
+        return None

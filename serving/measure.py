@@ -154,7 +154,7 @@ def _looks(
     settings: Settings, pool: Sequence[bytes], category: str | None, seconds: float
 ) -> tuple[NDArray[np.float64], float]:
     """Seconds of each photo, (S,), on all threads at once, and the share of it in which they had a core."""
-    grader = Grader.load(settings.bundles_dir, precision=settings.precision)
+    grader = Grader.load(settings.bundle_store, precision=settings.precision)
     grader.warm_up()
     limits = IntakeLimits(max_bytes=settings.max_photo_bytes, working_side=grader.working_side)
 

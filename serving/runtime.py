@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from regrade.models.files import sync_folder
 from regrade.models.grader import Grader
 from regrade.models.intake import IntakeLimits
+from regrade.models.site_folder import prepare
 from regrade.serving.admission import Admission
 from regrade.serving.auth import KeyStore
 from regrade.serving.connections.table import Connections
@@ -72,6 +73,8 @@ class Runtime:
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
             folders = {"data": settings.data_dir, "photos": self.photos.root, "database": database_dir}
             self.disk = Disk(folders, settings.disk_reserve, lambda: self.admission.unwritten)
+            # Before anything reads what is active: an older release kept that in the folder of the package.
+            prepare(settings.bundle_store)
             notice_loss(self.database, self.signer)
             self.backfill = Backfill(self.database, self.signer)
             self.backfill.start()
@@ -90,14 +93,14 @@ class Runtime:
             lease=timedelta(minutes=settings.lease_minutes),
             undo=timedelta(seconds=settings.undo_seconds),
             signer=self.signer,
-            bundles=settings.bundles_dir,
+            bundles=settings.bundle_store,
             refuse_if_full=self.disk.refuse,
         )
         self.login_brake = LoginBrake()
         self.find_key = Lookups(lambda token: self.call(self.keys.authenticate, token))
         self.find_session = Lookups(lambda token: self.call(self.sessions.find, token))
         self.admission = Admission(settings, self.disk.refuse)
-        self.graders = Graders(settings.bundles_dir, settings.precision)
+        self.graders = Graders(settings.bundle_store, settings.precision)
         self.failure: Exception | None = None
         self.health = Health()
         for look in (self._look_at_models, self._look_at_database, self._look_at_photos, self.disk.look):

@@ -192,6 +192,9 @@ class ActivationIn(BaseModel):
 class BundleOut(BaseModel):
     version: str
     active: bool
+    origin: Literal["site", "release"] = Field(
+        description="`site`: kept in the data directory, where no upgrade removes it. `release`: only in the package."
+    )
     fault: str | None = Field(None, description="What is wrong with a spoilt bundle, which cannot be activated.")
     conditions: list[str] = []
     defect_types: list[str] = []
@@ -202,7 +205,12 @@ class BundleOut(BaseModel):
 
 class CategoryModelsOut(BaseModel):
     category: str
-    active: str | None
+    active: str | None = Field(description="The version that grades.")
+    chosen: bool = Field(
+        description="Whether this site chose what is active, which then stays; otherwise the release's default grades, "
+        "and after an upgrade that of the newer release."
+    )
+    default: str | None = Field(description="The version that the release grades with where a site has not chosen.")
     versions: list[BundleOut]
 
 

@@ -1,5 +1,6 @@
 """Runs the application under uvicorn, on connections that are bounded in number and time."""
 
+import logging.config
 from typing import Any
 
 import uvicorn
@@ -29,6 +30,11 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         log_config=_logging(settings.log_level.upper()),
     )
     return DrainingServer(app, config, settings, Limits.of(settings, limit()))
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Log as the server will, for what is done before it is built."""
+    logging.config.dictConfig(_logging(settings.log_level.upper()))
 
 
 def _logging(level: str) -> dict[str, Any]:

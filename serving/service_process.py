@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
+from regrade.models.activations import LOG_NAME
+from regrade.models.bundle_store import FOLDER
 from regrade.models.errors import RegradeError
 from regrade.serving.auth import KeyStore
 from regrade.serving.demo.client import multipart
@@ -63,6 +66,7 @@ class ServiceProcess:
         database = open_database(settings.model_copy(update=own))
         self._key, _ = KeyStore(database).create("station", "plan")
         database.close()
+        _lend_bundles(settings.data_dir / FOLDER, folder / FOLDER)
         self._environment = os.environ | {f"REGRADE_{name.upper()}": str(value) for name, value in own.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -191,3 +195,17 @@ class ServiceProcess:
     def _said(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return f"It said: {lines[-1]}" if lines else "It said nothing."
+
+
+def _lend_bundles(site: Path, target: Path) -> None:
+    """Give another data directory what a site grades with. Its files are linked: they are never written in place, but
+    for the log."""
+    if site.is_dir() and not target.exists():
+        shutil.copytree(site, target, copy_function=_link, ignore=shutil.ignore_patterns(LOG_NAME))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)

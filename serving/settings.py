@@ -8,12 +8,15 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from regrade.serving.errors import SettingsError
+
+if TYPE_CHECKING:
+    from regrade.models.bundle_store import BundleStore
 
 MIB = 1024 * 1024
 
@@ -39,7 +42,7 @@ class Settings(BaseSettings):
         "127.0.0.1,::1",
         description="Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, commas between.",
     )
-    data_dir: Path = Field(Path("data"), description="Where the database, photos and keys are kept.")
+    data_dir: Path = Field(Path("data"), description="Where the database, photos, keys and installed bundles are kept.")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the database; by default SQLite in the data directory."
     )
@@ -47,7 +50,10 @@ class Settings(BaseSettings):
     rubric_dir: Path | None = Field(
         None, description="Rubrics (YAML) that stand in place of the shipped ones, and those of sellers."
     )
-    bundles_dir: Path | None = Field(None, description="Model bundles; by default the shipped ones.")
+    bundles_dir: Path | None = Field(
+        None,
+        description="Model bundles to go by where none was chosen here, only read; by default the shipped ones.",
+    )
     precision: Literal["int8", "fp32"] = Field("int8", description="Which networks of a bundle to run.")
     workers: int = Field(0, ge=0, le=256, description="Threads that look at photos; 0 means one per core.")
 
@@ -192,6 +198,15 @@ class Settings(BaseSettings):
         if self.data_dir.exists() and not self.data_dir.is_dir():
             raise ValueError(f"data_dir ({self.data_dir}) is a file. Name a directory.")
         return self
+
+    @property
+    def bundle_store(self) -> "BundleStore":
+        """The bundles: the site's own in the data directory, over those in `bundles_dir`."""
+        # Here, as every command that is typed reads the settings' names.
+        from regrade.models.bundle import shipped_root
+        from regrade.models.bundle_store import site_store
+
+        return site_store(self.data_dir, self.bundles_dir or shipped_root())
 
     @property
     def worker_count(self) -> int:

@@ -24,7 +24,11 @@ def train(
     categories: Annotated[
         Path | None, typer.Option(help="Folder of category definitions. Default: those shipped.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of bundles. Default: those shipped, models/bundles.")] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Register with the service on this data directory. Default: REGRADE_DATA_DIR, else data."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Register in this folder of bundles, and with no service.")] = None,
     version: Annotated[str | None, typer.Option(help="Version of the bundle. Default: year.month.number.")] = None,
     folder: Annotated[
         Path | None, typer.Option("--run", help="Folder of the run. Default: runs/<category>-<version>.")
@@ -82,7 +86,7 @@ def train(
     given = {
         "data": data,
         "categories": categories,
-        "out": out,
+        **_place(data_dir, out),
         "version": version,
         "seed": seed,
         "alpha": alpha,
@@ -111,3 +115,18 @@ def train(
             typer.echo(f"regrade: {refused}", err=True)
             raise typer.Exit(3) from None
         run.console.print(stage_table(run))
+
+
+def _place(data_dir: Path | None, out: Path | None) -> "dict[str, object]":
+    """Where the bundles are to be registered, as settings of a run; empty where nothing was said."""
+    from regrade.models.bundle_store import is_shipped, site_store
+
+    if out is not None and data_dir is not None:
+        raise typer.BadParameter("--out and --data-dir name two places to register in; give one of them")
+    if is_shipped(out):
+        raise typer.BadParameter(
+            f"--out {out}: the bundles that come with the package are never changed; give --data-dir, or another folder"
+        )
+    if data_dir is not None:
+        return {"out": site_store(data_dir).site, "over_defaults": True}
+    return {} if out is None else {"out": out}

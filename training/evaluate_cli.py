@@ -21,7 +21,11 @@ def evaluate(
     categories: Annotated[
         list[str] | None, typer.Argument(metavar="[CATEGORY]…", help="Default: every category with a bundle.")
     ] = None,
-    bundles: Annotated[Path | None, typer.Option(help="Folder of the bundles; default: those shipped.")] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Evaluate what the service on this data directory grades with; default: REGRADE_DATA_DIR."),
+    ] = None,
+    bundles: Annotated[Path | None, typer.Option(help="Evaluate this folder of bundles, as it is.")] = None,
     version: Annotated[
         str | None, typer.Option(help="Evaluate this version, active or not; default: the active ones.")
     ] = None,
@@ -54,11 +58,12 @@ def evaluate(
 
     from rich.console import Console
 
+    from regrade.models.bundle_store import named_store
     from regrade.training.run.progress import bar
 
     config = EvaluationConfig(
         out=out,
-        root=bundles,
+        bundles=named_store(data_dir, bundles),
         data=data,
         categories=tuple(categories or ()),
         splits=tuple(split or ("test",)),

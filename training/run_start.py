@@ -14,7 +14,7 @@ from rich.console import Console
 
 from regrade.datasets.category import load_categories
 from regrade.datasets.manifest import locate_manifest, read_manifest
-from regrade.models.bundle import shipped_root
+from regrade.models.bundle_store import BundleStore, site_store, store_of
 from regrade.models.errors import RunError
 from regrade.training.pipeline import Choice, needs_of
 from regrade.training.run.run import ALL, Run, RunConfig
@@ -46,10 +46,9 @@ def open_run(wanted: Wanted, *, runs: Path = RUNS, console: Console | None = Non
     if wanted.resume:
         raise RunError(f"{folder} holds no run to go on with. Begin one without --resume.")
     _known_category(wanted)
-    out = wanted.given.get("out", shipped_root())
-    version = wanted.given.get("version") or next_version(out, date.today(), runs)
-    known = {**wanted.given, "data": locate_manifest(wanted.given.get("data")), "out": out, "version": version}
-    config = RunConfig(category=wanted.category, **known)
+    version = wanted.given.get("version") or next_version(_store(wanted), date.today(), runs)
+    known = {**wanted.given, "data": locate_manifest(wanted.given.get("data")), "version": version}
+    config = RunConfig(category=wanted.category, **{**_place(wanted), **known})
     check_photos(config)
     # Checked before a folder is made, so that a slip of the pen leaves none behind.
     if wanted.choice.anew is not None and (needs := needs_of(config, wanted.choice.anew)):
@@ -79,9 +78,9 @@ def check_photos(config: RunConfig) -> None:
             raise RunError(f"{config.data} has no graded photo of {config.category} in split {split}. Label some.")
 
 
-def next_version(root: Path, today: date, runs: Path = RUNS) -> str:
-    """`year.month.number`, the first number this month that no bundle under `root` and no run has taken."""
-    taken = {path.parent.name for path in root.glob("*/*/manifest.json")}
+def next_version(where: Path | BundleStore, today: date, runs: Path = RUNS) -> str:
+    """`year.month.number`, the first number this month that no bundle in `where` and no run has taken."""
+    taken = {version for _, version in store_of(where).names()}
     begun = [path.parent.name for path in runs.glob("*/config.json")]
     number = 1
     while (name := f"{today.year}.{today.month:02d}.{number}") in taken or any(b.endswith(f"-{name}") for b in begun):
@@ -135,11 +134,21 @@ def _known_category(wanted: Wanted) -> None:
         )
 
 
+def _place(wanted: Wanted) -> Mapping[str, Any]:
+    """Where the run registers: with the service of this installation, unless told otherwise."""
+    return {} if "out" in wanted.given else {"out": site_store().site, "over_defaults": True}
+
+
+def _store(wanted: Wanted) -> BundleStore:
+    place = {**wanted.given, **_place(wanted)}
+    return BundleStore(place["out"], site_store().base if place.get("over_defaults") else None)
+
+
 def _folder(wanted: Wanted, runs: Path) -> Path:
     if wanted.folder is not None:
         return wanted.folder
     version = wanted.given.get("version")
     if version is None and wanted.resume:
         return latest_run(wanted.category, runs)
-    version = version or next_version(wanted.given.get("out", shipped_root()), date.today(), runs)
+    version = version or next_version(_store(wanted), date.today(), runs)
     return runs / f"{wanted.category}-{version}"

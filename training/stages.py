@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import torch
 
-from regrade.models.bundle import install_bundle
+from regrade.models.registry import install
 from regrade.training.export.backbone import SCHEMES, export_fp32, quantize_int8
 from regrade.training.fit import networks
 from regrade.training.fit.finetune import Schedule, backbone_of, fine_tune
@@ -100,7 +100,7 @@ def evaluate(run: Run) -> None:
     """Score the candidate on the test split, as serving would grade it, and write the report."""
     config = EvaluationConfig(
         out=run.folder / "evaluation",
-        root=run.folder / candidate.FOLDER,
+        bundles=run.folder / candidate.FOLDER,
         data=run.config.data,
         categories=tuple(run.categories),
         seed=run.config.seed,
@@ -122,7 +122,7 @@ def gate(run: Run) -> None:
     ours = open_grader(run.folder / candidate.FOLDER)
     exact = open_grader(run.folder / candidate.FOLDER, precision="fp32")
     versions = {name: networks.active(run, name) for name in run.categories}
-    standing = open_grader(run.config.out) if any(versions.values()) else None
+    standing = open_grader(run.config.store) if any(versions.values()) else None
     results: list[GateResult] = []
     pairs: list[tuple[Predictions, Predictions]] = []
     for name in run.categories:
@@ -143,11 +143,11 @@ def register(run: Run) -> None:
     refused = {entry["category"] for entry in run.read_json("gate.json") if not entry["passed"]}
     passed = tuple(name for name in candidate.names(run) if name not in refused)
     for name in passed:
-        install_bundle(root, run.config.out, name, run.config.version)
+        install(run.config.store, root, name, run.config.version)
     if run.config.activate:
         networks.activate_all(run, passed)
     state = "active" if run.config.activate else "installed, not active"
-    run.log.info("%s %s: %s under %s", ", ".join(passed), run.config.version, state, run.config.out)
+    run.log.info("%s %s: %s under %s", ", ".join(passed), run.config.version, state, run.config.store.site)
 
 
 __all__ = [

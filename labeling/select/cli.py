@@ -34,8 +34,14 @@ def select(
     ] = None,
     lang: Annotated[str, typer.Option(help="Language of the contact sheet: en or zh-CN.")] = "en",
     seed: Annotated[int, typer.Option(help="Another seed breaks ties otherwise.")] = 0,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ask the models of the service on this data directory. Default: REGRADE_DATA_DIR, else data."
+        ),
+    ] = None,
     bundles: Annotated[
-        Path | None, typer.Option(help="Folder with the model bundles. Default: those shipped.", show_default=False)
+        Path | None, typer.Option(help="Ask the models in this folder of bundles, as it is.", show_default=False)
     ] = None,
     cache: CacheOption = Path(".cache"),
     categories: CategoriesOption = None,
@@ -57,6 +63,7 @@ def select(
     from regrade.labeling.select.selection import parse_quotas
     from regrade.labeling.select.selection import select as selected_of
     from regrade.labeling.select.words import CATALOGUES
+    from regrade.models.bundle_store import named_store
     from regrade.models.errors import DatasetError
     from regrade.models.grader import Grader
 
@@ -67,7 +74,7 @@ def select(
     quotas = parse_quotas(quota or [], {name: one.condition_names for name, one in known.items()})
     if data is None and photos is None:
         raise DatasetError("nothing to choose from: give --data DATASET, --photos FOLDER, or both")
-    grader = Grader.load(bundles)
+    grader = Grader.load(named_store(data_dir, bundles))
     if category is not None:
         one_of_these("--category", category, grader.categories)
     records = [] if data is None else read_manifest(locate_manifest(data))

@@ -26,7 +26,10 @@ def grade(
     currency: Annotated[str, typer.Option(help="Currency of the value, such as USD.")] = "USD",
     seller: Annotated[str | None, typer.Option(help="Whose goods these are, for the seller's own terms.")] = None,
     policy: Annotated[Path | None, typer.Option(help="Disposition policy (YAML); by default the shipped one.")] = None,
-    bundles: Annotated[Path | None, typer.Option(help="A folder of bundles; by default the shipped ones.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Grade as the service on this data directory does; by default REGRADE_DATA_DIR.")
+    ] = None,
+    bundles: Annotated[Path | None, typer.Option(help="Grade with this folder of bundles, as it is.")] = None,
     draw: Annotated[Path | None, typer.Option(help="Write the photos with boxes and grade to this PNG.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the inspection as the API would answer it.")] = False,
 ) -> None:
@@ -40,6 +43,7 @@ def grade(
 
     from regrade.models.errors import RegradeError
     from regrade.models.grader import Grader
+    from regrade.serving.cli.bundles import store_named
     from regrade.serving.cli.summary import print_inspection
     from regrade.serving.policy.decide import decide
     from regrade.serving.policy.load import load_policy
@@ -55,7 +59,7 @@ def grade(
         terms.convert(declared)  # an unknown currency is refused before anything is computed
     contents = [_read(path) for path in photos]
     taken, decode_ms = _decode(photos, contents)
-    result = Grader.load(bundles).grade(taken, category)
+    result = Grader.load(store_named(data_dir, bundles)).grade(taken, category)
     decision = None
     if result.grade is not None:
         decision = decide(terms, result, declared_value=declared, seller=seller)

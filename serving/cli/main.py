@@ -4,8 +4,10 @@ Rooms are found by the entry-point group `regrade.commands`, so that serving imp
 Registering must stay cheap: a command imports what it needs when it runs.
 """
 
+import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -30,9 +32,21 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line. An expected error prints its message alone and exits with 2."""
+    read_dotenv()
     try:
         build_app()()
     except RegradeError as error:
         # escape(): messages quote patterns and paths, whose brackets are no markup.
         Console(stderr=True).print(f"[bold red]regrade:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
+
+
+def read_dotenv() -> None:
+    """Let `.env` count for every room: all must look for the service's data where the service does."""
+    if not Path(".env").is_file():
+        return
+    from dotenv import dotenv_values
+
+    for name, value in dotenv_values(".env").items():
+        if name.upper().startswith("REGRADE_") and value is not None:
+            os.environ.setdefault(name.upper(), value)

@@ -1,16 +1,30 @@
 """`regrade models`: what can be graded, by which bundles, and which of them is active."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from regrade.models.registry import Activation
+from regrade.serving.cli.bundles import store_named
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from regrade.models.activations import Activation
+    from regrade.models.bundle_store import BundleStore
+    from regrade.models.registry import Entry
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="The service's data directory, where what it grades with is kept; by default REGRADE_DATA_DIR."),
+]
 Bundles = Annotated[
     Path | None,
-    typer.Option(help="A folder of bundles; by default REGRADE_BUNDLES_DIR, else the shipped ones."),
+    typer.Option(
+        help="A folder of bundles, as it is; with --data-dir, that which the service goes by where nothing was chosen. "
+        "By default REGRADE_BUNDLES_DIR, else the shipped ones."
+    ),
 ]
 Category = Annotated[str, typer.Argument(help="A category, or _router, which tells categories apart.")]
 By = Annotated[str | None, typer.Option(help="Who does it, for the log; by default the login name.")]
@@ -20,114 +34,168 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    models = typer.Typer(name="models", help="Look at the model bundles; choose which is active.", no_args_is_help=True)
+    about = "Look at the model bundles of a service; choose which is active."
+    models = typer.Typer(name="models", help=about, no_args_is_help=True)
     models.command(name="list")(show)
     models.command(name="install")(install)
     models.command(name="activate")(activate)
     models.command(name="rollback")(rollback)
+    models.command(name="reset")(reset)
     models.command(name="diff")(diff)
     models.command(name="history")(history)
     app.add_typer(models)
 
 
 def show(
+    data_dir: DataDir = None,
     bundles: Bundles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, metrics and cards included.")] = False,
 ) -> None:
     """List all bundles: which is active, which a rollback goes back to, and from which confidence on it may go without
-    a human. Exits with 1 if one is spoilt."""
+    a human. `chosen` is what this site made active itself, `default` what the release brings. Exits with 1 if one is
+    spoilt."""
     import json
 
     from rich.console import Console
+
+    from regrade.models.registry import inventory
+
+    store = store_named(data_dir, bundles)
+    entries = inventory(store)
+    if as_json:
+        typer.echo(json.dumps([_told(store, one) for one in entries], indent=2, ensure_ascii=False, default=dict))
+    else:
+        Console().print(_table(store, entries))
+    if any(entry.bundle is None for entry in entries):
+        raise typer.Exit(1)
+
+
+def _told(store: "BundleStore", entry: "Entry") -> dict[str, object]:
+    bundle = entry.bundle
+    return {
+        "category": entry.category,
+        "version": entry.version,
+        "active": entry.active,
+        "chosen": entry.version == store.chosen(entry.category),
+        "default": entry.version == store.default(entry.category),
+        "origin": "site" if entry.own else "release",
+        "previous": entry.previous,
+        "fault": entry.fault,
+        "conditions": None if bundle is None else bundle.labels,
+        "defect_types": None if bundle is None else [d.name for d in bundle.defects],
+        "metrics": None if bundle is None else bundle.metrics,
+        "card": None if bundle is None else bundle.card,
+        "auto_threshold": None if bundle is None else bundle.calibration.selective.threshold,
+    }
+
+
+def _table(store: "BundleStore", entries: "Sequence[Entry]") -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
     from regrade.models.bundle import ROUTER
-    from regrade.models.registry import Entry, inventory
 
-    def told(entry: Entry) -> dict[str, object]:
-        bundle = entry.bundle
-        return {
-            "category": entry.category,
-            "version": entry.version,
-            "active": entry.active,
-            "previous": entry.previous,
-            "fault": entry.fault,
-            "conditions": None if bundle is None else bundle.labels,
-            "defect_types": None if bundle is None else [d.name for d in bundle.defects],
-            "metrics": None if bundle is None else bundle.metrics,
-            "card": None if bundle is None else bundle.card,
-            "auto_threshold": None if bundle is None else bundle.calibration.selective.threshold,
-        }
-
-    entries = inventory(_root(bundles))
-    if as_json:
-        typer.echo(json.dumps([told(entry) for entry in entries], indent=2, ensure_ascii=False, default=dict))
-    else:
-        table = Table("category", "version", "active", "tells apart", "defects", "without a human from")
-        for entry in entries:
-            state = "yes" if entry.active else "before" if entry.previous else ""
-            if entry.bundle is None:
-                table.add_row(entry.category, entry.version, state, f"[red]spoilt: {escape(entry.fault or '')}[/]")
-                continue
-            threshold = entry.bundle.calibration.selective.threshold
-            table.add_row(
-                entry.category,
-                entry.version,
-                state,
-                ", ".join(entry.bundle.labels),
-                ", ".join(d.name for d in entry.bundle.defects),
-                "" if entry.category == ROUTER else "never" if threshold is None else f"{threshold:.1%}",
-            )
-        Console().print(table)
-    if any(entry.bundle is None for entry in entries):
-        raise typer.Exit(1)
+    table = Table("category", "version", "active", "from", "tells apart", "defects", "without a human from")
+    for entry in entries:
+        how = "chosen" if store.chosen(entry.category) else "default"
+        state = how if entry.active else "before" if entry.previous else ""
+        origin = "site" if entry.own else "release"
+        if entry.bundle is None:
+            fault = f"[red]spoilt: {escape(entry.fault or '')}[/]"
+            table.add_row(entry.category, entry.version, state, origin, fault)
+            continue
+        threshold = entry.bundle.calibration.selective.threshold
+        table.add_row(
+            entry.category,
+            entry.version,
+            state,
+            origin,
+            ", ".join(entry.bundle.labels),
+            ", ".join(d.name for d in entry.bundle.defects),
+            "" if entry.category == ROUTER else "never" if threshold is None else f"{threshold:.1%}",
+        )
+    return table
 
 
 def install(
     source: Annotated[Path, typer.Argument(help="A folder of bundles, such as the `candidate` of a training run.")],
     category: Category,
     version: Annotated[str, typer.Argument(help="The version to copy.")],
+    data_dir: DataDir = None,
     bundles: Bundles = None,
 ) -> None:
-    """Copy a bundle from another folder, after a check of its files. It is not activated.
+    """Copy a bundle from another folder to the data directory, after a check of its files. It is not activated.
 
     This is also the way past the gate of a training run, by a person who has read its numbers: install the candidate,
     then activate it with a reason.
     """
-    from regrade.models.bundle import install_bundle
+    from regrade.models import registry
 
-    typer.echo(f"installed {install_bundle(source, _root(bundles), category, version)}; it is not active")
+    folder = registry.install(store_named(data_dir, bundles), source, category, version)
+    typer.echo(f"installed {folder}; it is not active")
 
 
 def activate(
     category: Category,
     version: Annotated[str, typer.Argument(help="One that `regrade models list` shows.")],
+    data_dir: DataDir = None,
     bundles: Bundles = None,
     by: By = None,
     reason: Reason = "",
 ) -> None:
-    """Make a version active, after a check of its files. The one before stays for a rollback."""
+    """Make a version active, after a check of its files. The one before stays for a rollback.
+
+    Both are kept in the data directory, so that an upgrade of the package takes neither away. To activate what is only
+    the release's default keeps it whatever a newer release brings.
+    """
     from regrade.models import registry
 
-    done = registry.activate(_root(bundles), category, version, by=by, reason=reason)
+    store = store_named(data_dir, bundles)
+    done = registry.activate(store, category, version, by=by, reason=reason)
     if done is None:
         typer.echo(f"{category} {version} is active already; nothing changed.")
     else:
-        _tell(done)
+        _tell(store, done)
 
 
-def rollback(category: Category, bundles: Bundles = None, by: By = None, reason: Reason = "rollback") -> None:
+def rollback(
+    category: Category,
+    data_dir: DataDir = None,
+    bundles: Bundles = None,
+    by: By = None,
+    reason: Reason = "rollback",
+) -> None:
     """Make the version that was active before active again. Done twice, it comes back."""
     from regrade.models import registry
 
-    _tell(registry.rollback(_root(bundles), category, by=by, reason=reason))
+    store = store_named(data_dir, bundles)
+    _tell(store, registry.rollback(store, category, by=by, reason=reason))
+
+
+def reset(
+    category: Category,
+    data_dir: DataDir = None,
+    bundles: Bundles = None,
+    by: By = None,
+    reason: Reason = "reset",
+) -> None:
+    """Forget what was chosen: the release's default grades, and after an upgrade that of the newer release."""
+    from regrade.models import registry
+
+    store = store_named(data_dir, bundles)
+    done = registry.reset(store, category, by=by, reason=reason)
+    if done is None:
+        typer.echo(f"{category} goes by the release's default already; nothing changed.")
+    else:
+        typer.echo(f"{category} goes by the release's default, {done.after}, {_where(store)} (before: {done.before}).")
+        typer.echo(TAKE_OVER)
 
 
 def diff(
     category: Category,
     a: Annotated[str | None, typer.Argument(help="A version; by default that before the active one.")] = None,
     b: Annotated[str | None, typer.Argument(help="Another; by default the active one.")] = None,
+    data_dir: DataDir = None,
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
@@ -140,15 +208,14 @@ def diff(
     from rich.table import Table
 
     from regrade.models import registry
-    from regrade.models.bundle import active_version
     from regrade.models.errors import BundleError
 
-    root = _root(bundles)
-    left = a or registry.previous_version(root, category)
-    right = b or active_version(root, category)
+    store = store_named(data_dir, bundles)
+    left = a or registry.previous_version(store, category)
+    right = b or store.active(category)
     if left is None:
         raise BundleError(f"No version of {category} was active before {right}. Name two that are to be compared.")
-    found = registry.diff(root, category, left, right)
+    found = registry.diff(store, category, left, right)
     if as_json:
         rows = [asdict(one) for one in found]
         typer.echo(json.dumps({"category": category, "a": left, "b": right, "differences": rows}, indent=2))
@@ -164,6 +231,7 @@ def diff(
 
 def history(
     category: Annotated[str | None, typer.Argument(help="A category; by default all.")] = None,
+    data_dir: DataDir = None,
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
@@ -177,13 +245,13 @@ def history(
 
     from regrade.models.registry import history as activations
 
-    root = _root(bundles)
-    found = activations(root, category)
+    store = store_named(data_dir, bundles)
+    found = activations(store, category)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
         return
     if not found:
-        typer.echo(f"No change is logged under {root}.")
+        typer.echo(f"No change is logged under {store}.")
         return
     table = Table("when (UTC)", "category", "from", "to", "by", "reason")
     for one in found:
@@ -192,17 +260,21 @@ def history(
     Console().print(table)
 
 
-def _tell(done: "Activation") -> None:
+TAKE_OVER = (
+    "A running service grades with the bundles that it has loaded: restart it, or send SIGHUP to `regrade serve`, "
+    "which takes over what is active without a pause."
+)
+
+
+def _tell(store: "BundleStore", done: "Activation") -> None:
+    if done.before == done.after:
+        typer.echo(f"{done.category} {done.after} stays active {_where(store)} whatever a newer release brings.")
+        return
     before = f" (before: {done.before})" if done.before else ""
-    typer.echo(f"{done.category} {done.after} is active{before}.")
-    typer.echo(
-        "A running service grades with the bundles that it has loaded: restart it, or send SIGHUP to `regrade serve`, "
-        "which takes over what is active without a pause."
-    )
+    typer.echo(f"{done.category} {done.after} is active {_where(store)}{before}.")
+    typer.echo(TAKE_OVER)
 
 
-def _root(bundles: Path | None) -> Path:
-    from regrade.models.bundle import shipped_root
-    from regrade.serving.settings import load_settings
-
-    return bundles or load_settings().bundles_dir or shipped_root()
+def _where(store: "BundleStore") -> str:
+    """Whom a change concerns: a service by its data directory, or nobody but a folder."""
+    return f"in {store.site}" if store.base is None else f"for the service on {store.site and store.site.parent}"

@@ -38,7 +38,7 @@ def serve(
     from regrade.serving.connections.descriptors import raise_limit
     from regrade.serving.connections.listen import listen
     from regrade.serving.runtime import Runtime
-    from regrade.serving.server import build_server
+    from regrade.serving.server import build_server, set_up_logging
     from regrade.serving.settings import load_settings
 
     settings = load_settings(
@@ -50,6 +50,7 @@ def serve(
         rubric_dir=rubric_dir,
         log_level=log_level,
     )
+    set_up_logging(settings)
     raise_limit()
     failures: list[Exception] = []
 

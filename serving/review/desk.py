@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from regrade.models.bundle_store import BundleStore
 from regrade.serving import blind
 from regrade.serving.auth import ApiKey
 from regrade.serving.db import Database
@@ -53,7 +53,7 @@ class Desk:
         lease: timedelta,
         undo: timedelta,
         signer: Signer,
-        bundles: Path | None = None,
+        bundles: BundleStore | None = None,
         now: Clock | None = None,
         refuse_if_full: Callable[[], None] = lambda: None,
     ) -> None:

@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 
-from regrade.models.bundle import load_bundle, shipped_root
+from regrade.models.bundle_store import BundleStore, store_of
 from regrade.models.errors import RegradeError
 from regrade.serving.review.bench import Bench
 from regrade.serving.review.drift_data import utc_day
@@ -30,15 +29,15 @@ AUTOMATIC: ColumnElement[bool] = or_(inspections.c.sample_share.is_not(None), in
 """Inspections that went without a human. Those of before there were blind looks have no share, and stay `graded`."""
 
 
-def promises(root: Path | None) -> Promise:
-    """Looks α up in the bundles under `root` (None: the shipped ones); None for a bundle that is gone or spoilt, or
-    that promises nothing."""
-    folder = shipped_root() if root is None else root
+def promises(bundles: BundleStore | None) -> Promise:
+    """Looks α up in `bundles` (None: the shipped ones); None for a bundle that is gone or spoilt, or that promises
+    nothing."""
+    store = store_of(bundles)
 
     @lru_cache(maxsize=256)
     def promise(category: str, version: str) -> float | None:
         try:
-            selective = load_bundle(folder, category, version).calibration.selective
+            selective = store.load(category, version).calibration.selective
         except (RegradeError, OSError):
             return None
         return None if selective.threshold is None else selective.alpha

@@ -1,11 +1,13 @@
 """What the bundles say of themselves, and which of them grades."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from regrade.models import registry
 from regrade.models.arithmetic import Arithmetic
-from regrade.models.bundle import load_bundle, versions
+from regrade.models.bundle_store import BundleStore
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
 from regrade.serving.auth import ApiKey
@@ -22,7 +24,7 @@ async def list_models(runtime: RuntimeDep, key: ReaderDep) -> ModelsOut:
     """Every category with its bundles: versions, which one grades, metrics and model card; what is wrong with a
     spoilt one. Also by which arithmetic the networks are run on this machine."""
     grader = runtime.grader
-    categories = await runtime.call(_described, grader, grader.categories)
+    categories = await runtime.call(_described, grader, runtime.graders.store, grader.categories)
     return ModelsOut(categories=categories, arithmetic=_arithmetic(grader.arithmetic))
 
 
@@ -38,16 +40,18 @@ async def activate(
     runtime: RuntimeDep,
     key: Annotated[ApiKey, Depends(caller("engineer"))],
 ) -> CategoryModelsOut:
-    """Grades items of the category with this version from now on, and after every restart.
+    """Grades items of the category with this version from now on, after every restart and every upgrade.
 
-    It is loaded and warmed beside the one in use; no request fails or waits meanwhile, and an item is graded wholly
-    by one of them. A version that is active already stays so. `_router` names the model that tells categories apart.
+    It is kept in the data directory, and loaded and warmed beside the one in use; no request fails or waits meanwhile,
+    and an item is graded wholly by one of them. To activate the release's default keeps it whatever a newer release
+    brings. `_router` names the model that tells categories apart.
     """
-    runtime.disk.refuse()
     body = await read_json(request, ActivationIn)
+    size = await runtime.call(registry.bytes_to_activate, runtime.graders.store, category, body.version)
+    runtime.disk.refuse(size)
     by = f"{key.name} ({key.id})"
     grader = await runtime.graders.activate(category, body.version, by=by, reason=body.reason)
-    (described,) = await runtime.call(_described, grader, (category,))
+    (described,) = await runtime.call(_described, grader, runtime.graders.store, (category,))
     return described
 
 
@@ -55,30 +59,41 @@ def _arithmetic(used: Arithmetic) -> ArithmeticOut:
     return ArithmeticOut(precision=used.precision, kernels=used.kernels, cpu=list(used.cpu), description=str(used))
 
 
-def _described(grader: Grader, categories: tuple[str, ...]) -> list[CategoryModelsOut]:
+def _described(grader: Grader, store: BundleStore, categories: tuple[str, ...]) -> list[CategoryModelsOut]:
     # What this grader runs, whatever has become active on the disk since it was loaded.
     return [
         CategoryModelsOut(
             category=category,
             active=grader.versions[category],
-            versions=[_described_one(grader, category, version) for version in versions(grader.root, category)],
+            chosen=_named(store.chosen, category) is not None,
+            default=_named(store.default, category),
+            versions=[_described_one(grader, store, category, version) for version in store.versions(category)],
         )
         for category in categories
     ]
 
 
-def _described_one(grader: Grader, category: str, version: str) -> BundleOut:
-    active = grader.versions[category] == version
+def _named(pointer: Callable[[str], str | None], category: str) -> str | None:
     try:
-        bundle = load_bundle(grader.root, category, version)
+        return pointer(category)
+    except BundleError:
+        # Somebody has spoilt the file since; what is wrong is told with each version, and at the next start.
+        return None
+
+
+def _described_one(grader: Grader, store: BundleStore, category: str, version: str) -> BundleOut:
+    active, own = grader.versions[category] == version, store.has_own(category, version)
+    told = BundleOut(version=version, active=active, origin="site" if own else "release")
+    try:
+        bundle = store.load(category, version)
     except BundleError as error:
-        return BundleOut(version=version, active=active, fault=str(error))
-    return BundleOut(
-        version=version,
-        active=active,
-        conditions=list(bundle.labels),
-        defect_types=[kind.name for kind in bundle.defects],
-        auto_threshold=bundle.calibration.selective.threshold,
-        metrics=dict(bundle.metrics),
-        card=bundle.card,
+        return told.model_copy(update={"fault": str(error)})
+    return told.model_copy(
+        update={
+            "conditions": list(bundle.labels),
+            "defect_types": [kind.name for kind in bundle.defects],
+            "auto_threshold": bundle.calibration.selective.threshold,
+            "metrics": dict(bundle.metrics),
+            "card": bundle.card,
+        }
     )

@@ -8,18 +8,17 @@ import pytest
 
 from regrade.models.bundle import (
     ROUTER,
-    NewDetector,
-    activate,
     active_version,
-    install_bundle,
     installed_categories,
     load_bundle,
     shipped_root,
     versions,
-    write_bundle,
 )
+from regrade.models.bundle_files import NewDetector, install_bundle, write_bundle
+from regrade.models.bundle_store import BundleStore
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
+from regrade.models.registry import activate
 
 
 @pytest.fixture
@@ -119,7 +118,7 @@ def test_a_version_name_cannot_leave_its_folder(root: Path, version: str) -> Non
 def test_activation_moves_the_pointer_and_remembers_the_previous(root: Path) -> None:
     before, there = active_version(root, "packaging"), versions(root, "packaging")
     copy_as(root, "2099.1.1")
-    activate(root, "packaging", "2099.1.1")
+    activate(BundleStore(root), "packaging", "2099.1.1")
     assert active_version(root, "packaging") == "2099.1.1"
     assert (root / "packaging" / "PREVIOUS").read_text().strip() == before
     assert versions(root, "packaging") == (*there, "2099.1.1")
@@ -130,7 +129,7 @@ def test_a_spoilt_bundle_cannot_be_activated(root: Path) -> None:
     copy_as(root, "2099.1.1")
     (root / "packaging" / "2099.1.1" / "head.onnx").write_bytes(b"spoilt")
     with pytest.raises(BundleError):
-        activate(root, "packaging", "2099.1.1")
+        activate(BundleStore(root), "packaging", "2099.1.1")
     assert active_version(root, "packaging") == before
 
 

@@ -28,7 +28,8 @@ from fastapi.routing import iter_route_contexts
 from PIL import Image, ImageDraw
 from starlette.routing import Mount
 
-from regrade.models.bundle import load_bundle, shipped_root, write_bundle
+from regrade.models.bundle import load_bundle, shipped_root
+from regrade.models.bundle_files import write_bundle
 from regrade.models.grader import Grader
 from regrade.serving.app import create_app
 from regrade.serving.auth import Role

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from regrade.models.bundle import active_version, load_bundle, shipped_root, write_bundle
+from regrade.models.bundle import active_version, load_bundle, shipped_root
+from regrade.models.bundle_files import write_bundle
 from regrade.models.errors import RegradeError
 from regrade.serving.cli.main import build_app
 
@@ -59,7 +60,7 @@ def listed(root: Path, status: int = 0) -> dict[tuple[str, str], dict[str, Any]]
 def test_an_activation_says_what_a_running_service_needs(root: Path) -> None:
     before = active_version(root, "packaging")
     said = run("activate", "packaging", NEW, "--bundles", root, "--by", "ann", "--reason", "better [on] scuffs")
-    assert f"packaging {NEW} is active (before: {before})" in said
+    assert f"packaging {NEW} is active in {root} (before: {before})" in said
     assert "send SIGHUP to `regrade serve`" in said
     assert listed(root)["packaging", NEW]["active"]
     assert listed(root)["packaging", before]["previous"]
@@ -88,10 +89,12 @@ def test_without_a_version_before_a_rollback_names_what_can_be_activated(root: P
 def test_the_bundles_of_the_service_are_meant_unless_others_are_named(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = active_version(root, "packaging")
     monkeypatch.setenv("REGRADE_BUNDLES_DIR", str(root))
+    monkeypatch.setenv("REGRADE_DATA_DIR", "warehouse")
     run("activate", "packaging", NEW)
-    assert active_version(root, "packaging") == NEW
-    assert active_version(shipped_root(), "packaging") != NEW
+    assert active_version(Path("warehouse/bundles"), "packaging") == NEW
+    assert active_version(root, "packaging") == before
 
 
 def test_a_diff_defaults_to_what_was_active_before_and_what_is(root: Path) -> None:
@@ -124,3 +127,49 @@ def test_a_bundle_from_another_folder_is_installed_and_not_activated(root: Path,
     assert "not active" in run("install", root, "packaging", NEW, "--bundles", empty)
     assert load_bundle(empty, "packaging", NEW).version == NEW
     assert not (empty / "packaging" / "ACTIVE").exists()
+
+
+def test_a_data_directory_has_its_own_choice_over_the_folder_that_stays_as_it_is(root: Path, tmp_path: Path) -> None:
+    before = active_version(root, "packaging")
+    run("activate", "packaging", NEW, "--data-dir", tmp_path / "site", "--bundles", root)
+    rows = json.loads(run("list", "--json", "--data-dir", tmp_path / "site", "--bundles", root))
+    told = {r["version"]: (r["active"], r["chosen"], r["default"]) for r in rows if r["category"] == "packaging"}
+    assert told[NEW] == (True, True, False)
+    assert told[before] == (False, False, True)
+    assert active_version(root, "packaging") == before
+
+
+def test_activating_the_default_says_that_it_is_kept(tmp_path: Path) -> None:
+    default = active_version(shipped_root(), "packaging")
+    said = run("activate", "packaging", default, "--data-dir", tmp_path / "site")
+    assert f"packaging {default} stays active for the service on {tmp_path / 'site'} whatever a newer" in said
+    assert "active already" in run("activate", "packaging", default, "--data-dir", tmp_path / "site")
+
+
+def test_a_reset_goes_by_the_release_again(tmp_path: Path) -> None:
+    site = ("--data-dir", tmp_path / "site")
+    assert "goes by the release's default already" in run("reset", "packaging", *site)
+    run("activate", "packaging", "2026.11.1", *site)
+    default = active_version(shipped_root(), "packaging")
+    said = run("reset", "packaging", *site)
+    assert f"by the release's default, {default}, for the service on {tmp_path / 'site'} (before: 2026.11.1)" in said
+    assert [one["after"] for one in json.loads(run("history", "--json", *site))] == ["2026.11.1", default]
+
+
+def test_a_bundle_is_installed_for_the_service_on_a_data_directory(root: Path, tmp_path: Path) -> None:
+    run("install", root, "packaging", NEW, "--data-dir", tmp_path / "site")
+    assert load_bundle(tmp_path / "site" / "bundles", "packaging", NEW).version == NEW
+    with pytest.raises(RegradeError, match=r"packaging/2026\.11\.1 exists"):
+        run("install", root, "packaging", "2026.11.1", "--data-dir", tmp_path / "site")
+
+
+def test_the_bundles_of_the_package_are_not_changed_by_name_either() -> None:
+    with pytest.raises(RegradeError, match="never changed"):
+        run("activate", "packaging", "2026.11.1", "--bundles", shipped_root())
+
+
+def test_a_folder_that_holds_no_version_name_is_told_and_not_taken_for_none(tmp_path: Path) -> None:
+    run("activate", "packaging", "2026.11.1", "--data-dir", tmp_path / "site")
+    (tmp_path / "site" / "bundles" / "packaging" / "ACTIVE").write_text("../elsewhere\n")
+    with pytest.raises(RegradeError, match="does not hold a version name"):
+        run("list", "--data-dir", tmp_path / "site")

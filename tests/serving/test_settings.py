@@ -1,7 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
+from regrade.models.bundle_store import BundleStore, site_store
+from regrade.serving.cli.main import read_dotenv
 from regrade.serving.errors import SettingsError
 from regrade.serving.settings import Settings, load_settings
 
@@ -21,6 +24,17 @@ def test_the_environment_sets_what_the_command_line_does_not(monkeypatch: pytest
 def test_a_dotenv_file_is_read_and_may_hold_others_settings(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("REGRADE_LEASE_MINUTES=3\nPOSTGRES_PASSWORD=x\n")
     assert load_settings().lease_minutes == 3
+
+
+def test_a_dotenv_file_counts_for_the_commands_of_every_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("REGRADE_DATA_DIR=warehouse\nREGRADE_BUNDLES_DIR=central\nPOSTGRES_PASSWORD=x\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGRADE_DATA_DIR", "given")
+    monkeypatch.setenv("REGRADE_BUNDLES_DIR", "")  # so that what is set is taken away again
+    monkeypatch.delenv("REGRADE_BUNDLES_DIR")
+    read_dotenv()
+    assert site_store() == BundleStore(Path("given/bundles"), Path("central"))
+    assert "POSTGRES_PASSWORD" not in os.environ
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         def start(**given: object) -> Process:
             with socket.create_server(("127.0.0.1", 0)) as sock:
                 port = sock.getsockname()[1]
-            settings = Settings(_env_file=None, data_dir=tmp_path / "data")
+            settings = Settings(_env_file=None, data_dir=tmp_path / "data", bundles_dir=given.get("bundles_dir"))
             database = open_database(settings)
             key, _ = KeyStore(database).create("admin", "test")
             database.close()
@@ -225,13 +225,13 @@ def test_what_the_command_line_activates_is_taken_over_at_a_signal(
     item = {"item": json.dumps({"rma": "1", "category": "packaging"})}
     with server.client() as client:
         before = client.post("/v1/inspections", files={"photos": photo}, data=item).json()["models"]["packaging"]
-        registry.activate(two_versions, "packaging", "2099.1.1", by="somebody")
+        registry.activate(server.settings.bundle_store, "packaging", "2099.1.1", by="somebody")
         assert active(client, "packaging") == before  # what grades, not what a file says
         server.signal(signal.SIGHUP)
         wait_until(lambda: active(client, "packaging") == "2099.1.1", seconds=60)
         made = client.post("/v1/inspections", files={"photos": photo}, data=item).json()
         assert made["models"] == {"packaging": "2099.1.1"}
-        (two_versions / "packaging" / "ACTIVE").write_text("no version\n")
+        (server.settings.data_dir / "bundles" / "packaging" / "ACTIVE").write_text("no version\n")
         server.signal(signal.SIGHUP)  # what cannot be loaded changes nothing
         assert (server.ready(), active(client, "packaging")) == (200, "2099.1.1")
 

@@ -1,5 +1,6 @@
 """Another version takes over while items are being graded: nothing fails, nothing waits, and the disk agrees."""
 
+import errno
 import gc
 import threading
 import weakref
@@ -13,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from regrade.models import registry
-from regrade.models.bundle import active_version
+from regrade.models import bundle_files, registry
+from regrade.models.bundle_store import BundleStore
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
 
@@ -26,6 +27,13 @@ PACKAGING = {"rma": "1", "category": "packaging"}
 def own(serve: Any, two_versions: Path, grader: Grader) -> Any:
     """A service on bundles of its own."""
     return serve(grader=Grader.load(two_versions, reuse=grader), bundles_dir=two_versions)
+
+
+@pytest.fixture
+def store(own: Any) -> BundleStore:
+    """Its own bundles over those."""
+    store: BundleStore = own.runtime.graders.store
+    return store
 
 
 @pytest.fixture
@@ -76,21 +84,21 @@ def held(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> Iterator[thr
 
 
 def test_a_version_grades_from_the_moment_at_which_it_is_activated(
-    own: Any, old: str, photo: bytes, two_versions: Path
+    own: Any, old: str, photo: bytes, store: BundleStore
 ) -> None:
     assert graded_with(own.post([photo], PACKAGING)) == old
     answer = activate(own, NEW)
     assert (answer.status_code, answer.json()["active"]) == (200, NEW)
     assert {v["version"]: v["active"] for v in answer.json()["versions"]}.items() >= {(old, False), (NEW, True)}
-    assert (grading(own), active_version(two_versions, "packaging")) == (NEW, NEW)
+    assert (grading(own), store.active("packaging")) == (NEW, NEW)
     assert graded_with(own.post([photo], PACKAGING)) == NEW
 
 
-def test_the_log_says_who_did_it_and_why(own: Any, old: str, two_versions: Path) -> None:
+def test_the_log_says_who_did_it_and_why(own: Any, old: str, store: BundleStore) -> None:
     engineer = own.as_role("engineer", "Noor")
     body = {"version": NEW, "reason": "fewer false tears"}
     assert engineer.post("/v1/models/packaging/activate", json=body).status_code == 200
-    (done,) = registry.history(two_versions)
+    (done,) = registry.history(store)
     assert (done.category, done.before, done.after, done.reason) == ("packaging", old, NEW, "fewer false tears")
     assert done.by.startswith("Noor (")
 
@@ -135,7 +143,7 @@ def test_an_item_is_graded_wholly_by_one_grader_which_then_goes(
     serve: Any, two_versions: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = serve(grader=None, bundles_dir=two_versions)
-    old, before = active_version(two_versions, "packaging"), weakref.ref(own.runtime.grader)
+    old, before = own.runtime.grader.versions["packaging"], weakref.ref(own.runtime.grader)
     with ThreadPoolExecutor(1) as pool:
         with held(monkeypatch, own.runtime.grader, "look") as begun:
             item = pool.submit(own.post, [photo, photo], PACKAGING)
@@ -160,10 +168,18 @@ def test_networks_that_both_need_are_loaded_once(own: Any) -> None:
     assert after._heads["packaging"].model is not before._heads["packaging"].model
 
 
-def test_activating_what_is_active_does_nothing(own: Any, old: str, two_versions: Path) -> None:
+def test_activating_what_was_chosen_does_nothing(own: Any, store: BundleStore) -> None:
+    activate(own, NEW)
+    before, told = own.runtime.grader, registry.history(store)
+    assert (activate(own, NEW).status_code, own.runtime.grader) == (200, before)
+    assert registry.history(store) == told
+
+
+def test_activating_the_default_keeps_it_and_loads_nothing(own: Any, old: str, store: BundleStore) -> None:
     before = own.runtime.grader
-    assert (activate(own, old).status_code, own.runtime.grader) == (200, before)
-    assert registry.history(two_versions) == ()
+    answer = activate(own, old)
+    assert (answer.status_code, answer.json()["chosen"], own.runtime.grader) == (200, True, before)
+    assert [(one.before, one.after) for one in registry.history(store)] == [(old, old)]
 
 
 def test_the_router_can_be_activated_too(own: Any) -> None:
@@ -193,7 +209,7 @@ def test_a_spoilt_bundle_is_told_and_the_old_one_stays(own: Any, old: str, photo
     answer = activate(own, NEW)
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:regrade:problem:bundle-spoilt")
     assert "head.onnx" in answer.json()["detail"]
-    assert (grading(own), active_version(two_versions, "packaging")) == (old, old)
+    assert (grading(own), own.runtime.graders.store.active("packaging")) == (old, old)
     assert graded_with(own.post([photo], PACKAGING)) == old
     listed = own.client.get("/v1/models").json()["categories"]
     (faults,) = [{v["version"]: v["fault"] for v in one["versions"]} for one in listed if is_packaging(one)]
@@ -201,10 +217,10 @@ def test_a_spoilt_bundle_is_told_and_the_old_one_stays(own: Any, old: str, photo
 
 
 def test_what_could_not_be_written_does_not_grade(
-    own: Any, old: str, two_versions: Path, monkeypatch: pytest.MonkeyPatch
+    own: Any, old: str, store: BundleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object, **kwargs: object) -> None:
-        raise BundleError(f"{two_versions} cannot be changed: No space left on device.")
+        raise BundleError(f"{store.site} cannot be changed: No space left on device.")
 
     monkeypatch.setattr(registry, "activate", fail)
     answer = activate(own, NEW)
@@ -212,25 +228,39 @@ def test_what_could_not_be_written_does_not_grade(
     assert "No space left" in answer.json()["detail"]
 
 
-def test_what_was_written_grades_even_if_its_log_was_not(
-    own: Any, two_versions: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_bundle_that_finds_no_room_does_not_grade(
+    own: Any, old: str, store: BundleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*args: object) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle_files, "write_atomically", fail)
+        answer = activate(own, NEW)
+        assert (answer.status_code, grading(own), store.active("packaging")) == (507, old, old)
+    own.client.get("/healthz")  # which finds that there is room again
+    assert activate(own, NEW).json()["active"] == NEW
+
+
+def test_what_was_written_grades_even_if_its_log_was_not(
+    own: Any, store: BundleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(registry, "append_line", fail)
     answer = activate(own, NEW)
     assert (answer.status_code, answer.json()["active"]) == (200, NEW)
-    assert (grading(own), active_version(two_versions, "packaging")) == (NEW, NEW)
+    assert (grading(own), store.active("packaging")) == (NEW, NEW)
 
 
-def test_activations_at_once_come_one_after_the_other(own: Any, old: str, two_versions: Path) -> None:
+def test_activations_at_once_come_one_after_the_other(own: Any, old: str, store: BundleStore) -> None:
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda version: activate(own, version), [NEW, old] * 3))
     assert [answer.status_code for answer in answers] == [200] * 6
-    log = registry.history(two_versions, "packaging")
+    log = registry.history(store, "packaging")
     assert all(a.after == b.before for a, b in pairwise(log))
-    assert grading(own) == active_version(two_versions, "packaging") == (log[-1].after if log else old)
+    assert grading(own) == store.active("packaging") == log[-1].after
 
 
 def test_only_engineers_activate(own: Any, old: str) -> None:
@@ -250,4 +280,4 @@ def test_models_loaded_at_the_start_are_measured(serve: Any, two_versions: Path)
     from regrade.serving.workload import Prices
 
     assert started.runtime.admission.costs.prices != Prices()
-    assert grading(started) == active_version(two_versions, "packaging")
+    assert grading(started) == BundleStore(two_versions).active("packaging")

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER, Bundle, active_version, installed_categories, load_bundle
+from regrade.models.bundle import ROUTER, Bundle
 from regrade.models.detector import Detector
-from regrade.models.errors import BundleError
 from regrade.models.registry import activate
 from regrade.models.runtime import Model
 from regrade.training.fit.inputs import graded_records
@@ -45,10 +44,7 @@ def checkpoint(run: Run, fold: int | None) -> Path:
 
 def active(run: Run, name: str) -> str | None:
     """The version of `name` that is active where the run will register, None if none is."""
-    try:
-        return active_version(run.config.out, name)
-    except BundleError:
-        return None
+    return run.config.store.active_versions().get(name)
 
 
 def reusable(run: Run) -> Bundle | None:
@@ -56,12 +52,11 @@ def reusable(run: Run) -> Bundle | None:
 
     A network that has seen the category's photos cannot be asked what it makes of strangers, and is trained anew.
     """
-    if run.config.category == ALL or not run.config.out.is_dir():
+    if run.config.category == ALL:
         return None
-    for name in (ROUTER, *installed_categories(run.config.out)):
-        if active(run, name) is None:
-            continue
-        bundle = load_bundle(run.config.out, name)
+    store = run.config.store
+    for name in sorted(store.active_versions(), key=lambda name: (name != ROUTER, name)):
+        bundle = store.load(name)
         known = bundle.metrics.get("backbone_trained_on")
         if known and run.config.category not in known and bundle.input_side == run.config.side:
             return bundle
@@ -173,4 +168,4 @@ def quantize_detector(run: Run, photos: list[Record]) -> dict[str, Any]:
 def activate_all(run: Run, names: tuple[str, ...]) -> None:
     """Point every category at the run's version."""
     for name in names:
-        activate(run.config.out, name, run.config.version, by="regrade train", reason=f"gate of {run.folder.name}")
+        activate(run.config.store, name, run.config.version, by="regrade train", reason=f"gate of {run.folder.name}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from regrade.datasets.manifest import SPLITS, Record, locate_manifest, read_manifest
-from regrade.models.bundle import Bundle, active_version, load_bundle, sha256, shipped_root
+from regrade.models.bundle import Bundle, sha256, shipped_root
+from regrade.models.bundle_store import BundleStore, store_of
 from regrade.models.errors import DatasetError
 from regrade.models.estimates import Estimate
 from regrade.models.grader import Grader
@@ -42,11 +43,11 @@ def silent(_what: str, _steps: int) -> Callable[[], None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
-    """What is evaluated on what. `root` None means the shipped bundles, `data` None the bench photos, `version` None
+    """What is evaluated on what. `bundles` None means the shipped ones, `data` None the bench photos, `version` None
     the active one, no `categories` or `sources` all that there are. `out` holds the cache and the results."""
 
     out: Path
-    root: Path | None = None
+    bundles: Path | BundleStore | None = None
     data: Path | None = None
     categories: tuple[str, ...] = ()
     splits: tuple[str, ...] = ("test",)
@@ -102,13 +103,15 @@ def evaluate_bundles(config: EvaluationConfig, watch: Watch = silent) -> Evaluat
     manifest = locate_manifest(config.data)
     digest = sha256(manifest.read_bytes())
     everything = read_manifest(manifest)
-    root = config.root or shipped_root()
-    grader = open_grader(root, version=config.version, precision=config.precision)
+    store = store_of(config.bundles)
+    grader = open_grader(store, version=config.version, precision=config.precision)
     chosen = choose(everything, config, grader.categories)
     done: dict[str, CategoryEvaluation] = {}
     predictions: dict[str, Predictions] = {}
+    bundles: list[Bundle] = []
     for name in sorted({r.category for r in chosen}):
-        bundle = load_bundle(root, name, config.version or active_version(root, name))
+        bundle = store.load(name, config.version)
+        bundles.append(bundle)
         mine = [r for r in chosen if r.category == name]
         found = predict(
             grader,
@@ -121,7 +124,7 @@ def evaluate_bundles(config: EvaluationConfig, watch: Watch = silent) -> Evaluat
         known = familiarity(everything, bundle, digest, config.splits)
         done[name] = _scored(found, bundle, known, config, _shortcuts(grader, found, bundle, config, watch))
         predictions[name] = found
-    return Evaluation(_provenance(config, digest, chosen, root), done, predictions)
+    return Evaluation(_provenance(config, digest, chosen, bundles), done, predictions)
 
 
 def choose(records: Sequence[Record], config: EvaluationConfig, graded: Sequence[str]) -> list[Record]:
@@ -244,12 +247,16 @@ def _shortcuts(
     )
 
 
-def _provenance(config: EvaluationConfig, digest: str, chosen: Sequence[Record], root: Path) -> dict[str, Any]:
+def _provenance(
+    config: EvaluationConfig, digest: str, chosen: Sequence[Record], bundles: Sequence[Bundle]
+) -> dict[str, Any]:
     import onnxruntime
+
+    roots = {bundle.folder.parent.parent for bundle in bundles}
 
     return {
         "date": date.today().isoformat(),
-        "bundles": "shipped" if root == shipped_root() else root.name,
+        "bundles": " and ".join(sorted("shipped" if root == shipped_root() else root.name for root in roots)),
         "precision": config.precision,
         "manifest_sha256": digest,
         "splits": list(config.splits),

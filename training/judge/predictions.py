@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER, SHARED, active_version, installed_categories, shipped_root, versions
+from regrade.models.bundle import ROUTER, SHARED
+from regrade.models.bundle_store import BundleStore, store_of
 from regrade.models.detector import Detection
 from regrade.models.errors import BundleError, DatasetError, PhotoError
 from regrade.models.grader import Grader
@@ -170,19 +171,20 @@ def _all_detections(graded: Sequence[Graded]) -> tuple[tuple[Detection, ...], ..
     return known if len(known) == len(graded) else None
 
 
-def open_grader(root: Path | None = None, *, version: str | None = None, precision: str = "int8") -> Grader:
-    """A grader that looks at every photo, whatever its quality, with the bundles under `root` (None = shipped).
+def open_grader(
+    where: Path | BundleStore | None = None, *, version: str | None = None, precision: str = "int8"
+) -> Grader:
+    """A grader that looks at every photo, whatever its quality, with the bundles in `where` (None: those shipped).
 
-    With `version`, every category that has it is graded by it, active or not, and others are left out. A root without
+    With `version`, every category that has it is graded by it, active or not, and others are left out. A folder without
     a router (a run for one category) borrows the shipped one, which does not touch a declared category's grade.
     Raises `BundleError` where nothing fits.
     """
-    root = root or shipped_root()
-    chosen = _chosen_versions(root, version)
+    chosen = _chosen_versions(store_of(where), version)
     with tempfile.TemporaryDirectory() as scratch:
         view = Path(scratch)
         (view / SHARED).mkdir()
-        # Serving loads the active bundles of a root; a root of links lets it load any version by the same way.
+        # Serving loads the active bundles of a folder; a folder of links lets it load any version by the same way.
         for owner, name, picked in chosen:
             (view / name).mkdir()
             (view / name / picked).symlink_to((owner / name / picked).resolve(), target_is_directory=True)
@@ -194,29 +196,27 @@ def open_grader(root: Path | None = None, *, version: str | None = None, precisi
         return Grader.load(view, precision=precision, quality=ANY_PHOTO)
 
 
-def _chosen_versions(root: Path, version: str | None) -> list[tuple[Path, str, str]]:
+def _chosen_versions(store: BundleStore, version: str | None) -> list[tuple[Path, str, str]]:
     """(root, category, version) of every bundle to load, the router among them."""
     if version is None:
-        names = installed_categories(root)
-        if not names:
-            raise BundleError(f"No category is active under {root}. Activate one, or name a --version.")
-        picked = {name: active_version(root, name) for name in names}
-    else:
-        names = tuple(sorted(p.parent.parent.name for p in root.glob(f"*/{version}/manifest.json")))
-        picked = {name: version for name in names if not name.startswith("_")}
+        picked = {name: store.active(name) for name in store.categories()}
         if not picked:
-            known = sorted({p.parent.name for p in root.glob("*/*/manifest.json")})
-            raise BundleError(f"No bundle under {root} has version {version}. There are: {', '.join(known) or 'none'}.")
-    chosen = [(root, name, picked[name]) for name in sorted(picked)]
-    for owner in (root, shipped_root()):
-        of_router = versions(owner, ROUTER)
+            raise BundleError(f"No category is active under {store}. Activate one, or name a --version.")
+    else:
+        picked = {name: version for name, found in store.names() if found == version and not name.startswith("_")}
+        if not picked:
+            known = sorted({found for _, found in store.names()})
+            raise BundleError(
+                f"No bundle under {store} has version {version}. There are: {', '.join(known) or 'none'}."
+            )
+    chosen = [(store.root_of(name, picked[name]), name, picked[name]) for name in sorted(picked)]
+    for owner in (store, store_of(None)):
+        of_router = owner.versions(ROUTER)
         if of_router:
-            return [(owner, ROUTER, version if version in of_router else _current(owner, of_router)), *chosen]
-    raise BundleError(f"There is no router under {root}. Train one, or restore the shipped bundles.")
-
-
-def _current(root: Path, of_router: tuple[str, ...]) -> str:
-    return active_version(root, ROUTER) if (root / ROUTER / "ACTIVE").is_file() else of_router[-1]
+            active = owner.active_versions().get(ROUTER, of_router[-1])
+            router = version if version in of_router else active
+            return [(owner.root_of(ROUTER, router), ROUTER, router), *chosen]
+    raise BundleError(f"There is no router under {store}. Train one, or restore the shipped bundles.")
 
 
 def _at(values: tuple[_Value, ...], rows: Ints) -> tuple[_Value, ...]:

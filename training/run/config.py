@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from regrade.models.bundle_store import BundleStore, is_shipped, site_store
 from regrade.models.errors import RunError
 
 ALL: Final = "all"
 """The category name that stands for every category that is both defined and photographed."""
-MAY_CHANGE: Final = frozenset({"data", "categories", "detector_weights", "cache", "device", "activate"})
+MAY_CHANGE: Final = frozenset(
+    {"data", "categories", "detector_weights", "cache", "device", "activate", "over_defaults"}
+)
 """Fields that a run may be resumed with other values of: they say where things lie and how fast it goes, not what
 comes out. Of the files among them the run remembers the content."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -26,16 +29,18 @@ _STRIDE: Final = 32
 class RunConfig:
     """The settings of one run; refused with a `RunError` that names the field where one makes no sense.
 
-    `category` is a category's name, or "all". `data` is a manifest or its folder, `out` the folder of the bundles,
-    `categories` a folder of category definitions (None: those shipped). `side` and `detector_side` are in pixels,
-    `epochs` and `detector_epochs` None let the device decide. `alpha` is the promised error of automatic grades,
-    `delta` the risk that the promise does not hold. Photos of the sources in `leave_out` are kept from every fit.
+    `category` is a category's name, or "all". `data` is a manifest or its folder, `out` the folder of the bundles; with
+    `over_defaults` it is that of a service, and the release's defaults stand in for what it lacks. `categories` is a
+    folder of category definitions (None: those shipped). `side` and `detector_side` are in pixels, `epochs` and
+    `detector_epochs` None let the device decide. `alpha` is the promised error of automatic grades, `delta` the risk
+    that the promise does not hold. Photos of the sources in `leave_out` are kept from every fit.
     """
 
     category: str
     data: Path
     out: Path
     version: str
+    over_defaults: bool = False
     categories: Path | None = None
     seed: int = 0
     alpha: float = 0.05
@@ -70,6 +75,14 @@ class RunConfig:
         _require(not twice, "leave_out", ", ".join(twice), "each source once")
         if not self.detector and (self.detector_weights is not None or self.detector_epochs is not None):
             raise RunError("detector_weights and detector_epochs make no sense without a detector; leave them out.")
+
+    @property
+    def store(self) -> BundleStore:
+        """The bundles that the run is compared with, keeps networks of, and registers what it makes among."""
+        # Runs of older releases were to register in the folder of the package, which is not written any more.
+        if is_shipped(self.out):
+            return site_store()
+        return BundleStore(self.out, site_store().base if self.over_defaults else None)
 
     def to_json(self) -> dict[str, Any]:
         """All fields, paths as text and made absolute."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import locate_manifest
 from regrade.datasets.synth.catalogue import VERSION
-from regrade.models.bundle import ROUTER, DefectType, NewDetector, activate, sha256, write_bundle
+from regrade.models.bundle import ROUTER, DefectType, load_bundle, sha256
+from regrade.models.bundle_files import NewDetector, point, write_bundle
 from regrade.training.calibrate import box_proofs
 from regrade.training.calibrate.ablation import ablate
 from regrade.training.calibrate.condition_heads import DetectorScores, Fitted, Trained, Views, conclude, fit
@@ -46,7 +47,8 @@ def write(run: Run) -> None:
     for name, one in fitted.items():
         trained = replace(_conclude(run, views, one, heard.get(name), proofs), ablation=bought.get(name, ()))
         _write_one(run, trained, one, views, provenance, proofs)
-        activate(root, name, run.config.version)
+        load_bundle(root, name, run.config.version)
+        point(root, name, run.config.version, before=None)
         run.log.info(
             "%s: macro-F1 %s held out, %s test", name, *(s.estimates["macro_f1"] for s in (trained.cv, trained.test))
         )
@@ -129,7 +131,7 @@ def _provenance(run: Run, views: Views) -> dict[str, Any]:
         "settings": {
             k: v
             for k, v in run.config.to_json().items()
-            if k not in ("data", "out", "cache", "categories", "detector_weights")
+            if k not in ("data", "out", "over_defaults", "cache", "categories", "detector_weights")
         },
         "versions": run.read_json("versions.json"),
         "leave_out": list(run.config.leave_out),

@@ -14,11 +14,12 @@ from typing import Any, Protocol
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-SIZE = 12 * 2**20
+SIZE = 96 * 2**20
+"""Enough for two bundles with their networks."""
 
 
 class Volume(Protocol):
-    """A volume of 12 MiB."""
+    """A volume of 96 MiB."""
 
     folder: Path
 
