@@ -3,7 +3,8 @@
     with database.write() as connection:
         begin(connection, signer, inspection_id)      # before anything of the inspection is changed
         ...                                           # change rows
-        append_step(connection, signer, inspection_id, "erased", {"by": …, "reason": …})
+        withhold(connection, inspection_id, but=("by.name",))
+        append_step(connection, signer, inspection_id, "erased", {"by": …, "reason": …, "photos_erased": […]})
 
 A step is stored in the transaction of what it tells of: either both are there after a crash, or neither.
 """
@@ -48,7 +49,7 @@ def append_step(
 
     Belongs into the transaction of the change itself, and after it; where nothing of the inspection is signed yet
     (an old one), `begin` must come before the change. For `kind` "erased" call `withhold` first: which personal fields
-    are gone is added to `body` here.
+    are gone is added to `body` here; `photos_erased` in it are the SHA-256 of photos whose files are gone.
     """
     if kind not in FIRST:
         begin(connection, signer, inspection_id)
@@ -91,16 +92,21 @@ def retire_key(database: Database, old: Signer, directory: Path) -> Signer:
     return new
 
 
-def withhold(connection: Connection, inspection_id: str, paths: Collection[str] | None = None) -> list[str]:
+def withhold(
+    connection: Connection, inspection_id: str, paths: Collection[str] | None = None, *, but: Collection[str] = ()
+) -> list[str]:
     """Delete what is personal in the steps of an inspection, for good; returns the paths, such as `item.rma`.
 
-    All of it where `paths` is None. An "erased" step must follow in the same transaction, or it looks like tampering.
+    All of it where `paths` is None, but for paths that are or end like one of `but` (`by.name` leaves the names of who
+    sent and decided, `item.station` the station). An "erased" step must follow in the same transaction, or it looks
+    like tampering.
     """
     mine = evidence_disclosures.c.inspection_id == inspection_id
-    named = mine if paths is None else mine & evidence_disclosures.c.path.in_(paths)
-    found = connection.execute(select(evidence_disclosures.c.path).where(named).distinct()).scalars().all()
-    connection.execute(delete(evidence_disclosures).where(named))
-    return sorted(found)
+    there = connection.execute(select(evidence_disclosures.c.path).where(mine).distinct()).scalars()
+    kept = tuple(f".{one}" for one in but)
+    gone = sorted(one for one in there if (paths is None or one in paths) and not f".{one}".endswith(kept))
+    connection.execute(delete(evidence_disclosures).where(mine, evidence_disclosures.c.path.in_(gone)))
+    return gone
 
 
 def chain_of(connection: Connection, inspection_id: str) -> list[Signed]:

@@ -88,8 +88,8 @@ class _Comparison:
     def _same(self, name: str, signed: Any, stored: Any) -> bool:
         if signed is _ERASED:
             return True
-        if name == "item":
-            return _same_item(signed, stored, erased=self.erased)
+        if self.erased and name in ("item", "decision", "disposition"):
+            return _same_left(signed, stored, whole=name != "item")
         return bool((moment(stored) if isinstance(stored, datetime) else stored) == signed)
 
 
@@ -100,11 +100,12 @@ class _Erased:
 _ERASED: Final = _Erased()
 
 
-def _same_item(signed: Any, stored: Any, *, erased: bool) -> bool:
-    if not erased:
+def _same_left(signed: Any, stored: Any, *, whole: bool) -> bool:
+    """Whether a row says of what was erased in part what is left of it in the steps; `whole`: no less."""
+    if not isinstance(signed, dict) or not isinstance(stored, dict):
         return bool(signed == stored)
-    # What is left of it on both sides.
-    return isinstance(stored, dict) and all(stored[name] == signed[name] for name in signed if name in stored)
+    there = [name for name in signed if whole or name in stored]
+    return all(name in stored and _same_left(signed[name], stored[name], whole=whole) for name in there)
 
 
 def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What steps say: bodies made of the rows that are written, so that nothing that is stored goes unsigned.
 
-Personal (it can be erased): what a client wrote of the item, names of people, notes. In the clear: hashes of photos,
-models, policy, what was found and decided, ids of keys, roles.
+Personal (it can be erased): what a client wrote of the item, names of people, notes, and the reasons and alternatives
+of a disposition, from whose amounts a declared value can be told. In the clear: hashes of photos, models, policy, what
+was found and decided, ids of keys, roles.
 """
 
 import json
@@ -85,17 +86,25 @@ def _inspection(connection: Connection, row: Row, photos: Sequence[Row]) -> Body
         "item": _item(row["item"]),
         "photos": [_photo(photo) for photo in photos],
         "model_output": row["result"],
-        "decision": row["decision"],
+        "decision": None if row["decision"] is None else _decision(row["decision"]),
         "sample_share": row["sample_share"],
     }
 
 
 def _item(item: Row) -> Body:
-    """The category is the model's business; all else is what a client wrote. Answers are theirs in form, too: they
-    are kept as JSON text, which no reader of statements takes for a part of them."""
-    told = {name: json.dumps(value) if name == "answers" else value for name, value in item.items()}
-    clear = {"category": told.pop("category")} if "category" in told else {}
-    return {**clear, **_personal(told)}
+    """All of it is what a client wrote. Answers are theirs in form, too: they are kept as JSON text, which no reader of
+    statements takes for a part of them."""
+    return _personal({name: json.dumps(value) if name == "answers" else value for name, value in item.items()})
+
+
+def _decision(decision: Row) -> Body:
+    told = {name: Personal(value) if name == "review" else value for name, value in decision.items()}
+    return {**told, "disposition": _disposition(decision["disposition"])}
+
+
+def _disposition(disposition: Row) -> Body:
+    told = ("reasons", "alternatives")
+    return {name: Personal(value) if name in told else value for name, value in disposition.items()}
 
 
 def _photo(row: Row) -> Body:
@@ -105,7 +114,7 @@ def _photo(row: Row) -> Body:
 
 def _review(connection: Connection, row: Row) -> Body:
     by = {**who(connection, row["key_id"]), "name": Personal(row["reviewer"])}
-    clear = {name: row[name] for name in REVIEW}
+    clear = {name: row[name] for name in REVIEW} | {"disposition": _disposition(row["disposition"])}
     return {"id": row["id"], "at": moment(row["decided_at"]), "by": by, **clear, **_personal({"note": row["note"]})}
 
 

@@ -5,6 +5,8 @@ import struct
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from regrade.serving.canonical import canonical_json
 
@@ -74,3 +76,59 @@ def test_any_double_reads_back_as_itself() -> None:
 def test_what_has_no_json_form_is_refused(value: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - UnicodeEncodeError is one too
         canonical_json(value)
+
+
+def as_first_written(value: Any) -> str:
+    """The form as the first releases wrote it by themselves: digests of bodies, by which repeated requests are known,
+    and signatures were made over it."""
+    if value is None or isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "[" + ",".join(as_first_written(entry) for entry in value) + "]"
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be"))
+        return "{" + ",".join(f"{as_first_written(name)}:{as_first_written(value[name])}" for name in names) + "}"
+    return number_as_first_written(float(value))
+
+
+def number_as_first_written(number: float) -> str:
+    if number == 0:
+        return "0"
+    sign = "-" if number < 0 else ""
+    mantissa, _, exponent = repr(abs(number)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
+    digits = digits.rstrip("0")
+    if len(digits) <= point <= 21:
+        return sign + digits + "0" * (point - len(digits))
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    return f"{sign}{digits[0]}{'.' + digits[1:] if len(digits) > 1 else ''}e{point - 1:+d}"
+
+
+NUMBERS = st.integers() | st.integers(-(10**308), 10**308) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=1000)
+@given(VALUES)
+def test_digests_of_earlier_releases_stay_as_they_were(value: Any) -> None:
+    assert canonical_json(value) == as_first_written(value).encode()
+
+
+@given(VALUES)
+def test_reading_and_writing_it_again_changes_nothing(value: Any) -> None:
+    once = canonical_json(value)
+    assert canonical_json(json.loads(once)) == once
+
+
+@pytest.mark.parametrize("value", [2**53 - 1, 2**53, 2**53 + 1, -(2**63), 10**21, 10**22, {"a": [2**60, 1, True]}])
+def test_whole_numbers_beyond_a_double_are_the_nearest_double(value: Any) -> None:
+    assert canonical_json(value) == as_first_written(value).encode()

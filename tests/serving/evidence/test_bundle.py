@@ -16,6 +16,7 @@ from regrade.serving.evidence.log import retire_key
 
 FIRST_FORMAT = (Path(__file__).parent / "files" / "first_format.json").read_bytes()
 """As a release before steps were signed had answered it."""
+SECOND_FORMAT = (Path(__file__).parent / "files" / "second_format.json").read_bytes()
 
 
 @pytest.fixture
@@ -146,6 +147,14 @@ def test_another_file_is_said_to_be_none(data: bytes) -> None:
         read_bundle(data)
 
 
+def test_evidence_of_this_format_is_checked_by_every_later_release() -> None:
+    """Exported once, and kept: neither how steps are read nor what they say together may change."""
+    bundle = read_bundle(SECOND_FORMAT)
+    checked = check_bundle(bundle, KeyRing(read_keys(bundle["signature"]["public_key"])))
+    assert checked.findings == ()
+    assert [step.kind for step in checked.steps] == ["graded", "reviewed", "undone", "reviewed", "erased"]
+
+
 def test_old_evidence_is_checked_as_it_was_signed() -> None:
     bundle = read_bundle(FIRST_FORMAT)
     keys = KeyRing(read_keys(bundle["signature"]["public_key"]))
@@ -183,6 +192,7 @@ def test_what_was_erased_is_gone_and_the_rest_stays_sound(told: Any, sound: Any)
     assert findings(bundle, site.known()) == set()
     assert sound(bundle, site.signer.public_key.base64)
     assert bundle["payload"]["item"] == {"seller": "acme", "category": "footwear"}
+    assert bundle["payload"]["decision"]["disposition"]["reasons"], "what was not named stays"
     assert bundle["payload"]["steps"][-1]["body"]["reason"] == "asked for by the seller"
     assert "Jo Doe" not in json.dumps(bundle)
     assert check_bundle(before, site.known()).findings == (), "whoever was given it before can still check it"
@@ -191,13 +201,15 @@ def test_what_was_erased_is_gone_and_the_rest_stays_sound(told: Any, sound: Any)
 def test_what_was_erased_may_differ_in_its_row_and_nothing_else(site: Any) -> None:
     inspection = site.add()
     with site.database.write() as connection:
-        withhold(connection, inspection)
+        withhold(connection, inspection, but=["by.name"])
         append_step(connection, site.signer, inspection, "erased", {"by": "admin"})
-    site.sql(
-        "UPDATE inspections SET rma = 'erased', seller = NULL, item = '{}', body_digest = '', idempotency_key = NULL"
-    )
+    site.sql("UPDATE inspections SET rma = '', seller = 'seller-1', item = '{}', body_digest = ''")
+    site.sql("UPDATE inspections SET decision = json_set(decision, '$.disposition.reasons', json('[]'))")
     assert site.codes() == set()
-    site.sql("UPDATE inspections SET model_condition = 'opened'")
+    payload = site.evidence(inspection).bundle["payload"]
+    assert (payload["item"], payload["received"]["by"]["name"]) == ({}, "bench 3")
+    assert set(payload["decision"]["disposition"]) == {"action", "expected_recovery", "policy"}
+    site.sql("UPDATE inspections SET decision = json_set(decision, '$.disposition.action', 'destroy')")
     assert site.codes() == {"changed-row"}
 
 
