@@ -9,3 +9,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # Before NumPy or torch is imported. With threads of their own the workers would wait for each other, spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from hypothesis import settings
+
+# The same examples in every run, and no deadline: a machine that is busy with other work is no fault of what is tested.
+settings.register_profile("regrade", deadline=None, derandomize=True)
+settings.load_profile("regrade")

@@ -96,7 +96,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 others = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just([]) | st.just({})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_value_in_it_can_be_another(told: Any, data: st.DataObject) -> None:
     site, _, bundle = told
@@ -114,7 +114,7 @@ def test_no_value_in_it_can_be_another(told: Any, data: st.DataObject) -> None:
         assert path == ("payload", "format")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_character_of_a_step_can_be_another(told: Any, data: st.DataObject) -> None:
     site, _, bundle = told
