@@ -90,7 +90,12 @@ def survey(data: bytes) -> Structure | None:
 
 
 def open_photo(
-    data: bytes, index: int = 0, limits: IntakeLimits = DEFAULT_LIMITS, *, sha256: str | None = None
+    data: bytes,
+    index: int = 0,
+    limits: IntakeLimits = DEFAULT_LIMITS,
+    *,
+    sha256: str | None = None,
+    patience: float | None = None,
 ) -> Photo:
     """Check and decode one photo.
 
@@ -103,22 +108,22 @@ def open_photo(
     `sha256` is the hash of `data`, in hex, where the caller has it already.
 
     Where the structure of the file does not show that decoding is quick, it happens in a process of its own, which is
-    ended after `limits.seconds`.
+    ended after `limits.seconds` of a core, or `patience` seconds by the clock.
 
     Raises `PhotoError` (`empty`, `unsupported_type`, `heic_unsupported`, `too_large`, `too_many_pixels`,
     `bad_dimensions`, `too_complex`, `too_slow`, `animated`, `truncated`, `unreadable`), with `photo` set to `index`.
     """
     sha256 = sha256 or hashlib.sha256(data).hexdigest()
     try:
-        return _open(data, index, limits, sha256)
+        return _open(data, index, limits, sha256, patience)
     except PhotoError as error:
         error.photo = index
         if error.code == "too_slow":
-            log.warning("photo %s was cut off: decoding took more than %g s", sha256, limits.seconds)
+            log.warning("photo %s was cut off: %s", sha256, error)
         raise
 
 
-def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str) -> Photo:
+def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str, patience: float | None) -> Photo:
     media_type = sniff(data)
     if len(data) > limits.max_bytes:
         raise PhotoError(
@@ -134,7 +139,7 @@ def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str) -> Photo:
     if structure.quick:
         decoded = decode(data, media_type, structure, side)
     else:
-        decoded = helper.decode(data, media_type, side, limits.seconds)
+        decoded = helper.decode(data, media_type, side, limits.seconds, patience)
     _check_size(decoded.width, decoded.height, limits)  # of a HEIC only its decoder knows which picture is the photo
     return Photo(index, sha256, media_type, decoded.width, decoded.height, decoded.rgb)
 

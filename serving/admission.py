@@ -41,11 +41,14 @@ class Ticket:
         self.work = Work(0, 0.0, 0)
         self.estimate = 0.0
         """Core-seconds that its work was expected to take."""
+        self.slow = 0.0
+        """Those that decoding its slow photos is expected to take yet."""
         self.answer_by = 0.0
         """The end of `wait` on the event loop's clock."""
         self._spent = 0.0
         self._place: asyncio.Future[None] | None = None
-        self._gone = False
+        self.gone = False
+        """Whether its client has gone."""
         self._reserve(announced)
 
     @property
@@ -63,9 +66,10 @@ class Ticket:
     def enqueue(self, work: Work) -> None:
         """Join the line, now that the body is there. Raises `BusyError` when it could not be answered in time."""
         admission = self._admission
-        estimate = admission.costs.estimate(work)
+        estimate, slow = admission.costs.estimate(work), admission.costs.estimate_slow(work)
         admission.refuse_if_late(estimate, self.wait)
-        self.work, self.estimate = work, estimate
+        admission.refuse_if_slow(slow, self.wait)
+        self.work, self.estimate, self.slow = work, estimate, slow
         self.answer_by = asyncio.get_running_loop().time() + self.wait
         self.queued = True
         admission.uploads -= 1
@@ -79,6 +83,10 @@ class Ticket:
         """
         self._spent += core_seconds
 
+    def decoded(self) -> None:
+        """Its slow photos are decoded."""
+        self.slow = 0.0
+
     def written(self) -> None:
         """Its photos are on the disk: they count no longer as what is still to be written there."""
         self._admission.unwritten -= self._unwritten
@@ -86,12 +94,19 @@ class Ticket:
 
     def leave(self) -> None:
         """The client has gone: give up the place in the line. What is being looked at already is finished."""
-        self._gone = True
+        self.gone = True
         if self._place is not None and not self._place.done():
             self._place.set_exception(_gone())
 
+    def given_up(self) -> BusyError | UploadAborted:
+        """Why nothing more is done for it: its client has gone, or its time has passed."""
+        if self.gone:
+            return _gone()
+        again = self._admission.retry_after(self.estimate, self.wait)
+        return BusyError("timeout", Message("problem.busy_timeout", {"waited": round(self.wait, 1)}), again)
+
     async def _take_turn(self) -> None:
-        if self._gone:
+        if self.gone:
             raise _gone()
         loop = asyncio.get_running_loop()
         place = self._place = loop.create_future()
@@ -109,9 +124,7 @@ class Ticket:
 
     def _expire(self) -> None:
         if self._place is not None and not self._place.done():
-            again = self._admission.retry_after(self.estimate, self.wait)
-            params = {"waited": round(self.wait, 1)}
-            self._place.set_exception(BusyError("timeout", Message("problem.busy_timeout", params), again))
+            self._place.set_exception(self.given_up())
 
     def _learn(self) -> None:
         if self._spent > 0:
@@ -224,6 +237,15 @@ class Admission:
             params = {"waited": round(wait, 1), "needed": math.ceil((self.backlog + estimate) / self.workers)}
             message = Message("problem.busy_deadline", params)
             raise BusyError("deadline", message, self.retry_after(estimate, wait))
+
+    def refuse_if_slow(self, estimate: float, wait: float) -> None:
+        """Raise `BusyError` where slow photos of `estimate` core-seconds have not the time behind those of others."""
+        before = sum(ticket.slow for ticket in self.pending)
+        needed = (before + estimate) / self.workers
+        if estimate and before and needed > wait:
+            params = {"waited": round(wait, 1), "needed": math.ceil(needed)}
+            again = max(1, math.ceil(needed - wait))
+            raise BusyError("deadline", Message("problem.busy_deadline", params), again)
 
     def at_least(self, announced: int) -> float:
         """The fewest core-seconds that a body of `announced` bytes can take."""

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from regrade.serving.policy.load import Policy
 from regrade.serving.policy.types import Decision, Money
 from regrade.serving.records import Inspection, Status, StoredPhoto, new_id
 from regrade.serving.scheduler import Scheduler
+from regrade.serving.slow_photos import Decoded, Slow, SlowPhotos
 from regrade.serving.store import DuplicateKeyError, InspectionStore
 from regrade.serving.timings import Interval, Timings
 from regrade.serving.uploads import Upload
@@ -116,11 +117,13 @@ class Pipeline:
         self._software = version("regrade")
         self._running: dict[tuple[str, str], _Running] = {}
         self._scheduler = Scheduler(workers)
+        self._slow = SlowPhotos(workers)
         # Writing and syncing photos beside inference; it waits for the disk, not for a core.
         self._writers = ThreadPoolExecutor(8, thread_name_prefix="write")
 
     def close(self) -> None:
         """Wait for work under way and end the threads."""
+        self._slow.close()
         self._scheduler.close()
         self._writers.shutdown()
 
@@ -166,11 +169,12 @@ class Pipeline:
         ticket.enqueue(intake.work)
         writing: asyncio.Future[list[StagedPhoto]] | None = None
         try:
+            ready = await self._decode_slow(intake, submission)
             async with self._admission.turn(ticket):
                 self._metrics.ended("queue", timings.mark("queue"))
                 to_stage = list(zip(intake.photos, intake.hashes, strict=True))
                 writing = asyncio.ensure_future(self._write(self._photos.stage, to_stage))
-                looks = await self._look_at_all(intake)
+                looks = await self._look_at_all(intake, ready)
                 timings.parallel([step for look in looks for step in look.work], idle="queue")
                 ticket.spent(sum(look.ended - look.begun for look in looks))
             result, decision, fused = await self._write(self._judge, intake, looks)
@@ -203,19 +207,29 @@ class Pipeline:
         tracing.annotate(inspection=inspection.id, status=inspection.status)
         return inspection
 
-    async def _look_at_all(self, intake: _Intake) -> list[_Look]:
+    async def _decode_slow(self, intake: _Intake, submission: Submission) -> Mapping[int, Decoded]:
+        if not intake.work.slow:
+            return {}
+        photos = [Slow(n, intake.photos[n], intake.hashes[n]) for n in intake.work.slow]
+        decoded = await self._slow.decode(photos, self._limits_for(intake), submission.ticket)
+        submission.timings.parallel([one.work for one in decoded.values()], idle="queue")
+        return decoded
+
+    async def _look_at_all(self, intake: _Intake, ready: Mapping[int, Decoded]) -> list[_Look]:
         return await self._scheduler.run(
             [
-                tracing.carry(partial(self._look, intake, data, index, sha256))
+                tracing.carry(partial(self._look, intake, data, index, sha256, ready.get(index)))
                 for index, (data, sha256) in enumerate(zip(intake.photos, intake.hashes, strict=True))
             ]
         )
 
-    def _look(self, intake: _Intake, data: bytes, index: int, sha256: str) -> _Look:
+    def _limits_for(self, intake: _Intake) -> IntakeLimits:
+        return replace(self._limits, working_side=intake.grader.working_side)
+
+    def _look(self, intake: _Intake, data: bytes, index: int, sha256: str, ready: Decoded | None) -> _Look:
         begun = time.perf_counter()
         with tracing.span("look", photo=index):
-            limits = replace(self._limits, working_side=intake.grader.working_side)
-            photo = open_photo(data, index, limits, sha256=sha256)
+            photo = ready.photo if ready else open_photo(data, index, self._limits_for(intake), sha256=sha256)
             decoded = time.perf_counter()
             evidence = intake.grader.look(photo, intake.item.category)
             steps = {"decode": (decoded - begun) * 1000, **evidence.timings_ms}

@@ -83,7 +83,7 @@ class Runtime:
         except BaseException:
             self.lock.release()
             raise
-        self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes)
+        self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
         self.thumbnails = Thumbnails(self.photos, settings.data_dir / "cache" / "thumbnails", self.limits)
         self.desk = Desk(
             self.database,

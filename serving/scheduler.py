@@ -35,13 +35,13 @@ class _Batch:
 
 
 class Scheduler:
-    """Runs jobs on `workers` threads of its own, which end with `close`."""
+    """Runs jobs on `workers` threads of its own, called after `name`, which end with `close`."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, name: str = "look") -> None:
         self._change = threading.Condition()
         self._turns: deque[_Batch] = deque()
         self._closed = False
-        self._threads = [threading.Thread(target=self._work, name=f"look_{n}") for n in range(workers)]
+        self._threads = [threading.Thread(target=self._work, name=f"{name}_{n}") for n in range(workers)]
         for thread in self._threads:
             thread.start()
 

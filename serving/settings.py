@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     max_deadline: float = Field(
         60.0, gt=0, le=600, description="Longest deadline that a request may ask for with `Prefer: wait=N`."
     )
+    photo_seconds: float = Field(
+        5.0, gt=0, le=600, description="Core time after which decoding one photo is cut off, and the photo refused."
+    )
     active_items: int = Field(
         0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means one more than workers."
     )

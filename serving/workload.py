@@ -28,17 +28,29 @@ _WIDTH, _HEIGHT = 1600, 1200
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What there is to do for an item. `megapixels` counts one of another kind as the many of JPEG that it costs."""
+    """What there is to do for an item. `megapixels` counts one of another kind as the many of JPEG that it costs.
+
+    `slow` are the places of photos that are not quick to decode. That is done aside: `slow_megapixels` and `slow_bytes`
+    are theirs, and not in `megapixels` and `bytes`.
+    """
 
     photos: int
     megapixels: float
     bytes: int
+    slow: tuple[int, ...] = ()
+    slow_megapixels: float = 0.0
+    slow_bytes: int = 0
 
 
 def work_of(photos: Sequence[bytes]) -> Work:
     """The work of an item's photos, by their structure. What is no photo costs next to nothing: it is refused."""
-    found = (survey(data) for data in photos)
-    return Work(len(photos), sum(s.work for s in found if s is not None), sum(len(data) for data in photos))
+    found = [survey(data) for data in photos]
+    slow = tuple(n for n, structure in enumerate(found) if structure is not None and not structure.quick)
+    megapixels = [0.0 if structure is None else structure.work for structure in found]
+    slow_megapixels = sum(megapixels[n] for n in slow)
+    slow_bytes = sum(len(photos[n]) for n in slow)
+    quick_bytes = sum(map(len, photos)) - slow_bytes
+    return Work(len(photos), sum(megapixels) - slow_megapixels, quick_bytes, slow, slow_megapixels, slow_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +62,13 @@ class Prices:
     megabyte: float = 0.025
 
     def of(self, work: Work) -> float:
-        """The price of `work` in core-seconds; never 0."""
+        """The price of `work`, but for decoding slow photos, in core-seconds; never 0."""
         price = work.photos * self.photo + work.megapixels * self.megapixel + work.bytes / 1e6 * self.megabyte
         return max(price, 1e-4)
+
+    def of_slow(self, work: Work) -> float:
+        """The price of decoding the slow photos of `work`, in core-seconds."""
+        return work.slow_megapixels * self.megapixel + work.slow_bytes / 1e6 * self.megabyte
 
 
 class CostModel:
@@ -68,8 +84,12 @@ class CostModel:
         return math.exp(self._log_factor)
 
     def estimate(self, work: Work) -> float:
-        """Core-seconds that `work` will take."""
+        """Core-seconds that `work` will take, but for decoding slow photos."""
         return self.prices.of(work) * self.factor
+
+    def estimate_slow(self, work: Work) -> float:
+        """Core-seconds that decoding the slow photos of `work` will take."""
+        return self.prices.of_slow(work) * self.factor
 
     def learn(self, work: Work, spent: float) -> None:
         """Correct the factor by an item that took `spent` core-seconds."""

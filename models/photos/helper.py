@@ -29,9 +29,8 @@ ANSWER: Final = struct.Struct("<BIIIIQ")
 follow; or 1, and at the end the number of bytes of a refusal in JSON."""
 _IDLE: Final = 2
 """Processes that are kept. Each holds some 60 MB."""
-_PATIENCE: Final = 12.0
-"""Wall seconds for each core-second: the cores may be busy with other things."""
-_START_SECONDS: Final = 60.0
+_PATIENCE: Final = 120.0
+"""Seconds to wait for an answer where the caller says nothing else: the cores may be busy with other things."""
 _END_SECONDS: Final = 1.0
 
 
@@ -47,10 +46,10 @@ class _Process:
         self.late = False
         """Whether it was ended because it did not answer."""
 
-    def ask(self, data: bytes, media_type: str, side: int, seconds: float) -> Decoded:
+    def ask(self, data: bytes, media_type: str, side: int, seconds: float, patience: float) -> Decoded:
         """As `decode`. Raises `OSError` or `EOFError` where the process has ended, too."""
         assert self._popen.stdin is not None
-        timer = threading.Timer(_START_SECONDS + seconds * _PATIENCE, self._give_up)
+        timer = threading.Timer(patience, self._give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -130,15 +129,15 @@ class _Pool:
 _pool = _Pool()
 
 
-def decode(data: bytes, media_type: str, side: int, seconds: float) -> Decoded:
-    """What `pixels.decode` makes of a file, within `seconds` of a core.
+def decode(data: bytes, media_type: str, side: int, seconds: float, patience: float | None = None) -> Decoded:
+    """What `pixels.decode` makes of a file, within `seconds` of a core and `patience` seconds by the clock.
 
     Raises `PhotoError`: as that does, and `too_slow`.
     """
-    pool = _pool
+    pool, patience = _pool, _PATIENCE if patience is None else patience
     process, usable, code = pool.take(), False, 0
     try:
-        decoded = process.ask(data, media_type, side, seconds)
+        decoded = process.ask(data, media_type, side, seconds, patience)
         usable = True
         return decoded
     except PhotoError:
@@ -148,7 +147,9 @@ def decode(data: bytes, media_type: str, side: int, seconds: float) -> Decoded:
         pass
     finally:
         code = pool.give_back(process, usable=usable)
-    raise too_slow(seconds) if process.late or code == -signal.SIGPROF else unreadable()
+    if process.late:
+        raise too_slow(patience)
+    raise too_slow(seconds) if code == -signal.SIGPROF else unreadable()
 
 
 def close() -> None:

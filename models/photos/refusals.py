@@ -29,8 +29,7 @@ def too_complex(found: str) -> PhotoError:
 
 
 def too_slow(seconds: float) -> PhotoError:
-    """Decoding was cut off after `seconds` seconds of a core."""
+    """Decoding was cut off after `seconds` seconds."""
     return PhotoError(
-        "too_slow",
-        f"The photo was not decoded within {seconds:g} s of computing. Take it again, or save it anew as JPEG.",
+        "too_slow", f"The photo was not decoded within {seconds:.3g} s. Take it again, or save it anew as JPEG."
     )

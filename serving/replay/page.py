@@ -46,7 +46,7 @@ class Photos:
 
     def __init__(self, settings: Settings) -> None:
         self._root = settings.data_dir / "photos"
-        self._limits = IntakeLimits(max_bytes=settings.max_photo_bytes)
+        self._limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
 
     def url(self, photo: StoredPhoto | None) -> str | None:
         """A small JPEG of `photo`; None where it is gone or damaged."""

@@ -336,3 +336,22 @@ def test_requests_under_way_end_before_the_service_does(
             stopped = pool.submit(service.stop)
         assert first.result().status_code == 201
         stopped.result()
+
+
+SLOW = Work(1, 0.0, 0, (0,), 100.0, 0)
+"""A photo of 10 core-seconds that is decoded aside."""
+
+
+@on_loop
+async def test_slow_photos_keep_nobody_from_his_turn_but_other_slow_ones() -> None:
+    admission = door()
+    admission.costs = CostModel(Prices(photo=1.0, megapixel=0.1, megabyte=0.0))
+    with ExitStack() as stack:
+        first, slow, quick = (stack.enter_context(admission.enter(0, 15)) for _ in range(3))
+        first.enqueue(SLOW)  # on an idle server, whatever it takes
+        error = refusal(lambda: slow.enqueue(SLOW))
+        assert (error.reason, error.retry_after) == ("deadline", 5)
+        quick.enqueue(SECOND)
+        assert admission.backlog == 2.0
+        first.decoded()
+        slow.enqueue(SLOW)

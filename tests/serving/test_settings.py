@@ -49,6 +49,7 @@ def test_a_dotenv_file_counts_for_the_commands_of_every_room(tmp_path: Path, mon
         ("active_items", -1),
         ("drain_delay", -1),
         ("body_timeout", 0),
+        ("photo_seconds", 0),
         ("lease_minutes", -1),
         ("precision", "int4"),
         ("root_path", "regrade"),

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from odd_photos import many_scans
 
 from regrade.models import registry
 from regrade.serving.auth import KeyStore
@@ -240,3 +241,34 @@ def active(client: httpx.Client, category: str) -> str:
     (found,) = [one for one in client.get("/v1/models").json()["categories"] if one["category"] == category]
     version: str = found["active"]
     return version
+
+
+def _children(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_no_helper_outlives_the_service_however_it_ends(launch: Launch, sent: signal.Signals) -> None:
+    server = launch(photo_seconds=3, shutdown_timeout=0)
+    slow = many_scans(4000, 4000, 63, in_order=True)
+    posting = threading.Thread(target=_post_and_forget, args=(server, [slow] * 12))
+    posting.start()
+    wait_until(lambda: len(_children(server.process.pid)) > 0)
+    helpers = _children(server.process.pid)
+    server.signal(sent)
+    server.process.wait(30)  # seconds, and not the 52 that it once took
+    wait_until(lambda: not any(_runs(pid) for pid in helpers), seconds=30)
+    posting.join()
+
+
+def _post_and_forget(server: Process, photos: list[bytes]) -> None:
+    files = [("photos", ("a.jpg", data, "image/jpeg")) for data in photos]
+    with server.client() as client, suppress(httpx.TransportError):
+        client.post("/v1/inspections", files=files, data={"item": ITEM})
+
+
+def _runs(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False

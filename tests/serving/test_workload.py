@@ -5,6 +5,8 @@ import random
 from typing import Any
 
 import pytest
+from odd_photos import encoded, picture
+from PIL import Image
 
 from regrade.models.intake import open_photo
 from regrade.serving.workload import CostModel, Prices, Work, measure, work_of
@@ -19,9 +21,20 @@ def test_work_is_read_off_the_headers(render_photo: Any) -> None:
 
 def test_pixels_that_cannot_be_decoded_small_count_as_more(render_photo: Any) -> None:
     kinds = ("JPEG", "PNG", "AVIF", "WEBP", "HEIF")
-    worth = [work_of([render_photo(0, kind=kind)]).megapixels for kind in kinds]
+    works = [work_of([render_photo(0, kind=kind)]) for kind in kinds]
+    worth = [work.megapixels + work.slow_megapixels for work in works]
     assert worth[0] > 0
     assert worth == sorted(worth)
+
+
+def test_slow_photos_are_work_of_their_own() -> None:
+    quick, slow = encoded(picture()), encoded(Image.new("RGB", (3000, 2000)), "WEBP", method=0)
+    work = work_of([quick, slow, quick])
+    assert (work.photos, work.slow, work.bytes, work.slow_bytes) == (3, (1,), 2 * len(quick), len(slow))
+    model = CostModel(Prices(photo=0.1, megapixel=0.01, megabyte=0.02))
+    assert model.estimate(work) < 0.4
+    assert model.estimate_slow(work) == pytest.approx(3.6 + len(slow) * 2e-8)
+    assert model.estimate_slow(work_of([quick])) == 0
 
 
 def test_what_is_no_photo_is_no_reason_to_fail() -> None:
