@@ -30,6 +30,13 @@ MEDIA_TYPES: Final = {
     "HEIF": heif.HEIC,
     "AVIF": heif.AVIF,
 }
+SUFFIXES: Final = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    heif.HEIC: ".heic",
+    heif.AVIF: ".avif",
+}
 log = logging.getLogger("regrade")
 
 
@@ -162,6 +169,7 @@ def _check_size(width: int, height: int, limits: IntakeLimits) -> None:
 __all__ = [
     "DEFAULT_LIMITS",
     "MEDIA_TYPES",
+    "SUFFIXES",
     "IntakeLimits",
     "open_photo",
     "readable_types",

@@ -1,4 +1,4 @@
-"""Files written past the page cache (O_DIRECT, open(2)).
+"""Files written past the page cache (O_DIRECT, open(2)), for their owner alone.
 
 A photo is written once and, as a rule, not read again soon. Through the page cache its every page is allocated, copied
 to and written back: on a virtual machine five times the processor time of handing it to the disk.
@@ -10,6 +10,8 @@ import os
 import threading
 from pathlib import Path
 from typing import Final
+
+from regrade.serving import private
 
 BLOCK: Final = 4096
 """What addresses, lengths and positions must be multiples of, on every file system there is."""
@@ -45,7 +47,7 @@ def write_new(path: Path, data: bytes) -> int:
 
 
 def _written(path: Path, flag: int, data: bytes) -> int:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flag, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flag, private.FILE)
     try:
         if flag:
             _write_blocks(descriptor, data)

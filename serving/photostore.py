@@ -17,6 +17,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from regrade.models.files import sync_folder
+from regrade.serving import private
 from regrade.serving.directio import write_new
 from regrade.serving.disk import storage_faults
 from regrade.serving.errors import PhotoDamagedError, StorageError
@@ -172,13 +173,10 @@ def _remove(paths: Sequence[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def make_directories(path: Path, mode: int = 0o777) -> None:
-    """Make `path` and its parents, so that each new name is durable in the directory that holds it.
-
-    `mode` is for `path` itself where it is new, as in mkdir(2).
-    """
+def make_directories(path: Path) -> None:
+    """Make `path` and its parents, for their owner alone, so that each new name is durable where it stands."""
     if path.is_dir():
         return
     make_directories(path.parent)
-    path.mkdir(mode, exist_ok=True)
+    path.mkdir(private.FOLDER, exist_ok=True)
     sync_folder(path.parent)

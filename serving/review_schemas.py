@@ -1,7 +1,7 @@
 """What the review desk answers over the wire: claims, the audit trail, figures."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -33,8 +33,20 @@ class EntryOut(BaseModel):
     detail: dict[str, Any]
 
 
+class PhotoViewOut(BaseModel):
+    """A look at a photo."""
+
+    at: datetime
+    key_id: str
+    name: str = Field(description="Whose key it is.")
+    role: str
+    photo: int
+    what: Literal["full", "thumbnail", "original"]
+
+
 class TrailOut(BaseModel):
     items: list[EntryOut]
+    photo_views: list[PhotoViewOut] | None = Field(None, description="Only where asked for with `photos=true`.")
 
 
 class AgreementOut(BaseModel):

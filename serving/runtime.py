@@ -16,6 +16,7 @@ from regrade.models.files import sync_folder
 from regrade.models.grader import Grader
 from regrade.models.intake import IntakeLimits
 from regrade.models.site_folder import prepare
+from regrade.serving import private
 from regrade.serving.admission import Admission
 from regrade.serving.auth import KeyStore
 from regrade.serving.connections.table import Connections
@@ -29,7 +30,9 @@ from regrade.serving.evidence.log import notice_loss
 from regrade.serving.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.i18n import Message
 from regrade.serving.metrics import Metrics
+from regrade.serving.photo_views import PhotoViews
 from regrade.serving.photostore import LocalPhotoStore, make_directories
+from regrade.serving.picture_cache import PictureCache
 from regrade.serving.pipeline import Pipeline
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
@@ -45,9 +48,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("regrade")
-
-PRIVATE = 0o700
-"""Permissions of a data directory that we make: it holds photos of people's goods, and keys."""
 
 
 class Runtime:
@@ -68,6 +68,7 @@ class Runtime:
             self.keys = KeyStore(self.database)
             self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
+            private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
             self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery), self.signer)
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
@@ -84,7 +85,9 @@ class Runtime:
             self.lock.release()
             raise
         self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
-        self.thumbnails = Thumbnails(self.photos, settings.data_dir / "cache" / "thumbnails", self.limits)
+        cache = PictureCache(settings.data_dir / "cache" / "thumbnails", settings.picture_cache_bytes)
+        self.thumbnails = Thumbnails(self.photos, cache, self.limits)
+        self.photo_views = PhotoViews(self.database)
         self.desk = Desk(
             self.database,
             self.policy,
@@ -114,6 +117,7 @@ class Runtime:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")
         # Few and apart: decoding 50 megapixels can take 200 MB, and must hold up neither readers nor the door.
         self._drawers = ThreadPoolExecutor(2, thread_name_prefix="draw")
+        self._threads.submit(self._close_to_others)
 
     @property
     def warm(self) -> bool:
@@ -183,6 +187,10 @@ class Runtime:
             return Finding("photos")
         return Finding("photos", "failing", Message("problem.photos_unwritable"), f"{self.photos.staging}")
 
+    def _close_to_others(self) -> None:
+        if closed := private.mend_thoroughly(self.settings.data_dir):
+            log.info("closed %d files of an earlier version to other users of this machine", closed)
+
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function that waits for the database or the disk on a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
@@ -199,6 +207,7 @@ class Runtime:
         self.backfill.stop()
         self._threads.shutdown()
         self._drawers.shutdown()
+        self.photo_views.close()
         self.database.close()
         self.lock.release()
 
@@ -208,7 +217,7 @@ class DataDirLock:
 
     def __init__(self, data_dir: Path) -> None:
         try:
-            make_directories(data_dir.absolute(), PRIVATE)
+            make_directories(data_dir.absolute())
             self._descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DataDirError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from error
@@ -228,7 +237,7 @@ class DataDirLock:
 def open_database(settings: Settings) -> Database:
     """The database of an installation, with its schema up to date."""
     data_dir = settings.data_dir.absolute()
-    make_directories(data_dir, PRIVATE)
+    make_directories(data_dir)
     database = Database(settings.url)
     database.migrate()
     # The database's own file is a new name in the directory on the first start.

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     active_items: int = Field(
         0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means one more than workers."
     )
+    picture_cache_bytes: int = Field(
+        1024 * MIB, ge=0, description="Size of the cache of pictures made for viewing; the oldest go first."
+    )
     head_timeout: float = Field(
         10.0, gt=0, le=120, description="Longest time from a connection, or the first byte of a request, to its body."
     )

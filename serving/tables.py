@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -258,6 +259,19 @@ evidence_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("log_index", Integer, nullable=False),
     Column("sha256", String(64)),
+)
+
+# Append-only: who looked at which photo. No foreign keys, as above; `number` is the order in which they were written.
+photo_views = Table(
+    "photo_views",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("key_id", String(16), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("inspection_id", String(36), nullable=False, index=True),
+    Column("photo", Integer, nullable=False),
+    Column("what", String(16), nullable=False),
 )
 
 # People at the pages: a session stands for a key, and is found by the hash of what the browser keeps.

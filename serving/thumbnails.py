@@ -1,86 +1,100 @@
-"""Small pictures of stored photos, upright, made when first asked for and kept in a cache that may be deleted."""
+"""What is shown of stored photos: upright, and without what their files tell of place, time, camera and owner."""
 
-import hashlib
 import io
-import logging
-from contextlib import suppress
-from pathlib import Path
-from uuid import uuid4
+from dataclasses import dataclass
+from typing import Final
 
 from PIL import Image
 
 from regrade.models.intake import IntakeLimits, open_photo
+from regrade.models.metadata import bare
+from regrade.models.orientation import SIDEWAYS, orientation_of, upright
 from regrade.serving.photostore import PhotoStore
+from regrade.serving.picture_cache import PictureCache
 from regrade.serving.records import StoredPhoto
 
-QUALITY = 85
+QUALITY: Final = 85
+FULL_QUALITY: Final = 95
+FULL: Final = "upright"
+JPEG: Final = "image/jpeg"
 
-log = logging.getLogger("regrade")
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The bytes of an image file of the type `media_type`."""
+
+    data: bytes
+    media_type: str
 
 
 class Thumbnails:
-    """Thumbnails of the photos in `store`, cached under `root`. Methods block."""
+    """Pictures of the photos in `store`. Methods block.
 
-    def __init__(self, store: PhotoStore, root: Path, limits: IntakeLimits) -> None:
+    Both raise `PhotoDamagedError` where the photo's own file is gone or damaged, also when a picture of it is at hand:
+    that must not hide that the evidence is lost.
+    """
+
+    def __init__(self, store: PhotoStore, cache: PictureCache, limits: IntakeLimits) -> None:
         self._store = store
-        self._root = root
+        self._cache = cache
         self._limits = limits
-        self._told = False
-        """Whether it is in the log that the cache cannot be written."""
 
-    def get(self, photo: StoredPhoto, width: int) -> bytes:
-        """`photo` as a JPEG `width` pixels wide, or as wide as it is if that is less.
+    def full(self, photo: StoredPhoto) -> Picture:
+        """`photo` in its whole size, `photo.width` × `photo.height` pixels.
 
-        Raises `PhotoDamagedError` where the photo's own file is gone or damaged, also when a thumbnail is at hand:
-        a small picture must not hide that the evidence is lost.
+        A JPEG, PNG or WebP that needs no turning is its own file less the metadata; what is turned, and HEIC and AVIF,
+        is encoded anew as a JPEG, once.
         """
         original = self._store.read(photo.sha256)
+        if (untouched := _untouched(photo, original)) is not None:
+            return Picture(untouched, photo.media_type)
+        return Picture(self._kept(photo, original, photo.width, FULL, FULL_QUALITY), JPEG)
+
+    def get(self, photo: StoredPhoto, width: int) -> bytes:
+        """`photo` as a JPEG `width` pixels wide, or as wide as it is if that is less."""
+        original = self._store.read(photo.sha256)
         width = min(width, photo.width)
-        path = self._root / photo.sha256[:2] / f"{photo.sha256}-{width}.jpg"
-        cached = _checked(path)
-        if cached is not None:
-            return cached
-        data = self._make(photo, original, width)
-        self._cache(path, data)
+        return self._kept(photo, original, width, str(width), QUALITY)
+
+    def _kept(self, photo: StoredPhoto, original: bytes, width: int, made: str, quality: int) -> bytes:
+        data = self._cache.get(photo.sha256, made)
+        if data is None:
+            data = _encoded(self._drawn(photo, original, width), quality)
+            self._cache.put(photo.sha256, made, data)
         return data
 
-    def _cache(self, path: Path, data: bytes) -> None:
-        fresh = path.with_name(f"{uuid4().hex}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(hashlib.sha256(data).digest() + data)
-            fresh.replace(path)
-        except OSError as error:
-            # A full disk makes thumbnails slow, and no worse.
-            with suppress(OSError):
-                fresh.unlink()
-            if not self._told:
-                log.warning("thumbnails cannot be kept in %s: %s", self._root, error.strerror)
-            self._told = True
-        else:
-            self._told = False
-
-    def _make(self, photo: StoredPhoto, original: bytes, width: int) -> bytes:
+    def _drawn(self, photo: StoredPhoto, original: bytes, width: int) -> Image.Image:
         height = max(1, round(photo.height * width / photo.width))
-        limits = self._limits.reaching(max(width, height))
-        pixels = open_photo(original, photo.index, limits).rgb
-        picture = Image.fromarray(pixels)
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        picture.save(out, "JPEG", quality=QUALITY, optimize=True)
-        return out.getvalue()
+        opened = open_photo(original, photo.index, self._limits.reaching(max(width, height)))
+        picture = Image.fromarray(opened.rgb)
+        if (opened.width, opened.height) == (photo.height, photo.width) != (photo.width, photo.height):
+            picture = upright(picture, _orientation_before(original))
+        return picture if picture.size == (width, height) else picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _checked(path: Path) -> bytes | None:
-    """The cached picture in `path`, without the hash that stands before it; None where it is not there or not whole.
+def _untouched(photo: StoredPhoto, original: bytes) -> bytes | None:
+    """The file of a photo that needs neither decoding nor turning, without its metadata; None of any other."""
+    if orientation_of(original) != 1 or (left := bare(original)) is None:
+        return None
+    with Image.open(io.BytesIO(left)) as image:
+        return left if image.size == (photo.width, photo.height) else None
 
-    The cache is not synced to the disk, so a loss of power may leave half a file or an empty one.
+
+def _orientation_before(original: bytes) -> int:
+    """How Pillow would turn an odd file, which is how it was turned when it was graded by an earlier version.
+
+    Then its boxes are for that.
     """
     try:
-        stored = path.read_bytes()
-    except OSError:
-        return None
-    size = hashlib.sha256().digest_size
-    data = stored[size:]
-    return data if stored[:size] == hashlib.sha256(data).digest() else None
+        with Image.open(io.BytesIO(original)) as image:
+            found = image.getexif().get(0x0112, 1)
+    except Exception:  # whatever Pillow makes of it, there is a way to show the photo
+        return 1
+    return int(found) if found in SIDEWAYS else 1
+
+
+def _encoded(picture: Image.Image, quality: int) -> bytes:
+    out = io.BytesIO()
+    # The larger the picture, the less is to be gained, and the longer it takes.
+    picture.save(out, "JPEG", quality=quality, optimize=quality < FULL_QUALITY)
+    return out.getvalue()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from regrade.serving.photo_views import PhotoView
     from regrade.serving.review import Entry
 
 
@@ -23,13 +24,18 @@ def audit(
             help="The first moment to show; without a zone it is in UTC.",
         ),
     ] = None,
+    inspection: Annotated[str | None, typer.Option(help="Only what concerns this inspection, by its id.")] = None,
+    photos: Annotated[bool, typer.Option("--photos", help="Who looked at which photo, in place of the trail.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
 ) -> None:
-    """Show who claimed, gave back, decided and undid what, and who logged in, oldest first."""
-    import json
+    """Show who claimed, gave back, decided and undid what, and who logged in, oldest first; or who saw which photo.
+
+    Looks at photos are written within a second; those of one person at one photo within a minute count as one.
+    """
     from datetime import UTC
 
+    from regrade.serving import photo_views
     from regrade.serving.errors import DataDirError
     from regrade.serving.review.audit import since as entries_since
     from regrade.serving.runtime import open_database
@@ -43,16 +49,21 @@ def audit(
     database = open_database(settings)
     try:
         with database.read() as connection:
-            for entry in entries_since(connection, since):
-                typer.echo(json.dumps(_fields(entry), ensure_ascii=False) if as_json else _line(entry))
+            if photos:
+                for view in photo_views.since(connection, since, inspection):
+                    typer.echo(_json(view) if as_json else _view_line(view))
+            else:
+                for entry in entries_since(connection, since, inspection):
+                    typer.echo(_json(entry) if as_json else _line(entry))
     finally:
         database.close()
 
 
-def _fields(entry: "Entry") -> dict[str, object]:
+def _json(line: "Entry | PhotoView") -> str:
+    import json
     from dataclasses import asdict
 
-    return asdict(entry) | {"at": entry.at.isoformat()}
+    return json.dumps(asdict(line) | {"at": line.at.isoformat()}, ensure_ascii=False)
 
 
 def _line(entry: "Entry") -> str:
@@ -61,3 +72,8 @@ def _line(entry: "Entry") -> str:
     return (
         f"{entry.at:%Y-%m-%dT%H:%M:%SZ}  {entry.action:8}  {entry.name or '-':20}  {entry.inspection_id or '-'}  {said}"
     )
+
+
+def _view_line(view: "PhotoView") -> str:
+    who = f"{view.name} ({view.role})"
+    return f"{view.at:%Y-%m-%dT%H:%M:%SZ}  {view.what:9}  {who:30}  {view.inspection_id}  photo={view.photo}"

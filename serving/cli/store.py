@@ -16,17 +16,24 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Remove orphans and leftovers; the server must be off.")] = False,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="Remove orphans and leftovers, close what is open to others; the server must be off."
+        ),
+    ] = False,
 ) -> None:
     """Check that every inspection has all its photos, whole, and is as it was signed when it was graded and decided;
-    report photos and files that nobody needs.
+    report photos and files that nobody needs, and what other users of this machine may read.
 
-    Exits with 1 when an inspection lacks a photo or has a damaged one, or something differs from what was signed.
-    Orphans and leftovers are harmless: a crash between writing a photo and storing its inspection leaves them.
+    Exits with 1 when an inspection lacks a photo or has a damaged one, something differs from what was signed, or others
+    may read what is stored. Orphans and leftovers are harmless: a crash between writing a photo and storing its
+    inspection leaves them.
     """
     from regrade.serving.errors import DataDirError
     from regrade.serving.evidence.store_check import check_evidence
     from regrade.serving.photostore import LocalPhotoStore
+    from regrade.serving.private import close_to_others, open_to_others
     from regrade.serving.runtime import DataDirLock, open_database
     from regrade.serving.settings import load_settings
     from regrade.serving.verify import remove_surplus, verify_store
@@ -58,9 +65,13 @@ def verify(
         typer.echo(f"{evidence.waiting} inspections of before are not signed yet: `regrade serve` signs them")
     for finding in evidence.findings:
         typer.echo(f"tampered: {finding}")
+    opened = list(open_to_others(settings.data_dir))
+    for path in opened:
+        typer.echo(f"open to others: {path}")
     if lock is not None:
         remove_surplus(photos, report)
         typer.echo(f"removed {len(report.orphans)} orphans and {len(report.leftovers)} leftovers")
+        opened = [path for path in opened if path.exists() and not close_to_others(path)]
         lock.release()
-    if evidence.findings or not report.sound:
+    if opened or evidence.findings or not report.sound:
         raise typer.Exit(1)

@@ -44,7 +44,7 @@ class Signer:
     @classmethod
     def load(cls, directory: Path) -> "Signer":
         """The key kept in `directory`, made there on first use. Raises `DataDirError` for a damaged one."""
-        make_directories(directory, 0o700)
+        make_directories(directory)
         path = directory / PRIVATE
         if not path.exists():
             if former := sorted(directory.glob(PUBLIC.format(key_id="*"))):

@@ -52,9 +52,11 @@ def of_inspection(connection: Connection, inspection_id: str) -> list[Entry]:
     return [_entry(row) for row in connection.execute(query)]
 
 
-def since(connection: Connection, moment: datetime | None) -> Iterator[Entry]:
-    """All lines from `moment` on (all there are where None), oldest first."""
+def since(connection: Connection, moment: datetime | None, inspection_id: str | None = None) -> Iterator[Entry]:
+    """All lines from `moment` on (all there are where None), oldest first; of one inspection where one is named."""
     query = select(audit).order_by(audit.c.at, audit.c.id)
+    if inspection_id is not None:
+        query = query.where(audit.c.inspection_id == inspection_id)
     if moment is not None:
         query = query.where(audit.c.at >= moment)
     yield from map(_entry, connection.execution_options(yield_per=1000).execute(query))

@@ -31,7 +31,7 @@ class Lottery:
         Raises `DataDirError` for a damaged one.
         """
         path = directory / "sampling.key"
-        make_directories(directory, 0o700)
+        make_directories(directory)
         if not path.exists():
             create_private(path, secrets.token_bytes(SECRET_BYTES))
         secret = path.read_bytes()

@@ -163,7 +163,7 @@ async def photo(
 ) -> Response:
     """A photo of an item."""
     inspection = await runtime.call(runtime.inspections.get, inspection_id)
-    return await photo_answer(request, runtime, inspection.photos, index, width)
+    return await photo_answer(request, runtime, inspection, index, width, session.key)
 
 
 @router.get("/rubric/examples/{name}")

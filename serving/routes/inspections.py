@@ -21,8 +21,17 @@ from regrade.serving.middleware import started
 from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
 from regrade.serving.render import inspection_out
-from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, in_utc, problems
-from regrade.serving.routes.photos import photo_answer
+from regrade.serving.routes.common import (
+    LanguageDep,
+    ReaderDep,
+    Responses,
+    RuntimeDep,
+    caller,
+    in_utc,
+    language_of,
+    problems,
+)
+from regrade.serving.routes.photos import original_answer, photo_answer
 from regrade.serving.routes.waiting import wait_of, when_gone
 from regrade.serving.runtime import Runtime
 from regrade.serving.schemas import InspectionOut, InspectionsOut
@@ -80,7 +89,7 @@ _MULTIPART: dict[str, Any] = {
 }
 _REPLAYED: Responses = {200: {"model": InspectionOut, "description": "Stored before, under the same Idempotency-Key"}}
 _IMAGES: Responses = {
-    200: {"content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp")}},
+    200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
     304: {"description": "Not modified"},
 }
 BODIES = (Item,)
@@ -240,10 +249,18 @@ async def photo(
     runtime: RuntimeDep,
     key: ReaderDep,
     width: Annotated[int | None, Query(ge=16, le=2048, description="A thumbnail this wide.")] = None,
+    original: Annotated[bool, Query(description="The very file that was sent; for admins.")] = False,
 ) -> Response:
-    """The file as it was sent, or an upright JPEG of the given width (never wider than the photo)."""
-    photos = (await _get(runtime, inspection_id)).photos
-    return await photo_answer(request, runtime, photos, index, width)
+    """The photo, upright, `width` and `height` of the inspection's `photos` in pixels; or a JPEG of the given width
+    (never wider than the photo).
+
+    It says nothing of where, when and by whom it was taken: EXIF, XMP and the like are left out. The file as it was
+    sent, whose hash is in the evidence, is for admins, with `original=true`. Who looked at which photo is recorded.
+    """
+    inspection = await _get(runtime, inspection_id)
+    if original:
+        return await original_answer(runtime, inspection, index, width, key, language_of(request))
+    return await photo_answer(request, runtime, inspection, index, width, key)
 
 
 async def _get(runtime: Runtime, inspection_id: str) -> Inspection:

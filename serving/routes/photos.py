@@ -1,32 +1,73 @@
-"""How a stored photo is answered, whoever asks: the file as it was sent, or a smaller upright JPEG of it."""
+"""How a stored photo is answered, whoever asks: upright and without metadata; to an admin also as it was sent."""
 
-from collections.abc import Sequence
+from typing import Final
 
 from fastapi import Request, Response
 
-from regrade.serving.errors import NotFoundError
-from regrade.serving.i18n import Message
-from regrade.serving.records import StoredPhoto
+from regrade.models.intake import SUFFIXES
+from regrade.serving.auth import ApiKey
+from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.i18n import Message, text
+from regrade.serving.photo_views import What
+from regrade.serving.problems import Problem, ProblemError
+from regrade.serving.records import Inspection, StoredPhoto
 from regrade.serving.runtime import Runtime
+
+_MADE: Final = "u1"
+"""Which way of making pictures of photos this is: a new way is another picture, whatever a client has of the old."""
+_HEADERS: Final = {
+    # Asked for anew once the minute is over within which a look counts as one, and by everybody who logs in.
+    "Cache-Control": "private, max-age=60",
+    "Vary": "Authorization, Cookie",
+}
 
 
 async def photo_answer(
-    request: Request, runtime: Runtime, photos: Sequence[StoredPhoto], index: int, width: int | None
+    request: Request, runtime: Runtime, inspection: Inspection, index: int, width: int | None, viewer: ApiKey
 ) -> Response:
-    """Photo `index` of an inspection's `photos`, `width` pixels wide (never wider than it is; None: as it was sent).
+    """Photo `index` of an inspection, `width` pixels wide (never wider than it is; None: in its whole size).
 
-    Answers 304 where the client has it already. Raises `NotFoundError` and `PhotoDamagedError`.
+    Answers 304 where the client has it already. That `viewer` looked at it is noted, and written soon. Raises
+    `NotFoundError` and `PhotoDamagedError`.
     """
-    if not 0 <= index < len(photos):
-        raise NotFoundError(Message("problem.no_photo", {"photo": index, "last": len(photos) - 1}))
-    stored = photos[index]
-    etag = f'"{stored.sha256}"' if width is None else f'"{stored.sha256}-{width}"'
-    # A photo never changes under its address; "private", because not everybody may see it.
-    headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable"}
+    stored = _stored(inspection, index)
+    etag = f'"{stored.sha256[:32]}-{_MADE}-{width or "full"}"'
+    headers = {**_HEADERS, "ETag": etag}
+    what: What = "full" if width is None else "thumbnail"
+    runtime.photo_views.note(viewer, inspection.id, index, what)
     if etag in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)
     if width is None:
-        data = await runtime.call(runtime.photos.read, stored.sha256)
-        return Response(data, headers=headers, media_type=stored.media_type)
+        picture = await runtime.draw(runtime.thumbnails.full, stored)
+        return Response(picture.data, headers=headers, media_type=picture.media_type)
     data = await runtime.draw(runtime.thumbnails.get, stored, width)
     return Response(data, headers=headers, media_type="image/jpeg")
+
+
+async def original_answer(
+    runtime: Runtime, inspection: Inspection, index: int, width: int | None, viewer: ApiKey, lang: str
+) -> Response:
+    """The very file that was sent, with all that it says, for an admin. That it was read is written before it is sent.
+
+    Raises `ProblemError` for everybody else, `InvalidFieldsError` where a width is wanted, and as `photo_answer` does.
+    """
+    if not viewer.may("admin"):
+        raise ProblemError(
+            Problem("forbidden", text("problem.original", lang), {"role": viewer.role, "needed": ["admin"]})
+        )
+    if width is not None:
+        fault = FieldFault("width", "goes with pictures that are made of the photo. Leave it out, or `original`.")
+        raise InvalidFieldsError("invalid-query", "query", [fault])
+    stored = _stored(inspection, index)
+    data = await runtime.call(runtime.photos.read, stored.sha256)
+    await runtime.call(runtime.photo_views.record, viewer, inspection.id, index, "original")
+    name = f"{stored.sha256}{SUFFIXES[stored.media_type]}"
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, headers=headers, media_type=stored.media_type)
+
+
+def _stored(inspection: Inspection, index: int) -> StoredPhoto:
+    if not 0 <= index < len(inspection.photos):
+        last = len(inspection.photos) - 1
+        raise NotFoundError(Message("problem.no_photo", {"photo": index, "last": last}))
+    return inspection.photos[index]

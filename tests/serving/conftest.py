@@ -31,10 +31,11 @@ from starlette.routing import Mount
 from regrade.models.bundle import load_bundle, shipped_root
 from regrade.models.bundle_files import write_bundle
 from regrade.models.grader import Grader
+from regrade.serving import private
 from regrade.serving.app import create_app
 from regrade.serving.auth import Role
 from regrade.serving.db import Database
-from regrade.serving.runtime import PRIVATE, Runtime
+from regrade.serving.runtime import Runtime
 from regrade.serving.server import build_server
 from regrade.serving.settings import Settings
 
@@ -208,7 +209,7 @@ def serve(tmp_path: Path, grader: Grader, migrated: Path, ending: deque[threadin
             given = {"port": 0, "data_dir": folder, "workers": 2, "log_level": "warning"} | given
             own = given.pop("grader", grader)
             if data_dir is None and not folder.exists():
-                folder.mkdir(PRIVATE)
+                folder.mkdir(private.FOLDER)
                 shutil.copy(migrated, folder / "regrade.db")
             settings = Settings(_env_file=None, **given)
             tokens: list[str] = []
