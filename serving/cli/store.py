@@ -26,8 +26,8 @@ def verify(
     """Check that every inspection has all its photos, whole, and is as it was signed when it was graded and decided;
     report photos and files that nobody needs, and what other users of this machine may read.
 
-    Exits with 1 when an inspection lacks a photo or has a damaged one, something differs from what was signed, or others
-    may read what is stored. Orphans and leftovers are harmless: a crash between writing a photo and storing its
+    Exits with 1 when an inspection lacks a photo or has a damaged one, something differs from what was signed, or
+    others may read what is stored. Orphans and leftovers are harmless: a crash between writing a photo and storing its
     inspection leaves them.
     """
     from regrade.serving.errors import DataDirError
