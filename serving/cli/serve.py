@@ -33,6 +33,7 @@ def serve(
 ) -> None:
     """Run the service. The first start on a data directory prints an admin key, once."""
     import logging
+    import os
 
     from regrade.serving.app import create_app
     from regrade.serving.connections.descriptors import raise_limit
@@ -41,6 +42,8 @@ def serve(
     from regrade.serving.server import build_server, set_up_logging
     from regrade.serving.settings import load_settings
 
+    # What is kept makes itself private; this also holds for what libraries write beside it.
+    os.umask(0o077)
     settings = load_settings(
         host=host,
         port=port,
