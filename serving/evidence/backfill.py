@@ -21,8 +21,8 @@ from regrade.serving.tables import evidence_steps, inspections
 log = logging.getLogger("regrade")
 
 DONE: Final = "backfilled"
-BATCH: Final = 50
-"""Inspections that are signed in one transaction: writers wait for it, some 50 ms."""
+BATCH: Final = 20
+"""Inspections that are signed in one transaction: writers wait for it, some 40 ms."""
 AGAIN: Final = 60
 """Seconds after which it is tried again, such as on a full disk."""
 SHARE: Final = 0.25

@@ -7,13 +7,13 @@ it may at any time. That the log has come no further than the file says is what 
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from regrade.serving.evidence.keys import KeyRing, SignatureError, UnknownKeyError
 
@@ -23,6 +23,8 @@ FORMAT: Final = "regrade-evidence-head/1"
 HEAD_TYPE: Final = "regrade-evidence-head+jws"
 FILE: Final = "evidence-head.jws"
 LOST: Final = "evidence-lost-{index}.jws"
+BYTES: Final = 512
+"""The size of the file, the same for every head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +79,31 @@ class HeadFile:
 
     def _write(self, index: int, sha256: str) -> None:
         said = {"format": FORMAT, "index": index, "sha256": sha256, "at": datetime.now(UTC).isoformat()}
-        fresh = self.path.with_name(f".{FILE}.{uuid4().hex}")
+        # Over the old one, within one sector: a new file in its place would have to be written out at once.
+        text = self._sign(json.dumps(said).encode()).ljust(BYTES)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fresh.write_text(self._sign(json.dumps(said).encode()), encoding="ascii")
-            fresh.chmod(0o600)
-            fresh.replace(self.path)
-        except OSError:
-            fresh.unlink(missing_ok=True)
-            raise
+            os.pwrite(descriptor, text.encode(), 0)
+        finally:
+            os.close(descriptor)
 
 
-def read_head(path: Path, keys: KeyRing) -> Head | None:
+def read_head(path: Path, keys: KeyRing, *, again: bool = True) -> Head | None:
     """The head in a file; None where there is no file, or nothing in it as after a loss of power.
 
     Raises `SignatureError` or `UnknownKeyError` for one that was not signed here.
     """
     try:
         text = path.read_text(encoding="ascii", errors="replace").strip()
+        if not text:
+            return None
+        _, payload = keys.check(text)
     except FileNotFoundError:
         return None
-    if not text:
-        return None
-    _, payload = keys.check(text)
+    except SignatureError:
+        if again:
+            return read_head(path, keys, again=False)  # it may have been written that very moment
+        raise
     said = json.loads(payload)
     if said.get("format") != FORMAT:
         raise SignatureError("it is signed, but is no head of a log of evidence")

@@ -22,10 +22,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from regrade.serving.db import Database, after_commit
 from regrade.serving.evidence.head import Head
-from regrade.serving.evidence.sealed import seal
+from regrade.serving.evidence.sealed import plain, seal
 from regrade.serving.evidence.signer import Signer
 from regrade.serving.evidence.statements import as_stored, moment
-from regrade.serving.evidence.steps import FIRST, FORMAT, Signed, Step, open_chain, read_step
+from regrade.serving.evidence.steps import FIRST, FORMAT, Signed, Step, open_chain
 from regrade.serving.evidence.view import view_of
 from regrade.serving.tables import evidence_disclosures, evidence_head, evidence_steps
 
@@ -165,6 +165,13 @@ def _begun(connection: Connection, inspection_id: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
+def _step(claims: Mapping[str, Any], key_id: str, made: Signed) -> Step:
+    """The step that is just being signed, as opening it would give it."""
+    place = (claims["kind"], claims["inspection"], claims["seq"], claims["prev"])
+    logged = (claims["log"]["index"], claims["log"]["prev"])
+    return Step(*place, *logged, claims["at"], plain(claims["body"]), key_id, made.sha256)
+
+
 def _append(
     connection: Connection,
     signer: Signer,
@@ -184,7 +191,7 @@ def _append(
     if place["inspection"] is None:
         own |= {"seq": None, "view_signature": None}
     else:
-        view = view_of([*before, read_step(payload, signer.key_id, made)])
+        view = view_of([*before, _step(claims, signer.key_id, made)])
         own |= {"seq": place["seq"], "view_signature": signer.sign_canonical(view)}
     connection.execute(insert(evidence_steps).values(own))
     kept = {"log_index": index, "inspection_id": place["inspection"]}

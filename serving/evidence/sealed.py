@@ -60,6 +60,13 @@ def seal(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[Disclosure]]:
     return {**sealed, ALGORITHM_NAME: ALGORITHM}, disclosures
 
 
+def plain(value: Any) -> Any:
+    """A body with what is personal as if it were not: what opening it gives, once sealed, with all disclosures."""
+    if isinstance(value, dict):
+        return {name: plain(entry.value if isinstance(entry, Personal) else entry) for name, entry in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
 def unseal(claims: Mapping[str, Any], texts: Iterable[str]) -> Opened:
     """What `claims` say with the disclosures `texts`. Nothing is raised for unfit ones: `Opened` tells."""
     work = _Unsealing({digest_of(text): text for text in texts})
@@ -89,7 +96,7 @@ def nested(value: Any) -> bool:
 def _seal(value: Any, path: str, out: list[Disclosure]) -> Any:
     if isinstance(value, list | tuple):
         return [_seal(entry, f"{path}{index}.", out) for index, entry in enumerate(value)]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     personal = {name: entry.value for name, entry in value.items() if isinstance(entry, Personal)}
     made = [_disclose(f"{path}{name}", name, entry) for name, entry in personal.items()]
