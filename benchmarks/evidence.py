@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/evidence.py        # about 3 minutes; writes benchmarks/results/evidence.json
 
 A data directory is filled through the tables with inspections of before steps were signed. They are signed as a service
-does it after an upgrade, but without its pauses; then the check of evidence by `regrade store verify` is timed over all.
+does after an upgrade, but without its pauses; then the check of evidence by `regrade store verify` is timed over all.
 Items are stored with their evidence and, in turns, without it: rows alone, in a transaction that is as durable (SQLite,
 write-ahead log, synchronous=FULL). Times of the CPU stand beside those of the clock, which other work makes longer.
 """

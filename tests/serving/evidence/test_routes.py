@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from regrade.models.bundle import shipped_root
 from regrade.serving.evidence.bundle import check_bundle
 from regrade.serving.evidence.keys import KeyRing, read_keys
 
@@ -43,7 +44,7 @@ def test_a_graded_item_is_signed_with_all_that_it_was_graded_by(graded: Any, pho
     payload = told["payload"]
     assert payload["item"] == ITEM
     assert payload["photos"][0]["sha256"] == hashlib.sha256(photo).hexdigest()
-    manifest = service.runtime.grader.root / "packaging" / payload["models"]["packaging"] / "manifest.json"
+    manifest = shipped_root() / "packaging" / payload["models"]["packaging"] / "manifest.json"
     assert payload["provenance"]["bundles"]["packaging"] == hashlib.sha256(manifest.read_bytes()).hexdigest()
     assert payload["provenance"]["policy"] == service.runtime.policy.sha256
 
