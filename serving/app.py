@@ -17,7 +17,8 @@ from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
 from regrade.serving import tracing
 from regrade.serving.disk import fault_of
-from regrade.serving.errors import BusyError, FieldFault, InvalidFieldsError
+from regrade.serving.errors import BusyError, InvalidFieldsError
+from regrade.serving.fields import describe_fault
 from regrade.serving.front import Front, method_not_allowed
 from regrade.serving.middleware import Wrap, asked_method
 from regrade.serving.openapi import describe
@@ -146,7 +147,8 @@ async def _answer_expected(request: Request, error: Exception) -> Response:
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [FieldFault(".".join(str(s) for s in e["loc"][1:]), f"{e['msg']}.") for e in error.errors()]
+    # FastAPI says first whether it was the path or the query.
+    faults = [describe_fault({**fault, "loc": fault["loc"][1:]}) for fault in error.errors()]
     return await _answer_expected(request, InvalidFieldsError("invalid-query", "request", faults))
 
 

@@ -12,8 +12,9 @@ An inspection is hidden from
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, exists, literal, null, or_, select
 
 from regrade.serving.auth import ApiKey
 from regrade.serving.records import BLIND_KINDS, Inspection, Review
@@ -37,13 +38,28 @@ def seen_by(connection: Connection, found: Sequence[Inspection], viewer: Viewer)
     return [_seen(inspection, viewer, hidden=inspection.id in hidden) for inspection in found]
 
 
-def status_seen_by(viewer: Viewer) -> ColumnElement[str]:
-    """The status of a row of `inspections` as `viewer` may know it."""
-    return case(
-        (_decided(viewer, and_(reviews.c.blind, reviews.c.decided_at > viewer.undoable_since)), literal("reviewed")),
-        (_waits_for(viewer), literal("needs_review")),
-        else_=inspections.c.status,
-    )
+def seen_columns(viewer: Viewer | None) -> dict[str, ColumnElement[Any]]:
+    """What a row of `inspections` is listed by, as `viewer` may know it; None knows all.
+
+    `status`, `condition`, `disposition` (an action) and `updated_at`: what `seen_by` shows of the same row, or NULL
+    where it shows none. An item that is shown as it came in was changed when it came in.
+    """
+    stands = {name: inspections.c[name] for name in ("status", "condition", "disposition", "updated_at")}
+    if viewer is None or not viewer.key.may("reviewer"):  # others are given no looks
+        return dict(stands)
+    fresh = (reviews.c.blind, reviews.c.decided_at > viewer.undoable_since)
+    own = {
+        "status": literal("reviewed"),
+        "condition": _newest(viewer, fresh, reviews.c.condition),
+        "disposition": _newest(viewer, fresh, reviews.c.disposition["action"].as_string()),
+        "updated_at": _newest(viewer, fresh, reviews.c.decided_at),
+    }
+    hidden = {"status": literal("needs_review"), "updated_at": inspections.c.created_at}
+    decided, waits = _decided(viewer, and_(*fresh)), _waits_for(viewer)
+    return {
+        name: case((decided, own[name]), (waits, hidden.get(name, null())), else_=column)
+        for name, column in stands.items()
+    }
 
 
 def hide(inspection: Inspection) -> Inspection:
@@ -84,6 +100,15 @@ def _shown(viewer: Viewer) -> ColumnElement[bool]:
 
 def _decided(viewer: Viewer, also: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
     """Whether the viewer has made a decision on a row of `inspections` that was not undone."""
+    return exists().where(*_own(viewer), *([] if also is None else [also])).correlate(inspections)
+
+
+def _newest(viewer: Viewer, also: tuple[ColumnElement[bool], ...], column: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """A column of the viewer's last decision on a row of `inspections` that was not undone."""
+    query = select(column).where(*_own(viewer), *also).order_by(reviews.c.decided_at.desc(), reviews.c.id.desc())
+    return query.limit(1).correlate(inspections).scalar_subquery()
+
+
+def _own(viewer: Viewer) -> tuple[ColumnElement[bool], ...]:
     undone = exists().where(review_undos.c.review_id == reviews.c.id).correlate(reviews)
-    own = [reviews.c.inspection_id == inspections.c.id, reviews.c.key_id == viewer.key.id, ~undone]
-    return exists().where(*own, *([] if also is None else [also])).correlate(inspections)
+    return reviews.c.inspection_id == inspections.c.id, reviews.c.key_id == viewer.key.id, ~undone

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel
-from pydantic_core import ErrorDetails
 
 from regrade.serving.errors import FieldFault
 from regrade.serving.i18n import Message
@@ -14,13 +14,17 @@ _PLAIN: Mapping[str, Message] = {
     "string_type": Message("fault.string"),
     "string_too_short": Message("fault.empty"),
     "float_type": Message("fault.number"),
+    "float_parsing": Message("fault.number"),
     "int_type": Message("fault.whole_number"),
+    "int_parsing": Message("fault.whole_number"),
+    "int_parsing_size": Message("fault.whole_number"),
     "int_from_float": Message("fault.whole_number"),
     "finite_number": Message("fault.finite"),
     "dict_type": Message("fault.object"),
     "model_type": Message("fault.object"),
     "list_type": Message("fault.list"),
     "tuple_type": Message("fault.list"),
+    "moment": Message("fault.moment"),
     "too_nested": Message("fault.too_nested"),
     "nul_character": Message("fault.nul_character"),
     "beyond_numbers": Message("fault.beyond_numbers"),
@@ -35,12 +39,12 @@ _WITH_LIMIT: Mapping[str, tuple[str, str]] = {
 """The text, and where pydantic keeps the limit."""
 
 
-def describe_fault(fault: ErrorDetails, model: type[BaseModel]) -> FieldFault:
-    """A fault that pydantic found in `model`, with the legal values or field names where there is a list of them."""
+def describe_fault(fault: Any, model: type[BaseModel] = BaseModel) -> FieldFault:
+    """A fault (pydantic's `ErrorDetails`) in `model`, with the legal values or field names where there is a list."""
     return FieldFault(".".join(str(step) for step in fault["loc"]), _message(fault, model))
 
 
-def _message(fault: ErrorDetails, model: type[BaseModel]) -> Message | str:
+def _message(fault: Any, model: type[BaseModel]) -> Message | str:
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "json_invalid":
         return Message("fault.not_json", {"error": str(context["error"])})
@@ -63,7 +67,7 @@ def _message(fault: ErrorDetails, model: type[BaseModel]) -> Message | str:
     return message if message.endswith(".") else f"{message}."
 
 
-def _siblings(fault: ErrorDetails, model: type[BaseModel]) -> list[str]:
+def _siblings(fault: Any, model: type[BaseModel]) -> list[str]:
     """The names of the fields beside the one at fault."""
     for step in fault["loc"][:-1]:
         field = model.model_fields.get(str(step))

@@ -1,23 +1,18 @@
 """Inspections in the database. Methods block; photos are kept by the photo store."""
 
-import base64
-import binascii
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from regrade.serving.blind import Viewer, status_seen_by
 from regrade.serving.db import Database
-from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.errors import NotFoundError
 from regrade.serving.evidence import Provenance, Signer, append_step
 from regrade.serving.evidence.statements import graded
 from regrade.serving.i18n import Message
+from regrade.serving.listing import Filters, Page, page_cursor, page_query
 from regrade.serving.records import (
     DECISION,
     DEFECTS,
@@ -36,28 +31,6 @@ UNKNOWN = Provenance()
 
 class DuplicateKeyError(Exception):
     """Another request with the same Idempotency-Key was stored first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which inspections to list; None means any. `category` is the one that the item was graded as.
-
-    `viewer` is who asks, where they may not know the true status of items that they might still look at blind.
-    """
-
-    status: str | None = None
-    seller: str | None = None
-    category: str | None = None
-    since: datetime | None = None
-    viewer: Viewer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some inspections, newest first, and the cursor of the next page, None on the last."""
-
-    items: tuple[Inspection, ...]
-    next_cursor: str | None
 
 
 def asked_for(inspection: Inspection) -> FirstLook:
@@ -114,28 +87,11 @@ class InspectionStore:
 
     def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
         """At most `limit` inspections, newest first. Raises `InvalidFieldsError` for a damaged cursor."""
-        query = select(inspections).order_by(inspections.c.created_at.desc(), inspections.c.id.desc())
-        for name in ("seller", "category"):
-            if (value := getattr(filters, name)) is not None:
-                query = query.where(inspections.c[name] == value)
-        if filters.status is not None:
-            seen = inspections.c.status if filters.viewer is None else status_seen_by(filters.viewer)
-            query = query.where(seen == filters.status)
-        if filters.since is not None:
-            query = query.where(inspections.c.created_at >= filters.since)
-        if cursor is not None:
-            created_at, inspection_id = decode_cursor(cursor)
-            query = query.where(
-                or_(
-                    inspections.c.created_at < created_at,
-                    and_(inspections.c.created_at == created_at, inspections.c.id < inspection_id),
-                )
-            )
+        query = page_query(filters, cursor)
         with self._database.read() as connection:
             rows = connection.execute(query.limit(limit + 1)).all()
             found = load(connection, rows[:limit])
-        more = len(rows) > limit
-        return Page(tuple(found), encode_cursor(found[-1].created_at, found[-1].id) if more else None)
+        return Page(tuple(found), page_cursor(found[-1]) if len(rows) > limit else None)
 
     def count(self) -> int:
         """How many inspections are stored."""
@@ -171,7 +127,8 @@ def rows_of(inspection: Inspection, look: FirstLook) -> dict[Table, list[dict[st
 
 def find(connection: Connection, inspection_id: str, *, lock: bool = False) -> Inspection:
     """One inspection, with `lock` one that nobody else changes until the transaction ends. Raises `NotFoundError`."""
-    query = select(inspections).where(inspections.c.id == inspection_id)
+    wanted = "" if "\0" in inspection_id else inspection_id  # which PostgreSQL cannot be asked for
+    query = select(inspections).where(inspections.c.id == wanted)
     rows = connection.execute(query.with_for_update() if lock else query).all()
     if not rows:
         raise NotFoundError(Message("problem.no_inspection", {"inspection": inspection_id}))
@@ -222,22 +179,6 @@ def review_row(review: Review) -> dict[str, Any]:
     }
 
 
-def encode_cursor(created_at: datetime, row_id: str) -> str:
-    """Where a page ended, in a form that clients only pass back."""
-    place = json.dumps([created_at.isoformat(), row_id])
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> tuple[datetime, str]:
-    """The place that `encode_cursor` wrote down. Raises `InvalidFieldsError`."""
-    try:
-        created_at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(created_at).astimezone(UTC), str(row_id)
-    except (ValueError, TypeError, OverflowError, binascii.Error) as error:
-        fault = FieldFault("cursor", "pass the `next_cursor` of the page before, unchanged, or leave it out")
-        raise InvalidFieldsError("invalid-query", "query", [fault]) from error
-
-
 def _columns(inspection: Inspection) -> dict[str, Any]:
     item, result, decision = inspection.item, inspection.result, inspection.decision
     return {
@@ -254,10 +195,21 @@ def _columns(inspection: Inspection) -> dict[str, Any]:
         "category": result.category.name if result.category else None,
         "model_condition": result.grade.condition if result.grade else None,
         "model_confidence": result.grade.confidence if result.grade else None,
+        **standing_columns(inspection),
+        "updated_at": inspection.created_at,
         "item": dict(item),
         "result": RESULT.dump_python(result, mode="json"),
         "decision": None if decision is None else DECISION.dump_python(decision, mode="json"),
     }
+
+
+def standing_columns(inspection: Inspection) -> dict[str, Any]:
+    """Copies of the condition and the action that stand, as they are shown of it."""
+    review, decision = inspection.review, inspection.decision
+    if review is not None:
+        return {"condition": review.condition, "disposition": review.disposition.action}
+    condition = None if inspection.status == "retake" else inspection.model_condition
+    return {"condition": condition, "disposition": None if decision is None else decision.disposition.action}
 
 
 def _photo_rows(inspection: Inspection) -> list[dict[str, Any]]:

@@ -81,6 +81,11 @@ inspections = Table(
     Column("category", String(64)),
     Column("model_condition", String(16)),
     Column("model_confidence", Float),
+    # The condition and the action that stand now: a human's where one has decided, else the model's and the policy's.
+    Column("condition", String(16)),
+    Column("disposition", String(32)),
+    # When anything of it last changed; whatever changes a row sets it.
+    Column("updated_at", UtcTime, onupdate=lambda: datetime.now(UTC)),
     # What came in and what was said of it, whole and never changed afterwards.
     Column("item", JSON, nullable=False),
     Column("result", JSON, nullable=False),
@@ -90,8 +95,13 @@ inspections = Table(
     Column("sample_share", Float),
     # NULLs are distinct, so requests without an Idempotency-Key never collide.
     UniqueConstraint("key_id", "idempotency_key"),
-    Index("ix_inspections_created_at_id", "created_at", "id"),
+    # With `updated_at`, so that what has not changed since some moment is passed over without reading its row.
+    Index("ix_inspections_created_at_id_updated_at", "created_at", "id", "updated_at"),
     Index("ix_inspections_status_created_at_id", "status", "created_at", "id"),
+    *(
+        Index(f"ix_inspections_{name}_created_at_id", name, "created_at", "id")
+        for name in ("seller", "station", "category", "condition", "disposition")
+    ),
 )
 
 inspection_photos = Table(

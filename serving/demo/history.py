@@ -37,7 +37,7 @@ from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.rubric.types import Rubrics
 from regrade.serving.runtime import open_database
 from regrade.serving.settings import Settings
-from regrade.serving.store import InspectionStore, review_row, rows_of
+from regrade.serving.store import InspectionStore, review_row, rows_of, standing_columns
 from regrade.serving.tables import inspections, reviews, tasks
 
 SIMULATED: Final = "simulated"
@@ -152,8 +152,10 @@ class _Writer:
         person, key = self.people[self.random.integers(len(self.people))]
         condition = seen(self.random, arrival.truth, person, arrival.graded)
         share = self.policy.terms(arrival.seller).quality_control.second_share
-        rows[reviews] = [review_row(self._review(inspection, task["id"], key, condition, at, person))]
-        rows[inspections][0]["status"] = "reviewed"
+        review = self._review(inspection, task["id"], key, condition, at, person)
+        rows[reviews] = [review_row(review)]
+        stands = standing_columns(replace(inspection, reviews=(review,)))
+        rows[inspections][0] |= {"status": "reviewed", "updated_at": at, **stands}
         task |= {"state": "done", "done_at": at}
         self.decided += 1
         if self.lottery.drawn(inspection.id, "second", share):

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
+from regrade.serving.adjudication import standing
 from regrade.serving.evidence.statements import MEASURES, PHOTO, REVIEW, moment
 from regrade.serving.evidence.steps import FIRST, Finding, Step
 from regrade.serving.evidence.view import item_of
@@ -127,7 +129,28 @@ def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, A
     }
     copies = {name: _left(item, name, first) for name in ("rma", "seller", "sku", "station")}
     asked = {name: _left(request, name, first) for name in ("idempotency_key", "body_digest")}
-    return {**told, **copies, **asked}
+    return {**told, **copies, **asked, **_standing(told, steps)}
+
+
+def _standing(told: Row, steps: Sequence[Step]) -> dict[str, Any]:
+    """What lists are narrowed by: the condition and the action that stand by the steps, and when it last changed."""
+    signed, undone = _reviews(steps)
+    in_order = sorted(signed.values(), key=lambda one: (one["decided_at"], one["id"]))
+    votes: Any = [SimpleNamespace(**one, undone_at=undone.get(one["id"])) for one in in_order]
+    stands: Any = standing(told["model_condition"], votes)
+    condition = None if told["status"] == "retake" else told["model_condition"]
+    disposition = told["decision"]["disposition"] if told["decision"] else {}
+    if stands is not None:
+        condition, disposition = stands.condition, stands.disposition
+    return {"condition": condition, "disposition": disposition.get("action"), "updated_at": _changed(told, steps)}
+
+
+def _changed(told: Row, steps: Sequence[Step]) -> Any:
+    """When it was last decided, or that undone, else when it came in."""
+    if any(step.kind == "erased" for step in steps):
+        return _ERASED  # a moment before that step, or after it
+    before = (one.get("undone", one)["at"] for step in steps for one in step.body.get("reviews", ()))
+    return max([told["created_at"], *before, *(step.at for step in steps if step.kind in ("reviewed", "undone"))])
 
 
 def _left(values: Row, name: str, step: Step) -> Any:

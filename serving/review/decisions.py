@@ -23,7 +23,7 @@ from regrade.serving.review.bench import Bench, digest
 from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.rubric.grades import seller_grade as name_of
-from regrade.serving.store import find, insert_review, review_row
+from regrade.serving.store import find, insert_review, review_row, standing_columns
 from regrade.serving.tables import inspections, tasks
 
 
@@ -81,14 +81,14 @@ def settle(
             _open(connection, rows, inspection_id, kind, share, now)
         elif kind not in wanted and row is not None and row.state == "open":
             connection.execute(update(tasks).where(tasks.c.id == row.id).values(state="void"))
-    return _set_status(connection, inspection)
+    return _set_standing(connection, inspection, now)
 
 
-def _set_status(connection: Connection, inspection: Inspection) -> Inspection:
+def _set_standing(connection: Connection, inspection: Inspection, now: datetime) -> Inspection:
     asked = inspection.decision is not None and inspection.decision.needs_review
     status = "reviewed" if inspection.review is not None else "needs_review" if asked else "graded"
     change = update(inspections).where(inspections.c.id == inspection.id)
-    connection.execute(change.values(status=status))
+    connection.execute(change.values(status=status, updated_at=now, **standing_columns(inspection)))
     return find(connection, inspection.id, lock=True)
 
 

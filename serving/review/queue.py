@@ -8,15 +8,16 @@ from typing import Any
 from sqlalchemy import Row, and_, case, func, literal, or_, select, union_all
 
 from regrade.serving.auth import ApiKey
+from regrade.serving.cursors import decode_cursor, encode_cursor
 from regrade.serving.review.bench import Bench
 from regrade.serving.review.filters import OPEN, TEXTS, allowed, barred, fitting, is_held
 from regrade.serving.review.tasks import task_of
 from regrade.serving.review.types import Counts, Filters, Queue, QueuePage
 from regrade.serving.review.types import Row as Line
-from regrade.serving.store import decode_cursor, encode_cursor
 from regrade.serving.tables import api_keys, inspections, tasks
 
 ANY = Filters()
+LIST = "queue"
 PARTS = (*TEXTS, "kind")
 
 
@@ -30,7 +31,7 @@ def page(bench: Bench, viewer: ApiKey, filters: Filters, limit: int, cursor: str
         .limit(limit + 1)
     )
     if cursor is not None:
-        moment, task_id = decode_cursor(cursor)
+        moment, task_id = decode_cursor(LIST, cursor)
         after = and_(tasks.c.created_at == moment, tasks.c.id > task_id)
         wanted = wanted.where(tasks.c.created_at >= moment, or_(tasks.c.created_at > moment, after))
     query = (
@@ -121,4 +122,4 @@ def _line(row: Row[Any], now: datetime) -> Line:
 
 def _place(lines: Sequence[Line]) -> str:
     last = lines[-1].task
-    return encode_cursor(last.created_at, last.id)
+    return encode_cursor(LIST, last.created_at, last.id)

@@ -1,7 +1,6 @@
 """What routes share: who is calling, in which language, and a JSON body read within bounds."""
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
@@ -11,11 +10,12 @@ from starlette.requests import ClientDisconnect
 
 from regrade.serving.auth import ROLES, ApiKey, Role
 from regrade.serving.connections.table import trust
-from regrade.serving.errors import FieldFault, InvalidFieldsError, UploadAborted
+from regrade.serving.errors import UploadAborted
 from regrade.serving.i18n import pick, text
 from regrade.serving.json_text import read_model
 from regrade.serving.middleware import asked_method
 from regrade.serving.problems import MEDIA_TYPE, Problem, ProblemError
+from regrade.serving.routes.queries import refuse_unknown
 from regrade.serving.runtime import Runtime
 
 MAX_JSON_BYTES = 256 * 1024
@@ -77,6 +77,7 @@ def caller(*roles: Role) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
             params = {"role": key.role, "asked": asked, "needed": ", ".join(needed)}
             detail = text("problem.forbidden", language_of(request), **params)
             raise ProblemError(Problem("forbidden", detail, {"role": key.role, "needed": needed}))
+        await refuse_unknown(request)
         return key
 
     return check
@@ -105,18 +106,6 @@ async def read_json(request: Request, model: type[M]) -> M:
     Routes call this themselves: FastAPI would read a body parameter before it asks who is calling.
     """
     return read_model(await read_bytes(request, MAX_JSON_BYTES), model, "request")
-
-
-def in_utc(since: datetime) -> datetime:
-    """The query parameter `since` in UTC. Raises `InvalidFieldsError` where it has no zone, or leaves the calendar."""
-    if since.tzinfo is None:
-        fault = FieldFault("since", "must have a time zone, such as 2026-11-23T10:00:00Z.")
-        raise InvalidFieldsError("invalid-query", "query", [fault])
-    try:
-        return since.astimezone(UTC)
-    except OverflowError:
-        fault = FieldFault("since", "must lie within the years 1 to 9999 in UTC.")
-        raise InvalidFieldsError("invalid-query", "query", [fault]) from None
 
 
 Responses = dict[int | str, dict[str, Any]]

@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from regrade.serving.errors import FieldFault, InvalidFieldsError
+from regrade.serving.fields import describe_fault
 from regrade.serving.i18n import Message
 from regrade.serving.review import Filters
+from regrade.serving.words import Label
 
 NONE: Final = "~none"
 """What stands for items that have no seller, station … ; nothing stands for any."""
@@ -17,7 +21,7 @@ AGES: Final = (1, 4, 24, 72, 168)
 
 KINDS: Final = ("unsure", "blind")
 FIELDS: Final = ("category", "seller", "station", "reason", "kind", "older_than", "min_value", "max_value")
-_LONGEST: Final = 128
+_LABEL: Final[TypeAdapter[str]] = TypeAdapter(Label)
 
 
 def filters_of(query: Mapping[str, str], *, without: frozenset[str] = frozenset()) -> Filters:
@@ -29,9 +33,7 @@ def filters_of(query: Mapping[str, str], *, without: frozenset[str] = frozenset(
     texts: dict[str, str] = {}
     for name in ("category", "seller", "station", "reason"):
         if (value := given.get(name)) is not None:
-            if len(value) > _LONGEST:
-                raise _fault(name, Message("fault.too_long", {"limit": _LONGEST}))
-            texts[name] = "" if value == NONE else value
+            texts[name] = "" if value == NONE else _label(name, value)
     kind = given.get("kind")
     if kind is not None and kind not in KINDS:
         raise _fault("kind", Message("fault.legal", {"legal": ", ".join(KINDS)}))
@@ -43,13 +45,22 @@ def filters_of(query: Mapping[str, str], *, without: frozenset[str] = frozenset(
         max_value=_number(given, "max_value", 1e12),
         older_than=None if hours is None else timedelta(hours=hours),
         without=without,
-        inspection_id=query.get("inspection_id") or None,
+        inspection_id=_label("inspection_id", query.get("inspection_id", "")) or None,
     )
 
 
 def kept(query: Mapping[str, str]) -> dict[str, str]:
     """What of `query` filters, to be put into other addresses."""
     return {name: query[name].strip() for name in FIELDS if query.get(name, "").strip()}
+
+
+def _label(name: str, value: str) -> str:
+    """`value` in the form that names have. Raises `InvalidFieldsError`."""
+    try:
+        return _LABEL.validate_python(value)
+    except ValidationError as error:
+        (fault,) = error.errors(include_url=False)
+        raise _fault(name, describe_fault(fault).message) from error
 
 
 def _number(given: Mapping[str, str], name: str, most: float) -> float | None:
@@ -65,5 +76,5 @@ def _number(given: Mapping[str, str], name: str, most: float) -> float | None:
     return value
 
 
-def _fault(field: str, message: Message) -> InvalidFieldsError:
+def _fault(field: str, message: Message | str) -> InvalidFieldsError:
     return InvalidFieldsError("invalid-query", "query", [FieldFault(field, message)])

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from regrade.serving.auth import ApiKey
 from regrade.serving.errors import NotFoundError
 from regrade.serving.evidence.read import read_evidence
 from regrade.serving.routes.common import ReaderDep, RuntimeDep, problems
+from regrade.serving.routes.queries import refuse_unknown
 from regrade.serving.runtime import Runtime
 from regrade.serving.schemas import EvidenceKeyOut, EvidenceOut
 
@@ -30,7 +31,7 @@ async def evidence_bundle(inspection_id: str, runtime: RuntimeDep, key: ReaderDe
     return EvidenceOut.model_validate({**found.bundle, "consistent": not differences, "differences": differences})
 
 
-@router.get("/evidence/key", summary="Read the public key of the evidence")
+@router.get("/evidence/key", summary="Read the public key of the evidence", dependencies=[Depends(refuse_unknown)])
 async def evidence_key(runtime: RuntimeDep) -> EvidenceKeyOut:
     """The key with which anyone can check evidence; it needs no API key."""
     current = runtime.signer.public_key

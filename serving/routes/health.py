@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from regrade.serving.health import Finding, worst
 from regrade.serving.i18n import say
 from regrade.serving.routes.common import LanguageDep, RuntimeDep
+from regrade.serving.routes.queries import refuse_unknown
 from regrade.serving.schemas import HealthOut, ReadyOut
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], dependencies=[Depends(refuse_unknown)])
 
 
 @router.get("/v2/health/live", summary="Is the process alive?")

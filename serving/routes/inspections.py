@@ -1,6 +1,5 @@
 """Photos in, a stored grade and a suggested disposition out; and everything to be read of it later."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -17,6 +16,7 @@ from regrade.serving.errors import (
     UploadAborted,
 )
 from regrade.serving.item import Item
+from regrade.serving.listing import Filters
 from regrade.serving.middleware import started
 from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
@@ -27,17 +27,17 @@ from regrade.serving.routes.common import (
     Responses,
     RuntimeDep,
     caller,
-    in_utc,
     language_of,
     problems,
 )
 from regrade.serving.routes.photos import original_answer, photo_answer
+from regrade.serving.routes.queries import Moment
 from regrade.serving.routes.waiting import wait_of, when_gone
 from regrade.serving.runtime import Runtime
-from regrade.serving.schemas import InspectionOut, InspectionsOut
-from regrade.serving.store import Filters
+from regrade.serving.schemas import Action, Condition, InspectionOut, InspectionsOut
 from regrade.serving.timings import Timings, server_timing
 from regrade.serving.uploads import Upload, body_too_large, boundary_of, read_upload, take_apart
+from regrade.serving.words import Label, Name
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
 
@@ -209,18 +209,36 @@ async def list_inspections(
     lang: LanguageDep,
     key: ReaderDep,
     status: Status | None = None,
-    seller: str | None = None,
-    category: str | None = None,
-    since: Annotated[datetime | None, Query(description="RFC 3339, with a zone.")] = None,
+    rma: Name | None = None,
+    sku: Label | None = None,
+    seller: Label | None = None,
+    station: Label | None = None,
+    category: Annotated[Label | None, Query(description="The one that it was graded as.")] = None,
+    condition: Annotated[Condition | None, Query(description="The one that stands now.")] = None,
+    disposition: Annotated[Action | None, Query(description="The action that stands now.")] = None,
+    since: Annotated[Moment | None, Query(description="When it came in: RFC 3339, with a zone.")] = None,
+    updated_since: Annotated[Moment | None, Query(description="When it was last changed, likewise.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> InspectionsOut:
     """Newest first. `next_cursor` is null on the last page.
 
-    A reviewer is shown items that wait for a blind review as such, without what was found of them.
+    An empty text asks for items that have none. A reviewer is shown items that wait for a blind review as such, without
+    what was found of them; no filter tells it.
     """
-    viewer = runtime.desk.viewer(key)
-    filters = Filters(status, seller, category, None if since is None else in_utc(since), viewer)
+    filters = Filters(
+        status=status,
+        rma=rma,
+        sku=sku,
+        seller=seller,
+        station=station,
+        category=category,
+        condition=condition,
+        disposition=disposition,
+        since=since,
+        updated_since=updated_since,
+        viewer=runtime.desk.viewer(key),
+    )
     page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
     seen = await runtime.call(runtime.desk.visible, page.items, key)
     items = [inspection_out(inspection, lang) for inspection in seen]

@@ -21,6 +21,7 @@ from regrade.serving.review_schemas import (
 )
 from regrade.serving.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
 from regrade.serving.schemas import InspectionOut, ReviewIn
+from regrade.serving.words import Label
 
 router = APIRouter(prefix="/v1/reviews", tags=["review"])
 
@@ -39,13 +40,13 @@ async def claim(
     runtime: RuntimeDep,
     lang: LanguageDep,
     reviewer: ReviewerDep,
-    category: str | None = None,
-    seller: str | None = None,
-    station: str | None = None,
-    reason: Annotated[str | None, Query(description="Code of the first reason for the review.")] = None,
+    category: Label | None = None,
+    seller: Label | None = None,
+    station: Label | None = None,
+    reason: Annotated[Label | None, Query(description="Code of the first reason for the review.")] = None,
     kind: Annotated[Literal["unsure", "blind"] | None, Query(description="Why a human looks.")] = None,
-    min_value: Annotated[float | None, Query(ge=0, description="In the policy's currency.")] = None,
-    max_value: Annotated[float | None, Query(ge=0, description="In the policy's currency.")] = None,
+    min_value: Annotated[float | None, Query(ge=0, le=1e12, description="In the policy's currency.")] = None,
+    max_value: Annotated[float | None, Query(ge=0, le=1e12, description="In the policy's currency.")] = None,
     older_than: Annotated[float | None, Query(ge=0, le=1e9, description="Seconds that it has waited.")] = None,
 ) -> ClaimOut | Response:
     """Leases the item that has waited longest; nobody else is given it until the lease expires.

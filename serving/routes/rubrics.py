@@ -11,6 +11,7 @@ from regrade.serving.i18n import Message
 from regrade.serving.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, problems
 from regrade.serving.rubric.out import RubricOut, rubric_out
 from regrade.serving.rubric.types import example_photo, example_photos
+from regrade.serving.words import Label
 
 router = APIRouter(prefix="/v1/rubrics", tags=["review"])
 
@@ -40,7 +41,7 @@ async def read(
     runtime: RuntimeDep,
     lang: LanguageDep,
     key: Annotated[ApiKey, Depends(caller("reviewer", "engineer"))],
-    seller: Annotated[str | None, Query(max_length=128, description="Whose own rubric, where there is one.")] = None,
+    seller: Annotated[Label | None, Query(description="Whose own rubric, where there is one.")] = None,
 ) -> Response:
     """By what an item of `category` is judged: the seller's own rubric, or the house's where there is none."""
     rubric = runtime.rubrics.of(category, seller)

@@ -95,19 +95,25 @@ def test_a_method_that_a_path_does_not_know_is_told_those_that_it_does(service: 
             assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, known), f"{method} {path}"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1/nothing", "/v1/inspections/", "/desk/", "/static-offline-docs"])
-@pytest.mark.parametrize("method", ["OPTIONS", "GET", "DELETE", "PATCH"])
-def test_a_path_that_is_not_there_is_not_found_by_any_method(service: Any, method: str, path: str) -> None:
-    answer = service.client.request(method, path)
-    assert (answer.status_code, "allow" in answer.headers) == (404, False)
+def test_a_path_that_is_not_there_is_not_found_by_any_method(service: Any) -> None:
+    for path in ("/nothing", "/v1/nothing", "/v1/inspections/", "/desk/", "/static-offline-docs"):
+        for method in ("OPTIONS", "GET", "DELETE", "PATCH"):
+            answer = service.client.request(method, path)
+            assert (answer.status_code, "allow" in answer.headers) == (404, False), f"{method} {path}"
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "x-gzip", "gzip, identity", "identity, GZIP", "?"])
-def test_compressed_content_is_refused_on_every_route_before_it_is_read(service: Any, coding: str) -> None:
+def test_compressed_content_is_refused_on_every_route(service: Any) -> None:
     for method, path in service.routes():
-        answer = service.client.request(method, sample(path), headers={"Content-Encoding": coding})
+        answer = service.client.request(method, sample(path), headers={"Content-Encoding": "gzip"})
         assert (answer.status_code, answer.headers.get("accept-encoding")) == (415, "identity"), f"{method} {path}"
         assert answer.json()["type"] == "urn:regrade:problem:encoded-content"
+
+
+def test_no_coding_but_identity_is_taken(service: Any, photo: bytes) -> None:
+    for coding in ("br", "zstd", "deflate", "x-gzip", "gzip, identity", "identity, GZIP", "?", "identity;q=1"):
+        assert service.post([photo], content_encoding=coding).status_code == 415, coding
+    for coding in ("identity", "Identity", ""):
+        assert service.post([photo], content_encoding=coding).status_code == 201, coding
 
 
 def test_compressed_content_is_refused_before_a_byte_of_it_is_there(service: Any) -> None:
@@ -118,11 +124,6 @@ def test_compressed_content_is_refused_before_a_byte_of_it_is_there(service: Any
         assert connection.recv(65536).startswith(b"HTTP/1.1 415 ")
 
 
-@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
-def test_content_that_says_to_be_plain_is_taken(service: Any, photo: bytes, coding: str) -> None:
-    assert service.post([photo], content_encoding=coding).status_code == 201
-
-
 def test_a_compressed_item_is_not_taken_for_json(service: Any, photo: bytes) -> None:
     item = gzip.compress(b'{"rma": "1"}')
     answer = service.client.post("/v1/inspections", files={"photos": photo, "item": item})
@@ -130,11 +131,10 @@ def test_a_compressed_item_is_not_taken_for_json(service: Any, photo: bytes) -> 
     assert "UTF-8" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "identity", "chunked, chunked"])
-def test_another_transfer_coding_than_chunked_is_refused(service: Any, coding: str) -> None:
+def test_another_transfer_coding_than_chunked_is_refused(service: Any) -> None:
     parts = urlsplit(service.url)
-    head = f"POST /v1/reviews/claim HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n0\r\n\r\n"
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
-        connection.sendall(head.encode())
-        status = int(connection.recv(65536).split(b" ")[1])
-    assert status in (400, 501)
+    for coding in ("gzip, chunked", "gzip", "identity", "chunked, chunked"):
+        head = f"POST /v1/reviews/claim HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n0\r\n\r\n"
+        with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+            connection.sendall(head.encode())
+            assert int(connection.recv(65536).split(b" ")[1]) in (400, 501), coding

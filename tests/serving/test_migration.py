@@ -177,3 +177,16 @@ def test_who_has_seen_an_item_before_the_desk_noted_it_is_found_in_what_was_reco
     with old.read() as connection:
         found = {(row.inspection_id, row.key_id): row.at for row in connection.execute(select(disclosures))}
     assert found == {("waits", "k1"): NOW, ("decided", "k1"): NOW + timedelta(hours=1)}
+
+
+def test_what_stands_of_old_inspections_is_what_their_lists_are_narrowed_by(old: Database) -> None:
+    step(old, "0003")
+    with old.write() as connection:
+        connection.execute(text("UPDATE inspections SET model_condition = 'opened'"))
+    old.migrate()
+    columns = (inspections.c.id, inspections.c.condition, inspections.c.disposition, inspections.c.updated_at)
+    with old.read() as connection:
+        found = {row.id: tuple(row)[1:] for row in connection.execute(select(*columns))}
+    assert found["graded"] == found["waits"] == ("opened", "clearance", NOW)
+    assert found["retake"] == (None, None, NOW)
+    assert found["decided"] == ("used", None, NOW + timedelta(hours=1))  # its disposition is empty here

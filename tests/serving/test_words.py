@@ -118,3 +118,14 @@ def test_an_item_with_an_unseen_character_is_refused_in_words(service: Any, phot
 def test_the_words_come_in_the_reader_s_language(service: Any, photo: bytes) -> None:
     answer = service.post([photo], {"rma": "a\u200bb"}, accept_language="zh-CN")
     assert "看不见的符号" in answer.json()["detail"]
+
+
+def test_an_item_is_found_however_its_name_is_written(service: Any, photo: bytes) -> None:
+    made = service.post([photo], {"rma": "Zoe\u0308\u00a01 ", "seller": " Zoë"}).json()
+    assert made["item"] == {"rma": "Zoë 1", "seller": "Zoë"}
+    for sent in ("Zoë 1", "Zoe\u0308 1", "Zoë\u00a01", " Zoë 1\n"):
+        [found] = service.client.get("/v1/inspections", params={"rma": sent}).json()["items"]
+        assert found["id"] == made["id"]
+    assert service.client.get("/v1/inspections", params={"seller": "Zoe\u0308"}).json()["items"]
+    refused = service.client.get("/v1/inspections", params={"rma": "Zoë\u200b 1"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "rma")
