@@ -55,9 +55,12 @@ def export(
 ) -> None:
     """Turn the desk's decisions into a version of a dataset, with votes, boxes and where they come from.
 
-    A photo never changes its split: exports of the same data folder agree, however many decisions came since, and
+    Photos go out upright, and without what their files tell of place, time and owner; HEIC and AVIF as JPEG. A photo
+    never changes its split: exports of the same data folder agree, however many decisions came since, and
     what --dataset says goes before all. OUT is written wholly or not at all.
     """
+    from tempfile import TemporaryDirectory
+
     from rich.console import Console
     from rich.progress import track
 
@@ -70,6 +73,7 @@ def export(
     from regrade.labeling.versions.export import ExportOptions, export_labels, usable
     from regrade.labeling.versions.ledger import add_to_ledger, read_ledger
     from regrade.labeling.versions.likeness import OnePhoto, copies
+    from regrade.labeling.versions.presentable import presentable
     from regrade.labeling.versions.provenance import read_provenance
     from regrade.labeling.versions.pseudonyms import label_key
     from regrade.labeling.versions.versions import FORMATS, Made, read_summary, write_version
@@ -83,61 +87,70 @@ def export(
     existing = [] if manifest is None else read_manifest(manifest)
     provenance = {} if manifest is None else read_provenance(manifest.parent)
     decisions = list(track(read_decisions(data_dir), "Reading decisions", console=stderr, transient=True))
-    alike: Mapping[str, set[str]] = {}
-    if near_duplicates:
-        stored = [p for d in decisions if usable(d) for p in d.photos if p.path.is_file()]
-        photos: list[PhotoFile] = [*existing, *(OnePhoto(p.path, p.sha256) for p in stored)]
-        alike = copies(
-            photos,
-            cache,
-            lambda rows: track(rows, "Looking for copies", console=stderr, transient=True),
-            lambda rows, doing: track(rows, doing, console=stderr, transient=True),
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        clean = presentable(
+            [decision for decision in decisions if usable(decision)],
+            Path(folder),
+            lambda rows: track(rows, "Taking places and owners out of photos", console=stderr, transient=True),
         )
-    options = ExportOptions(
-        shares=shares,
-        since=after,
-        unsettled=unsettled,
-        with_names=with_names,
-        model_boxes=model_boxes,
-        source=source,
-        licence=licence,
-        item_types=types,
-        alike=alike,
-        ledger=read_ledger(data_dir),
-    )
-    key = label_key(data_dir)
-    done = export_labels(
-        decisions,
-        existing,
-        provenance,
-        known,
-        key,
-        options,
-        progress=lambda rows: track(rows, "Checking photos", console=stderr, transient=True),
-    )
-    before = read_summary(manifest.parent) if manifest else {}
-    made = Made(
-        by="regrade labels export",
-        previous=manifest.parent if manifest else None,
-        options={
-            "split": split,
-            "since": after.isoformat() if after else None,
-            "unsettled": unsettled,
-            "with_names": with_names,
-            "model_boxes": model_boxes,
-            "near_duplicates": near_duplicates,
-            "key": key.id,
-        },
-        left_out=done.left_out,
-        imported=before.get("imported", ()),
-    )
-    # First, so that nothing leaves without a line; of an export that then fails there is a line too many.
-    taken = {"what": "labels", "items": len({s.inspection for row in done.provenance for s in row.sightings})}
-    taken |= {"photos": len(done.records), "format": kind, "with_names": with_names, "out": str(out)}
-    note_export(data_dir, taken)
-    add_to_ledger(data_dir, done.ledger)
-    with stderr.status("Writing the dataset"):
-        version = write_version(out, kind, done.records, existing, done.provenance, known, made)
+        decisions = clean.decisions(decisions)
+        existing, provenance = clean.version(existing, provenance)
+        alike: Mapping[str, set[str]] = {}
+        if near_duplicates:
+            stored = [p for d in decisions if usable(d) for p in d.photos if p.path.is_file()]
+            photos: list[PhotoFile] = [*existing, *(OnePhoto(p.path, p.sha256) for p in stored)]
+            alike = copies(
+                photos,
+                cache,
+                lambda rows: track(rows, "Looking for copies", console=stderr, transient=True),
+                lambda rows, doing: track(rows, doing, console=stderr, transient=True),
+            )
+        options = ExportOptions(
+            shares=shares,
+            since=after,
+            unsettled=unsettled,
+            with_names=with_names,
+            model_boxes=model_boxes,
+            source=source,
+            licence=licence,
+            item_types=types,
+            alike=alike,
+            ledger=clean.known(read_ledger(data_dir)),
+        )
+        key = label_key(data_dir)
+        done = export_labels(
+            decisions,
+            existing,
+            provenance,
+            known,
+            key,
+            options,
+            progress=lambda rows: track(rows, "Checking photos", console=stderr, transient=True),
+        )
+        before = read_summary(manifest.parent) if manifest else {}
+        made = Made(
+            by="regrade labels export",
+            previous=manifest.parent if manifest else None,
+            options={
+                "split": split,
+                "since": after.isoformat() if after else None,
+                "unsettled": unsettled,
+                "with_names": with_names,
+                "model_boxes": model_boxes,
+                "near_duplicates": near_duplicates,
+                "key": key.id,
+            },
+            left_out=done.left_out,
+            imported=before.get("imported", ()),
+        )
+        # First, so that nothing leaves without a line; of an export that then fails there is a line too many.
+        taken = {"what": "labels", "items": len({s.inspection for row in done.provenance for s in row.sightings})}
+        taken |= {"photos": len(done.records), "format": kind, "with_names": with_names, "out": str(out)}
+        note_export(data_dir, taken)
+        add_to_ledger(data_dir, clean.to_remember(done.ledger))
+        with stderr.status("Writing the dataset"):
+            version = write_version(out, kind, done.records, existing, done.provenance, known, made)
     tell(version)
     if done.guessed_types:
         typer.echo(
