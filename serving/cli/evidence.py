@@ -144,12 +144,16 @@ def _installation(data_dir: Path | None) -> "Settings":
 
 def _keys(given: str) -> "list[PublicKey]":
     """The keys in a file, or in the text itself."""
-    from regrade.serving.evidence.keys import read_keys
+    from regrade.serving.evidence.keys import KeyFormatError, read_keys
 
     try:
         return read_keys(Path(given).read_text(encoding="utf-8", errors="replace"))
     except OSError:
+        pass
+    try:
         return read_keys(given)
+    except KeyFormatError as error:
+        raise KeyFormatError(f"{given[:100]} is no file that can be read. {error}") from error
 
 
 def _bytes(file: Path) -> bytes:
