@@ -120,18 +120,20 @@ def chains_of(connection: Connection, inspection_ids: Iterable[str]) -> dict[str
     left: dict[int, list[str]] = defaultdict(list)
     kept = select(evidence_disclosures).where(evidence_disclosures.c.inspection_id.in_(ids))
     for row in connection.execute(kept.order_by(evidence_disclosures.c.log_index, evidence_disclosures.c.path)):
-        left[row.log_index].append(row.disclosure)
+        left[row.log_index].append(str(row.disclosure))
     chains: dict[str, list[Signed]] = {one: [] for one in ids}
     steps = select(evidence_steps).where(evidence_steps.c.inspection_id.in_(ids)).order_by(evidence_steps.c.seq)
     for row in connection.execute(steps):
-        chains[row.inspection_id].append(Signed(row.jws, tuple(left[row.log_index]), row.view_signature))
+        # str: what other hands have put there may be of any kind in SQLite, and is to be found, not stumbled over.
+        texts = tuple(left[row.log_index])
+        chains[row.inspection_id].append(Signed(str(row.jws), texts, str(row.view_signature)))
     return chains
 
 
 def head_of(connection: Connection) -> Head:
-    """The newest step as the database has it; its index is -1 where there is none."""
-    row = connection.execute(select(evidence_head)).one()
-    return Head(row.log_index, row.sha256)
+    """The newest step as the database has it; its index is -1 where there is none, and -2 where that is not noted."""
+    row = connection.execute(select(evidence_head)).first()
+    return Head(-2, None) if row is None else Head(row.log_index, row.sha256)
 
 
 def notice_loss(database: Database, signer: Signer) -> None:

@@ -116,7 +116,7 @@ class _Log:
             self._add(row, "misplaced-step", "is not the one that its columns tell of")
         if step is not None and step.inspection is None:
             self._own(row, step)
-        self.last = Head(row.log_index, sha256(row.jws))
+        self.last = Head(row.log_index, sha256(str(row.jws)))
 
     def out_of_time(self, inspection_id: str, steps: Sequence[Step]) -> Iterator[Finding]:
         """Steps that were signed when that could not be any more."""
@@ -129,10 +129,10 @@ class _Log:
                 yield Finding("signed-late", what, inspection_id)
 
     def _step(self, row: Row[Any]) -> Step | None:
-        signed = Signed(row.jws)
+        signed = Signed(str(row.jws))
         try:
             return trusted_step(signed) if row.inspection_id is not None else open_step(signed, self.keys)
-        except (RegradeError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (RegradeError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             if row.inspection_id is None:
                 self._add(row, "changed-step", f"is not as it was signed ({error})")
             return None
@@ -187,7 +187,7 @@ def _tail(connection: Connection, log: _Log, heads: Sequence[Head]) -> Iterator[
         if head.index > log.last.index:
             what = f"the log ends at step {log.last.index}, and step {head.index} was signed by {head.at}"
             yield Finding("lost-tail", what)
-        elif jws is not None and sha256(jws) != head.sha256:
+        elif jws is not None and sha256(str(jws)) != head.sha256:
             yield Finding("misplaced-step", f"step {head.index} of the log is another than was signed by {head.at}")
 
 

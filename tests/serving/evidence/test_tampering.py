@@ -120,6 +120,8 @@ EDITED_STEPS = {
     ),
     "a personal field removed": ("DELETE FROM evidence_disclosures WHERE path = 'item.rma'", "withheld-field"),
     "the signature of the readable form": ("UPDATE evidence_steps SET view_signature = 'x'", "changed-view"),
+    "what kind of value it is": ("UPDATE evidence_steps SET jws = x'00ff'", "changed-step"),
+    "the mark of the end": ("DELETE FROM evidence_head", "lost-tail"),
     "the end of the log": ("UPDATE evidence_head SET log_index = 1", "lost-tail"),
 }
 
