@@ -12,6 +12,9 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
+from regrade.models import registry
+from regrade.models.activations import LOG_NAME
+from regrade.models.bundle import active_version, load_bundle
 from regrade.models.errors import RegradeError, UnknownCategoryError
 from regrade.serving.capacity import LoadError
 from regrade.serving.cli.main import build_app
@@ -215,6 +218,15 @@ def test_a_service_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytes
     service = ServiceProcess(Settings(_env_file=None, data_dir=tmp_path), tmp_path, None)
     with pytest.raises(ServiceProcessError, match="ended before it was ready"):
         service.__enter__()
+
+
+def test_a_service_is_measured_with_what_the_site_chose(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, data_dir=tmp_path / "site")
+    registry.activate(settings.bundle_store, "packaging", "2026.11.1")
+    ServiceProcess(settings, tmp_path / "measured", None)
+    assert active_version(tmp_path / "measured" / "bundles", "packaging") == "2026.11.1"
+    assert load_bundle(tmp_path / "measured" / "bundles", "packaging").version == "2026.11.1"
+    assert not (tmp_path / "measured" / "bundles" / LOG_NAME).exists()
 
 
 def test_a_photo_that_is_none_ends_the_measurement(tmp_path: Path) -> None:
