@@ -29,6 +29,7 @@ from regrade.serving.routes import (
     desk_api,
     desk_quality,
     docs,
+    erasures,
     evidence,
     health,
     inspections,
@@ -81,6 +82,7 @@ def create_app(
             first = running.keys.create_first()
             if first is not None:
                 announce(first)
+            running.keeper.start()
             loading = asyncio.create_task(_load(running, grader, on_failure))
             watching = asyncio.create_task(running.watch())
             yield
@@ -101,7 +103,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    api = (inspections, evidence, reviews, audit, rubrics, models, health, ops)
+    api = (inspections, erasures, evidence, reviews, audit, rubrics, models, health, ops)
     for room in (*api, docs, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)

@@ -1,7 +1,7 @@
 """What reviewers decided, as plain JSON values, for whoever makes training data of it.
 
 Found through the entry point `local` of the group `regrade.decisions`, so that no other room imports this one. Who
-takes decisions out of the installation tells `note_export`, which stands beside `decisions` for that.
+takes decisions out of the installation tells `note_export`, which stands beside `decisions` for that, as `erased` does.
 """
 
 import getpass
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, Select, exists, func, select
 
 from regrade.serving.adjudication import settled, votes_of
 from regrade.serving.db import Database
@@ -29,7 +29,8 @@ ROWS = 200
 
 
 def decisions(data_dir: Path, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-    """One dict an inspection that a human has decided on, the oldest inspection first.
+    """One dict an inspection that a human has decided on, the oldest inspection first; those that were erased are left
+    out, and `erased` counts them.
 
     With `since`, only those whose newest decision was made then or later. Undone decisions do not count. Keys:
 
@@ -60,6 +61,20 @@ def decisions(data_dir: Path, since: datetime | None = None) -> Iterator[dict[st
         database.close()
 
 
+def erased(data_dir: Path) -> int:
+    """How many inspections `decisions` leaves out because they were erased.
+
+    Raises `DataDirError` where there is no installation in `data_dir`.
+    """
+    database = open_database(_settings(data_dir))
+    try:
+        with database.read() as connection:
+            query = select(func.count()).where(inspections.c.id.in_(_decided()), inspections.c.erased_at.is_not(None))
+            return connection.execute(query).scalar_one()
+    finally:
+        database.close()
+
+
 def note_export(data_dir: Path, detail: Mapping[str, Any]) -> None:
     """Put a line into the audit trail: this account took out what `detail` says (JSON values; how many, whereto).
 
@@ -68,12 +83,13 @@ def note_export(data_dir: Path, detail: Mapping[str, Any]) -> None:
     database = open_database(_settings(data_dir))
     try:
         with database.write() as connection:
-            record_command(connection, datetime.now(UTC), _user(), "export", detail)
+            record_command(connection, datetime.now(UTC), user_name(), "export", detail)
     finally:
         database.close()
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The account that runs this."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
@@ -89,11 +105,10 @@ def _settings(data_dir: Path) -> Settings:
 
 
 def _all(database: Database, photos: LocalPhotoStore, since: datetime | None) -> Iterator[dict[str, Any]]:
-    undone = exists().where(review_undos.c.review_id == reviews.c.id)
-    counted = select(reviews.c.inspection_id).where(~undone).group_by(reviews.c.inspection_id)
+    counted = _decided()
     if since is not None:
         counted = counted.having(func.max(reviews.c.decided_at) >= since)
-    wanted = select(inspections).where(inspections.c.id.in_(counted))
+    wanted = select(inspections).where(inspections.c.id.in_(counted), inspections.c.erased_at.is_(None))
     # One transaction: what is decided meanwhile comes next time, and nothing twice.
     with database.read() as connection:
         ordered = wanted.order_by(inspections.c.created_at, inspections.c.id).execution_options(yield_per=ROWS)
@@ -102,6 +117,12 @@ def _all(database: Database, photos: LocalPhotoStore, since: datetime | None) ->
             owed = _open(connection, [inspection.id for inspection in found])
             for inspection in found:
                 yield _decision(inspection, owed.get(inspection.id, []), photos)
+
+
+def _decided() -> Select[str]:
+    """The inspections that a human has decided on, a group each."""
+    undone = exists().where(review_undos.c.review_id == reviews.c.id)
+    return select(reviews.c.inspection_id).where(~undone).group_by(reviews.c.inspection_id)
 
 
 def _open(connection: Connection, ids: list[str]) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from regrade.models.errors import RegradeError
@@ -137,6 +138,14 @@ class SpoiltBundleError(SpokenError):
     def __init__(self, category: str, version: str, fault: str) -> None:
         # The models room speaks English; what it says of files is for an engineer.
         super().__init__(Message("problem.bundle_spoilt", {"category": category, "version": version, "fault": fault}))
+
+
+class ErasedError(SpokenError):
+    """What was asked for has been erased; `key` says that an Idempotency-Key was what led to it."""
+
+    def __init__(self, inspection_id: str, at: datetime, *, key: bool = False) -> None:
+        params = {"inspection": inspection_id, "date": f"{at:%Y-%m-%d}"}
+        super().__init__(Message("problem.erased_key" if key else "problem.erased", params))
 
 
 class PhotoDamagedError(SpokenError):

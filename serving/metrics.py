@@ -149,6 +149,9 @@ class Metrics:
             buckets=_CONFIDENCE_BUCKETS,
             registry=registry,
         )
+        self.erased = Counter(
+            "regrade_erased", "Inspections erased by this service, by what asked for it.", ["by"], registry=registry
+        )
         self.photos = Counter(
             "regrade_photos", "Photos looked at, by the first issue of the quality gate.", ["issue"], registry=registry
         )

@@ -5,12 +5,12 @@ its hash) only once the whole item has been graded, so that a refused item leave
 keeps photos elsewhere (an object store) writes another `PhotoStore`.
 """
 
+import fcntl
 import hashlib
 import os
-import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,10 +48,19 @@ class PhotoStore(Protocol):
 
     def published(self, staged: Sequence[StagedPhoto], used: Used) -> AbstractContextManager[None]:
         """Publish photos for what is done within. Where that finds no room (`StorageError`), those of them that `used`
-        does not name are removed again, unless another item is about to use them."""
+        does not name are removed again."""
 
     def discard(self, staged: Sequence[StagedPhoto]) -> None:
         """Remove staged photos that were not published."""
+
+    def keeping(self, hashes: Collection[str]) -> AbstractContextManager[None]:
+        """While this is held, `remove` takes none of these photos, in no process: the row that needs them is coming."""
+
+    def remove(self, hashes: Collection[str], used: Used) -> None:
+        """Remove published photos, durably, but those that `used` names when nobody keeps them any more."""
+
+    def holds(self, sha256: str) -> bool:
+        """Whether there is a photo under `sha256`, whole or not."""
 
     def read(self, sha256: str) -> bytes:
         """The bytes stored under `sha256`. Raises `PhotoDamagedError` where they are gone or are not those bytes."""
@@ -68,9 +77,6 @@ class LocalPhotoStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.staging = root / "tmp"
-        self._claims: Counter[str] = Counter()
-        """Photos of items that are being stored, and by how many."""
-        self._lock = threading.Lock()
         make_directories(self.staging)
 
     @storage_faults()
@@ -106,23 +112,39 @@ class LocalPhotoStore:
     @contextmanager
     def published(self, staged: Sequence[StagedPhoto], used: Used) -> Iterator[None]:
         hashes = {photo.sha256 for photo in staged}
-        with self._lock:
-            self._claims.update(hashes)
         try:
-            with storage_faults():
+            with storage_faults(), self.keeping(hashes):
                 self.publish(staged)
                 yield
         except StorageError as error:
             # A commit that could not be synced may be there again after a crash, and needs its photos then.
-            self._let_go(hashes, None if error.fault == "failing" else used)
+            if error.fault != "failing":
+                with suppress(OSError):
+                    self.remove(hashes, used)
             raise
-        except BaseException:
-            self._let_go(hashes)
-            raise
-        self._let_go(hashes)
 
     def discard(self, staged: Sequence[StagedPhoto]) -> None:
         _remove([self.staging / photo.handle for photo in staged])
+
+    @contextmanager
+    def keeping(self, hashes: Collection[str]) -> Iterator[None]:
+        # In one order, so that two who keep several folders never wait for each other.
+        with ExitStack() as stack:
+            for folder in sorted({self.path(sha256).parent for sha256 in hashes}):
+                make_directories(folder)
+                stack.enter_context(_locked(folder, fcntl.LOCK_SH))
+            yield
+
+    def remove(self, hashes: Collection[str], used: Used) -> None:
+        folders = defaultdict(set)
+        for sha256 in hashes:
+            folders[self.path(sha256).parent].add(sha256)
+        for folder, here in folders.items():
+            if folder.is_dir():
+                with _locked(folder, fcntl.LOCK_EX):
+                    for sha256 in here - used(here):
+                        self.path(sha256).unlink(missing_ok=True)
+                    sync_folder(folder)
 
     def read(self, sha256: str) -> bytes:
         try:
@@ -134,15 +156,8 @@ class LocalPhotoStore:
             raise PhotoDamagedError(sha256, missing=False)
         return data
 
-    def _let_go(self, hashes: set[str], used: Used | None = None) -> None:
-        """Give up the claims to photos; with `used`, remove those that nobody uses or claims."""
-        with self._lock:
-            self._claims.subtract(hashes)
-            idle = {sha256 for sha256 in hashes if not self._claims[sha256]}
-            for sha256 in idle:
-                del self._claims[sha256]
-            if used is not None:
-                _remove([self.path(sha256) for sha256 in idle - used(idle)])
+    def holds(self, sha256: str) -> bool:
+        return self.path(sha256).exists()
 
     def path(self, sha256: str) -> Path:
         """The file that holds, or would hold, the photo `sha256`."""
@@ -171,6 +186,17 @@ def _remove(paths: Sequence[Path]) -> None:
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock on `folder` (flock(2)), which other threads and processes mind; it ends with the process."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_directories(path: Path) -> None:

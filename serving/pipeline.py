@@ -18,7 +18,7 @@ from regrade.models.types import ItemResult
 from regrade.serving import tracing
 from regrade.serving.admission import Admission, Ticket
 from regrade.serving.canonical import canonical_json
-from regrade.serving.errors import IdempotencyConflictError
+from regrade.serving.errors import ErasedError, IdempotencyConflictError
 from regrade.serving.evidence import Provenance
 from regrade.serving.i18n import Message
 from regrade.serving.item import Item, parse_item
@@ -149,6 +149,8 @@ class Pipeline:
                 except DuplicateKeyError:  # another process on the same database was faster
                     stored = await self._write(self._inspections.by_idempotency_key, *slot)
                     assert stored is not None
+            if stored.erased is not None:
+                raise ErasedError(stored.id, stored.erased.at, key=True)
             _refuse_other_body(stored.body_digest, intake.digest)
             return Outcome(stored, replayed=True)
         finally:

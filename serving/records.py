@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from regrade.models.types import Box, ItemResult
 from regrade.serving.adjudication import standing
+from regrade.serving.errors import ErasedError
 from regrade.serving.policy.types import Decision, Disposition
 
 Status = Literal["graded", "needs_review", "reviewed", "retake"]
@@ -95,9 +96,20 @@ class FirstLook:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """That an inspection was erased: when, by whom, and why where that was said."""
+
+    at: datetime
+    by: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """An inspection as it is stored. `result` and `decision` are the machine's and never change;
     `reviews` are the humans' decisions, oldest first, the undone ones included.
+
+    Of one that was `erased` there are no photos and no words of people; its `item` has no RMA.
 
     `blind` says that what the model and others found has been taken out, for a reviewer who must not know it.
     """
@@ -114,6 +126,12 @@ class Inspection:
     photos: tuple[StoredPhoto, ...]
     reviews: tuple[Review, ...] = ()
     blind: bool = False
+    erased: Erased | None = None
+
+    def refuse_erased(self) -> None:
+        """Raise `ErasedError` where it was erased."""
+        if self.erased is not None:
+            raise ErasedError(self.id, self.erased.at)
 
     @property
     def model_condition(self) -> str | None:

@@ -11,6 +11,7 @@ from regrade.serving.schemas import (
     DecidedOut,
     DefectOut,
     DispositionOut,
+    ErasedOut,
     GradeOut,
     InspectionOut,
     MoneyOut,
@@ -58,11 +59,12 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
                 height=photo.height,
                 quality=QualityOut(ok=quality.ok, issues=list(quality.issues)),
             )
-            for photo, quality in zip(inspection.photos, result.quality, strict=True)
+            for photo, quality in zip(inspection.photos, result.quality, strict=inspection.erased is None)
         ],
         models=dict(result.models),
         timings_ms=timings_out(result.timings_ms),
-        retake=_retake(result, lang) if retaken else None,
+        retake=_retake(result, lang) if retaken and inspection.erased is None else None,
+        erased=None if inspection.erased is None else ErasedOut.model_validate(inspection.erased, from_attributes=True),
     )
 
 
@@ -119,7 +121,8 @@ def _disposition(disposition: Disposition, lang: str) -> DispositionOut:
 
 
 def _review(inspection: Inspection, lang: str) -> ReviewOut:
-    reasons = inspection.decision.review if inspection.decision else ()
+    # Of an erased item the figures are gone that reasons speak of.
+    reasons = inspection.decision.review if inspection.decision and inspection.erased is None else ()
     review = inspection.review
     decided = None
     if review is not None:
@@ -131,7 +134,7 @@ def _review(inspection: Inspection, lang: str) -> ReviewOut:
             note=review.note,
         )
     return ReviewOut(
-        required=inspection.status == "needs_review",
+        required=inspection.status == "needs_review" and inspection.erased is None,
         reasons=[render(reason, lang) for reason in reasons],
         decided=decided,
     )

@@ -23,6 +23,9 @@ from regrade.serving.connections.table import Connections
 from regrade.serving.credentials import Lookups
 from regrade.serving.db import Database
 from regrade.serving.disk import Disk
+from regrade.serving.erasure.eraser import Eraser
+from regrade.serving.erasure.keeper import Keeper
+from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.errors import BusyError, DataDirError, StorageError
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
@@ -68,9 +71,10 @@ class Runtime:
             self.keys = KeyStore(self.database)
             self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
+            pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
             private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
-            self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery), self.signer)
+            self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery), self.signer, pseudonym)
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
             folders = {"data": settings.data_dir, "photos": self.photos.root, "database": database_dir}
             self.disk = Disk(folders, settings.disk_reserve, lambda: self.admission.unwritten)
@@ -85,9 +89,10 @@ class Runtime:
             self.lock.release()
             raise
         self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
-        cache = PictureCache(settings.data_dir / "cache" / "thumbnails", settings.picture_cache_bytes)
-        self.thumbnails = Thumbnails(self.photos, cache, self.limits)
+        self.thumbnails = Thumbnails(self.photos, picture_cache_of(settings), self.limits)
         self.photo_views = PhotoViews(self.database)
+        self.eraser = open_eraser(settings, self.database, self.photos, self.signer)
+        self.keeper = Keeper(self.eraser, settings.retention_rules, self.metrics.erased.labels("retention").inc)
         self.desk = Desk(
             self.database,
             self.policy,
@@ -204,6 +209,7 @@ class Runtime:
         if self._pipeline is not None:
             self._pipeline.close()
         self.graders.close()
+        self.keeper.stop()
         self.backfill.stop()
         self._threads.shutdown()
         self._drawers.shutdown()
@@ -232,6 +238,17 @@ class DataDirLock:
     def release(self) -> None:
         """Give the directory free."""
         os.close(self._descriptor)
+
+
+def picture_cache_of(settings: Settings) -> PictureCache:
+    """Where pictures that were made of photos are kept."""
+    return PictureCache(settings.data_dir / "cache" / "thumbnails", settings.picture_cache_bytes)
+
+
+def open_eraser(settings: Settings, database: Database, photos: LocalPhotoStore, signer: Signer) -> Eraser:
+    """What erases inspections of an installation, whether a service runs on it or not."""
+    pseudonyms = Pseudonyms.load(settings.data_dir / "keys")
+    return Eraser(database, photos, picture_cache_of(settings).forget, signer, pseudonyms)
 
 
 def open_database(settings: Settings) -> Database:

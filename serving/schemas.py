@@ -118,6 +118,14 @@ class TimingsOut(BaseModel):
     )
 
 
+class ErasedOut(BaseModel):
+    """That photos and personal fields were erased: when, by whom, and why where that was said."""
+
+    at: datetime
+    by: str
+    reason: str | None
+
+
 class InspectionOut(BaseModel):
     """A graded item. Boxes and sizes are those of the upright photo."""
 
@@ -136,10 +144,13 @@ class InspectionOut(BaseModel):
     retake: list[RetakeOut] | None = Field(
         None, description="Only with status `retake`: which photos to take again, and how."
     )
+    erased: ErasedOut | None = Field(
+        None, description="Only where it was erased: `photos` is then empty, and the RMA an empty text."
+    )
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "retake")
+        return _without(_without(handler(self), "retake"), "erased")
 
 
 class InspectionsOut(BaseModel):

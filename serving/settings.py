@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from regrade.serving.erasure.rules import Rules, parse_rules
 from regrade.serving.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -151,6 +152,11 @@ class Settings(BaseSettings):
     )
     lease_minutes: float = Field(10.0, gt=0, le=24 * 60, description="How long a reviewer holds a claimed item.")
     undo_seconds: float = Field(60.0, ge=0, le=3600, description="How long a reviewer can undo a decision.")
+    retention: str = Field(
+        "",
+        description="Days after which photos and personal fields are erased, by status, such as "
+        "reviewed=365d,graded=180d,retake=30d; what is not named is kept.",
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="What is logged to standard error."
     )
@@ -176,6 +182,12 @@ class Settings(BaseSettings):
             if network.prefixlen == 0:
                 raise ValueError(f"{one} is everybody: any client could claim any address. Name the proxies alone.")
         return proxies
+
+    @field_validator("retention")
+    @classmethod
+    def _with_legal_rules(cls, retention: str) -> str:
+        parse_rules(retention)
+        return retention
 
     @model_validator(mode="after")
     def _refuse_nonsense(self) -> Self:
@@ -213,6 +225,11 @@ class Settings(BaseSettings):
         from regrade.models.bundle_store import site_store
 
         return site_store(self.data_dir, self.bundles_dir or shipped_root())
+
+    @property
+    def retention_rules(self) -> Rules:
+        """What `retention` says."""
+        return parse_rules(self.retention)
 
     @property
     def worker_count(self) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert
 from sqlalchemy.exc import IntegrityError
 
 from regrade.serving.db import Database
+from regrade.serving.erasure.criteria import held
 from regrade.serving.errors import NotFoundError
 from regrade.serving.evidence import Provenance, Signer, append_step
 from regrade.serving.evidence.statements import graded
@@ -18,13 +19,14 @@ from regrade.serving.records import (
     DEFECTS,
     DISPOSITION,
     RESULT,
+    Erased,
     FirstLook,
     Inspection,
     Review,
     StoredPhoto,
     new_id,
 )
-from regrade.serving.tables import inspection_photos, inspections, review_undos, reviews, tasks
+from regrade.serving.tables import erasures, inspection_photos, inspections, review_undos, reviews, tasks
 
 UNKNOWN = Provenance()
 
@@ -44,6 +46,7 @@ class InspectionStore:
 
     `first_look` says whether a human owes a new one a look; the task for it is made together with the inspection, and
     so is the first step of its evidence, which `signer` signs. Without a signer inspections can only be read.
+    `pseudonym` gives what stands in place of an erased inspection's idempotency key.
     """
 
     def __init__(
@@ -51,10 +54,12 @@ class InspectionStore:
         database: Database,
         first_look: Callable[[Inspection], FirstLook] = asked_for,
         signer: Signer | None = None,
+        pseudonym: Callable[[str], str] | None = None,
     ) -> None:
         self._database = database
         self._first_look = first_look
         self._signer = signer
+        self._pseudonym = pseudonym
 
     def insert(self, inspection: Inspection, provenance: Provenance = UNKNOWN) -> None:
         """Store an inspection durably, and sign it. `provenance` says by what exactly it was graded.
@@ -82,8 +87,9 @@ class InspectionStore:
             return find(connection, inspection_id)
 
     def by_idempotency_key(self, key_id: str, idempotency_key: str) -> Inspection | None:
-        """The inspection that the holder of `key_id` made under `idempotency_key`."""
-        return self._find(and_(inspections.c.key_id == key_id, inspections.c.idempotency_key == idempotency_key))
+        """The inspection that the holder of `key_id` made under `idempotency_key`, erased since or not."""
+        known = [idempotency_key, *([] if self._pseudonym is None else [self._pseudonym(idempotency_key)])]
+        return self._find(and_(inspections.c.key_id == key_id, inspections.c.idempotency_key.in_(known)))
 
     def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
         """At most `limit` inspections, newest first. Raises `InvalidFieldsError` for a damaged cursor."""
@@ -98,16 +104,23 @@ class InspectionStore:
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(inspections)).scalar_one()
 
-    def photo_hashes(self) -> set[str]:
-        """The hashes of all photos that some inspection has."""
+    def count_erased(self) -> int:
+        """How many of them are erased."""
+        query = select(func.count()).where(inspections.c.erased_at.is_not(None))
         with self._database.read() as connection:
-            return set(connection.execute(select(inspection_photos.c.sha256).distinct()).scalars())
+            return connection.execute(query).scalar_one()
+
+    def photo_hashes(self) -> set[str]:
+        """The hashes of all photos that some inspection has; those that were erased have none."""
+        kept = inspection_photos.join(inspections, inspections.c.id == inspection_photos.c.inspection_id)
+        query = select(inspection_photos.c.sha256).select_from(kept).where(inspections.c.erased_at.is_(None))
+        with self._database.read() as connection:
+            return set(connection.execute(query.distinct()).scalars())
 
     def using(self, hashes: Collection[str]) -> set[str]:
-        """Those of the photos `hashes` that some inspection has."""
-        query = select(inspection_photos.c.sha256).where(inspection_photos.c.sha256.in_(hashes)).distinct()
+        """Those of the photos `hashes` that some inspection has which was not erased."""
         with self._database.read() as connection:
-            return set(connection.execute(query).scalars())
+            return held(connection, hashes)
 
     def _find(self, where: ColumnElement[bool]) -> Inspection | None:
         with self._database.read() as connection:
@@ -148,7 +161,17 @@ def load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Inspection]:
     by_time = select(reviews, review_undos.c.undone_at).select_from(undone).order_by(reviews.c.decided_at, reviews.c.id)
     for row in connection.execute(by_time.where(reviews.c.inspection_id.in_(ids))):
         decided[row.inspection_id].append(_review(row))
-    return [_inspection(row, photos[row.id], decided[row.id]) for row in rows]
+    erased = _erased(connection, rows)
+    return [_inspection(row, photos[row.id], decided[row.id], erased.get(row.id)) for row in rows]
+
+
+def _erased(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Erased]:
+    # One whose record is gone is erased all the same; `regrade store verify` tells of it.
+    found = {row.id: Erased(row.erased_at, "", None) for row in rows if row.erased_at is not None}
+    if found:
+        for row in connection.execute(select(erasures).where(erasures.c.inspection_id.in_(found))):
+            found[row.inspection_id] = Erased(row.at, row.name, row.reason)
+    return found
 
 
 def insert_review(connection: Connection, review: Review) -> None:
@@ -239,7 +262,9 @@ def _task_row(columns: Mapping[str, Any], look: FirstLook) -> dict[str, Any]:
     return {**own, **copies, "share": look.share, "reason": reason, "value": look.value}
 
 
-def _inspection(row: Row[Any], photos: Iterable[StoredPhoto], decided: Iterable[Review]) -> Inspection:
+def _inspection(
+    row: Row[Any], photos: Iterable[StoredPhoto], decided: Iterable[Review], erased: Erased | None
+) -> Inspection:
     return Inspection(
         id=row.id,
         created_at=row.created_at,
@@ -247,12 +272,19 @@ def _inspection(row: Row[Any], photos: Iterable[StoredPhoto], decided: Iterable[
         key_id=row.key_id,
         idempotency_key=row.idempotency_key,
         body_digest=row.body_digest,
-        item=row.item,
+        item=row.item if erased is None else _rest_of_item(row),
         result=RESULT.validate_python(row.result),
         decision=None if row.decision is None else DECISION.validate_python(row.decision),
-        photos=tuple(photos),
+        photos=tuple(photos) if erased is None else (),
         reviews=tuple(decided),
+        erased=erased,
     )
+
+
+def _rest_of_item(row: Row[Any]) -> dict[str, Any]:
+    """What is left of an erased item: whose goods they were, and where they were looked at."""
+    kept = {name: value for name in ("seller", "station") if (value := getattr(row, name))}
+    return {"rma": row.rma, **row.item, **kept}
 
 
 def _review(row: Row[Any]) -> Review:

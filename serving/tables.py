@@ -64,6 +64,8 @@ api_keys = Table(
     Column("revoked_at", UtcTime),
 )
 
+NOT_ERASED: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("erased_at IS NULL"))
+
 inspections = Table(
     "inspections",
     metadata,
@@ -93,6 +95,8 @@ inspections = Table(
     # The chance that an item that went without a human had of being drawn for a blind look, whether it was drawn or
     # not. NULL: a human looked anyway, nothing was graded, or it was graded before there were blind looks.
     Column("sample_share", Float),
+    # When its photos and personal fields were erased; `erasures` says the rest.
+    Column("erased_at", UtcTime),
     # NULLs are distinct, so requests without an Idempotency-Key never collide.
     UniqueConstraint("key_id", "idempotency_key"),
     # With `updated_at`, so that what has not changed since some moment is passed over without reading its row.
@@ -102,6 +106,8 @@ inspections = Table(
         Index(f"ix_inspections_{name}_created_at_id", name, "created_at", "id")
         for name in ("seller", "station", "category", "condition", "disposition")
     ),
+    # What retention looks through: it must not pass over all that was erased, each time.
+    Index("ix_inspections_kept", "status", "created_at", "id", **NOT_ERASED),
 )
 
 inspection_photos = Table(
@@ -126,8 +132,8 @@ HELD: dict[str, Any] = dict.fromkeys(STILL_OPEN, text("state = 'open' AND lease_
 """What is left out of an index of tasks, as each database has it said."""
 
 # One look that a human owes an item. `kind` is `unsure` (the model asked), `sample` (a blind check of a grade that
-# the model was sure of), `second` (another reviewer, blind) or `third` (a tie-break, blind); `state` is `open`, `done`
-# or `void` (a decision that it followed from was undone).
+# the model was sure of), `second` (another reviewer, blind) or `third` (a tie-break, blind); `state` is `open`, `done`,
+# `void` (a decision that it followed from was undone) or `erased` (the item was, before anybody had looked).
 tasks = Table(
     "tasks",
     metadata,
@@ -184,7 +190,8 @@ disclosures = Table(
     Column("at", UtcTime, nullable=False),
 )
 
-# Append-only: a decision is never changed or removed, a later one stands beside it.
+# Append-only: a decision is never changed or removed, a later one stands beside it. Only of an inspection that was
+# erased does the database let notes and the words of dispositions be taken out.
 reviews = Table(
     "reviews",
     metadata,
@@ -283,6 +290,22 @@ photo_views = Table(
     Column("photo", Integer, nullable=False),
     Column("what", String(16), nullable=False),
 )
+
+# Append-only: what was erased, when, by whom and why. `seq` is the signed step that says so, of which the other columns
+# are copies (see `regrade.serving.erasure`).
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("inspection_id", String(36), primary_key=True),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("key_id", String(16)),
+    Column("name", String(100), nullable=False),
+    Column("reason", Text),
+    Column("seq", Integer, nullable=False),
+)
+
+# The erased inspections of which files may still be there, or traces in the database's own file.
+unfinished_erasures = Table("unfinished_erasures", metadata, Column("inspection_id", String(36), primary_key=True))
 
 # People at the pages: a session stands for a key, and is found by the hash of what the browser keeps.
 sessions = Table(

@@ -49,4 +49,6 @@ class Thumbnails:
             size = (photo.width, photo.height)
             data = encoded(drawn(original, size, width, self._limits, photo.index), quality)
             self._cache.put(photo.sha256, made, data)
+            if not self._store.holds(photo.sha256):
+                self._cache.forget(photo.sha256)  # erased while it was being drawn
         return data

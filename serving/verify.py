@@ -31,6 +31,7 @@ class Report:
     """
 
     inspections: int
+    erased: int
     photos: int
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
@@ -61,6 +62,7 @@ def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
             (missing if error.missing else damaged).append(sha256)
     return Report(
         inspections=store.count(),
+        erased=store.count_erased(),
         photos=len(wanted),
         missing=tuple(missing),
         damaged=tuple(damaged),

@@ -9,7 +9,11 @@ out inspections whose last decision is older. The module of the function may hav
 
     note_export(data_dir: Path, detail: Mapping[str, Any]) -> None
 
-which is told of every export before it is written, for an audit trail.
+which is told of every export before it is written, for an audit trail, and
+
+    erased(data_dir: Path) -> int
+
+which says how many decided inspections are left out because they were erased.
 """
 
 import sys
@@ -143,9 +147,21 @@ def read_decisions(data_dir: Path, since: datetime | None = None, source: Source
 
 def note_export(data_dir: Path, detail: Mapping[str, Any]) -> None:
     """Tell whoever keeps the decisions under `data_dir` that some of them are being taken out; `detail` is JSON."""
-    told = getattr(sys.modules.get(installed_source().__module__), "note_export", None)
+    told = _beside("note_export")
     if told is not None:
         told(data_dir, detail)
+
+
+def erased(data_dir: Path) -> int:
+    """How many decided inspections under `data_dir` were erased since; 0 where whoever keeps them does not say."""
+    counted = _beside("erased")
+    return 0 if counted is None else int(counted(data_dir))
+
+
+def _beside(name: str) -> Callable[..., Any] | None:
+    """Another function of the installed source's module."""
+    found: Callable[..., Any] | None = getattr(sys.modules.get(installed_source().__module__), name, None)
+    return found
 
 
 def installed_source() -> Source:

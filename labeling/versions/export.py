@@ -23,6 +23,7 @@ UNSETTLED = "items that wait for another look"
 TIED = "items that tie photos of different splits together"
 GONE = "photos that the store has lost or that are damaged"
 NO_CATEGORY = "items of an unknown category or condition"
+ERASED = "items that were erased"
 OLDER = "items decided before --since"
 
 T = TypeVar("T")

@@ -69,8 +69,8 @@ def export(
     from regrade.datasets.manifest import locate_manifest, read_manifest
     from regrade.datasets.splitting import parse_shares
     from regrade.datasets.validation import one_of_these
-    from regrade.labeling.versions.decisions import note_export, read_decisions
-    from regrade.labeling.versions.export import ExportOptions, export_labels, usable
+    from regrade.labeling.versions.decisions import erased, note_export, read_decisions
+    from regrade.labeling.versions.export import ERASED, ExportOptions, export_labels, usable
     from regrade.labeling.versions.ledger import add_to_ledger, read_ledger
     from regrade.labeling.versions.likeness import OnePhoto, copies
     from regrade.labeling.versions.presentable import presentable
@@ -128,6 +128,7 @@ def export(
             options,
             progress=lambda rows: track(rows, "Checking photos", console=stderr, transient=True),
         )
+        gone = erased(data_dir)
         before = read_summary(manifest.parent) if manifest else {}
         made = Made(
             by="regrade labels export",
@@ -141,7 +142,7 @@ def export(
                 "near_duplicates": near_duplicates,
                 "key": key.id,
             },
-            left_out=done.left_out,
+            left_out={**done.left_out, **({ERASED: gone} if gone else {})},
             imported=before.get("imported", ()),
         )
         # First, so that nothing leaves without a line; of an export that then fails there is a line too many.

@@ -5,8 +5,9 @@ from importlib import import_module
 import typer
 
 MODULES = (
-    "serve", "keys", "store", "evidence", "policy", "rubric", "replay", "models", "grade", "demo", "plan", "audit",
-)  # fmt: skip
+    *("serve", "keys", "store", "evidence", "erase", "policy", "rubric", "replay", "models", "grade", "demo", "plan"),
+    "audit",
+)
 
 
 def register(app: typer.Typer) -> None:

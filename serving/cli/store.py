@@ -47,6 +47,8 @@ def verify(
     report = verify_store(database, photos)
     evidence = check_evidence(database, settings.data_dir / "keys")
     typer.echo(f"{report.inspections} inspections with {report.photos} different photos")
+    if report.erased:
+        typer.echo(f"{report.erased} of the inspections are erased")
     for word, found in (
         ("missing photo", report.missing),
         ("damaged photo", report.damaged),

@@ -12,19 +12,21 @@ from regrade.serving.adjudication import standing
 from regrade.serving.evidence.statements import MEASURES, PHOTO, REVIEW, moment
 from regrade.serving.evidence.steps import FIRST, Finding, Step
 from regrade.serving.evidence.view import item_of
-from regrade.serving.tables import inspection_photos, inspections, review_undos, reviews
+from regrade.serving.tables import erasures, inspection_photos, inspections, review_undos, reviews
 
 Row = Mapping[Any, Any]
 
 
 @dataclass(slots=True)
 class Rows:
-    """What is stored of one inspection; photos by position, decisions and what was undone by the decision's id."""
+    """What is stored of one inspection; photos by position, decisions and what was undone by the decision's id, its
+    erasure by its own."""
 
     inspection: Row | None = None
     photos: dict[Any, Row] = field(default_factory=dict)
     reviews: dict[Any, Row] = field(default_factory=dict)
     undos: dict[Any, Row] = field(default_factory=dict)
+    erasures: dict[Any, Row] = field(default_factory=dict)
 
 
 def rows_of(connection: Connection, ids: Sequence[str]) -> dict[str, Rows]:
@@ -39,6 +41,8 @@ def rows_of(connection: Connection, ids: Sequence[str]) -> dict[str, Rows]:
         found[row["inspection_id"]].reviews[row["id"]] = row
     for row in _read(connection, review_undos, review_undos.c.review_id.in_(list(of))):
         found[of[row["review_id"]]["inspection_id"]].undos[row["review_id"]] = row
+    for row in _read(connection, erasures, erasures.c.inspection_id.in_(ids)):
+        found[row["inspection_id"]].erasures[row["inspection_id"]] = row
     return found
 
 
@@ -56,6 +60,7 @@ def compare(inspection_id: str, steps: Sequence[Step], rows: Rows) -> list[Findi
     signed, undone = _reviews(steps)
     work.many("review", signed, rows.reviews)
     work.many("undo of review", undone, rows.undos)
+    work.many("erasure of", _erasures(steps), rows.erasures)
     return work.findings
 
 
@@ -126,6 +131,7 @@ def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, A
         "category": category["name"] if category else None,
         "model_condition": grade["condition"] if grade else None,
         "model_confidence": grade["confidence"] if grade else None,
+        "erased_at": next((step.at for step in _whole_erasures(steps)), None),
     }
     copies = {name: _left(item, name, first) for name in ("rma", "seller", "sku", "station")}
     asked = {name: _left(request, name, first) for name in ("idempotency_key", "body_digest")}
@@ -191,6 +197,25 @@ def _review(step: Step, review: Row) -> Row:
     by = review["by"]
     own = {"id": review["id"], "inspection_id": step.inspection, "decided_at": review["at"], "key_id": by["key_id"]}
     return {**own, **clear, "reviewer": _left(by, "name", step), "note": _left(review, "note", step)}
+
+
+def _erasures(steps: Sequence[Step]) -> dict[Any, Row]:
+    return {
+        step.inspection: {
+            "inspection_id": step.inspection,
+            "at": step.at,
+            "key_id": step.body["by"]["key_id"],
+            "name": _left(step.body["by"], "name", step),
+            "reason": step.body["reason"],
+            "seq": step.seq,
+        }
+        for step in _whole_erasures(steps)
+    }
+
+
+def _whole_erasures(steps: Sequence[Step]) -> list[Step]:
+    """Those after which the inspection counts as erased: its photos went, and not a field alone."""
+    return [step for step in steps if step.kind == "erased" and "photos_erased" in step.body]
 
 
 def _undo(review_id: str, at: str, by: Row) -> Row:

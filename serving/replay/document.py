@@ -36,6 +36,7 @@ def policy_document(replay: PolicyReplay, span: Span, base: str) -> dict[str, An
             "graded": total.items,
             "decided_by_human": replay.by_human,
             "not_graded": replay.ungraded,
+            **_left_out(replay),
             "undecidable": sum(group.items for group in replay.undecidable.values()),
         },
         "decided_under": _sorted(replay.decided_under),
@@ -72,6 +73,7 @@ def rubric_document(replay: RubricReplay, span: Span, base: str) -> dict[str, An
         "kind": "rubric",
         **span_document(span),
         "not_graded": replay.ungraded,
+        **_left_out(replay),
         "untouched": replay.untouched,
         "rubrics": [_change(part, base) for _, part in sorted(replay.parts.items())],
     }
@@ -136,6 +138,11 @@ def _outcome(outcome: Outcome, base: str) -> dict[str, Any]:
 
 def _group(group: Group) -> dict[str, Any]:
     return {"items": group.items, "examples": list(group.examples)}
+
+
+def _left_out(replay: PolicyReplay | RubricReplay) -> dict[str, int]:
+    """Items of which nothing can be told any more; not a word where there are none, as in reports of before."""
+    return {"erased": replay.erased} if replay.erased else {}
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

@@ -90,12 +90,14 @@ class PolicyReplay:
     `actions[old][new]` counts items; `newly_because` and `no_longer_because` count items by the reasons for a review,
     of which an item may have several; `days` holds the reviews needed then and now by day (UTC); `violations` the items
     whose standing action the new policy forbids, by action and the rule's words; `undecidable` those on which the
-    policy cannot decide, by why. `largest` is filled by `finish`.
+    policy cannot decide, by why. `erased` items count for nothing: their value is not known any more. `finish` fills
+    `largest`.
     """
 
     policy: Policy
     total: Part = field(default_factory=Part)
     ungraded: int = 0
+    erased: int = 0
     by_human: int = 0
     decided_under: Counter[str] = field(default_factory=Counter)
     actions: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -118,6 +120,9 @@ class PolicyReplay:
 
     def add(self, inspection: Inspection) -> None:
         """Count one inspection."""
+        if inspection.erased is not None:
+            self.erased += 1
+            return
         try:
             outcome = replay(self.policy, inspection)
         except PolicyError as error:

@@ -111,6 +111,7 @@ class RubricReplay:
     new: Rubrics
     parts: dict[str, RubricChange] = field(default_factory=dict)
     ungraded: int = 0
+    erased: int = 0
     untouched: int = 0
     """Items of categories and sellers whose rubric stays as it is, or that have none."""
 
@@ -128,6 +129,9 @@ class RubricReplay:
 
     def add(self, inspection: Inspection) -> None:
         """Count one inspection."""
+        if inspection.erased is not None:
+            self.erased += 1
+            return
         call = inspection.result.category
         if call is None or inspection.result.grade is None or inspection.decision is None:
             self.ungraded += 1

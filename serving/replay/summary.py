@@ -28,8 +28,7 @@ def print_policy(replay: PolicyReplay, lang: str) -> None:
     say = Say(console, lang)
     say("replay.policy_items", items=total.items, humans=replay.by_human, policy=replay.policy.label)
     say("replay.decided_under", versions=versions(replay.decided_under))
-    if replay.ungraded:
-        say("replay.ungraded", items=replay.ungraded)
+    _print_left_out(say, replay)
     for why, group in sorted(replay.undecidable.items()):
         say("replay.undecidable", items=group.items, why=why, examples=", ".join(group.examples))
     if not total.items:
@@ -69,8 +68,14 @@ def print_rubric(replay: RubricReplay, lang: str) -> None:
     for _, part in sorted(replay.parts.items()):
         _print_change(part, say, lang)
     say("replay.untouched", items=replay.untouched)
+    _print_left_out(say, replay)
+
+
+def _print_left_out(say: "Say", replay: PolicyReplay | RubricReplay) -> None:
     if replay.ungraded:
         say("replay.ungraded", items=replay.ungraded)
+    if replay.erased:
+        say("replay.erased", items=replay.erased)
 
 
 class Say:

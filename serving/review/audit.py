@@ -11,7 +11,7 @@ from regrade.serving.records import new_id
 from regrade.serving.review.types import Entry
 from regrade.serving.tables import audit
 
-Action = Literal["login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export"]
+Action = Literal["login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase"]
 
 
 def record(
@@ -36,6 +36,12 @@ def record_command(
     """Add a line for a command on this machine, which needs no key: `user` is the account that gave it."""
     values = {"id": new_id(), "at": at, "name": f"{user[:90]} (cli)", "action": action}
     connection.execute(insert(audit).values(**values, detail=dict(detail or {})))
+
+
+def record_erasure(connection: Connection, at: datetime, name: str, key_id: str | None, inspection_id: str) -> None:
+    """Add a line for an erasure; `name` is whose it was."""
+    values = {"id": new_id(), "at": at, "key_id": key_id, "name": name[:100], "action": "erase"}
+    connection.execute(insert(audit).values(**values, inspection_id=inspection_id, detail={}))
 
 
 def first_claim(connection: Connection, key: ApiKey, inspection_id: str, task_id: str) -> datetime | None:

@@ -40,6 +40,7 @@ def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdi
     now = bench.now()
     with bench.database.write() as connection:
         before = find(connection, inspection_id, lock=True)
+        before.refuse_erased()
         task = _task_under(connection, inspection_id, token)
         repeated = _given_before(before, task, reviewer)
         if repeated is not None and _says(repeated, verdict):

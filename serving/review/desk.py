@@ -86,7 +86,7 @@ class Desk:
     def renew(self, task_id: str, token: str, reviewer: ApiKey) -> datetime:
         """Let the lease `token` on a task last as long again from now, and return until when.
 
-        Raises `LeaseError` where it is no longer the one that holds the task.
+        Raises `LeaseError` where it is no longer the one that holds the task, `ErasedError` where the item was erased.
         """
         return tasks.renew(self._bench, task_id, token, reviewer)
 
@@ -105,7 +105,7 @@ class Desk:
         """Record a decision and return the inspection as it then stands, as far as the reviewer may know it.
 
         The same verdict under the same lease, sent again, changes nothing and is answered with what is stored.
-        Raises `NotFoundError`, `LeaseError` where `token` does not (or no longer) allow it, and
+        Raises `NotFoundError`, `ErasedError`, `LeaseError` where `token` does not (or no longer) allow it, and
         `InvalidFieldsError` for an action that the policy does not permit or a defect on no photo.
         """
         return decisions.decide(self._bench, inspection_id, token, reviewer, verdict)
@@ -113,8 +113,8 @@ class Desk:
     def undo(self, inspection_id: str, reviewer: ApiKey) -> Claim:
         """Take back the reviewer's decision and give them the item again, under a new lease.
 
-        Sent again, it changes nothing but the lease. Raises `NotFoundError`, and `UndoError` where the time for it is
-        over, a later look that followed from the decision is decided, or the decision is somebody else's.
+        Sent again, it changes nothing but the lease. Raises `NotFoundError`, `ErasedError`, and `UndoError` where the
+        time for it is over, a later look that followed from it is decided, or the decision is somebody else's.
         """
         return undo.undo(self._bench, inspection_id, reviewer)
 

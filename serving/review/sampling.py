@@ -2,17 +2,12 @@
 
 import hashlib
 import hmac
-import secrets
 from pathlib import Path
 
-from regrade.models.files import create_private
-from regrade.serving.errors import DataDirError
-from regrade.serving.photostore import make_directories
+from regrade.serving.keyfile import load_key
 from regrade.serving.policy.load import Policy
 from regrade.serving.policy.types import Money
 from regrade.serving.records import FirstLook, Inspection, Kind
-
-SECRET_BYTES = 32
 
 
 class Lottery:
@@ -30,14 +25,7 @@ class Lottery:
 
         Raises `DataDirError` for a damaged one.
         """
-        path = directory / "sampling.key"
-        make_directories(directory)
-        if not path.exists():
-            create_private(path, secrets.token_bytes(SECRET_BYTES))
-        secret = path.read_bytes()
-        if len(secret) != SECRET_BYTES:
-            raise DataDirError(f"The sampling key {path} is damaged. Restore it from a backup, or remove it.")
-        return cls(secret)
+        return cls(load_key(directory / "sampling.key"))
 
     def drawn(self, inspection_id: str, kind: Kind, share: float) -> bool:
         """Whether the inspection is drawn for a look of `kind`, of which `share` in [0, 1] are."""

@@ -55,8 +55,15 @@ def renew(bench: Bench, task_id: str, token: str, reviewer: ApiKey) -> datetime:
     mine = (held_by(reviewer.id, now), tasks.c.id == task_id, tasks.c.lease_hash == digest(token))
     with bench.database.write() as connection:
         if connection.execute(update(tasks).where(*mine).values(lease_expires_at=expires_at)).rowcount == 0:
+            _refuse_erased(connection, task_id)
             raise LeaseError(Message("problem.lease_expired"))
     return expires_at
+
+
+def _refuse_erased(connection: Connection, task_id: str) -> None:
+    erased = select(tasks.c.inspection_id).where(tasks.c.id == task_id, tasks.c.state == "erased")
+    if (inspection_id := connection.execute(erased).scalar()) is not None:
+        find(connection, inspection_id).refuse_erased()
 
 
 def release(bench: Bench, task_id: str | None, reviewer: ApiKey, token: str | None = None) -> int:

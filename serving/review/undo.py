@@ -26,6 +26,7 @@ def undo(bench: Bench, inspection_id: str, reviewer: ApiKey) -> Claim:
     now = bench.now()
     with bench.database.write() as connection:
         inspection = find(connection, inspection_id, lock=True)
+        inspection.refuse_erased()
         review = _newest(inspection, reviewer)
         task = connection.execute(select(tasks).where(tasks.c.id == review.task_id)).one()
         if review.undone_at is not None:

@@ -131,6 +131,7 @@ _TITLES = {
     404: "Not found",
     408: "The body took too long",
     409: "Conflict with an earlier request",
+    410: "Erased",
     413: "Too large",
     415: "Not an accepted type",
     422: "Something in the request is wrong; `errors` or `photo` says what",

@@ -31,6 +31,7 @@ def line(inspection: Inspection) -> View:
         "created_at": inspection.created_at,
         "status": inspection.status,
         "category": call.name if call else None,
+        "erased": inspection.erased,
         **{name: inspection.item.get(name) for name in ("rma", "sku", "seller", "station")},
     }
 
@@ -84,7 +85,7 @@ def _model(inspection: Inspection, lang: str) -> View | None:
         "confidence": result.grade.confidence,
         "needed": needed(inspection),
         "probabilities": {name: result.grade.probabilities.get(name, 0.0) for name in CONDITIONS},
-        "reasons": [render(reason, lang) for reason in decision.review] if decision else [],
+        "reasons": [render(reason, lang) for reason in decision.review] if decision and not inspection.erased else [],
         "versions": dict(result.models),
         "defects": len(result.defects),
     }

@@ -26,9 +26,7 @@ async def evidence_bundle(inspection_id: str, runtime: RuntimeDep, key: ReaderDe
     `differences` says what is not as it was.
     """
     await runtime.call(_refuse, runtime, inspection_id, key)
-    found = await runtime.call(read_evidence, runtime.database, runtime.signer, inspection_id)
-    differences = [{"code": one.code, "message": one.message, "fields": list(one.fields)} for one in found.findings]
-    return EvidenceOut.model_validate({**found.bundle, "consistent": not differences, "differences": differences})
+    return await evidence_out(runtime, inspection_id)
 
 
 @router.get("/evidence/key", summary="Read the public key of the evidence", dependencies=[Depends(refuse_unknown)])
@@ -38,6 +36,13 @@ async def evidence_key(runtime: RuntimeDep) -> EvidenceKeyOut:
     former = [key.public() for key_id, key in runtime.signer.known.items() if key_id != current.key_id]
     told: dict[str, Any] = {**current.public(), "jwk": current.jwk, "pem": current.pem, "former": former}
     return EvidenceKeyOut.model_validate(told)
+
+
+async def evidence_out(runtime: Runtime, inspection_id: str) -> EvidenceOut:
+    """The evidence of an inspection, and whether the database still says the same. Raises `NotFoundError`."""
+    found = await runtime.call(read_evidence, runtime.database, runtime.signer, inspection_id)
+    differences = [{"code": one.code, "message": one.message, "fields": list(one.fields)} for one in found.findings]
+    return EvidenceOut.model_validate({**found.bundle, "consistent": not differences, "differences": differences})
 
 
 def _refuse(runtime: Runtime, inspection_id: str, key: ApiKey) -> None:

@@ -101,7 +101,7 @@ BODIES = (Item,)
     status_code=201,
     summary="Grade an item",
     openapi_extra=_MULTIPART,
-    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 507, also=_REPLAYED),
+    responses=problems(400, 401, 403, 408, 409, 410, 413, 415, 422, 503, 507, also=_REPLAYED),
 )
 async def create(
     request: Request,
@@ -258,7 +258,7 @@ async def read(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: 
     "/inspections/{inspection_id}/photos/{index}",
     summary="Read a photo",
     response_class=Response,
-    responses=problems(401, 403, 404, 422, also=_IMAGES),
+    responses=problems(401, 403, 404, 410, 422, also=_IMAGES),
 )
 async def photo(
     inspection_id: str,

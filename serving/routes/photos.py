@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from regrade.models.intake import SUFFIXES
 from regrade.serving.auth import ApiKey
-from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError, PhotoDamagedError
 from regrade.serving.i18n import Message, text
 from regrade.serving.photo_views import What
 from regrade.serving.problems import Problem, ProblemError
@@ -28,7 +28,7 @@ async def photo_answer(
     """Photo `index` of an inspection, `width` pixels wide (never wider than it is; None: in its whole size).
 
     Answers 304 where the client has it already. That `viewer` looked at it is noted, and written soon. Raises
-    `NotFoundError` and `PhotoDamagedError`.
+    `NotFoundError`, `ErasedError` and `PhotoDamagedError`.
     """
     stored = _stored(inspection, index)
     etag = f'"{stored.sha256[:32]}-{_MADE}-{width or "full"}"'
@@ -37,11 +37,15 @@ async def photo_answer(
     runtime.photo_views.note(viewer, inspection.id, index, what)
     if etag in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)
-    if width is None:
+    try:
+        if width is not None:
+            data = await runtime.draw(runtime.thumbnails.get, stored, width)
+            return Response(data, headers=headers, media_type="image/jpeg")
         picture = await runtime.draw(runtime.thumbnails.full, stored)
-        return Response(picture.data, headers=headers, media_type=picture.media_type)
-    data = await runtime.draw(runtime.thumbnails.get, stored, width)
-    return Response(data, headers=headers, media_type="image/jpeg")
+    except PhotoDamagedError:
+        await _refuse_erased_since(runtime, inspection)
+        raise
+    return Response(picture.data, headers=headers, media_type=picture.media_type)
 
 
 async def original_answer(
@@ -59,14 +63,24 @@ async def original_answer(
         fault = FieldFault("width", "goes with pictures that are made of the photo. Leave it out, or `original`.")
         raise InvalidFieldsError("invalid-query", "query", [fault])
     stored = _stored(inspection, index)
-    data = await runtime.call(runtime.photos.read, stored.sha256)
+    try:
+        data = await runtime.call(runtime.photos.read, stored.sha256)
+    except PhotoDamagedError:
+        await _refuse_erased_since(runtime, inspection)
+        raise
     await runtime.call(runtime.photo_views.record, viewer, inspection.id, index, "original")
     name = f"{stored.sha256}{SUFFIXES[stored.media_type]}"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(data, headers=headers, media_type=stored.media_type)
 
 
+async def _refuse_erased_since(runtime: Runtime, inspection: Inspection) -> None:
+    """Raises `ErasedError` where `inspection` was erased after it had been read."""
+    (await runtime.call(runtime.inspections.get, inspection.id)).refuse_erased()
+
+
 def _stored(inspection: Inspection, index: int) -> StoredPhoto:
+    inspection.refuse_erased()
     if not 0 <= index < len(inspection.photos):
         last = len(inspection.photos) - 1
         raise NotFoundError(Message("problem.no_photo", {"photo": index, "last": last}))

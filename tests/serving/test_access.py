@@ -25,6 +25,7 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /v1/inspections": ("key", {STATION}),
     "GET /v1/inspections": ("key", ANY_KEY),
     "GET /v1/inspections/{inspection_id}": ("key", ANY_KEY),
+    "DELETE /v1/inspections/{inspection_id}": ("key", {ADMIN}),
     "GET /v1/inspections/{inspection_id}/photos/{index}": ("key", ANY_KEY),
     "GET /v1/inspections/{inspection_id}/evidence": ("key", ANY_KEY),
     "GET /v1/inspections/{inspection_id}/audit": ("key", {REVIEWER, ENGINEER}),

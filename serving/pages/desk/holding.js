@@ -105,7 +105,7 @@ function recall(one) {
 }
 
 /** Send a decision, again and again while nothing answers: the service takes it once. Tells
- *  `announce("decided" | "retrying" | "returned" | "lost" | "failed", one, …)`. */
+ *  `announce("decided" | "retrying" | "returned" | "lost" | "gone" | "failed", one, …)`. */
 export function decide(one, verdict) {
   sending += 1;
   return change(async () => {
@@ -124,6 +124,7 @@ async function send(one, verdict) {
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       if (refusal.status === 409) return await regain(one, refusal);
+      if (refusal.status === 410) return gone(one, refusal);
       faults += !refusal.passing;
       if (!refusal.passing && (refusal.status < 500 || faults >= FAULTS)) return ["failed", one, refusal];
       announce("retrying", one);
@@ -151,6 +152,13 @@ async function regain(one, refusal) {
   const answer = await call("claim", { filters, holding: all().map(name), skipped: [] }).catch(() => null);
   if (answer?.card?.task.id !== one.task.id) return ["lost", one, refusal];
   return ["returned", { ...one, ...answer.card, lease: held(answer.card.lease) }];
+}
+
+/** The item was erased, and so is what was entered of it. */
+function gone(one, refusal) {
+  drafts.drop(one.task.id);
+  drop(one);
+  return ["gone", one, refusal];
 }
 
 /** Put an item back in hand, the one on show behind it. */
@@ -209,6 +217,7 @@ function renew(one) {
     one.lease = held(answer.lease);
   }, (refusal) => {
     if (refusal.status === 409) expire(one);
+    if (refusal.status === 410) announce(...gone(one, refusal));
   }).finally(() => (one.renewing = false));
 }
 

@@ -152,8 +152,9 @@ function news(kind, one, more) {
     const count = holding.underway();
     say(count > 1 ? t("desk.unsaved", { count }) : t("desk.retrying", { rma: one.inspection.item.rma }), "retrying");
   } else if (kind === "leaving") keep();
-  else if (kind === "expired") {
-    say(t("desk.expired", { rma: one.inspection.item.rma }));
+  else if (kind === "expired" || kind === "gone") {
+    if (kind === "gone") undobar.withdraw(one);
+    say(kind === "gone" ? more.message : t("desk.expired", { rma: one.inspection.item.rma }));
     if (holding.now() || missing() !== "") return;
     // Nothing is claimed for somebody who has gone away.
     if (holding.attended()) advance();

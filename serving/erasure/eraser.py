@@ -1,0 +1,148 @@
+"""The erasure itself. It may be interrupted anywhere, and gone on with: nothing is half erased, no record is lost."""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Connection, delete, exists, insert, select, update
+
+from regrade.serving.db import Database
+from regrade.serving.erasure import records
+from regrade.serving.erasure.criteria import KEPT, Meant, held
+from regrade.serving.erasure.fields import INDEXED, SELLERS, clear
+from regrade.serving.erasure.pseudonyms import Pseudonyms
+from regrade.serving.erasure.records import Actor
+from regrade.serving.errors import NotFoundError
+from regrade.serving.evidence import Signer, begin
+from regrade.serving.i18n import Message
+from regrade.serving.photostore import PhotoStore
+from regrade.serving.review.audit import record_erasure
+from regrade.serving.tables import inspection_photos, inspections, tasks, unfinished_erasures
+
+BATCH: Final = 25
+"""Inspections erased in one transaction: some tens of milliseconds, for which others cannot write."""
+
+
+class Eraser:
+    """Erases inspections. Methods block on the database and the disk; several processes may erase at once.
+
+    `forget` removes what is cached of a photo.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        photos: PhotoStore,
+        forget: Callable[[str], None],
+        signer: Signer,
+        pseudonyms: Pseudonyms,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._photos = photos
+        self._forget = forget
+        self._signer = signer
+        self._pseudonyms = pseudonyms
+        self._now = now
+        # Several who erase at once need not clear the database's files each for themselves.
+        self._finishing = threading.Lock()
+
+    def erase(self, inspection_id: str, by: Actor, reason: str | None = None) -> bool:
+        """Erase one inspection; returns whether there was need: it may have been erased before.
+
+        Raises `NotFoundError`. When this returns, the erasure lasts, and nothing of what was erased is left, but where
+        a long reading of the database is under way: its log is then cleared later, see `finish`.
+        """
+        erased = self._erase([inspection_id], by, reason)
+        self.finish()
+        return erased == 1
+
+    def erase_all(self, meant: Meant, by: Actor, reason: str | None = None) -> Iterator[int]:
+        """Erase what is `meant`, a batch at a time, and tell after each how many that were; at last do the rest.
+
+        Whoever stops in between has erased what was told, and `finish` is still to be called.
+        """
+        while ids := self._some(meant):
+            self._erase(ids, by, reason)
+            self._remove_photos(ids)
+            yield len(ids)
+        self.finish()
+
+    def finish(self) -> bool:
+        """Do what is left to do of erasures: remove photos, and clear the database's files. True once all is done."""
+        with self._finishing:
+            ids = self._unfinished()
+            if not ids:
+                return True
+            self._remove_photos(ids)
+            if not self._database.leave_no_trace(INDEXED):
+                return False
+            with self._database.write() as connection:
+                for some in _parts(ids):
+                    gone = unfinished_erasures.c.inspection_id.in_(some)
+                    connection.execute(delete(unfinished_erasures).where(gone))
+            return True
+
+    def rename(self, seller: str) -> bool:
+        """Put a pseudonym in place of a seller's name in all that was erased, and in what is kept of its tasks.
+
+        False, and nothing done, where an inspection of the seller's is not erased: figures would fall apart.
+        """
+        name = self._pseudonyms.of_seller(seller)
+        with self._database.write() as connection:
+            if connection.execute(select(exists().where(KEPT, inspections.c.seller == seller))).scalar():
+                return False
+            for table in (inspections, tasks):
+                connection.execute(update(table).where(table.c.seller == seller).values(seller=name))
+        return self._database.leave_no_trace(SELLERS)
+
+    def _some(self, meant: Meant) -> Sequence[str]:
+        with self._database.read() as connection:
+            return meant.first(connection, BATCH)
+
+    def _erase(self, ids: Iterable[str], by: Actor, reason: str | None) -> int:
+        with self._database.write() as connection:
+            return sum(self._erase_one(connection, inspection_id, by, reason) for inspection_id in ids)
+
+    def _erase_one(self, connection: Connection, inspection_id: str, by: Actor, reason: str | None) -> bool:
+        if records.known(connection, inspection_id):
+            return False
+        query = select(inspections).where(inspections.c.id == inspection_id).with_for_update()
+        if (row := connection.execute(query).first()) is None:
+            raise NotFoundError(Message("problem.no_inspection", {"inspection": inspection_id}))
+        now, photos = self._now(), _photos_of(connection, [inspection_id])
+        kept = held(connection, photos, but=inspection_id)
+        begin(connection, self._signer, inspection_id)
+        fields = clear(connection, row, now, self._pseudonyms)
+        records.add(connection, self._signer, inspection_id, now, by, reason, fields=fields, photos=photos, kept=kept)
+        record_erasure(connection, now, by.name, by.key_id, inspection_id)
+        connection.execute(insert(unfinished_erasures).values(inspection_id=inspection_id))
+        return True
+
+    def _unfinished(self) -> Sequence[str]:
+        with self._database.read() as connection:
+            return connection.execute(select(unfinished_erasures.c.inspection_id)).scalars().all()
+
+    def _remove_photos(self, ids: Sequence[str]) -> None:
+        for some in _parts(ids):
+            with self._database.read() as connection:
+                hashes = set(_photos_of(connection, some))
+            self._photos.remove(hashes, self._held)
+            for sha256 in hashes - self._held(hashes):
+                self._forget(sha256)
+
+    def _held(self, hashes: Collection[str]) -> set[str]:
+        with self._database.read() as connection:
+            return held(connection, hashes)
+
+
+def _parts(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """As many at once as a statement takes parameters."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def _photos_of(connection: Connection, ids: Sequence[str]) -> list[str]:
+    query = select(inspection_photos.c.sha256).where(inspection_photos.c.inspection_id.in_(ids))
+    ordered = query.order_by(inspection_photos.c.inspection_id, inspection_photos.c.position)
+    return list(connection.execute(ordered).scalars())

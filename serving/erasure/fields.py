@@ -1,0 +1,71 @@
+"""What goes of an inspection that is erased, and what is written in its place."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Row, select, update
+
+from regrade.serving.erasure.pseudonyms import Pseudonyms
+from regrade.serving.evidence import withhold
+from regrade.serving.policy.types import Decision, Disposition, Reason
+from regrade.serving.records import DECISION, DISPOSITION
+from regrade.serving.review.tasks import NOBODY
+from regrade.serving.tables import inspections, reviews, tasks
+
+INDEXED: Final[tuple[Column[Any], ...]] = (inspections.c.rma, inspections.c.sku, inspections.c.idempotency_key)
+SELLERS: Final[tuple[Column[Any], ...]] = (inspections.c.seller, tasks.c.seller)
+"""Columns whose old values indexes may hold copies of."""
+
+
+_OF_THE_MODEL: Final = frozenset(
+    ("category_unsure", "category_mismatch", "confidence_short", "no_guarantee", "other_economics", "relist_unsure")
+)
+"""Reasons for a review that say nothing of money and have no words of a policy's author, who may name a seller."""
+
+
+def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseudonyms) -> list[str]:
+    """Take out of the inspection in `row`, of its reviews, tasks and evidence what is not to stay; returns the names of
+    what was taken out of the evidence."""
+    key = row.idempotency_key
+    values: dict[str, Any] = {
+        "erased_at": at,
+        "updated_at": at,
+        "rma": "",
+        "sku": None,
+        "item": {},
+        "body_digest": "",
+        "idempotency_key": None if key is None else pseudonyms.of_request(key),
+        "decision": None if row.decision is None else _decision(row.decision),
+    }
+    # This first: only of what is marked as erased does the database let words be taken out.
+    connection.execute(update(inspections).where(inspections.c.id == row.id).values(values))
+    for review in connection.execute(select(reviews.c.id, reviews.c.disposition).where(_of(reviews, row))).all():
+        kept = {"note": None, "disposition": _disposition(review.disposition)}
+        connection.execute(update(reviews).where(reviews.c.id == review.id).values(kept))
+    connection.execute(update(tasks).where(_of(tasks, row)).values(value=None))
+    # Not `void`: it was drawn, or asked for, and figures go on counting it as such.
+    unseen = update(tasks).where(_of(tasks, row), tasks.c.state == "open")
+    connection.execute(unseen.values(state="erased", **NOBODY))
+    # Who sent, decided and took back stays in the evidence.
+    return withhold(connection, row.id, but=("by.name",))
+
+
+def _decision(stored: Mapping[str, Any]) -> Any:
+    decision = DECISION.validate_python(stored)
+    review = tuple(one if one.code in _OF_THE_MODEL else Reason(one.code) for one in decision.review)
+    return DECISION.dump_python(Decision(_wordless(decision.disposition), review), mode="json")
+
+
+def _disposition(stored: Mapping[str, Any]) -> Any:
+    return DISPOSITION.dump_python(_wordless(DISPOSITION.validate_python(stored)), mode="json")
+
+
+def _wordless(disposition: Disposition) -> Disposition:
+    """Without reasons and alternatives: from their amounts the declared value can be told."""
+    return replace(disposition, reasons=(), alternatives=())
+
+
+def _of(table: Any, row: Row[Any]) -> Any:
+    return table.c.inspection_id == row.id
