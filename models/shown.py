@@ -6,7 +6,7 @@ from typing import Final
 
 from PIL import Image
 
-from regrade.models.intake import DEFAULT_LIMITS, IntakeLimits, open_photo
+from regrade.models.intake import DEFAULT_LIMITS, IntakeLimits, open_photo, survey
 from regrade.models.metadata import bare
 from regrade.models.orientation import SIDEWAYS, orientation_of, upright
 
@@ -39,10 +39,10 @@ def whole_picture(data: bytes, media_type: str, size: Size) -> Picture:
 
 def untouched(data: bytes, size: Size) -> bytes | None:
     """The file of a JPEG, PNG or WebP that needs neither turning nor decoding, less its metadata; None of any other."""
-    if orientation_of(data) != 1 or (left := bare(data)) is None:
+    structure = survey(data)
+    if structure is None or (structure.width, structure.height) != size or orientation_of(data) != 1:
         return None
-    with Image.open(io.BytesIO(left)) as image:
-        return left if image.size == size else None
+    return bare(data)
 
 
 def drawn(data: bytes, size: Size, width: int, limits: IntakeLimits, index: int = 0) -> Image.Image:

@@ -13,7 +13,7 @@ from regrade.datasets.manifest import SPLITS
 from regrade.datasets.validation import dataset_error
 from regrade.models.errors import DatasetError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff")
 _SPLIT_NAMES = {
     **{name: name for name in SPLITS},
     "training": "train",

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from regrade.models import heif
+
 
 def png_header(width: int, height: int) -> bytes:
     """The start of a PNG that announces a size; decoding it would take width × height bytes."""
@@ -64,6 +66,18 @@ def test_a_bad_photo_is_named_and_nothing_is_stored(service: Any, photo: bytes, 
     problem = assert_problem(service.post([photo, make(photo), photo], key="k"), status, slug)
     assert problem["photo"] == 1
     assert "Photo 1" in problem["detail"]
+    service.assert_nothing_stored()
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "Settings > Camera > Formats"), ("zh-CN", "设置 > 相机 > 格式")])
+def test_where_heic_is_not_read_the_refusal_names_the_cameras_setting(
+    service: Any, photo: bytes, render_photo: Any, monkeypatch: pytest.MonkeyPatch, lang: str, words: str
+) -> None:
+    monkeypatch.setattr(heif, "_has_heic", lambda: False)
+    answer = service.post([photo, render_photo(1, kind="HEIF")], Accept_Language=lang)
+    problem = assert_problem(answer, 415, "photo-heic-unsupported")
+    assert problem["photo"] == 1
+    assert words in problem["detail"]
     service.assert_nothing_stored()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageDraw
 
@@ -95,6 +96,17 @@ def test_other_kinds_of_photo_are_converted_without_loss(suffix: str, foreign: F
     assert (done.converted, record.file.suffix) == (1, ".png")
     with Image.open(record.file) as stored, Image.open(source / f"used/a.{suffix}") as given:
         assert np.array_equal(np.asarray(stored), np.asarray(given))
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("HEIF", "heic"), ("AVIF", "avif")])
+def test_what_few_tools_read_is_converted_to_jpeg(kind: str, suffix: str, tmp_path: Path, import_as: ImportAs) -> None:
+    pillow_heif.register_heif_opener()
+    (tmp_path / "phone" / "used").mkdir(parents=True)
+    Image.new("RGB", (120, 90), "brown").save(tmp_path / "phone" / "used" / f"a.{suffix}", kind)
+    [record] = import_as("imagefolder", tmp_path / "phone").records
+    assert (record.file.suffix, record.width, record.height) == (".jpg", 120, 90)
+    with Image.open(record.file) as stored:
+        assert stored.format == "JPEG"
 
 
 def test_a_box_that_a_tool_rounded_past_the_edge_is_cut(foreign: Foreign, import_as: ImportAs) -> None:
