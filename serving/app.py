@@ -16,6 +16,7 @@ from starlette.responses import Response
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
 from regrade.serving import tracing
+from regrade.serving.connections.descriptors import shortage_of
 from regrade.serving.disk import fault_of
 from regrade.serving.errors import BusyError, InvalidFieldsError
 from regrade.serving.fields import describe_fault
@@ -128,6 +129,7 @@ async def _load(runtime: Runtime, grader: Grader | None, on_failure: Callable[[E
 
 async def _answer_expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, RegradeError)
+    error = shortage_of(error) or error
     fault = fault_of(error)
     if fault is not None and fault.fault is not None:
         log.error("%s %s: %s", request.method, request.url.path, error.__cause__ or error)

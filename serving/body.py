@@ -20,7 +20,8 @@ LARGEST: Final = 64 * 1024 * 1024
 """Bodies of other sizes are not worth it, or too much to receive before the first look at them."""
 _SPARE: Final = 2
 _SPARE_BYTES: Final = 24 * 1024 * 1024
-_DISCARDED: Final = 128 * 1024
+_scratch: Final = memoryview(bytearray(128 * 1024))
+"""For what nobody reads: all may write into it."""
 
 ReceiveWhole = Callable[[int], AbstractAsyncContextManager[bytes | bytearray]]
 """Given the length of the body, gives a context in which the body stands at the beginning of a buffer that may be
@@ -149,7 +150,7 @@ class _Filling(asyncio.BufferedProtocol):
 
     def discard(self) -> None:
         """Nobody wants the body any more, and its buffer may be used by others from now on."""
-        self._thrown_away = memoryview(bytearray(_DISCARDED))
+        self._thrown_away = _scratch
         self._view.release()
         self.done.cancel()
 

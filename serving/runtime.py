@@ -19,6 +19,7 @@ from regrade.models.site_folder import prepare
 from regrade.serving import private
 from regrade.serving.admission import Admission
 from regrade.serving.auth import KeyStore
+from regrade.serving.connections import descriptors
 from regrade.serving.connections.table import Connections
 from regrade.serving.credentials import Lookups
 from regrade.serving.db import Database
@@ -31,7 +32,7 @@ from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
 from regrade.serving.evidence.log import notice_loss
 from regrade.serving.health import WATCH_SECONDS, Finding, Health
-from regrade.serving.i18n import Message
+from regrade.serving.i18n import LANGUAGES, Message, catalogue
 from regrade.serving.metrics import Metrics
 from regrade.serving.photo_views import PhotoViews
 from regrade.serving.photostore import LocalPhotoStore, make_directories
@@ -61,6 +62,8 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        for lang in LANGUAGES:
+            catalogue(lang)  # not when it is first needed: it may be needed to say that no file can be opened
         self.metrics = Metrics()
         self.policy = load_policy(settings.policy_file)
         self.rubrics = load_rubrics(settings.rubric_dir)
@@ -111,7 +114,9 @@ class Runtime:
         self.graders = Graders(settings.bundle_store, settings.precision)
         self.failure: Exception | None = None
         self.health = Health()
-        for look in (self._look_at_models, self._look_at_database, self._look_at_photos, self.disk.look):
+        self._looking: asyncio.Future[tuple[Finding, ...]] | None = None
+        own = (self._look_at_models, self._look_at_database, self._look_at_photos)
+        for look in (*own, self.disk.look, descriptors.look):
             self.health.add(look)
         self.draining = False
         """Whether the service is about to end."""
@@ -163,6 +168,12 @@ class Runtime:
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))
+
+    async def look(self) -> tuple[Finding, ...]:
+        """What all checks find now. Those who ask while somebody looks are told the same: it costs a thread's time."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self.call(self.health.look))
+        return await asyncio.shield(self._looking)
 
     async def failed(self, fault: StorageError) -> None:
         """Note that a write has failed, and see whether it was more than a moment's fault."""

@@ -132,14 +132,14 @@ class Settings(BaseSettings):
         "closed that have waited longest for their clients, those without a key first.",
     )
     waiting_limit: int = Field(
-        2000,
+        4000,
         ge=8,
         le=50_000,
         description="Connections without a key that wait for their client's first request, and as many for its next: "
         "each more closes the one that has waited longest.",
     )
     waiting_limit_per_address: int = Field(
-        1000, ge=4, le=50_000, description="The same, from one address (of IPv6, one /64)."
+        2000, ge=4, le=50_000, description="The same, from one address (of IPv6, one /64)."
     )
     drain_delay: float = Field(
         0.0,

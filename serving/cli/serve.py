@@ -38,6 +38,7 @@ def serve(
     from regrade.serving.app import create_app
     from regrade.serving.connections.descriptors import raise_limit
     from regrade.serving.connections.listen import listen
+    from regrade.serving.process_memory import collect_garbage_seldom
     from regrade.serving.runtime import Runtime
     from regrade.serving.server import build_server, set_up_logging
     from regrade.serving.settings import load_settings
@@ -70,6 +71,7 @@ def serve(
             address, number = one.getsockname()[:2]
             shown = f"[{address}]" if ":" in address else address
             logging.getLogger("regrade").info("listening on http://%s:%d", shown, number)
+        collect_garbage_seldom()
         server.run(sockets=sockets)
     if failures:
         raise failures[0]

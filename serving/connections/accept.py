@@ -19,8 +19,8 @@ from regrade.serving.connections.table import Connections
 from regrade.serving.problems import Problem
 from regrade.serving.throttle import Throttle
 
-_AT_ONCE: Final = 16
-"""How many are taken before the event loop looks at its other work: about 1 ms."""
+_AT_ONCE: Final = 8
+"""How many are taken before the event loop looks at its other work: about 1 ms, with what is done for each."""
 _ROOM: Final = 16
 """How many are closed at once where there is no room."""
 _PAUSE: Final = 0.02

@@ -6,9 +6,16 @@ import resource
 import sqlite3
 from typing import Final
 
+from regrade.serving.errors import BusyError
+from regrade.serving.health import Finding
+from regrade.serving.i18n import Message
+
 MOST_WANTED: Final = 65_536
 """Nothing here needs more, and some systems would give a thousand million."""
 SHORTAGE: Final = frozenset((errno.EMFILE, errno.ENFILE))
+RETRY_AFTER: Final = 5
+"""Seconds after which who was turned away for want of one may come back."""
+_SQLITE: Final = frozenset((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR))
 _SPARE: Final = 32
 """Descriptors, of the process' limit, that must be left for it to be well; an eighth of few."""
 
@@ -36,20 +43,31 @@ def in_use() -> int:
         return limit()
 
 
-def nearly_out() -> bool:
-    """Whether so few are left that what comes next may fail for want of one."""
-    most = limit()
-    return in_use() > most - min(_SPARE, most // 8)
+def left() -> int:
+    """How many it could still open."""
+    return max(0, limit() - in_use())
 
 
-def is_shortage(error: BaseException | None) -> bool:
-    """Whether `error`, or what it comes of, is a want of file descriptors."""
+def look() -> Finding:
+    """Whether so many are left that what comes next will not fail for want of one."""
+    most, free = limit(), left()
+    if free >= min(_SPARE, most // 8):
+        return Finding("descriptors")
+    words = Message("problem.descriptors_low", {"left": free, "limit": most})
+    return Finding("descriptors", "failing", words)
+
+
+def shortage_of(error: BaseException | None) -> BusyError | None:
+    """The want of file descriptors that `error` is, or comes of; None where it is something else."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in SHORTAGE:
-            return True
-        # SQLite does not say why it cannot open a file.
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and code & 0xFF == sqlite3.SQLITE_CANTOPEN and nearly_out():
-            return True
-        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
-    return False
+        if _is_shortage(error):
+            return BusyError("descriptors", Message("problem.busy_descriptors"), RETRY_AFTER)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _is_shortage(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in SHORTAGE
+    # SQLite does not say why it cannot open a file. The extended codes keep the primary one in their low byte.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE and look().state == "failing"

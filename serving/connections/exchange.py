@@ -38,10 +38,7 @@ class Exchange:
         self.asked_first = cycle.waiting_for_100_continue
         """Whether the client waits to be told to send its body: its answers go through `send`."""
         self._fault: RegradeError | None = None
-        self._wake: Callable[[RegradeError], None] = self._wake_stream
-        self.connection_lost, self.eof_received = protocol.connection_lost, protocol.eof_received
-        self.pause_writing, self.resume_writing = protocol.pause_writing, protocol.resume_writing
-        self.hold, self.go_on = protocol.flow.pause_reading, protocol.flow.resume_reading
+        self._fail_whole: Callable[[Exception], None] | None = None
 
     def trust(self) -> None:
         """Whoever sent this has shown a valid key."""
@@ -68,7 +65,9 @@ class Exchange:
         """Raise `error` in place of the rest of the body."""
         if self._fault is None:
             self._fault, self.wanted = error, False
-            self._wake(error)
+            if self._fail_whole is not None:
+                self._fail_whole(error)
+            self._cycle.message_event.set()
 
     def received(self) -> bytes:
         """What has come of the body so far; the rest does not go through the parser."""
@@ -85,7 +84,7 @@ class Exchange:
 
     def begin_whole(self, fail: Callable[[Exception], None]) -> None:
         """Whoever receives the rest has it end by `fail` where it must."""
-        self._wake = fail
+        self._fail_whole = fail
 
     def moved(self, size: int) -> None:
         """Note that `size` more bytes have come."""
@@ -96,9 +95,29 @@ class Exchange:
         """Whether some of the body is still to come."""
         return self._cycle.more_body
 
+    def hold(self) -> None:
+        """Read no more for now."""
+        self._own.flow.pause_reading()
+
+    def go_on(self) -> None:
+        """Read again."""
+        self._own.flow.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._own.connection_lost(exc)
+
+    def eof_received(self) -> None:
+        self._own.eof_received()
+
+    def pause_writing(self) -> None:
+        self._own.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._own.resume_writing()
+
     def body_ended(self) -> None:
         """The body was received to its end: what comes next is another request."""
-        self._wake = self._wake_stream
+        self._fail_whole = None
         self._own.begin_anew()
         self._cycle.more_body = False
         self._cycle.message_event.set()
@@ -119,6 +138,3 @@ class Exchange:
             self.fail(UploadError("body-too-large", Message("problem.anonymous_too_large", params)))
             assert self._fault is not None
             raise self._fault
-
-    def _wake_stream(self, error: RegradeError) -> None:
-        self._cycle.message_event.set()

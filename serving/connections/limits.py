@@ -6,7 +6,9 @@ from typing import Final, Self
 from regrade.serving.settings import Settings
 
 FOR_FILES: Final = 256
-"""Descriptors that connections leave to the database, the photos and whatever else is opened; a quarter of few."""
+FEW_FILES: Final = 96
+"""Descriptors that connections leave to the database, the photos and whatever else is opened: the first of a thousand,
+the second of a few hundred, half of fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings, descriptors: int) -> Self:
         """The limits that `settings` set for a process that may open so many `descriptors`."""
-        most = min(settings.connection_limit, descriptors - min(FOR_FILES, descriptors // 4))
-        # Half for those without a key, in each of the two lines that they wait in; the rest is for others.
-        waiting = min(settings.waiting_limit, max(most // 4, 1))
+        most = min(settings.connection_limit, descriptors - _for_files(descriptors))
+        # For those without a key, in each of the two lines that they wait in; the rest is for others.
+        waiting = min(settings.waiting_limit, max(most * 2 // 5, 1))
         return cls(
             settings.head_timeout,
             settings.keep_alive,
@@ -52,3 +54,7 @@ class Limits:
             waiting,
             min(settings.waiting_limit_per_address, waiting),
         )
+
+
+def _for_files(descriptors: int) -> int:
+    return min(FOR_FILES, max(descriptors // 4, min(FEW_FILES, descriptors // 2)))

@@ -40,11 +40,19 @@ class Outlet(asyncio.Transport):
             self.closing = True
             self._close()
 
+    def forget(self) -> None:
+        """The connection is gone: whoever still closes it closes nothing."""
+        self.closing, self._close = True, _nothing
+
     def pause_reading(self) -> None:
         self._wire.pause_reading()
 
     def resume_reading(self) -> None:
         self._wire.resume_reading()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Discarding(asyncio.BufferedProtocol):

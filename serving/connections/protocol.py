@@ -4,6 +4,7 @@ It relies on the inside of uvicorn's class: `pyproject.toml` names the versions 
 """
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +17,9 @@ from regrade.serving import body
 from regrade.serving.connections.exchange import Exchange
 from regrade.serving.connections.table import EXTENSION, Connections
 from regrade.serving.connections.timed import TimedProtocol
-from regrade.serving.problems import Problem, ProblemError
+from regrade.serving.errors import UploadError
+from regrade.serving.i18n import pick
+from regrade.serving.problems import Problem, ProblemError, problem_of
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 MOST_PIPELINED: Final = 8
@@ -26,6 +29,10 @@ _PIECE: Final = 4096
 _MOST_FRAMING: Final = 64 * 1024
 _FRAMING_FACTOR: Final = 4
 """A body may come with `_MOST_FRAMING` + `_FRAMING_FACTOR` × its size of chunk headers and the like."""
+
+_KEYS: Final = frozenset((b"authorization", b"cookie"))
+_BODIES: Final = frozenset((b"content-length", b"transfer-encoding"))
+_FORM: Final = b"application/x-www-form-urlencoded"
 
 _NOT_HTTP: Final = Problem("bad-request", "This is not a well-formed HTTP/1.1 request. Check the client.")
 _HEAD_TOO_LARGE: Final = Problem("headers-too-large", f"Send at most {MAX_HEAD_BYTES // 1024} KB of headers.")
@@ -46,8 +53,19 @@ class GuardedProtocol(TimedProtocol):
         self._application, self.app = self.app, self._run
         self._rest = 0
         """Bytes of the body that are still to come through the parser."""
+        self._kept_back: tuple[RequestResponseCycle, Any] | None = None
+        """A form without a key, which is run when it is there: until then it costs next to nothing."""
         self._held = b""
         """What came behind too many requests: fed to the parser when some of them are answered."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.app = self._application
+        if self._kept_back is not None:
+            self.pipeline.append(self._kept_back)
+            self._kept_back = None
+        while self.pipeline:
+            _forget(self.pipeline.pop()[0])
 
     def data_received(self, data: bytes) -> None:
         if self._held:
@@ -80,16 +98,20 @@ class GuardedProtocol(TimedProtocol):
             EXTENSION: self.exchange,
         }
         self.scope["extensions"] = extensions
+        self._await_kept_back()
 
     def on_body(self, body: bytes) -> None:
         assert self.exchange is not None
         self._rest -= len(body)
         self.exchange.moved(len(body))
         super().on_body(body)
+        if self.exchange.received_bytes > self.limits.anonymous_body_bytes:
+            self._begin_kept_back()  # to refuse it
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.cycle.more_body = False  # uvicorn does not say so of what was answered already
+        self._begin_kept_back()
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -98,6 +120,7 @@ class GuardedProtocol(TimedProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+            self._await_kept_back()
         if self._held:
             held, self._held = self._held, b""
             self._feed(held)
@@ -118,18 +141,42 @@ class GuardedProtocol(TimedProtocol):
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:
         """The application, with a body that ends in time."""
         exchange: Exchange = scope["extensions"][EXTENSION]
-        await self._application(scope, exchange.receive, exchange.send if exchange.asked_first else send)
+        try:
+            await self._application(scope, exchange.receive, exchange.send if exchange.asked_first else send)
+        finally:
+            scope["extensions"].clear()  # they know the scope: only the garbage collector would find both
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        names = {name for name, _ in cycle.scope["headers"]}
-        if names & {b"authorization", b"cookie"} or not names & {b"content-length", b"transfer-encoding"}:
+        headers = dict(cycle.scope["headers"])
+        if not cycle.more_body or _KEYS & headers.keys() or not _BODIES & headers.keys():
             super()._start_asgi_task(cycle, app)
+        elif _is_form(headers) and int(headers[b"content-length"]) <= self.limits.anonymous_body_bytes:
+            self._kept_back = (cycle, app)
         else:  # cheap for who sends a thousand of them at once: they take turns with everybody else
             self.connections_table.turns.add(partial(self._start_late, cycle, app))
 
     def _start_late(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if not cycle.disconnected:
+        if cycle.disconnected:
+            _forget(cycle)
+        else:
             super()._start_asgi_task(cycle, app)
+
+    def _await_kept_back(self) -> None:
+        if self._kept_back is not None and self.exchange is not None:
+            self.exchange.wanted = True
+
+    def _begin_kept_back(self) -> None:
+        if self._kept_back is not None:
+            (cycle, app), self._kept_back = self._kept_back, None
+            self._start_late(cycle, app)
+
+    def _fail_body(self, error: UploadError) -> None:
+        if self._kept_back is None:
+            super()._fail_body(error)
+        else:
+            problem = problem_of(error, pick(dict(self.headers).get(b"accept-language", b"").decode("latin-1")))
+            assert problem is not None
+            self.answer(problem)
 
     def _feed(self, data: bytes) -> None:
         at = 0
@@ -174,3 +221,19 @@ class GuardedProtocol(TimedProtocol):
         self.cycle.keep_alive = False
         if self.exchange is not None and self.exchange.more():
             self.exchange.fail(ProblemError(problem))
+
+
+def _forget(cycle: RequestResponseCycle) -> None:
+    """A request that will not be run: let go of what refers back to it, as one that was run does."""
+    cycle.on_response = _nothing
+    cycle.scope.get("extensions", {}).clear()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _is_form(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a form of a page comes, of known length, without being asked for. Nothing of the API takes one."""
+    kind, length = headers.get(b"content-type", b""), headers.get(b"content-length", b"")
+    return kind.lower().startswith(_FORM) and length.isdigit() and b"expect" not in headers

@@ -78,11 +78,17 @@ class TimedProtocol(HttpToolsProtocol):
         self.origin = origin_of(self.client[0] if self.client else None)
         self.connections_table.open += 1
         self.settle()
+        if self.connections_table.ending:
+            self.drop("ending")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections_table.open -= 1
         self._leave()
         super().connection_lost(exc)
+        # What refers to each other in a circle waits for the garbage collector, which holds up everybody meanwhile.
+        self.exchange = None
+        if isinstance(self.transport, Outlet):
+            self.transport.forget()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -156,28 +162,31 @@ class TimedProtocol(HttpToolsProtocol):
         return self.exchange is not None and self.exchange.trusted
 
     def _clock_of(self, turn: Turn) -> Pace:
-        limits, trusted = self.limits, self._is_trusted()
-        match turn:
-            case Turn.HEAD:
-                return self._wind(turn, limits.head_timeout)
-            case Turn.IDLE:
-                return self._wind(turn, limits.keep_alive)
-            case Turn.BODY if not trusted:
-                return self._wind(turn, limits.anonymous_body_timeout)
-            case Turn.BODY:
-                return self._wind(turn, limits.body_timeout, limits.speed_window)
-            case Turn.REST:
-                return self._wind(turn, _REST_SECONDS, min(_REST_WINDOW, limits.speed_window))
-        total = limits.answer_timeout if trusted else min(_ANONYMOUS_ANSWER_SECONDS, limits.answer_timeout)
-        if self.connections_table.ending and (turn is Turn.CLOSING or not trusted):
-            total = _ENDING_SECONDS
-        return self._wind(turn, total, limits.speed_window)
-
-    def _wind(self, turn: Turn, total: float, window: float = 0.0) -> Pace:
+        total, window = self._time_of(turn)
+        # At the end of the service, only bodies and answers of those with a key have the time that they always have.
+        if self.connections_table.ending and not (turn in (Turn.BODY, Turn.ANSWER) and self._is_trusted()):
+            total = min(total, _ENDING_SECONDS)
         # Late ones take turns: a thousand may be late at once.
         late = partial(self.connections_table.turns.add, partial(self._late, turn, self._settled))
         least = self.limits.least_speed * window
         return Pace(self.loop, late, total, self._moved if window else None, least, window)
+
+    def _time_of(self, turn: Turn) -> tuple[float, float]:
+        """Seconds in all, and those over which the speed is judged; 0 where it is not."""
+        limits, trusted = self.limits, self._is_trusted()
+        match turn:
+            case Turn.HEAD:
+                return limits.head_timeout, 0.0
+            case Turn.IDLE:
+                return limits.keep_alive, 0.0
+            case Turn.BODY if not trusted:
+                return limits.anonymous_body_timeout, 0.0
+            case Turn.BODY:
+                return limits.body_timeout, limits.speed_window
+            case Turn.REST:
+                return _REST_SECONDS, min(_REST_WINDOW, limits.speed_window)
+        total = limits.answer_timeout if trusted else min(_ANONYMOUS_ANSWER_SECONDS, limits.answer_timeout)
+        return total, limits.speed_window
 
     def _stop_clock(self) -> None:
         if self._clock is not None:
@@ -199,7 +208,7 @@ class TimedProtocol(HttpToolsProtocol):
         match turn:
             case Turn.BODY:
                 self.connections_table.closed["body"] += 1
-                self._fail_body()
+                self._fail_body(self._too_slow())
             case Turn.HEAD if self.head_bytes:
                 self.connections_table.closed["head"] += 1
                 words = f"The head of the request was not complete after {self.limits.head_timeout:g} s. Send it whole."
@@ -210,21 +219,22 @@ class TimedProtocol(HttpToolsProtocol):
             case _:
                 self.drop(turn.name.lower())
 
-    def _fail_body(self) -> None:
+    def _fail_body(self, error: UploadError) -> None:
         assert self.exchange is not None
-        limits = self.limits
-        if self._is_trusted():
-            params = {
-                "seconds": f"{limits.body_timeout:g}",
-                "speed": f"{limits.least_speed / 1024:g}",
-                "window": f"{limits.speed_window:g}",
-            }
-            error = UploadError("upload-too-slow", Message("problem.upload_too_slow", params))
-        else:
-            params = {"seconds": f"{limits.anonymous_body_timeout:g}"}
-            error = UploadError("request-too-slow", Message("problem.request_too_slow", params))
         self.exchange.fail(error)
         self.settle()
+
+    def _too_slow(self) -> UploadError:
+        limits = self.limits
+        if not self._is_trusted():
+            params = {"seconds": f"{limits.anonymous_body_timeout:g}"}
+            return UploadError("request-too-slow", Message("problem.request_too_slow", params))
+        params = {
+            "seconds": f"{limits.body_timeout:g}",
+            "speed": f"{limits.least_speed / 1024:g}",
+            "window": f"{limits.speed_window:g}",
+        }
+        return UploadError("upload-too-slow", Message("problem.upload_too_slow", params))
 
     def _close(self) -> None:
         """End politely: what was written leaves, and who is still sending is heard out while the clock allows it."""

@@ -29,7 +29,7 @@ async def live() -> dict[str, bool]:
 async def ready(runtime: RuntimeDep, lang: LanguageDep, response: Response) -> ReadyOut:
     """503 until the models are loaded and warm, where some check fails (such as a disk that is nearly full), and from
     the moment at which the service is told to end."""
-    findings = await runtime.call(runtime.health.look)
+    findings = await runtime.look()
     response.status_code = 200 if runtime.ready else 503
     return ReadyOut(ready=runtime.ready, reasons=_reasons(findings, lang))
 
@@ -37,7 +37,7 @@ async def ready(runtime: RuntimeDep, lang: LanguageDep, response: Response) -> R
 @router.get("/healthz", summary="Is everything well?", responses={503: {"model": HealthOut}})
 async def healthz(runtime: RuntimeDep, lang: LanguageDep, response: Response) -> HealthOut:
     """The version, and each part that a grade needs: 200 when all are well, else 503 with the reasons."""
-    findings = await runtime.call(runtime.health.look)
+    findings = await runtime.look()
     status = worst(findings)
     response.status_code = 200 if status == "ok" else 503
     return HealthOut(

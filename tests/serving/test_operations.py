@@ -17,7 +17,7 @@ def test_a_warm_service_is_ready_and_well(service: Any) -> None:
     assert client.get("/healthz").json() == {
         "status": "ok",
         "version": "0.1.0",
-        "checks": {"models": "ok", "database": "ok", "photos": "ok", "disk": "ok"},
+        "checks": {"models": "ok", "database": "ok", "photos": "ok", "disk": "ok", "descriptors": "ok"},
         "reasons": {},
     }
 

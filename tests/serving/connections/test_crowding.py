@@ -109,9 +109,10 @@ def limits(descriptors: int, **given: Any) -> Limits:
 
 def test_connections_leave_descriptors_to_files() -> None:
     assert limits(1024).most == 1024 - FOR_FILES
-    assert limits(100).most == 75
+    assert limits(256).most == 256 - 96
+    assert limits(100).most == 50
     assert limits(100_000).most == 10_000
-    assert limits(1024).most_waiting * 4 <= 1024 - FOR_FILES
+    assert limits(1024).most_waiting * 2 < 1024 - FOR_FILES
 
 
 def test_strangers_never_have_more_time_than_stations() -> None:

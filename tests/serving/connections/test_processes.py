@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from regrade.serving.connections.descriptors import is_shortage
-
 LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 STALLS = (
     "",
@@ -55,12 +53,3 @@ def test_the_limit_of_the_shell_is_raised_to_what_the_system_allows(launch: Any)
     limits = Path(f"/proc/{service.process.pid}/limits").read_text()
     (line,) = [line for line in limits.splitlines() if line.startswith("Max open files")]
     assert line.split()[3] == "4096"
-
-
-def test_a_want_of_descriptors_is_told_from_other_errors() -> None:
-    assert is_shortage(OSError(24, "Too many open files"))
-    wrapped = RuntimeError()
-    wrapped.__cause__ = OSError(23, "Too many open files in system")
-    assert is_shortage(wrapped)
-    assert not is_shortage(OSError(2, "No such file"))
-    assert not is_shortage(None)

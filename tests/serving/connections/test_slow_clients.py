@@ -84,6 +84,12 @@ def test_a_login_that_is_announced_and_never_sent_is_ended(hurried: Any, connect
     assert wire.is_closed()
 
 
+def test_nor_does_it_stay_behind_another_request(hurried: Any, connect: Any) -> None:
+    wire = connect(hurried, LIVE, FORM, "Content-Length: 50\r\n\r\n")
+    assert [wire.answer().status for _ in range(2)] == [200, 408]
+    assert wire.is_closed()
+
+
 @pytest.mark.parametrize("length", ["Content-Length: 5000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"])
 def test_a_login_that_trickles_is_ended(hurried: Any, connect: Any, length: str) -> None:
     wire = connect(hurried, FORM, length)
