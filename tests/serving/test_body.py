@@ -89,7 +89,8 @@ def test_who_asks_first_is_told_to_continue(service: Any, large: bytes) -> None:
 def test_photos_are_kept_as_they_were_sent(service: Any, photo: bytes) -> None:
     large = photo + bytes(range(256)) * 2048
     made = service.post([large, photo]).json()
-    stored = [service.client.get(f"/v1/inspections/{made['id']}/photos/{n}").content for n in (0, 1)]
+    paths = [f"/v1/inspections/{made['id']}/photos/{n}?original=true" for n in (0, 1)]
+    stored = [service.client.get(path).content for path in paths]
     assert stored == [large, photo]
 
 

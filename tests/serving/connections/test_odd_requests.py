@@ -39,8 +39,8 @@ def test_an_item_may_follow_another_request_at_once(service: Any, connect: Any, 
 def test_a_body_that_is_nearly_all_framing_is_refused(service: Any, connect: Any, extension: str) -> None:
     wire = connect(service, head(service, "Transfer-Encoding: chunked"), "5\r\n--b\r\n\r\n")
     wire.send(f"1{extension}\r\nx\r\n" * 100_000)
-    answer = wire.answer()
-    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert wire.answer().status == 400
+    assert wire.is_closed()
     service.assert_nothing_stored()
 
 
