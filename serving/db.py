@@ -3,17 +3,15 @@
 Everything that only SQLite needs is in this file. Any other database that SQLAlchemy knows is opened as it is.
 """
 
-import logging
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Column, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from regrade.serving.disk import storage_faults
@@ -22,12 +20,6 @@ from regrade.serving.migrations import HEAD
 
 WRITE = "regrade_write"
 _AFTER = "regrade_after_commit"
-_BRIEFLY = 0.1
-"""Seconds for which the log's emptying may keep others from writing."""
-_ATTEMPTS = 10
-_CLEAN = 1
-log = logging.getLogger("regrade")
-
 _ADVICE = (
     "Check REGRADE_DATABASE_URL, such as postgresql+psycopg://user:password@host/name, or leave it out for SQLite in "
     "the data directory."
@@ -119,13 +111,8 @@ class Database:
 
     def _migrate(self) -> None:
         with storage_faults(self.folder), self.read() as connection:
-            before = _revision(connection)
-        if before != HEAD:
-            self._upgrade()
-        if (file := _file(self.engine.url)) is not None:
-            _overwrite_what_is_free(file, new=before is None)
-
-    def _upgrade(self) -> None:
+            if _revision(connection) == HEAD:
+                return
         from alembic import command  # costs 0.1 s, and is needed once per upgrade
         from alembic.config import Config
 
@@ -135,24 +122,6 @@ class Database:
         with self.write() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-
-    def leave_no_trace(self, columns: Sequence[Column[Any]]) -> bool:
-        """Make unreadable in the database's files what stood in `columns` and has been changed or deleted.
-
-        `secure_delete` overwrites it in its place. Copies of it may be left where an index was split, so that the
-        indexes of `columns` are built anew; and in the log, which is emptied: False where a long reading stands in the
-        way of that now. SQLite alone: elsewhere it is for whoever runs the database, who also keeps its logs.
-        """
-        if (file := _file(self.engine.url)) is None:
-            return True
-        with self.read() as connection:
-            names = _indexes(connection, columns)
-        for name in names:
-            started = time.monotonic()
-            with self.write() as connection:
-                connection.exec_driver_sql(f'REINDEX "{name}"')
-            time.sleep(time.monotonic() - started)  # in which others write
-        return _empty_log(file)
 
     def ping(self) -> None:
         """Raise SQLAlchemy's error when the database does not answer."""
@@ -170,51 +139,6 @@ def after_commit(connection: Connection, name: str, act: Callable[[], None]) -> 
     Of several under the same `name` only the last is done.
     """
     connection.info.setdefault(_AFTER, {})[name] = act
-
-
-def _indexes(connection: Connection, columns: Sequence[Column[Any]]) -> list[str]:
-    """The indexes of an SQLite database in which any of `columns` is."""
-    found = []
-    for table in {column.table for column in columns}:
-        names = {column.name for column in columns if column.table is table}
-        for index in connection.exec_driver_sql(f"PRAGMA index_list({table.name})").all():
-            parts = connection.exec_driver_sql(f'PRAGMA index_info("{index.name}")').all()
-            found += [index.name] if names & {part.name for part in parts} else []
-    return sorted(found)
-
-
-def _empty_log(file: Path) -> bool:
-    """Move what is in the log of an SQLite database into its file, and empty it; False where somebody still reads it.
-
-    On a connection of its own: while it waits for readers, nobody can write, so it gives up soon and comes again.
-    """
-    with closing(sqlite3.connect(file, timeout=_BRIEFLY, isolation_level=None)) as own:
-        own.execute("PRAGMA synchronous=FULL")
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(_BRIEFLY)
-            (busy, _, _) = own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if not busy:
-                return True
-    return False
-
-
-def _overwrite_what_is_free(file: Path, *, new: bool) -> None:
-    """Once for each database: write it anew where it was used before `secure_delete`, so that nothing that was deleted
-    then is left in it. `user_version` says that it was done."""
-    with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as own:
-        if own.execute("PRAGMA user_version").fetchone()[0] >= _CLEAN:
-            return
-        try:
-            if not new:
-                log.info("writing the database anew, once, so that nothing that was deleted is left in it")
-                own.execute("PRAGMA secure_delete=ON")
-                own.execute("VACUUM")
-                own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            own.execute(f"PRAGMA user_version={_CLEAN}")
-        except sqlite3.OperationalError as error:
-            # Want of room, most likely, or another process at it. It is tried again at every start.
-            log.warning("what was deleted from the database long ago may still be in its file: %s", error)
 
 
 def _migrations() -> Path:

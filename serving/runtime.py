@@ -88,13 +88,14 @@ class Runtime:
             self.backfill.start()
             if cleared := self.photos.clear_leftovers():
                 log.info("removed %d unfinished uploads of an earlier run", cleared)
+            self.eraser = open_eraser(settings, self.database, self.photos, self.signer)
+            self.eraser.try_to_finish()
         except BaseException:
             self.lock.release()
             raise
         self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
         self.thumbnails = Thumbnails(self.photos, picture_cache_of(settings), self.limits)
         self.photo_views = PhotoViews(self.database)
-        self.eraser = open_eraser(settings, self.database, self.photos, self.signer)
         self.keeper = Keeper(self.eraser, settings.retention_rules, self.metrics.erased.labels("retention").inc)
         self.desk = Desk(
             self.database,

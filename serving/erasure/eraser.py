@@ -1,12 +1,16 @@
 """The erasure itself. It may be interrupted anywhere, and gone on with: nothing is half erased, no record is lost."""
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
+from regrade.models.errors import RegradeError
+from regrade.serving import traces
 from regrade.serving.db import Database
 from regrade.serving.erasure import records
 from regrade.serving.erasure.criteria import KEPT, Meant, held
@@ -20,6 +24,11 @@ from regrade.serving.photostore import PhotoStore
 from regrade.serving.review.audit import record_erasure
 from regrade.serving.tables import inspection_photos, inspections, tasks, unfinished_erasures
 
+log = logging.getLogger("regrade")
+
+WHOLE_FILE: Final = ""
+"""Stands among the unfinished erasures of a database from before there were any: what was deleted then may still be in
+its file."""
 BATCH: Final = 25
 """Inspections erased in one transaction: some tens of milliseconds, for which others cannot write."""
 
@@ -76,13 +85,20 @@ class Eraser:
             if not ids:
                 return True
             self._remove_photos(ids)
-            if not self._database.leave_no_trace(INDEXED):
+            if not traces.leave_none(self._database, INDEXED, whole=WHOLE_FILE in ids):
                 return False
             with self._database.write() as connection:
                 for some in _parts(ids):
                     gone = unfinished_erasures.c.inspection_id.in_(some)
                     connection.execute(delete(unfinished_erasures).where(gone))
             return True
+
+    def try_to_finish(self) -> None:
+        """As `finish`, for a service that starts: where it cannot be done now, that is no reason not to."""
+        try:
+            self.finish()
+        except (RegradeError, SQLAlchemyError) as error:
+            log.warning("what was erased is cleared away later: %s", error)
 
     def rename(self, seller: str) -> bool:
         """Put a pseudonym in place of a seller's name in all that was erased, and in what is kept of its tasks.
@@ -95,7 +111,7 @@ class Eraser:
                 return False
             for table in (inspections, tasks):
                 connection.execute(update(table).where(table.c.seller == seller).values(seller=name))
-        return self._database.leave_no_trace(SELLERS)
+        return traces.leave_none(self._database, SELLERS)
 
     def _some(self, meant: Meant) -> Sequence[str]:
         with self._database.read() as connection:

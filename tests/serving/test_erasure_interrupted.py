@@ -54,7 +54,6 @@ def test_what_was_begun_is_finished_at_the_next_start(serve: Any, photo: bytes) 
     assert (len(service.files()), unfinished(service.runtime.database)) == (1, 1)
     service.stop()
     again = serve(service.settings.data_dir)
-    again.runtime.keeper.stop()  # after its first round
     assert (again.files(), unfinished(again.runtime.database)) == ([], 0)
     assert not any(b"RMA-SECRET" in path.read_bytes() for path in again.settings.data_dir.glob("regrade.db*"))
 
@@ -161,20 +160,20 @@ def test_nothing_is_left_where_indexes_were_split(tmp_path: Path, migrated: Path
     database.close()
 
 
-def test_a_database_that_was_used_before_is_written_anew_once(tmp_path: Path, migrated: Path) -> None:
+def test_a_database_of_before_erasures_is_written_anew_once(serve: Any, photo: bytes) -> None:
     """What older versions have deleted may still be in its file."""
-    file = tmp_path / "regrade.db"
-    file.write_bytes(migrated.read_bytes())
+    service = serve()
+    service.post([photo])
+    service.stop()
+    file = service.settings.data_dir / "regrade.db"
     with sqlite3.connect(file) as old:
-        old.execute("PRAGMA user_version=0")
         old.execute("PRAGMA secure_delete=OFF")
         old.execute("INSERT INTO api_keys VALUES ('k', 'SECRET-OF-OLD', 'station', 'h', '2026-11-01 00:00:00.0', NULL)")
         old.commit()
-        old.execute("DELETE FROM api_keys")
+        old.execute("DELETE FROM api_keys WHERE id = 'k'")
+        old.execute("INSERT INTO unfinished_erasures VALUES ('')")  # as the migration does
     old.close()
     assert b"SECRET-OF-OLD" in file.read_bytes()
-    for _ in range(2):
-        database = Database(f"sqlite:///{file}")
-        database.migrate()
-        database.close()
+    again = serve(service.settings.data_dir)
     assert b"SECRET-OF-OLD" not in file.read_bytes()
+    assert unfinished(again.runtime.database) == 0

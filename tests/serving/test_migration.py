@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from regrade.serving import migrations
 from regrade.serving.db import Database
-from regrade.serving.tables import audit, disclosures, inspections, reviews, tasks
+from regrade.serving.tables import audit, disclosures, inspections, reviews, tasks, unfinished_erasures
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MOMENT = "%Y-%m-%d %H:%M:%S.%f"
@@ -190,3 +190,16 @@ def test_what_stands_of_old_inspections_is_what_their_lists_are_narrowed_by(old:
     assert found["graded"] == found["waits"] == ("opened", "clearance", NOW)
     assert found["retake"] == (None, None, NOW)
     assert found["decided"] == ("used", None, NOW + timedelta(hours=1))  # its disposition is empty here
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_database_that_was_used_before_erasures_is_marked_to_be_written_anew(tmp_path: Path, used: bool) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    step(database, "0008")
+    if used:
+        add(database, "api_keys", id="k1", name="A", role="station", secret_hash="x", created_at=NOW.strftime(MOMENT))
+        inspection(database, "one", "graded", decision())
+    database.migrate()
+    with database.read() as connection:
+        assert connection.execute(select(unfinished_erasures)).all() == ([("",)] if used else [])
+    database.close()
