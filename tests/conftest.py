@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-# For odd_photos.py, which tests of several rooms use.
-sys.path.insert(0, str(Path(__file__).parent))
+# For benchmarks/odd_photos.py, which tests of several rooms use.
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 # Before NumPy or torch is imported. With threads of their own the workers would wait for each other, spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -15,7 +15,7 @@ from regrade.models.photos import jpeg, jpeg_pixels, png, webp
 from regrade.models.photos.refusals import animated, truncated
 from regrade.models.photos.structure import Structure
 
-_WORK_OF_VIDEO_CODECS: Final = {heif.HEIC: 100.0, heif.AVIF: 50.0}
+_WORK_OF_VIDEO_CODECS: Final = {heif.HEIC: 50.0, heif.AVIF: 25.0}
 """In megapixels of a baseline JPEG, for each of theirs."""
 
 

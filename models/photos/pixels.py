@@ -25,6 +25,9 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 _SRGB: Final = ImageCms.createProfile("sRGB")
+_GREY: Final = 128
+_GREY_ROWS: Final = 4
+"""Fewer at the end are nothing that a grade depends on."""
 _DAMAGED: Final = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError)
 """What decoders raise for a file that they cannot read."""
 
@@ -63,10 +66,22 @@ def _decode(data: bytes, media_type: str, structure: Structure, side: int) -> De
     target = (max(1, round(structure.width * scale)), max(1, round(structure.height * scale)))
     loaded = FORMATS[media_type].load(data, structure, target)
     rgb = _to_srgb(loaded.image, side, loaded.icc)
+    pixels = np.asarray(rgb, dtype=np.uint8)
+    if _ends_grey(pixels):
+        raise truncated()
     width, height = loaded.width, loaded.height
     if loaded.orientation in SIDEWAYS:
         width, height = height, width
-    return Decoded(np.asarray(upright(rgb, loaded.orientation), dtype=np.uint8), width, height)
+    if loaded.orientation > 1:
+        pixels = np.asarray(upright(rgb, loaded.orientation), dtype=np.uint8)
+    return Decoded(pixels, width, height)
+
+
+def _ends_grey(rgb: NDArray[np.uint8]) -> bool:
+    """Whether a photo, and not all of it, ends in the grey that libjpeg paints where pixels are missing: half a photo
+    that somebody's program has saved anew."""
+    least = max(_GREY_ROWS, len(rgb) // 20)
+    return bool((rgb[-1] == _GREY).all() and (rgb[-least:] == _GREY).all() and (rgb[0] != _GREY).any())
 
 
 def _to_srgb(image: Image.Image, side: int, icc: bytes) -> Image.Image:

@@ -18,9 +18,13 @@ MAX_CHUNKS: Final = 50_000
 """libpng writes pixels in chunks of 8 KB, thrifty programs in some of 1 KB: 20,000 in the largest file."""
 MAX_ANCILLARY: Final = 1_000
 """Chunks that hold no pixels; libvips, too, refuses files with very many."""
-_WORK_OF_A_MEGABYTE: Final = 1.7
-"""Megapixels of a baseline JPEG that cost as much as a megabyte of unfiltered pixels."""
-_WORK_OF_INTERLACING: Final = 1.3
+_WORK_OF_A_MEGABYTE: Final = 6.0
+_WORK_OF_A_MEGAPIXEL: Final = 1.3
+_WORK_OF_TRANSPARENCY: Final = 5.0
+_WORK_OF_DEEP_GREY: Final = 10.0
+"""Megapixels of a baseline JPEG that cost as much as a megabyte of filtered rows at the worst; a megapixel of any kind;
+one that is laid on white; one of 16 bits of grey, scaled as floating-point numbers (benchmarks/intake_bounds.py)."""
+_INTERLACING: Final = 1.1
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _BITS: Final = (1, 2, 4, 8, 16)
 _ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -47,6 +51,14 @@ class Header:
     bits: int
     colour: int
     interlaced: bool
+
+    def work(self, transparent: bool) -> float:
+        """What decoding costs, in megapixels of a baseline JPEG. `transparent`: one of its colours is."""
+        a_megapixel = _WORK_OF_A_MEGAPIXEL + transparent * _WORK_OF_TRANSPARENCY
+        if self.colour == 0 and self.bits == 16:
+            a_megapixel += _WORK_OF_DEEP_GREY
+        work = self.raw_bytes / 1e6 * _WORK_OF_A_MEGABYTE + self.width * self.height / 1e6 * a_megapixel
+        return work * _INTERLACING if self.interlaced else work
 
     @property
     def raw_bytes(self) -> int:
@@ -111,6 +123,7 @@ class _Reading:
         self._header: Header | None = None
         self._ancillary = 0
         self._profile = b""
+        self._transparent = False
         self.pixels = False
         """Whether there are any."""
 
@@ -131,11 +144,10 @@ class _Reading:
         header = self._header
         if header is None:
             raise fault or unreadable()
-        work = header.raw_bytes / 1e6 * _WORK_OF_A_MEGABYTE * (_WORK_OF_INTERLACING if header.interlaced else 1)
         return Structure(
             header.width,
             header.height,
-            work,
+            header.work(self._transparent),
             icc.is_cheap(self._profile),
             icc=self._profile,
             fault=fault,
@@ -146,6 +158,7 @@ class _Reading:
             raise unreadable()
         if chunk.kind == b"acTL" and int.from_bytes(chunk.payload[:4], "big") > 1:
             raise animated()
+        self._transparent |= chunk.kind == b"tRNS"
         if chunk.kind == b"iCCP" and not self.pixels:
             self._profile = _inflated_profile(chunk.payload)
 
@@ -176,13 +189,21 @@ def refuse_missing_rows(image: Image.Image, file: bytes) -> None:
     last = image.crop((0, image.height - 1, image.width, image.height)).tobytes()
     if not header.interlaced and any(last):
         return
-    inflate, left = zlib.decompressobj(), header.raw_bytes
-    rest: bytes | memoryview = next(chunk.payload for chunk in chunks(file) if chunk.kind == b"IDAT")
-    while left > 0 and not inflate.eof and len(rest):
-        left -= len(inflate.decompress(rest, _STEP))
-        rest = inflate.unconsumed_tail
-    if left > 0:
+    if _inflated_size(file, header.raw_bytes) < header.raw_bytes:
         raise truncated()
+
+
+def _inflated_size(file: bytes, most: int) -> int:
+    """What the pixels of a `file` of pixels alone come to, in bytes; counting ends at `most`."""
+    inflate, size = zlib.decompressobj(), 0
+    rest: bytes | memoryview = next(chunk.payload for chunk in chunks(file) if chunk.kind == b"IDAT")
+    try:
+        while size < most and not inflate.eof and len(rest):
+            size += len(inflate.decompress(rest, _STEP))
+            rest = inflate.unconsumed_tail
+    except zlib.error:
+        raise unreadable() from None
+    return size
 
 
 def _header(chunk: Chunk) -> Header:

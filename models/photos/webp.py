@@ -10,7 +10,7 @@ from regrade.models.photos.refusals import animated, too_complex, truncated, unr
 from regrade.models.photos.structure import Structure
 
 MAX_CHUNKS: Final = 1_000
-WORK_OF_A_MEGAPIXEL: Final = 60.0
+WORK_OF_A_MEGAPIXEL: Final = 30.0
 """In megapixels of a baseline JPEG: libwebp has no cheap pixels, and its coding is arithmetic."""
 _BITMAPS: Final = (b"VP8 ", b"VP8L", b"ANMF")
 _UNWRITTEN: Final = 1024

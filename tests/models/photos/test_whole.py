@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 from odd_photos import (
+    ADAM7,
     ahead_of_pixels,
     behind_start,
     chunk,
@@ -22,8 +23,6 @@ from PIL import Image
 from regrade.models.errors import PhotoError
 from regrade.models.intake import open_photo
 
-PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""Of an interlaced PNG (8.1): first column and row, and steps across and down."""
 END = b"\xff\xd9"
 JPEGS = {
     "baseline": encoded(picture()),
@@ -122,6 +121,21 @@ def test_what_follows_a_whole_jpeg_does_not_matter(name: str, tail: str) -> None
     assert code_of(JPEGS[name] + TAILS[tail]) is None
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_half_a_photo_that_was_saved_anew_is_truncated(kind: str) -> None:
+    # What programs make of half a JPEG: its lower half in the grey of coefficients that are all zero.
+    saved = picture().copy()
+    saved.paste((128, 128, 128), (0, 180, 400, 300))
+    assert code_of(encoded(saved, kind, **({"lossless": True} if kind == "WEBP" else {}))) == "truncated"
+
+
+def test_a_photo_in_a_grey_frame_is_whole() -> None:
+    framed = Image.new("RGB", (500, 400), (128, 128, 128))
+    framed.paste(picture(), (50, 50))
+    assert code_of(encoded(framed)) is None
+    assert code_of(encoded(Image.new("RGB", (100, 100), (128, 128, 128)))) is None
+
+
 def test_what_some_cameras_leave_in_their_files_does_not_matter() -> None:
     whole = JPEGS["baseline"]
     assert code_of(whole[:-2] + bytes(5) + END) is None  # a few bytes ahead of the end
@@ -165,7 +179,7 @@ def test_a_png_that_lacks_pixels_is_truncated(name: str, share: float) -> None:
 @pytest.mark.parametrize("interlace", [0, 1])
 @pytest.mark.parametrize("height", [99, 100])
 def test_a_png_that_lacks_rows_is_truncated(interlace: int, height: int) -> None:
-    passes = PASSES if interlace else ((0, 0, 1, 1),)
+    passes = ADAM7 if interlace else ((0, 0, 1, 1),)
     size = sum(-(-(height - y) // down) * (1 + 3 * -(-(100 - x) // across)) for x, y, across, down in passes)
     assert code_of(png_of(100, height, bytes(size), interlace=interlace)) is None
     assert code_of(png_of(100, height, bytes(size - 301), interlace=interlace)) == "truncated"
