@@ -36,8 +36,11 @@ def in_helper(data: bytes, media_type: str, side: int = 395, seconds: float = 20
 
 
 def processes(parent: int) -> list[int]:
-    """The children of a process, by the kernel."""
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    """The helpers among the children of a process, by the kernel."""
+    children = [
+        pid for thread in Path(f"/proc/{parent}/task").iterdir() for pid in (thread / "children").read_text().split()
+    ]
+    return [int(pid) for pid in children if b"helper_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def wait_until_gone(pid: int) -> None:
