@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,8 @@ from PIL import Image, UnidentifiedImageError
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import UNUSABLE, Record
+from regrade.datasets.photo_size import MIN_SHORT_SIDE, is_too_small, some_of
+from regrade.datasets.validation import OWN_CATEGORIES
 from regrade.models.orientation import SIDEWAYS, orientation_of
 from regrade.models.types import Box
 
@@ -48,14 +50,33 @@ def check_manifest(
     `hashes=False` trusts the stored SHA-256 and reads only the header of each photo. `progress` wraps the
     records while their photos are read, for a progress bar.
     """
+    files = [finding for record in progress(records) for finding in _check_file(record, hashes)]
+    return by_level([*files, *check_records(records, categories)])
+
+
+def by_level(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors before warnings, and otherwise as they came."""
+    return sorted(findings, key=lambda f: f.level != "error")
+
+
+def gathered(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for all that say the same, in the order of the first of each; the first records are named."""
+    alike: dict[Finding, list[str]] = defaultdict(list)
+    for finding in findings:
+        alike[replace(finding, record="")].append(finding.record)
+    return [replace(finding, record=some_of(records)) for finding, records in alike.items()]
+
+
+def check_records(records: Sequence[Record], categories: Mapping[str, Category]) -> list[Finding]:
+    """What the manifest and the category definitions alone can tell, without opening a photo; errors first."""
     findings: list[Finding] = []
-    for record in progress(records):
-        findings += _check_file(record, hashes)
+    for record in records:
         findings += _check_boxes(record)
         findings += _check_labels(record, categories)
+    findings += _check_sizes(records)
     findings += _check_identity(records)
     findings += _check_splits(records)
-    return sorted(findings, key=lambda f: f.level != "error")
+    return by_level(findings)
 
 
 def _error(check: str, record: Record, message: str) -> Finding:
@@ -101,8 +122,8 @@ def _check_boxes(record: Record) -> Iterator[Finding]:
 def _check_labels(record: Record, categories: Mapping[str, Category]) -> Iterator[Finding]:
     category = categories.get(record.category)
     if category is None:
-        legal = ", ".join(sorted(categories))
-        yield _error("unknown_category", record, f"category '{record.category}'; legal values: {legal}")
+        legal = f"legal values: {', '.join(sorted(categories))}. {OWN_CATEGORIES}"
+        yield _error("unknown_category", record, f"category '{record.category}'; {legal}")
         return
     fields: list[tuple[str, Iterable[str], tuple[str, ...]]] = [
         ("item_type", [record.item_type], category.item_types),
@@ -132,6 +153,18 @@ def _check_plausible(record: Record, condition: str, category: Category) -> Iter
         if defect.name in types and rank(condition) < rank(defect.implies):
             message = f"{condition}, but '{defect.name}' implies {defect.implies} at best"
             yield Finding("warning", "condition_against_defect", record.id, message)
+
+
+def _check_sizes(records: Sequence[Record]) -> Iterator[Finding]:
+    """Said once for all of them: there may be hundreds."""
+    small = [record for record in records if is_too_small(record)]
+    if small:
+        count = "1 photo is" if len(small) == 1 else f"{len(small)} photos are"
+        message = (
+            f"{count} smaller than {MIN_SHORT_SIDE} pixels: serving sends such photos back, and training leaves them "
+            "out unless told to --keep-small"
+        )
+        yield Finding("warning", "too_small", _ids(small), message)
 
 
 def _grouped(records: Iterable[Record], key: Callable[[Record], object]) -> list[tuple[object, list[Record]]]:

@@ -7,14 +7,11 @@ import typer
 
 from regrade.datasets import synth_cli, transfer_cli
 from regrade.datasets.hygiene import cli as hygiene_cli
+from regrade.datasets.options import CategoriesOption
 
 PathArgument = Annotated[
     Path | None,
     typer.Argument(help="Folder with bench.jsonl, or a .jsonl file. Default: the bench photos.", show_default=False),
-]
-CategoriesOption = Annotated[
-    Path | None,
-    typer.Option("--categories", help="Folder with category files. Default: those shipped.", show_default=False),
 ]
 
 
@@ -73,6 +70,7 @@ def check(
 
 def summary(
     path: PathArgument = None,
+    categories: CategoriesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Count photos by category, condition, split and source."""
@@ -80,6 +78,7 @@ def summary(
 
     from rich.console import Console
 
+    from regrade.datasets.category import load_categories
     from regrade.datasets.manifest import locate_manifest, read_manifest
     from regrade.datasets.report import count_rows, summary_charts
 
@@ -88,5 +87,5 @@ def summary(
         typer.echo(json.dumps(count_rows(records), indent=1, ensure_ascii=False))
         return
     console = Console()
-    for chart in summary_charts(records):
+    for chart in summary_charts(records, load_categories(categories)):
         console.print(chart)

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from regrade.datasets.category import Category
 from regrade.datasets.checks import Finding
 from regrade.datasets.manifest import SPLITS, Record
 from regrade.models.types import CONDITIONS
@@ -46,14 +47,18 @@ def count_rows(records: Iterable[Record]) -> list[dict[str, str | int]]:
     return [{**dict(zip(names, key, strict=True)), "photos": counts[key]} for key in keys]
 
 
-def summary_charts(records: Sequence[Record]) -> Iterator[RenderableType]:
-    """A heading, then for each category a chart by condition and split, and one by source."""
+def summary_charts(records: Sequence[Record], categories: Mapping[str, Category]) -> Iterator[RenderableType]:
+    """A heading, then for each category a chart by condition and split, and one by source.
+
+    A category of `categories` shows the conditions that it has, and those of photos that it has not.
+    """
     groups = len({r.group for r in records})
     yield Text(f"{len(records)} photos in {groups} groups", style="bold")
     for category in sorted({r.category for r in records}):
         mine = [r for r in records if r.category == category]
         yield Text(f"\n{category}  {len(mine)} photos", style="bold")
-        yield _by_condition(mine)
+        defined = categories[category].condition_names if category in categories else CONDITIONS
+        yield _by_condition(mine, [c for c in CONDITIONS if c in defined or any(r.condition == c for r in mine)])
         yield _by_source(mine)
 
 
@@ -68,13 +73,13 @@ def tally_table(tallies: "Mapping[str, Tally]") -> Table:
     return table
 
 
-def _by_condition(records: Sequence[Record]) -> Table:
+def _by_condition(records: Sequence[Record], conditions: Sequence[str]) -> Table:
     table = Table("condition", "", pad_edge=False, box=None)
     for name in ("photos", *SPLITS):
         table.add_column(name, justify="right")
     counts = Counter(r.condition or UNDECIDED for r in records)
     cells = Counter((r.condition or UNDECIDED, r.split) for r in records)
-    for condition in (*CONDITIONS, UNDECIDED):
+    for condition in (*conditions, UNDECIDED):
         if counts[condition] or condition != UNDECIDED:
             bar = Bar(max(counts.values()), 0, counts[condition], width=_BAR, color=COLOURS[condition])
             splits = (str(cells[condition, split]) for split in SPLITS)

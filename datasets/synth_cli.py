@@ -1,9 +1,14 @@
 """`regrade synth`: contact sheets of synthetic defects, since only the eye can judge whether damage looks real."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from regrade.datasets.options import CategoriesOption
+
+if TYPE_CHECKING:
+    from regrade.datasets.category import Category
 
 
 def register(app: typer.Typer) -> None:
@@ -21,11 +26,10 @@ def _synth() -> None:
 
 def list_recipes(
     category: Annotated[str | None, typer.Argument(help="Only what this category draws, with weights.")] = None,
+    categories: CategoriesOption = None,
 ) -> None:
     """Name every recipe and harmless edit with the defect that it draws, or those of one category."""
-    from regrade.datasets.category import load_categories
     from regrade.datasets.synth.catalogue import damage, harmless, weights_of
-    from regrade.models.errors import DatasetError
 
     if category is None:
         for name, one in damage().items():
@@ -33,10 +37,7 @@ def list_recipes(
         for name in harmless():
             typer.echo(f"{name:20} harmless")
         return
-    known = load_categories()
-    if category not in known:
-        raise DatasetError(f"no category {category!r}; legal names: {', '.join(known)}")
-    drawn, edits = weights_of(known[category])
+    drawn, edits = weights_of(_named(category, categories))
     for name, weight in drawn.items():
         typer.echo(f"{name:20} {weight:4g}  {damage()[name].defect} ({damage()[name].severity})")
     for name, weight in edits.items():
@@ -52,17 +53,25 @@ def preview(
     ] = None,
     photos: Annotated[int, typer.Option("--photos", "-n", min=1, max=60, help="Damaged photos to show.")] = 12,
     seed: Annotated[int, typer.Option(help="Another seed shows other photos and other damage.")] = 0,
+    categories: CategoriesOption = None,
 ) -> None:
     """Write photos before and after with the boxes drawn, a row of harmless edits, and real damage to compare with."""
-    from regrade.datasets.category import load_categories
     from regrade.datasets.manifest import locate_manifest, read_manifest
     from regrade.datasets.synth.preview import contact_sheet
-    from regrade.models.errors import DatasetError
 
-    known = load_categories()
-    if category not in known:
-        raise DatasetError(f"no category {category!r}; legal names: {', '.join(known)}")
+    chosen = _named(category, categories)
     records = [r for r in read_manifest(locate_manifest(data)) if r.category == category]
-    sheet, shown = contact_sheet(records, known[category], tuple(recipe or ()), photos, seed)
+    sheet, shown = contact_sheet(records, chosen, tuple(recipe or ()), photos, seed)
     sheet.save(out)
     typer.echo(f"wrote {out}: {shown}")
+
+
+def _named(name: str, folder: Path | None) -> "Category":
+    from regrade.datasets.category import load_categories
+    from regrade.datasets.validation import OWN_CATEGORIES
+    from regrade.models.errors import DatasetError
+
+    known = load_categories(folder)
+    if name not in known:
+        raise DatasetError(f"no category {name!r}; legal names: {', '.join(known)}. {OWN_CATEGORIES}")
+    return known[name]

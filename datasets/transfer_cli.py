@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regrade.datasets.options import CategoriesOption
+
 if TYPE_CHECKING:
     from regrade.datasets.formats.importing import Imported
 
 FormatArgument = Annotated[
     str, typer.Argument(metavar="FORMAT", help="imagefolder, coco, yolo, label-studio or csv.", show_default=False)
-]
-CategoriesOption = Annotated[
-    Path | None,
-    typer.Option("--categories", help="Folder with category files. Default: those shipped.", show_default=False),
 ]
 
 
@@ -26,7 +24,11 @@ def import_(
     source_name: Annotated[str | None, typer.Option("--source", help="Where the photos come from, in a word.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the photos, such as CC0-1.0 or own.")] = None,
     rename: Annotated[
-        list[str] | None, typer.Option(help="THEIRS=OURS for a label; THEIRS= leaves it out. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="THEIRS=OURS for a label; THEIRS= leaves out the photos, and the boxes, that have no other; "
+            "THEIRS=undecided keeps photos without a condition. May be repeated."
+        ),
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="Split anew, in per cent of train/val/test; 70/15/15 where none is stated.")
@@ -69,16 +71,17 @@ def import_(
         embed=Embedder(),
     )
     stderr = Console(stderr=True)
+    known = load_categories(categories)
     done = import_dataset(
         format_of(kind),
         source,
         out,
-        load_categories(categories),
+        known,
         options,
         progress=lambda drafts: track(drafts, "Reading photos", console=stderr, transient=True),
     )
     console = Console()
-    for chart in summary_charts(done.records):
+    for chart in summary_charts(done.records, known):
         console.print(chart)
     for line in remarks(done):
         console.print(line, soft_wrap=True, highlight=False)
@@ -103,6 +106,10 @@ def remarks(done: "Imported") -> list[str]:
         lines.append(f"{done.joined} pairs of photos show the same; each pair is in one group and one split")
     if done.moved:
         lines.append(f"{done.moved} photos left the split they were in, so as not to be parted from their like")
+    if done.emptied:
+        listed = ", ".join(f"{count} × {label}" for label, count in sorted(done.emptied.items()))
+        photos = sum(done.emptied.values())
+        lines.append(f"{photos} photos were left out, since --rename makes nothing of their label: {listed}")
     if done.left_out:
         lines.append(f"{done.left_out} photos were left out: the very file came before")
     if done.converted:

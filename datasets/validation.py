@@ -7,6 +7,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from regrade.models.errors import DatasetError
 
+OWN_CATEGORIES = "Name the folder of your own definitions with --categories."
+"""What to do about a category that is not known."""
 INCONSISTENT = "inconsistent"
 """Error type of a fault between fields, whose message names them itself."""
 

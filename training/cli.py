@@ -1,35 +1,62 @@
-"""`regrade train`: from photos to an active bundle, in one command that can be stopped and gone on with."""
+"""`regrade train`: from photos to an active bundle, in one command that can be stopped and gone on with.
 
+Its settings are the fields of `RunConfig` that have an `Option`: a new one is added there, and nowhere else.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
 from regrade.training import evaluate_cli, runs_cli
+from regrade.training.run.config import option_name, options_of_train
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of the training room to `app`."""
     paragraphs = (train.__doc__ or "").split("\n\n")
-    app.command("train", help="\n\n".join(" ".join(lines.split()) for lines in paragraphs))(train)
+    help_text = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
+    app.command("train", help=help_text)(with_settings(train))
     runs_cli.register(app)
     evaluate_cli.register(app)
 
 
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """`command`, whose `**settings` become options of their own to typer: one for each option of `RunConfig`.
+
+    An option that is not given is None, so that the run, or the settings it was begun with, decide.
+    """
+    own = inspect.signature(command)
+    kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+
+    def run(**given: Any) -> None:
+        command(**given)
+
+    argument, *rest = kept
+    run.__signature__ = own.replace(parameters=[argument, *_options(), *rest])  # type: ignore[attr-defined]
+    return run
+
+
+def _options() -> Iterator[inspect.Parameter]:
+    for name, (kind, text) in options_of_train().items():
+        flag = option_name(name)
+        if kind is bool:
+            flag += f"/--no-{flag[2:]}"
+        if get_origin(kind) is tuple:
+            kind = list[get_args(kind)[0]]
+        annotation = Annotated[kind | None, typer.Option(flag, help=text, show_default=False)]
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
 def train(
     category: Annotated[str, typer.Argument(help="A category, or 'all'.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Manifest or its folder. Default: REGRADE_BENCH, else ../shared/data/bench.")
-    ] = None,
-    categories: Annotated[
-        Path | None, typer.Option(help="Folder of category definitions. Default: those shipped.")
-    ] = None,
+    *,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Register with the service on this data directory. Default: REGRADE_DATA_DIR, else data."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Register in this folder of bundles, and with no service.")] = None,
-    version: Annotated[str | None, typer.Option(help="Version of the bundle. Default: year.month.number.")] = None,
     folder: Annotated[
         Path | None, typer.Option("--run", help="Folder of the run. Default: runs/<category>-<version>.")
     ] = None,
@@ -43,30 +70,7 @@ def train(
         str | None, typer.Option("--from", help="Do this stage anew, then what rests on it or is not done.")
     ] = None,
     until: Annotated[str | None, typer.Option(help="Do no stage after this one.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything drawn. Default: 0.")] = None,
-    alpha: Annotated[float | None, typer.Option(help="Promised error of automatic grades. Default: 0.05.")] = None,
-    delta: Annotated[float | None, typer.Option(help="Risk that the promise does not hold. Default: 0.1.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Epochs of the classifier. Default: by device, fewer without a GPU.")
-    ] = None,
-    detector_epochs: Annotated[int | None, typer.Option(help="Epochs of the detector. Default: by device.")] = None,
-    detector_weights: Annotated[
-        Path | None, typer.Option(help="Weights that the detector starts from. Default: YOLO26n, trained on COCO.")
-    ] = None,
-    detector: Annotated[
-        bool | None, typer.Option("--detector/--no-detector", help="Train a detector too. Default: yes.")
-    ] = None,
-    leave_out: Annotated[
-        list[str] | None, typer.Option(help="A source whose photos no fit may see; may be given again.")
-    ] = None,
-    synthesis: Annotated[
-        bool | None, typer.Option("--synthesis/--no-synthesis", help="Draw damage onto photos. Default: yes.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. Default: auto.")] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder of what is computed once. Default: .cache.")] = None,
-    activate: Annotated[
-        bool | None, typer.Option("--activate/--no-activate", help="Activate a bundle that passes. Default: yes.")
-    ] = None,
+    **settings: Any,
 ) -> None:
     """Train CATEGORY, or all, from labelled photos to a gated, active bundle.
 
@@ -80,33 +84,21 @@ def train(
         raise typer.BadParameter(f"training needs {', '.join(missing)}; install with: pip install 'regrade[train]'")
     from regrade.models.errors import GateRefusedError
     from regrade.training.pipeline import Choice, execute, plan
+    from regrade.training.preflight import notices
     from regrade.training.run_start import Wanted, open_run, resume_command, terminating
     from regrade.training.runs_cli import stage_table
 
-    given = {
-        "data": data,
-        "categories": categories,
-        **_place(data_dir, out),
-        "version": version,
-        "seed": seed,
-        "alpha": alpha,
-        "delta": delta,
-        "epochs": epochs,
-        "detector_epochs": detector_epochs,
-        "detector_weights": detector_weights,
-        "detector": detector,
-        "leave_out": tuple(leave_out) if leave_out else None,
-        "synthesis": synthesis,
-        "device": device,
-        "cache": cache,
-        "activate": activate,
-    }
+    given = {**settings, **_place(data_dir, settings["out"])}
+    if given["leave_out"] is not None:
+        given["leave_out"] = tuple(given["leave_out"])
     choice = Choice(only, start, until)
     wanted = Wanted(category, folder, resume, choice, {k: v for k, v in given.items() if v is not None})
     with open_run(wanted) as run, terminating():
         try:
             stages = plan(run, choice)
             run.log.info("%d stages to do on %s; log in %s", len(stages), run.device, run.folder / "log.txt")
+            for line in notices(run.config, run.categories):
+                run.log.warning(line)
             execute(run, stages)
         except KeyboardInterrupt as stopped:
             typer.echo(f"Stopped. Go on with: {resume_command(run)}", err=True)
@@ -117,7 +109,7 @@ def train(
         run.console.print(stage_table(run))
 
 
-def _place(data_dir: Path | None, out: Path | None) -> "dict[str, object]":
+def _place(data_dir: Path | None, out: Path | None) -> dict[str, object]:
     """Where the bundles are to be registered, as settings of a run; empty where nothing was said."""
     from regrade.models.bundle_store import is_shipped, site_store
 

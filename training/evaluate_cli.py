@@ -39,6 +39,9 @@ def evaluate(
     resamples: Annotated[int, typer.Option(min=100, max=20_000, help="Bootstrap resamples of the groups.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the edits.")] = 0,
     shortcuts: Annotated[bool, typer.Option(help="Grade the photos again with other backgrounds, crops, …")] = True,
+    keep_small: Annotated[
+        bool, typer.Option("--keep-small", help="Grade photos, too, that serving would send back as too small.")
+    ] = False,
     pictures: Annotated[bool, typer.Option(help="Write the report with photos of the worst mistakes, too.")] = True,
 ) -> None:
     """Score bundles on labelled photos, by category and by source, and write a report.
@@ -73,6 +76,7 @@ def evaluate(
         resamples=resamples,
         seed=seed,
         shortcuts=shortcuts,
+        keep_small=keep_small,
     )
     console = Console()
     with bar() as progress:

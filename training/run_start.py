@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from regrade.datasets.category import load_categories
-from regrade.datasets.manifest import locate_manifest, read_manifest
+from regrade.datasets.category import Category, load_categories
+from regrade.datasets.manifest import locate_manifest
 from regrade.models.bundle_store import BundleStore, site_store, store_of
 from regrade.models.errors import RunError
 from regrade.training.pipeline import Choice, needs_of
+from regrade.training.preflight import check_photos
 from regrade.training.run.run import ALL, Run, RunConfig
 
 RUNS: Final = Path("runs")
@@ -45,11 +46,11 @@ def open_run(wanted: Wanted, *, runs: Path = RUNS, console: Console | None = Non
         return Run.resume(folder, config, console=console)
     if wanted.resume:
         raise RunError(f"{folder} holds no run to go on with. Begin one without --resume.")
-    _known_category(wanted)
+    categories = _defined(wanted)
     version = wanted.given.get("version") or next_version(_store(wanted), date.today(), runs)
     known = {**wanted.given, "data": locate_manifest(wanted.given.get("data")), "version": version}
     config = RunConfig(category=wanted.category, **{**_place(wanted), **known})
-    check_photos(config)
+    check_photos(config, categories)
     # Checked before a folder is made, so that a slip of the pen leaves none behind.
     if wanted.choice.anew is not None and (needs := needs_of(config, wanted.choice.anew)):
         raise RunError(
@@ -58,24 +59,6 @@ def open_run(wanted: Wanted, *, runs: Path = RUNS, console: Console | None = Non
         )
     wanted.choice.of(config)
     return Run.create(folder, config, console=console)
-
-
-def check_photos(config: RunConfig) -> None:
-    """Raise `RunError` where the dataset has no photos to train and test the category on, or not the sources named."""
-    records = [r for r in read_manifest(config.data) if config.category in (ALL, r.category)]
-    if not records:
-        present = sorted({r.category for r in read_manifest(config.data)})
-        raise RunError(
-            f"{config.data} has no photo of category {config.category}; it has {', '.join(present)}. Name another "
-            "dataset with --data."
-        )
-    sources = sorted({r.source for r in records})
-    if unknown := [s for s in config.leave_out if s not in sources]:
-        raise RunError(f"--leave-out {unknown[0]}: no photo is from there. Sources are {', '.join(sources)}.")
-    for split in ("train", "test"):
-        graded = [r for r in records if r.condition is not None and r.split == split]
-        if not [r for r in graded if split == "test" or r.source not in config.leave_out]:
-            raise RunError(f"{config.data} has no graded photo of {config.category} in split {split}. Label some.")
 
 
 def next_version(where: Path | BundleStore, today: date, runs: Path = RUNS) -> str:
@@ -125,13 +108,14 @@ def terminating() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _known_category(wanted: Wanted) -> None:
+def _defined(wanted: Wanted) -> Mapping[str, Category]:
     defined = load_categories(wanted.given.get("categories"))
     if wanted.category != ALL and wanted.category not in defined:
         raise RunError(
             f"category {wanted.category!r} is not defined. Defined are {', '.join(defined)}; '{ALL}' trains every one. "
             "A category is a YAML file: name the folder of yours with --categories."
         )
+    return defined
 
 
 def _place(wanted: Wanted) -> Mapping[str, Any]:

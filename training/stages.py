@@ -104,6 +104,7 @@ def evaluate(run: Run) -> None:
         data=run.config.data,
         categories=tuple(run.categories),
         seed=run.config.seed,
+        keep_small=run.config.keep_small,
     )
     with run.progress() as progress:
 

@@ -13,6 +13,7 @@ from regrade.datasets.formats.files import split_of
 from regrade.datasets.formats.photos import StoredPhoto, turn_box
 from regrade.datasets.formats.vocabulary import Vocabulary
 from regrade.datasets.manifest import SEVERITIES, SPLITS, DefectBox, ItemBox, Record
+from regrade.datasets.validation import OWN_CATEGORIES
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
 
@@ -46,7 +47,7 @@ class Assembler:
         file and line or field.
         """
         stated, where = draft.stated, draft.where
-        vocabulary = self._vocabulary(draft)
+        vocabulary = self.vocabulary(draft)
         defects, items, box_conditions = self._boxes(draft, photo, vocabulary)
         conditions, votes, codes, types = self._labels(draft, vocabulary)
         conditions += [c for c in box_conditions if not draft.voted]
@@ -85,12 +86,13 @@ class Assembler:
             tag=stated.tag,
         )
 
-    def _vocabulary(self, draft: Draft) -> Vocabulary:
+    def vocabulary(self, draft: Draft) -> Vocabulary:
+        """The names of the draft's category, and what they were renamed from. Raises `DatasetError` for none."""
         default = self._defaults.category
         name = self._require("category", draft.stated.category or default, draft.where)
         if name not in self._categories:
             legal = ", ".join(self._categories)
-            raise DatasetError(f"{draft.where}: unknown category '{name}'; legal values: {legal}")
+            raise DatasetError(f"{draft.where}: unknown category '{name}'; legal values: {legal}. {OWN_CATEGORIES}")
         if default is not None and name != default:
             raise DatasetError(f"{draft.where}: is of category '{name}', not '{default}'; leave --category out")
         if name not in self._vocabularies:

@@ -14,6 +14,7 @@ from regrade.datasets.category import Category
 from regrade.datasets.formats.assemble import Assembler, Defaults
 from regrade.datasets.formats.draft import Draft
 from regrade.datasets.formats.files import SourceFolder, file_name, roboflow_original
+from regrade.datasets.formats.foreign_labels import refuse_unknown_labels, without_emptied
 from regrade.datasets.formats.photos import store_photo
 from regrade.datasets.formats.registry import Format
 from regrade.datasets.hygiene.duplicates import Fingerprint, find_pairs, fingerprint
@@ -48,13 +49,15 @@ class ImportOptions:
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What came of an import. `left_out` are photos whose very file came before with the same labels; `converted` were
-    turned, reduced or saved anew; `joined` pairs show the same; `moved` changed split so as not to part a group."""
+    turned, reduced or saved anew; `joined` pairs show the same; `moved` changed split so as not to part a group.
+    `emptied` counts the photos that each label took away which was renamed to nothing."""
 
     records: tuple[Record, ...]
     left_out: int
     converted: int
     joined: int
     moved: int
+    emptied: Mapping[str, int] = field(default_factory=dict)
 
 
 def import_dataset(
@@ -67,13 +70,20 @@ def import_dataset(
 ) -> Imported:
     """Read `source` and write the dataset folder `out`: `bench.jsonl` and `images/`.
 
-    Raises `DatasetError` naming file and line or field at the first thing that is wrong; `out` is then not there.
+    Raises `DatasetError` naming file and line or field at the first thing that is wrong, and everything at once of
+    labels that are unknown and of photos with two; `out` is then not there.
     """
     found = SourceFolder(source)
     drafts = kind.read(found)
-    names = _names(drafts, found.path)
     assembler = Assembler(categories, options.defaults)
+    refuse_unknown_labels(source, ((draft, assembler.vocabulary(draft)) for draft in drafts))
+    drafts, emptied = without_emptied(drafts, assembler.vocabulary)
+    if not drafts:
+        raise DatasetError(f"{source}: every photo is left out by --rename {next(iter(emptied))}=; nothing is left")
+    names = _names(drafts, found.path)
     first: dict[str, Record] = {}
+    places: dict[str, str] = {}
+    two_labels: list[str] = []
     prints: list[Fingerprint] = []
     embeddings: list[NDArray[np.float32]] = []
     left_out = converted = 0
@@ -86,20 +96,24 @@ def import_dataset(
             file = folder / "images" / (file_name(name) + photo.suffix)
             record = _with_group(assembler.record(draft, name, photo, file), draft, options.group_by)
             if record.sha256 in first:
-                _require_same_labels(first[record.sha256], record, draft.where)
+                differing = _differences(first[record.sha256], record)
+                if differing:
+                    before = places[record.sha256]
+                    two_labels.append(f"{draft.where} is the same photo as {before}, but its {differing}")
                 left_out += 1
                 continue
-            first[record.sha256] = record
+            first[record.sha256], places[record.sha256] = record, draft.where
             file.write_bytes(photo.data)
             converted += photo.data is not data
             prints.append(fingerprint(photo.rgb, record.sha256))
             if options.embed is not None:
                 embeddings.append(options.embed(photo.rgb))
+        _refuse_two_labels(two_labels)
         pairs = find_pairs(prints, np.stack(embeddings) if embeddings else None)
         records, moved = _split(list(first.values()), [(p.a, p.b) for p in pairs], _stated(drafts), options)
         write_manifest(folder / MANIFEST_NAME, records)
     here = [replace(r, file=out.resolve() / r.file.relative_to(folder)) for r in records]
-    return Imported(tuple(here), left_out, converted, len(pairs), moved)
+    return Imported(tuple(here), left_out, converted, len(pairs), moved, emptied)
 
 
 def _names(drafts: Sequence[Draft], folder: Path) -> dict[Path, str]:
@@ -135,13 +149,21 @@ def _with_group(record: Record, draft: Draft, group_by: str | None) -> Record:
     return record if record.group else replace(record, group=roboflow_original(draft.file.stem) or "")
 
 
-def _require_same_labels(one: Record, other: Record, where: str) -> None:
-    for name in ("category", "item_type", "condition", "defects"):
-        mine, theirs = getattr(other, name), getattr(one, name)
-        if mine != theirs:
-            raise DatasetError(
-                f"{where}: is the same photo as '{one.id}', but its {name} differs ({mine} and {theirs}); decide on one"
-            )
+def _differences(one: Record, other: Record) -> str:
+    """How the labels of the same photo differ, in words; empty where they do not."""
+    names = ("category", "item_type", "condition", "defects")
+    both = ((name, getattr(one, name), getattr(other, name)) for name in names)
+    return "; ".join(f"{name} differs ({theirs} and {mine})" for name, mine, theirs in both if mine != theirs)
+
+
+def _refuse_two_labels(found: Sequence[str]) -> None:
+    if not found:
+        return
+    count = "a photo has" if len(found) == 1 else f"{len(found)} photos have"
+    raise DatasetError(
+        f"{count} two labels; nothing was written. Decide on one for each, and take the photo out of where the other "
+        "says:\n  " + "\n  ".join(found)
+    )
 
 
 def _stated(drafts: Sequence[Draft]) -> bool:

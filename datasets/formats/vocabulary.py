@@ -47,16 +47,36 @@ class Vocabulary:
             ("defect type", category.defect_names),
         )
 
+    @property
+    def legal(self) -> str:
+        """All names of the category by kind, for a message."""
+        return "; ".join(f"{kind}s: {', '.join(names)}" for kind, names in self._named())
+
+    def is_emptied(self, label: str) -> bool:
+        """Whether `label` was renamed to nothing."""
+        return not self._renamed.get(label, label)
+
+    def knows(self, label: str) -> bool:
+        """Whether `label` means something here, be it that it was renamed to nothing."""
+        return self.is_emptied(label) or self._find(label) is not None
+
+    def shown(self, label: str) -> str:
+        """`label` in quotes, with what it was renamed to, for a message."""
+        name = self._renamed.get(label, label)
+        return f"'{label}'" if name == label else f"'{label}' (renamed to '{name}')"
+
+    def _find(self, label: str) -> Meaning | None:
+        name = self._renamed.get(label, label)
+        return self._meanings.get(name) or self._meanings.get("-".join(name.lower().split()))
+
     def meaning(self, label: str, where: str) -> Meaning:
         """What `label` means; capitals and blanks do not matter. Raises `DatasetError` for an unknown one."""
-        name = self._renamed.get(label, label)
-        if not name:
+        if self.is_emptied(label):
             return Meaning("nothing", "")
-        found = self._meanings.get(name) or self._meanings.get("-".join(name.lower().split()))
+        found = self._find(label)
         if found is None:
-            legal = "; ".join(f"{kind}s: {', '.join(names)}" for kind, names in self._named())
             raise DatasetError(
-                f"{where}: unknown label '{label}' in {self.category.name}; {legal}. "
+                f"{where}: unknown label {self.shown(label)} in {self.category.name}; {self.legal}. "
                 f"Say which it is with --rename '{label}=NAME', or leave it out with --rename '{label}='"
             )
         return found

@@ -6,13 +6,14 @@ One JSON object a line, for one photo each; only those that are `chosen` are mad
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from regrade.datasets.category import Category
 from regrade.datasets.manifest import SPLITS, Record
 from regrade.datasets.validation import dataset_error, one_of
 from regrade.models.errors import DatasetError
@@ -77,6 +78,19 @@ def read_fixes(path: Path) -> list[tuple[str, Fix]]:
             except ValidationError as error:
                 raise dataset_error(where, error, tuple(Fix.__dataclass_fields__)) from None
     return fixes
+
+
+def check_conditions(
+    records: Sequence[Record], fixes: Iterable[tuple[str, Fix]], categories: Mapping[str, Category]
+) -> None:
+    """Raise `DatasetError` for a chosen condition that the photo's category does not have."""
+    category_of = {record.id: record.category for record in records}
+    for where, fix in fixes:
+        category = categories.get(category_of.get(fix.id, ""))
+        condition = fix.suggestion.condition
+        if fix.chosen and category is not None and condition not in (None, *category.condition_names):
+            legal = ", ".join(category.condition_names)
+            raise DatasetError(f"{where}: condition: '{condition}' in {category.name}; legal values: {legal}")
 
 
 def apply_fixes(records: Sequence[Record], fixes: Iterable[tuple[str, Fix]]) -> list[Record]:

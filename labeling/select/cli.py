@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from regrade.labeling.versions.export_cli import CacheOption, CategoriesOption
+from regrade.datasets.options import CategoriesOption
+from regrade.labeling.versions.export_cli import CacheOption
 
 
 def select(

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regrade.datasets.options import CategoriesOption
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from regrade.labeling.versions.versions import Version
 
-CategoriesOption = Annotated[
-    Path | None,
-    typer.Option("--categories", help="Folder with category files. Default: those shipped.", show_default=False),
-]
 FormatOption = Annotated[str, typer.Option("--format", help="jsonl, coco, yolo or label-studio.")]
 CacheOption = Annotated[Path, typer.Option(help="Folder of what was seen of each photo.")]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from regrade.labeling.versions.export_cli import CategoriesOption
+from regrade.datasets.options import CategoriesOption
 
 
 def import_(

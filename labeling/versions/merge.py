@@ -22,10 +22,12 @@ from regrade.datasets.checks import majority
 from regrade.datasets.formats.assemble import Assembler, Defaults
 from regrade.datasets.formats.draft import Draft, Stated
 from regrade.datasets.formats.files import SourceFolder, file_name
+from regrade.datasets.formats.foreign_labels import refuse_unknown_labels
 from regrade.datasets.formats.photos import StoredPhoto
 from regrade.datasets.formats.registry import format_of
 from regrade.datasets.formats.vocabulary import Vocabulary
 from regrade.datasets.manifest import UNUSABLE, DefectBox, ItemBox, Record
+from regrade.datasets.validation import OWN_CATEGORIES
 from regrade.labeling.versions.provenance import Provenance
 from regrade.models.errors import DatasetError
 from regrade.models.orientation import orientation_of
@@ -120,7 +122,10 @@ def merge_labels(
     with _unpacked(file) as annotations:
         drafts = format_of(READERS[kind]).read(DatasetPhotos(annotations, records, options.skip_unknown))
         by_file = {record.file: record for record in records}
-        _refuse_unknown_labels(file, [(d, by_file[d.file]) for d in drafts if d.file in by_file], categories, options)
+        known = vocabularies(records, categories, options.renamed)
+        # What is stated beside the labels came out of the dataset, and is not taken from here.
+        asked = ((replace(d, stated=Stated()), known[by_file[d.file].category]) for d in drafts if d.file in by_file)
+        refuse_unknown_labels(file, asked)
         merged = {record.sha256: record for record in records}
         rows = dict(provenance)
         seen: dict[Path, str] = {}
@@ -154,29 +159,16 @@ def merge_labels(
     return Merged(tuple(merged.values()), tuple(rows.values()), photos, votes, boxes, unknown)
 
 
-def _refuse_unknown_labels(
-    file: Path, drafts: Iterable[tuple[Draft, Record]], categories: Mapping[str, Category], options: MergeOptions
-) -> None:
-    """All labels that mean nothing here, in one message: whoever renames them wants to know them all at once."""
-    unknown: dict[str, Counter[str]] = defaultdict(Counter)
-    vocabularies = {name: Vocabulary(category, options.renamed) for name, category in categories.items()}
-    for draft, record in drafts:
-        for label in (*(label for labels in draft.labels for label in labels), *(box.label for box in draft.boxes)):
-            try:
-                vocabularies[record.category].meaning(label, draft.where)
-            except DatasetError:
-                unknown[record.category][label] += 1
-    if sum(map(len, unknown.values())) < 2:
-        # A single one is refused where it stands.
-        return
-    listed = "; ".join(
-        f"in {category}: " + ", ".join(f"'{label}' ({count}×)" for label, count in labels.most_common())
-        for category, labels in sorted(unknown.items())
-    )
-    raise DatasetError(
-        f"{file}: unknown labels {listed}. Say of each which it is with --rename 'LABEL=NAME', "
-        "or leave it out with --rename 'LABEL='"
-    )
+def vocabularies(
+    records: Iterable[Record], categories: Mapping[str, Category], renamed: Mapping[str, str]
+) -> dict[str, Vocabulary]:
+    """The names of each category that has photos. Raises `DatasetError` for a category that is not defined."""
+    used = sorted({record.category for record in records})
+    if undefined := [name for name in used if name not in categories]:
+        raise DatasetError(
+            f"unknown category '{undefined[0]}'; legal values: {', '.join(categories)}. {OWN_CATEGORIES}"
+        )
+    return {name: Vocabulary(categories[name], renamed) for name in used}
 
 
 def digest_of(file: Path) -> str:

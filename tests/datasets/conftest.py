@@ -26,13 +26,15 @@ def bench() -> Path:
 
 @pytest.fixture
 def make_row(tmp_path: Path) -> Callable[..., Row]:
-    """Draw a photo of noise below `tmp_path` and return its manifest row; keywords override fields."""
+    """Draw a photo of noise below `tmp_path` and return its manifest row; keywords override fields.
 
-    def make(name: str = "a", *, seed: int | None = None, **fields: Any) -> Row:
+    Unless `size` (width, height) says otherwise it is a quick thumbnail, too small to be graded."""
+
+    def make(name: str = "a", *, seed: int | None = None, size: tuple[int, int] = (40, 30), **fields: Any) -> Row:
         file = tmp_path / "images" / f"{name}.jpg"
         file.parent.mkdir(exist_ok=True)
         noise = np.random.default_rng(sum(name.encode()) if seed is None else seed)
-        Image.fromarray(noise.integers(0, 255, (30, 40, 3), dtype=np.uint8)).save(file)
+        Image.fromarray(noise.integers(0, 255, (*size[::-1], 3), dtype=np.uint8)).save(file)
         row: Row = {
             "id": name,
             "file": f"images/{name}.jpg",
@@ -45,8 +47,8 @@ def make_row(tmp_path: Path) -> Callable[..., Row]:
             "defects": [{"type": "tear", "severity": "major", "box": [1, 2, 20, 25]}],
             "items": [],
             "tag": None,
-            "width": 40,
-            "height": 30,
+            "width": size[0],
+            "height": size[1],
             "group": name,
             "split": "train",
             "source": "test",

@@ -17,7 +17,8 @@ Write = Callable[..., Path]
 @pytest.fixture
 def check(write_manifest: Write) -> Callable[..., list[Finding]]:
     def run(*rows: dict[str, Any], **options: Any) -> list[Finding]:
-        return check_manifest(read_manifest(write_manifest(*rows)), load_categories(), **options)
+        found = check_manifest(read_manifest(write_manifest(*rows)), load_categories(), **options)
+        return [f for f in found if f.check != "too_small"]  # as the photos drawn here all are
 
     return run
 
@@ -31,6 +32,13 @@ def codes(findings: list[Finding]) -> list[str]:
 
 def test_a_right_manifest_has_no_findings(make_row: MakeRow, check: Check) -> None:
     assert check(make_row("a"), make_row("b", split="test")) == []
+
+
+def test_photos_that_serving_would_send_back_are_named_and_counted(make_row: MakeRow, write_manifest: Write) -> None:
+    rows = [make_row("a"), make_row("b", size=(199, 300)), make_row("c", size=(200, 300))]
+    [finding] = check_manifest(read_manifest(write_manifest(*rows)), load_categories())
+    assert (finding.level, finding.check, finding.record) == ("warning", "too_small", "a, b")
+    assert "2 photos are smaller than 200 pixels" in finding.message
 
 
 def test_a_missing_photo_is_found(make_row: MakeRow, check: Check) -> None:
@@ -106,7 +114,7 @@ def test_unknown_labels_are_found_with_the_legal_ones(
 def test_a_condition_that_the_category_lacks_is_found(make_row: MakeRow, write_manifest: Write) -> None:
     packaging = load_categories()["packaging"]
     short = packaging.model_copy(update={"conditions": packaging.conditions[:3]})
-    records = read_manifest(write_manifest(make_row("a")))
+    records = read_manifest(write_manifest(make_row("a", size=(240, 200))))
     [finding] = check_manifest(records, {"packaging": short})
     assert finding.check == "unknown_condition"
 

@@ -22,7 +22,7 @@ def app() -> typer.Typer:
 
 
 def test_check_of_a_right_one_exits_with_0(app: typer.Typer, make_row: MakeRow, write_manifest: Write) -> None:
-    result = CliRunner().invoke(app, ["data", "check", str(write_manifest(make_row("a")))])
+    result = CliRunner().invoke(app, ["data", "check", str(write_manifest(make_row("a", size=(240, 200))))])
     assert result.exit_code == 0
     assert "1 photos, 0 errors, 0 warnings" in result.output
 

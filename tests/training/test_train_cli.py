@@ -1,19 +1,24 @@
 """`regrade train` and `regrade runs`: what they refuse, and how a run is stopped and gone on with."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from regrade.datasets.category import load_categories
 from regrade.models.errors import RegradeError
 from regrade.serving.cli.main import build_app
+from regrade.training.preflight import check_photos, notices
+from regrade.training.run.config import option_name, options_of_train
 from regrade.training.run.run import STAGES, Run, RunConfig
 from regrade.training.run_start import latest_run, next_version
 
@@ -40,7 +45,8 @@ def run(*arguments: object) -> str:
         (["footwear"], r"no photo of category footwear; it has electronics, packaging"),
         (["packaging", "--leave-out", "attic"], r"Sources are rendered"),
         (["packaging", "--leave-out", "rendered"], r"in split train"),
-        (["packaging", "--seed", "-1"], r"seed: -1 is not legal"),
+        (["packaging", "--seed", "-1"], r"^--seed: -1 is not legal"),
+        (["packaging", "--detector-epochs", "0"], r"^--detector-epochs: 0 is not legal"),
         (["packaging", "--until", "bake"], r"its stages are fit-classifier"),
         (["packaging", "--stage", "gate"], r"gate rests on evaluate"),
         (["packaging", "--from", "gate", "--until", "export"], r"gate rests on|comes after"),
@@ -54,6 +60,50 @@ def test_what_makes_no_sense_is_refused_before_a_folder_is_made(
     with pytest.raises(RegradeError, match=message):
         run("train", *arguments, "--data", tiny_dataset, "--out", "bundles")
     assert not list(tmp_path.iterdir())
+
+
+def manifest(tmp_path: Path, tiny_dataset: Path, **changes: dict[str, object]) -> Path:
+    """The tiny dataset's manifest, beside its photos, with fields of some photos changed, by the start of their id."""
+    rows = [json.loads(line) for line in (tiny_dataset / "bench.jsonl").read_text().splitlines()]
+    for row in rows:
+        for start, fields in changes.items():
+            row.update(fields if row["id"].startswith(start.replace("_", "-")) else {})
+    path = tiny_dataset / f"{tmp_path.name}.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return path
+
+
+def test_all_that_a_dataset_lacks_is_said_at_once_before_a_folder_is_made(tiny_dataset: Path, tmp_path: Path) -> None:
+    data = manifest(tmp_path, tiny_dataset, packaging={"split": "val"}, packaging_used={"condition": None, "votes": []})
+    with pytest.raises(RegradeError) as refused:
+        run("train", "packaging", "--data", data, "--out", "bundles")
+    for part in ("no graded photo of packaging in split train", "in split test", "no photo in split train for the det"):
+        assert part in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_photos_too_small_to_be_graded_are_left_out_by_name_unless_kept(tiny_dataset: Path, tmp_path: Path) -> None:
+    data = manifest(tmp_path, tiny_dataset, packaging_used={"width": 199}, packaging_opened_0={"height": 100})
+    with pytest.raises(RegradeError, match=r"44 graded photos .* at least 50 .*; 21 photos .*--keep-small"):
+        run("train", "packaging", "--data", data, "--out", "bundles")
+    config = RunConfig(category="packaging", data=data, out=Path("bundles"), version="2026.1.1", detector=False)
+    known = load_categories()["packaging"]
+    small, learned = notices(config, {"packaging": known})
+    assert (
+        "21 photos are smaller than 200 pixels, which serving sends back: packaging-opened-0, packaging-used-0" in small
+    )
+    assert "no photo of packaging in train or val is used" in learned
+    kept = replace(config, keep_small=True)
+    check_photos(kept, {"packaging": known})
+    assert "trained and tested on all the same" in notices(kept, {"packaging": known})[0]
+
+
+def test_every_setting_with_a_help_text_is_an_option_and_nothing_else_is_missing_from_the_help() -> None:
+    shown = run("train", "--help")
+    assert all(option_name(name) in shown for name in options_of_train())
+    assert "Epochs of the classifier. Default: by device, fewer without a GPU." in shown
+    assert "--no-synthesis" in shown
+    assert "--side" not in shown
 
 
 def begun(folder: Path, data: Path, category: str = "packaging", version: str = "2026.1.1") -> Path:

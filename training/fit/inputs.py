@@ -16,6 +16,7 @@ from regrade.training.data.pictures import Corpus, Variant, variants
 from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS, rows_of
 from regrade.training.fit.crossfit import Ints, deal
 from regrade.training.fit.finetune import Pictures, Trunk, embed
+from regrade.training.preflight import usable
 from regrade.training.run.progress import bar
 from regrade.training.run.run import Run
 
@@ -27,7 +28,8 @@ _BATCH = 16
 
 
 def graded_records(run: Run) -> list[Record]:
-    """The run's photos in the order of the manifest: of its categories, without the sources that are left out.
+    """The run's photos in the order of the manifest: of its categories, without the sources that are left out and,
+    unless the run keeps them, without those that serving would send back as too small.
 
     Raises `DatasetError` where a category has too few graded photos, or the manifest one without a definition.
     """
@@ -36,7 +38,7 @@ def graded_records(run: Run) -> list[Record]:
     if unknown:
         sources = ", ".join(sorted({r.source for r in everything}))
         raise DatasetError(f"no photo comes from {', '.join(unknown)}; sources are {sources}.")
-    records = [r for r in everything if r.category in run.categories and r.source not in run.config.leave_out]
+    records = usable([r for r in everything if r.category in run.categories], run.config)
     for name in run.categories:
         count = len(rows_of(records, name, FITTED_SPLITS))
         if count < MIN_PHOTOS:
@@ -51,7 +53,7 @@ def ungraded_records(run: Run) -> list[Record]:
     path = locate_manifest(run.config.data).parent / UNGRADED_NAME
     if not path.is_file():
         return []
-    found = [r for r in read_manifest(path) if r.category in run.categories and r.source not in run.config.leave_out]
+    found = usable([r for r in read_manifest(path) if r.category in run.categories], run.config)
     step = max(1, len(found) // UNGRADED_MOST)
     return [replace(r, condition=None, votes=(), split="train") for r in found[::step][:UNGRADED_MOST]]
 

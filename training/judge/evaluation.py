@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from regrade.datasets.manifest import SPLITS, Record, locate_manifest, read_manifest
+from regrade.datasets.photo_size import is_too_small
 from regrade.models.bundle import Bundle, sha256, shipped_root
 from regrade.models.bundle_store import BundleStore, store_of
 from regrade.models.errors import DatasetError
@@ -44,7 +45,8 @@ def silent(_what: str, _steps: int) -> Callable[[], None]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
     """What is evaluated on what. `bundles` None means the shipped ones, `data` None the bench photos, `version` None
-    the active one, no `categories` or `sources` all that there are. `out` holds the cache and the results."""
+    the active one, no `categories` or `sources` all that there are. `out` holds the cache and the results. Photos that
+    serving would send back as too small are no part of it unless `keep_small`."""
 
     out: Path
     bundles: Path | BundleStore | None = None
@@ -57,6 +59,7 @@ class EvaluationConfig:
     resamples: int = 1000
     seed: int = 0
     shortcuts: bool = True
+    keep_small: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ def choose(records: Sequence[Record], config: EvaluationConfig, graded: Sequence
         if r.category in (config.categories or graded)
         and (r.split in config.splits or ALL_SPLITS in config.splits)
         and (not config.sources or r.source in config.sources)
+        and (config.keep_small or not is_too_small(r))
     ]
     # A category with graded photos but not one label cannot be scored.
     labelled = {r.category for r in chosen if r.condition is not None}

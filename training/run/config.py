@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
-from regrade.models.bundle_store import BundleStore, is_shipped, site_store
+from regrade.datasets.options import CATEGORIES_HELP
 from regrade.models.errors import RunError
+
+if TYPE_CHECKING:
+    from regrade.models.bundle_store import BundleStore
 
 ALL: Final = "all"
 """The category name that stands for every category that is both defined and photographed."""
@@ -25,37 +28,53 @@ _PATHS: Final = ("data", "out", "categories", "detector_weights", "cache")
 _STRIDE: Final = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Makes a field an option of `regrade train`: what `--help` says of it, and of its default where that is no plain
+    value (empty: nothing)."""
+
+    text: str
+    default: str | None = None
+
+    def help(self, default: object) -> str:
+        """The whole help text of a field with this `default`."""
+        plain = {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
+        shown = plain if self.default is None else self.default
+        return f"{self.text} Default: {shown}." if shown else self.text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """The settings of one run; refused with a `RunError` that names the field where one makes no sense.
+    """The settings of one run; refused with a `RunError` that names the option where one makes no sense.
 
-    `category` is a category's name, or "all". `data` is a manifest or its folder, `out` the folder of the bundles; with
-    `over_defaults` it is that of a service, and the release's defaults stand in for what it lacks. `categories` is a
-    folder of category definitions (None: those shipped). `side` and `detector_side` are in pixels, `epochs` and
-    `detector_epochs` None let the device decide. `alpha` is the promised error of automatic grades, `delta` the risk
-    that the promise does not hold. Photos of the sources in `leave_out` are kept from every fit.
+    Fields with an `Option` are options of `regrade train`, which is derived from them. `category` is a
+    category's name, or "all". With `over_defaults`, `out` is the folder of bundles of a service, and the release's
+    defaults stand in for what it lacks. `side` and `detector_side` are in pixels.
     """
 
     category: str
-    data: Path
-    out: Path
-    version: str
+    data: Annotated[Path, Option("Manifest or its folder.", "REGRADE_BENCH, else ../shared/data/bench")]
+    categories: Annotated[Path | None, Option(CATEGORIES_HELP, "")] = None
+    out: Annotated[Path, Option("Register in this folder of bundles, and with no service.", "")]
+    version: Annotated[str, Option("Version of the bundle.", "year.month.number")]
     over_defaults: bool = False
-    categories: Path | None = None
-    seed: int = 0
-    alpha: float = 0.05
-    delta: float = 0.10
+    seed: Annotated[int, Option("Seed of everything drawn.")] = 0
+    alpha: Annotated[float, Option("Promised error of automatic grades.")] = 0.05
+    delta: Annotated[float, Option("Risk that the promise does not hold.")] = 0.1
     side: int = 320
     detector_side: int = 640
-    epochs: int | None = None
-    detector_epochs: int | None = None
-    detector: bool = True
-    detector_weights: Path | None = None
-    leave_out: tuple[str, ...] = ()
-    synthesis: bool = True
-    device: str = "auto"
-    cache: Path = Path(".cache")
-    activate: bool = True
+    epochs: Annotated[int | None, Option("Epochs of the classifier.", "by device, fewer without a GPU")] = None
+    detector_epochs: Annotated[int | None, Option("Epochs of the detector.", "by device")] = None
+    detector_weights: Annotated[
+        Path | None, Option("Weights that the detector starts from.", "YOLO26n, trained on COCO")
+    ] = None
+    detector: Annotated[bool, Option("Train a detector too.")] = True
+    leave_out: Annotated[tuple[str, ...], Option("A source whose photos no fit may see; may be given again.", "")] = ()
+    keep_small: Annotated[bool, Option("Use photos, too, that serving would send back as too small.")] = False
+    synthesis: Annotated[bool, Option("Draw damage onto photos.")] = True
+    device: Annotated[str, Option("auto, cpu, cuda or cuda:N.")] = "auto"
+    cache: Annotated[Path, Option("Folder of what is computed once.")] = Path(".cache")
+    activate: Annotated[bool, Option("Activate a bundle that passes.")] = True
 
     def __post_init__(self) -> None:
         _require(_NAME.fullmatch(self.category), "category", self.category, "a category's name, or 'all'")
@@ -74,11 +93,13 @@ class RunConfig:
         twice = sorted({s for s in self.leave_out if self.leave_out.count(s) > 1 or not s.strip()})
         _require(not twice, "leave_out", ", ".join(twice), "each source once")
         if not self.detector and (self.detector_weights is not None or self.detector_epochs is not None):
-            raise RunError("detector_weights and detector_epochs make no sense without a detector; leave them out.")
+            raise RunError("--detector-weights and --detector-epochs make no sense without a detector; leave them out.")
 
     @property
-    def store(self) -> BundleStore:
+    def store(self) -> "BundleStore":
         """The bundles that the run is compared with, keeps networks of, and registers what it makes among."""
+        from regrade.models.bundle_store import BundleStore, is_shipped, site_store
+
         # Runs of older releases were to register in the folder of the package, which is not written any more.
         if is_shipped(self.out):
             return site_store()
@@ -104,10 +125,10 @@ class RunConfig:
             raise RunError(f"the settings of a run are not understood: {error}.") from None
 
     def differences(self, other: "RunConfig") -> tuple[str, ...]:
-        """How `other` differs in what decides the outcome, as `field: ours, not theirs`."""
+        """How `other` differs in what decides the outcome, as `option: ours, not theirs`."""
         ours, theirs = self.to_json(), other.to_json()
         return tuple(
-            f"{name}: {_shown(ours[name])}, not {_shown(theirs[name])}"
+            f"{option_name(name)}: {_shown(ours[name])}, not {_shown(theirs[name])}"
             for name in ours
             if name not in MAY_CHANGE and ours[name] != theirs[name]
         )
@@ -120,7 +141,22 @@ class RunConfig:
 
 def _require(ok: object, name: str, value: object, legal: str) -> None:
     if not ok:
-        raise RunError(f"{name}: {value!r} is not legal; give {legal}.")
+        raise RunError(f"{option_name(name)}: {value!r} is not legal; give {legal}.")
+
+
+def options_of_train() -> dict[str, tuple[Any, str]]:
+    """Type and help text of each field that is an option, in order, by name."""
+    found = {}
+    defaults = {f.name: f.default for f in fields(RunConfig)}
+    for name, hint in get_type_hints(RunConfig, include_extras=True).items():
+        for option in getattr(hint, "__metadata__", ()):
+            found[name] = (hint.__origin__, option.help(defaults[name]))
+    return found
+
+
+def option_name(name: str) -> str:
+    """How a field is called on the command line, `--detector-epochs`; its own name where it is no option."""
+    return "--" + name.replace("_", "-") if name in options_of_train() else name
 
 
 def _shown(value: object) -> str:

@@ -222,7 +222,9 @@ class Run:
         if self.config.device != "cpu":
             number = int(self.config.device.partition(":")[2] or 0)
             if number >= torch.cuda.device_count():
-                raise RunError(f"device: {self.config.device} is not there; PyTorch sees {torch.cuda.device_count()}.")
+                raise RunError(
+                    f"--device: {self.config.device} is not there; PyTorch sees {torch.cuda.device_count()}."
+                )
         return self.config.device
 
     @cached_property

@@ -149,4 +149,5 @@ def command(run: Run) -> str:
     parts += [f"--leave-out {s}" for s in c.leave_out]
     parts += [] if c.synthesis else ["--no-synthesis"]
     parts += [] if c.detector else ["--no-detector"]
+    parts += ["--keep-small"] if c.keep_small else []
     return " ".join(parts)

@@ -115,15 +115,50 @@ def test_a_box_that_a_tool_rounded_past_the_edge_is_cut(foreign: Foreign, import
     assert record.defects[0].box == (0, 10, 100, 60)
 
 
-def test_labels_are_renamed_or_left_out(foreign: Foreign, import_as: ImportAs) -> None:
-    source = foreign({"good/a.png": (40, 30), "Rip It/b.png": (40, 30), "misc/c.png": (40, 30)})
-    renamed = {"good": "opened", "Rip It": "tear", "misc": ""}
+def test_labels_are_renamed_and_a_photo_renamed_to_nothing_is_left_out(foreign: Foreign, import_as: ImportAs) -> None:
+    source = foreign({"good/a.png": (40, 30), "Rip It/b.png": (40, 30), "misc/c.png": (40, 30), "odd/d.png": (40, 30)})
+    renamed = {"good": "opened", "Rip It": "tear", "misc": "", "odd": "undecided"}
     done = import_as("imagefolder", source, defaults=Defaults("packaging", "carton", "s", "l", renamed))
     assert {r.id: (r.condition, r.defect_codes) for r in done.records} == {
         "a": ("opened", ()),
         "b": (None, ("tear",)),
-        "c": (None, ()),
+        "d": (None, ()),
     }
+    assert done.emptied == {"misc": 1}
+
+
+def test_what_else_is_said_keeps_a_photo_of_which_one_label_is_renamed_to_nothing(
+    foreign: Foreign, import_as: ImportAs
+) -> None:
+    table = "file,condition,votes,defect_codes\na.png,,used|junk,logo|tear\nb.png,junk,,tear\nc.png,,junk|junk,\n"
+    source = foreign({"t.csv": table, "a.png": (40, 30), "b.png": (40, 30), "c.png": (40, 30)})
+    defaults = Defaults("packaging", "carton", "s", "l", {"junk": "", "logo": ""})
+    done = import_as("csv", source, defaults=defaults)
+    assert [(r.id, r.votes, r.defect_codes) for r in done.records] == [("a", ("used",), ("tear",))]
+    assert done.emptied == {"junk": 2}
+
+
+def test_renaming_everything_to_nothing_is_refused(foreign: Foreign, import_as: ImportAs) -> None:
+    with pytest.raises(DatasetError, match="every photo is left out by --rename misc="):
+        import_as(
+            "imagefolder", foreign({"misc/c.png": (40, 30)}), defaults=Defaults("packaging", renamed={"misc": ""})
+        )
+
+
+def test_all_unknown_labels_are_listed_at_once_with_what_there_is(foreign: Foreign, import_as: ImportAs) -> None:
+    source = foreign({"good/a.png": (40, 30), "good/b.png": (40, 30), "fair/c.png": (40, 30), "used/d.png": (40, 30)})
+    expected = r"'good' \(2×\), 'fair' \(1×\)\. Names of packaging are conditions: unopened.*--rename 'LABEL=NAME'"
+    with pytest.raises(DatasetError, match=expected):
+        import_as("imagefolder", source)
+
+
+def test_all_photos_with_two_labels_are_listed_at_once(foreign: Foreign, import_as: ImportAs, tmp_path: Path) -> None:
+    names = ("used/a.png", "used/b.png", "opened/x.png", "opened/y.png")
+    source = foreign(dict(zip(names, [(40, 30), (50, 30)] * 2, strict=True)))
+    for one, other in zip(names[:2], names[2:], strict=True):
+        (source / other).write_bytes((source / one).read_bytes())
+    with pytest.raises(DatasetError, match=r"2 photos have two labels; nothing was written\.(.|\n)*a\.png.*\n.*b\.png"):
+        import_as("imagefolder", source)
 
 
 def test_capitals_and_blanks_of_a_label_do_not_matter(foreign: Foreign, import_as: ImportAs) -> None:

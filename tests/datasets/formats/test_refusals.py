@@ -209,7 +209,7 @@ BROKEN: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "one photo of two conditions": (
         "csv",
         {"t.csv": "file,condition\nc.bmp,used\nd.bmp,opened\n", "c.bmp": (50, 50), "d.bmp": None},
-        ("t.csv:3", "same photo as 'c'", "condition differs (opened and used)"),
+        ("t.csv:3", "t.csv:2", "condition differs (opened and used)"),
     ),
 }
 

@@ -16,11 +16,11 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from regrade.datasets import cli
-from regrade.datasets.category import load_categories
+from regrade.datasets.category import SHIPPED, load_categories
 from regrade.datasets.checks import check_manifest
 from regrade.datasets.hygiene.embeddings import read_views
 from regrade.datasets.hygiene.findings import Hygiene, inspect
-from regrade.datasets.hygiene.fixes import apply_fixes, fix_lines, read_fixes
+from regrade.datasets.hygiene.fixes import apply_fixes, check_conditions, fix_lines, read_fixes
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.models.errors import DatasetError
 
@@ -131,6 +131,18 @@ def written(app: typer.Typer, dirty: Path) -> Path:
     return dirty / "out"
 
 
+def test_what_contradicts_the_definitions_is_told_once_for_all_photos(
+    app: typer.Typer, make_row: MakeRow, write_manifest: Write, tmp_path: Path
+) -> None:
+    folder = write_manifest(*(make_row(name, category="toys") for name in ("a", "b")))
+    words = ["data", "hygiene", "--data", str(folder), "--out", str(folder / "out"), "--cache", str(folder / "c")]
+    told = CliRunner().invoke(app, words).output
+    assert told.count("unknown_category") == told.count("too_small") == 1
+    text = (SHIPPED / "packaging.yaml").read_text(encoding="utf-8")
+    (tmp_path / "toys.yaml").write_text(text.replace("name: packaging", "name: toys", 1), encoding="utf-8")
+    assert "unknown" not in CliRunner().invoke(app, [*words, "--categories", str(tmp_path)]).output
+
+
 def test_the_page_needs_nothing_else_and_says_not_to_publish_it(written: Path) -> None:
     page = (written / "hygiene.html").read_text(encoding="utf-8")
     assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
@@ -184,6 +196,19 @@ def test_fixes_read_back_as_written(dirty: Path, tmp_path: Path) -> None:
     fixes = look(dirty)[1].fixes
     (tmp_path / "f.jsonl").write_text(fix_lines(fixes), encoding="utf-8")
     assert [fix for _, fix in read_fixes(tmp_path / "f.jsonl")] == fixes
+
+
+def test_a_condition_that_the_category_lacks_is_not_applied(make_row: MakeRow, write_manifest: Write) -> None:
+    folder = write_manifest(make_row("a"))
+    (folder / "f.jsonl").write_text(
+        '{"id": "a", "issue": "label", "suggestion": {"condition": "used"}, "chosen": true}\n'
+    )
+    packaging = load_categories()["packaging"]
+    short = packaging.model_copy(update={"conditions": packaging.conditions[:2]})
+    with pytest.raises(
+        DatasetError, match=r"f\.jsonl:1: condition: 'used' in packaging; legal values: unopened, opened"
+    ):
+        check_conditions(read_manifest(folder), read_fixes(folder / "f.jsonl"), {"packaging": short})
 
 
 def test_a_decided_condition_takes_the_place_of_the_votes(make_row: MakeRow, write_manifest: Write) -> None:

@@ -16,6 +16,7 @@ import torch
 
 from regrade.datasets.category import SHIPPED
 from regrade.models.errors import RunError
+from regrade.training.run.config import option_name
 from regrade.training.run.run import STAGES, Run, RunConfig, resting_on
 
 MakeConfig = Callable[..., RunConfig]
@@ -61,7 +62,7 @@ def do(run: Run, *stages: str) -> None:
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(make_config: MakeConfig, field: str, value: Any) -> None:
-    with pytest.raises(RunError, match=f"^{field}: "):
+    with pytest.raises(RunError, match=f"^{option_name(field)}: "):
         make_config(**{field: value})
 
 
@@ -102,7 +103,7 @@ def test_a_folder_without_a_run_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_other_settings_are_refused_by_name(folder: Path, make_config: MakeConfig) -> None:
-    with pytest.raises(RunError, match=r"seed: 0, not 7; synthesis: true, not false"):
+    with pytest.raises(RunError, match=r"--seed: 0, not 7; --synthesis: true, not false"):
         Run.resume(folder, make_config(seed=7, synthesis=False))
     Run.resume(folder, make_config()).close()
 
