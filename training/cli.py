@@ -45,8 +45,8 @@ def _options() -> Iterator[inspect.Parameter]:
         if kind is bool:
             flag += f"/--no-{flag[2:]}"
         if get_origin(kind) is tuple:
-            kind = list[get_args(kind)[0]]
-        annotation = Annotated[kind | None, typer.Option(flag, help=text, show_default=False)]
+            kind = list[get_args(kind)[0]]  # type: ignore[misc]
+        annotation = Annotated[kind | None, typer.Option(flag, help=text, show_default=False)]  # type: ignore[valid-type]
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
