@@ -191,7 +191,7 @@ disclosures = Table(
 )
 
 # Append-only: a decision is never changed or removed, a later one stands beside it. Only of an inspection that was
-# erased does the database let notes and the words of dispositions be taken out.
+# erased does the database let notes, the words of dispositions and the names of rubrics be changed.
 reviews = Table(
     "reviews",
     metadata,

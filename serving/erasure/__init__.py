@@ -24,7 +24,7 @@ done at the next start, or by the next erasure.
 
 A photo that another inspection has too stays for that one. A seller is whose goods they are, and figures by seller go
 on with the name. Where all of a seller is erased (`regrade erase --seller`), a pseudonym stands in its place, the same
-each time.
+each time, also in the names of the seller's own rubrics. Policies and rubrics themselves are settings, and stay.
 
 Staff are no customers: who looked, decided and erased stays in the audit trail, in which no field of an item is.
 """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, literal, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from regrade.models.errors import RegradeError
@@ -22,7 +22,7 @@ from regrade.serving.evidence import Signer, begin
 from regrade.serving.i18n import Message
 from regrade.serving.photostore import PhotoStore
 from regrade.serving.review.audit import record_erasure
-from regrade.serving.tables import inspection_photos, inspections, tasks, unfinished_erasures
+from regrade.serving.tables import inspection_photos, inspections, reviews, tasks, unfinished_erasures
 
 log = logging.getLogger("regrade")
 
@@ -109,6 +109,7 @@ class Eraser:
         with self._database.write() as connection:
             if connection.execute(select(exists().where(KEPT, inspections.c.seller == seller))).scalar():
                 return False
+            _rename_rubrics(connection, seller, name)
             for table in (inspections, tasks):
                 connection.execute(update(table).where(table.c.seller == seller).values(seller=name))
         return traces.leave_none(self._database, SELLERS)
@@ -162,3 +163,12 @@ def _photos_of(connection: Connection, ids: Sequence[str]) -> list[str]:
     query = select(inspection_photos.c.sha256).where(inspection_photos.c.inspection_id.in_(ids))
     ordered = query.order_by(inspection_photos.c.inspection_id, inspection_photos.c.position)
     return list(connection.execute(ordered).scalars())
+
+
+def _rename_rubrics(connection: Connection, seller: str, name: str) -> None:
+    """A seller's own rubric is called by the seller's name, `acme/packaging@2`."""
+    own = f"{seller}/"
+    theirs = select(inspections.c.id).where(inspections.c.seller == seller)
+    named = (func.substr(reviews.c.rubric, 1, len(own)) == own, reviews.c.inspection_id.in_(theirs))
+    called = literal(f"{name}/") + func.substr(reviews.c.rubric, len(own) + 1)
+    connection.execute(update(reviews).where(*named).values(rubric=called))

@@ -193,7 +193,7 @@ def _reviews(steps: Sequence[Step]) -> tuple[dict[Any, Row], dict[Any, Row]]:
 
 
 def _review(step: Step, review: Row) -> Row:
-    clear = {name: review[name] for name in REVIEW}
+    clear = {name: _left(review, name, step) for name in REVIEW}
     by = review["by"]
     own = {"id": review["id"], "inspection_id": step.inspection, "decided_at": review["at"], "key_id": by["key_id"]}
     return {**own, **clear, "reviewer": _left(by, "name", step), "note": _left(review, "note", step)}

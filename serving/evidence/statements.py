@@ -115,6 +115,8 @@ def _photo(row: Row) -> Body:
 def _review(connection: Connection, row: Row) -> Body:
     by = {**who(connection, row["key_id"]), "name": Personal(row["reviewer"])}
     clear = {name: row[name] for name in REVIEW} | {"disposition": _disposition(row["disposition"])}
+    if "/" in (row["rubric"] or ""):  # a seller's own, with the name in it
+        clear["rubric"] = Personal(row["rubric"])
     return {"id": row["id"], "at": moment(row["decided_at"]), "by": by, **clear, **_personal({"note": row["note"]})}
 
 

@@ -124,6 +124,24 @@ def test_a_seller_that_is_erased_whole_gets_a_pseudonym(service: Any, run: Run) 
     assert not any(b"acme" in path.read_bytes() for path in service.settings.data_dir.glob("regrade.db*"))
 
 
+def test_the_name_of_a_seller_goes_from_the_rubric_that_was_the_sellers_own(
+    service: Any, run: Run, items: dict[str, str]
+) -> None:
+    reviewer = service.as_role("reviewer")
+    for _ in items:
+        claimed = reviewer.post("/v1/reviews/claim").json()
+        rubric = f"{claimed['inspection']['item']['seller']}/packaging@2"
+        verdict = {"lease": claimed["lease"]["token"], "condition": "used", "rubric": rubric}
+        assert reviewer.post(f"/v1/reviews/{claimed['inspection']['id']}", json=verdict).status_code == 200
+    run("erase", "--seller", "acme", "--yes")
+    with service.runtime.database.read() as connection:
+        rubrics = set(connection.exec_driver_sql("SELECT rubric FROM reviews").scalars())
+    (other,) = rubrics - {"globex/packaging@2"}
+    assert other.startswith("seller-")
+    assert other.endswith("/packaging@2")
+    assert "0 findings" in run("store", "verify").stdout
+
+
 @pytest.mark.usefixtures("items")
 def test_a_seller_with_items_left_keeps_its_name(service: Any, run: Run) -> None:
     said = run("erase", "--seller", "acme", "--rma", "A-1", "--yes").stdout

@@ -11,9 +11,10 @@ depends_on = None
 MOMENT = sa.DateTime(timezone=True)
 KEPT = (
     *("id", "inspection_id", "decided_at", "key_id", "reviewer", "model_condition", "condition", "disposition_source"),
-    *("defects", "task_id", "kind", "blind", "rubric", "seller_grade", "seconds"),
+    *("defects", "task_id", "kind", "blind", "seller_grade", "seconds"),
 )
-"""What stays of a decision on an erased inspection: all but its note and the words of its disposition."""
+"""What stays of a decision on an erased inspection: all but its note, the words of its disposition, and the seller in
+the name of its rubric."""
 ERASED = "EXISTS (SELECT 1 FROM inspections WHERE id = OLD.inspection_id AND erased_at IS NOT NULL)"
 
 
