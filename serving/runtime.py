@@ -27,6 +27,7 @@ from regrade.serving.disk import Disk
 from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
+from regrade.serving.erasure.records import Actor
 from regrade.serving.errors import BusyError, DataDirError, StorageError
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
@@ -128,6 +129,8 @@ class Runtime:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")
         # Few and apart: decoding 50 megapixels can take 200 MB, and must hold up neither readers nor the door.
         self._drawers = ThreadPoolExecutor(2, thread_name_prefix="draw")
+        # One, for they would wait for each other anyway, and apart, lest readers wait for them.
+        self._erasing = ThreadPoolExecutor(1, thread_name_prefix="erase")
         self._threads.submit(self._close_to_others)
 
     @property
@@ -216,12 +219,21 @@ class Runtime:
         """Run a function that decodes a photo on a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._drawers, lambda: function(*args, **kwargs))
 
+    async def erase(self, inspection_id: str, by: Actor, reason: str | None) -> bool:
+        """Erase an inspection; see `Eraser.erase`."""
+        loop = asyncio.get_running_loop()
+        erased = await loop.run_in_executor(self._erasing, self.eraser.erase, inspection_id, by, reason)
+        if erased:
+            self.metrics.erased.labels("request").inc()
+        return erased
+
     def close(self) -> None:
         """End the threads after what they are doing, and give the data directory free."""
         if self._pipeline is not None:
             self._pipeline.close()
         self.graders.close()
         self.keeper.stop()
+        self._erasing.shutdown()
         self.backfill.stop()
         self._threads.shutdown()
         self._drawers.shutdown()

@@ -142,16 +142,18 @@ class Eraser:
             return connection.execute(select(unfinished_erasures.c.inspection_id)).scalars().all()
 
     def _remove_photos(self, ids: Sequence[str]) -> None:
-        for some in _parts(ids):
-            with self._database.read() as connection:
-                hashes = set(_photos_of(connection, some))
-            self._photos.remove(hashes, self._held)
-            for sha256 in hashes - self._held(hashes):
-                self._forget(sha256)
+        hashes: set[str] = set()
+        with self._database.read() as connection:
+            for some in _parts(ids):
+                hashes.update(_photos_of(connection, some))
+        # All together: every folder of the store is then locked and synced but once.
+        self._photos.remove(hashes, self._held)
+        for sha256 in hashes - self._held(hashes):
+            self._forget(sha256)
 
     def _held(self, hashes: Collection[str]) -> set[str]:
         with self._database.read() as connection:
-            return held(connection, hashes)
+            return {one for some in _parts(sorted(hashes)) for one in held(connection, some)}
 
 
 def _parts(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
