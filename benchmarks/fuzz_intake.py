@@ -5,8 +5,9 @@
 Inputs are made by `fuzz_files.py` from 17 small files in JPEG, PNG and WebP (and one in fifty from AVIF and HEIC), and
 go through `open_photo`, as everything does. `outcomes` counts what became of them. Of the other figures all must be 0
 or empty: `uncaught` (exceptions that are no refusal), `crashed` (inputs that ended the process, or had no end),
-`netted` (exceptions of a decoder that nobody had thought of, and that intake's net has caught), `over_bound` (inputs
-that took longer than `bound_s`). `slowest` took longest, in seconds by the clock; `input_of` makes them again.
+`netted` (what intake's net has caught: exceptions of a decoder that nobody had thought of, and helpers that died),
+`over_bound` (inputs that took longer than `bound_s`). `slowest` took longest, in seconds by the clock; `input_of` makes
+them again.
 """
 
 import argparse

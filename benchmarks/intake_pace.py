@@ -25,7 +25,7 @@ from rig import PROJECT, bootstrap_ratio, interval, parser, write
 from regrade.models.errors import PhotoError
 from regrade.models.intake import DEFAULT_LIMITS, SLACK, open_photo
 from regrade.models.orientation import orientation_of, upright
-from regrade.models.photos.pixels import _to_srgb
+from regrade.models.photos.pixels import to_srgb
 
 SIDE: Final = round(DEFAULT_LIMITS.working_side * SLACK)
 KINDS: Final = (".jpg", ".jpeg", ".png", ".webp")
@@ -40,7 +40,7 @@ def by_pillow(data: bytes) -> NDArray[np.uint8]:
         scale = min(1.0, SIDE / max(image.size))
         image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         image.load()
-        rgb = _to_srgb(image, SIDE, image.info.get("icc_profile") or b"")
+        rgb = to_srgb(image, SIDE, image.info.get("icc_profile") or b"")
     return np.asarray(upright(rgb, orientation_of(data)), dtype=np.uint8)
 
 

@@ -7,6 +7,7 @@ them whatever becomes of this process. They yield the cores to whoever else want
 
 import atexit
 import json
+import logging
 import os
 import signal
 import struct
@@ -32,6 +33,10 @@ _IDLE: Final = 2
 _PATIENCE: Final = 120.0
 """Seconds to wait for an answer where the caller says nothing else: the cores may be busy with other things."""
 _END_SECONDS: Final = 1.0
+_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
+"""What it must know; passwords in the environment are not for who decodes strangers' files."""
+
+log = logging.getLogger("regrade")
 
 
 class _Process:
@@ -39,7 +44,8 @@ class _Process:
 
     def __init__(self) -> None:
         command = [sys.executable, "-P", "-m", "regrade.models.photos.helper_main"]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        known = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment = known | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._popen = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
@@ -149,7 +155,10 @@ def decode(data: bytes, media_type: str, side: int, seconds: float, patience: fl
         code = pool.give_back(process, usable=usable)
     if process.late:
         raise too_slow(patience)
-    raise too_slow(seconds) if code == -signal.SIGPROF else unreadable()
+    if code == -signal.SIGPROF:
+        raise too_slow(seconds)
+    log.error("a decoder of %s ended its process with %d", media_type, code)
+    raise unreadable()
 
 
 def close() -> None:

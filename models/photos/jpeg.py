@@ -76,7 +76,9 @@ class _Reading:
 
     def fault(self) -> PhotoError | None:
         """Why what was found, to the end, is no whole photo."""
-        if self._frame is None or not self._in_order or len(self._frame.blocks) not in (1, 3, 4):
+        frame = self._frame
+        # Of arithmetic coding nobody can tell that its end is missing, and no browser shows it, nor lossless processes.
+        if frame is None or not frame.huffman or not self._in_order or len(frame.blocks) not in (1, 3, 4):
             return unreadable()
         if not self._scans or not all(row.count(0) == _COEFFICIENTS for row in self._known.values()):
             return truncated()
@@ -94,8 +96,7 @@ class _Reading:
             frame.width,
             frame.height,
             megapixels + several * self._passes * WORK_OF_A_PASS,
-            # Arithmetic coding and lossless processes are so rare that nobody has measured what they can cost.
-            bounded=frame.huffman and icc.is_cheap(profile),
+            bounded=icc.is_cheap(profile),
             channels=len(frame.blocks),
             icc=profile,
             fault=fault,

@@ -10,7 +10,7 @@ from regrade.models.jpeg_segments import DHT, DRI, EOI, SOS, Segment, end_of_sca
 from regrade.models.photos.refusals import too_complex, truncated, unreadable
 
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
-_PROGRESSIVE: Final = (0xC2, 0xCA)
+_SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2
 _START: Final = 0xD8
 _RESTART: Final = re.compile(rb"\xff[\xd0-\xd7]")
 
@@ -32,12 +32,12 @@ class Frame:
     @property
     def progressive(self) -> bool:
         """Whether scans bring bits of coefficients, and not whole components."""
-        return self.marker in _PROGRESSIVE
+        return self.marker == _PROGRESSIVE
 
     @property
     def huffman(self) -> bool:
         """Whether it is of the kinds that cameras write: Huffman-coded, sequential or progressive."""
-        return self.marker in (0xC0, 0xC1, 0xC2)
+        return self.marker in (*_SEQUENTIAL, _PROGRESSIVE)
 
 
 @dataclass(frozen=True, slots=True)

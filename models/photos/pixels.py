@@ -65,7 +65,7 @@ def _decode(data: bytes, media_type: str, structure: Structure, side: int) -> De
     scale = min(1.0, side / max(structure.width, structure.height))
     target = (max(1, round(structure.width * scale)), max(1, round(structure.height * scale)))
     loaded = FORMATS[media_type].load(data, structure, target)
-    rgb = _to_srgb(loaded.image, side, loaded.icc)
+    rgb = to_srgb(loaded.image, side, loaded.icc)
     pixels = np.asarray(rgb, dtype=np.uint8)
     if _ends_grey(pixels):
         raise truncated()
@@ -84,7 +84,7 @@ def _ends_grey(rgb: NDArray[np.uint8]) -> bool:
     return bool((rgb[-1] == _GREY).all() and (rgb[-least:] == _GREY).all() and (rgb[0] != _GREY).any())
 
 
-def _to_srgb(image: Image.Image, side: int, icc: bytes) -> Image.Image:
+def to_srgb(image: Image.Image, side: int, icc: bytes) -> Image.Image:
     """`image` in 8-bit sRGB, its long side at least `side`: reduced first, so that conversions stay cheap."""
     if image.mode.startswith("I") or image.mode == "F":
         image = _sixteen_bit_to_grey(image)

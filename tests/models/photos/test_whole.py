@@ -153,6 +153,11 @@ def test_tables_of_the_first_scan_that_announce_no_coefficients_do_not_matter() 
     assert code_of(whole[: begin - 3] + b"\0\0\0" + whole[begin:-5000] + END) == "truncated"
 
 
+@pytest.mark.parametrize("process", [0xC3, 0xC5, 0xC9, 0xCA, 0xCF])
+def test_a_jpeg_of_a_process_that_no_browser_shows_is_refused(process: int) -> None:
+    assert code_of(JPEGS["baseline"].replace(b"\xff\xc0", bytes([0xFF, process]), 1)) in ("unreadable", "truncated")
+
+
 def test_a_jpeg_without_its_pixels_is_truncated() -> None:
     whole = JPEGS["baseline"]
     assert code_of(whole[: whole.index(b"\xff\xda")] + END) == "truncated"
