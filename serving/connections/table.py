@@ -8,7 +8,8 @@ stand in lines of their own, so that neither can push out the other. What waits 
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from enum import Enum
+from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
@@ -25,7 +26,7 @@ GRACE: Final = 0.5
 """Seconds that nobody is closed before, unless there is no descriptor left: who has just come is about to ask."""
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """What a connection is at."""
 
     NEW = "new"
@@ -142,6 +143,7 @@ class _Line:
         return next(iter(found))
 
 
+@lru_cache(4096)
 def origin_of(address: str | None) -> str:
     """The network that an address belongs to: itself, or of IPv6 the /64, which is what one customer is given."""
     try:

@@ -32,7 +32,7 @@ from regrade.serving.routes.desk_access import (
 from regrade.serving.routes.desk_filters import AGES, NONE, filters_of, kept
 from regrade.serving.routes.desk_pages import DESK, HOME, SECURITY_HEADERS, assets, desk_page, words
 from regrade.serving.runtime import Runtime
-from regrade.serving.sessions import Session
+from regrade.serving.sessions import LoginBrake, Session
 from regrade.serving.throttle import Throttle
 
 router = APIRouter(prefix=DESK, include_in_schema=False)
@@ -66,7 +66,10 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
     key = await runtime.find_key(token)
     if key is None or key.role not in HOME:
         status, fault = await _refuse_login(runtime, address, token, key, lang)
-        return desk_page(request, "login.html", lang, None, status=status, next=wanted, fault=fault)
+        page = desk_page(request, "login.html", lang, None, status=status, next=wanted, fault=fault)
+        if status == 429:
+            page.headers["Retry-After"] = f"{LoginBrake.LONGEST_SECONDS:.0f}"
+        return page
     runtime.login_brake.succeeded(address, token)
     trust(request.scope)
     try:

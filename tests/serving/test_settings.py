@@ -49,6 +49,15 @@ def test_a_dotenv_file_counts_for_the_commands_of_every_room(tmp_path: Path, mon
         ("active_items", -1),
         ("drain_delay", -1),
         ("body_timeout", 0),
+        ("head_timeout", 0),
+        ("keep_alive", -1),
+        ("anonymous_body_timeout", 600),
+        ("anonymous_body_bytes", 10**9),
+        ("least_speed", 0),
+        ("least_speed", 10**6),
+        ("speed_window", 0),
+        ("answer_timeout", 0),
+        ("connection_limit", 1),
         ("photo_seconds", 0),
         ("lease_minutes", -1),
         ("precision", "int4"),
@@ -83,6 +92,19 @@ def test_limits_that_contradict_each_other_are_refused() -> None:
         load_settings(max_bytes_in_flight=5000)
     with pytest.raises(SettingsError, match="max_deadline"):
         load_settings(deadline=90, max_deadline=60)
+
+
+def test_connections_that_would_crowd_out_stations_are_refused() -> None:
+    with pytest.raises(SettingsError, match="waiting_limit"):
+        load_settings(connection_limit=1000)
+    with pytest.raises(SettingsError, match="waiting_limit_per_address"):
+        load_settings(waiting_limit_per_address=5000)
+
+
+def test_bad_wifi_is_fast_enough_for_a_photo() -> None:
+    settings, bytes_a_second = load_settings(), 0.2e6 / 8
+    assert settings.body_timeout * bytes_a_second > 3 * 1024 * 1024
+    assert settings.least_speed < bytes_a_second / 10  # pauses included
 
 
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
