@@ -29,6 +29,8 @@ log = logging.getLogger("regrade")
 WHOLE_FILE: Final = ""
 """Stands among the unfinished erasures of a database from before there were any: what was deleted then may still be in
 its file."""
+NAMES: Final = "names"
+"""Stands among the unfinished erasures where a seller's name was replaced."""
 BATCH: Final = 25
 """Inspections erased in one transaction: some tens of milliseconds, for which others cannot write."""
 
@@ -85,7 +87,8 @@ class Eraser:
             if not ids:
                 return True
             self._remove_photos(ids)
-            if not traces.leave_none(self._database, INDEXED, whole=WHOLE_FILE in ids):
+            columns = (*INDEXED, *SELLERS) if NAMES in ids else INDEXED
+            if not traces.leave_none(self._database, columns, whole=WHOLE_FILE in ids):
                 return False
             with self._database.write() as connection:
                 for some in _parts(ids):
@@ -112,7 +115,11 @@ class Eraser:
             _rename_rubrics(connection, seller, name)
             for table in (inspections, tasks):
                 connection.execute(update(table).where(table.c.seller == seller).values(seller=name))
-        return traces.leave_none(self._database, SELLERS)
+            there = select(unfinished_erasures).where(unfinished_erasures.c.inspection_id == NAMES)
+            if connection.execute(there).first() is None:
+                connection.execute(insert(unfinished_erasures).values(inspection_id=NAMES))
+        self.finish()
+        return True
 
     def _some(self, meant: Meant) -> Sequence[str]:
         with self._database.read() as connection:
