@@ -2,6 +2,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from regrade.datasets.splitting import joined_groups, parse_shares, stratified_splits, whole_groups
 from regrade.models.errors import DatasetError
@@ -16,7 +18,12 @@ def many(seed: int, count: int = 600) -> tuple[list[str], list[str]]:
     return groups, [str(x) for x in rng.choice(["used", "opened", "damaged"], count, p=[0.6, 0.35, 0.05])]
 
 
-@pytest.mark.parametrize("seed", range(5))
+seeds = given(seed=st.integers(0, 2**32 - 1))
+few = settings(max_examples=5, derandomize=True, deadline=None)
+
+
+@few
+@seeds
 def test_a_group_is_never_parted(seed: int) -> None:
     groups, labels = many(seed)
     splits = defaultdict(set)
@@ -25,7 +32,8 @@ def test_a_group_is_never_parted(seed: int) -> None:
     assert all(len(found) == 1 for found in splits.values())
 
 
-@pytest.mark.parametrize("seed", range(5))
+@few
+@seeds
 def test_every_label_is_spread_by_the_shares(seed: int) -> None:
     _, labels = many(seed)
     alone = [str(k) for k in range(len(labels))]

@@ -184,23 +184,30 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", SLOW_STAGES, *(str(one) for one in arguments)]
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_says_in_one_line_how_to_go_on(
-    tiny_dataset: Path, tmp_path: Path, how: signal.Signals, status: int
-) -> None:
-    first = command("train", "packaging", "--data", tiny_dataset, "--out", "bundles", "--run", "r", "--device", "cpu")
-    with subprocess.Popen(first, stderr=subprocess.PIPE, text=True) as process:
-        reached = tmp_path / "r" / "reached"
+def stopped(arguments: list[str], folder: Path, how: signal.Signals) -> tuple[int, list[str]]:
+    """Exit status and lines on standard error of a command that is sent a signal once it has reached `export`."""
+    reached = folder / "reached"
+    reached.unlink(missing_ok=True)
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not (reached.exists() and reached.read_text() == "export") and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(how)
         _, errors = process.communicate(timeout=30)
-    assert process.returncode == status
-    assert errors.splitlines()[-1] == "Stopped. Go on with: regrade train packaging --run r --resume"
-    assert "Traceback" not in errors
-    (tmp_path / "r" / "quick").touch()
-    done = subprocess.run(command("train", "packaging", "--run", "r", "--resume"), capture_output=True, timeout=60)
+    return process.returncode, errors.splitlines()
+
+
+def test_a_stopped_run_says_in_one_line_how_to_go_on(tiny_dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    first = command("train", "packaging", "--data", tiny_dataset, "--out", "bundles", "--run", "r", "--device", "cpu")
+    again = command("train", "packaging", "--run", "r", "--resume")
+    for arguments, how, expected in ((first, signal.SIGINT, 130), (again, signal.SIGTERM, 143)):
+        status, errors = stopped(arguments, folder, how)
+        assert status == expected
+        assert errors[-1] == "Stopped. Go on with: regrade train packaging --run r --resume"
+        assert not any("Traceback" in line for line in errors)
+    (folder / "quick").touch()
+    done = subprocess.run(again, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     with Run.open(Path("r"), lock=False) as looked:
         assert all(looked.done(name) for name in STAGES)

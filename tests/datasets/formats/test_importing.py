@@ -291,7 +291,7 @@ def test_a_folder_with_something_in_it_is_not_written_to(foreign: Foreign, impor
 def test_a_killed_import_leaves_no_dataset_and_does_not_hinder_the_next(
     foreign: Foreign, import_as: ImportAs, tmp_path: Path
 ) -> None:
-    source = foreign({f"used/{k}.png": (200, 200) for k in range(300)})
+    source = foreign({f"used/{k}.png": (200, 200) for k in range(120)})
     options = ["--category", "packaging", "--item-type", "carton", "--source", "s", "--licence", "l"]
     words = ["data", "import", "imagefolder", str(source), "--out", str(tmp_path / "imported"), *options]
     command = [sys.executable, "-c", "from regrade.serving.cli.main import main; main()", *words]
@@ -302,4 +302,4 @@ def test_a_killed_import_leaves_no_dataset_and_does_not_hinder_the_next(
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "imported").exists()
-    assert len(import_as("imagefolder", source).records) == len(read_manifest(tmp_path / "imported")) == 300
+    assert len(import_as("imagefolder", source).records) == len(read_manifest(tmp_path / "imported")) == 120

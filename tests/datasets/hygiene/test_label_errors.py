@@ -16,9 +16,8 @@ def clouds(seed: int = 0, each: int = 40, spread: float = 0.6) -> tuple[np.ndarr
     return rows.astype(np.float32), labels, [f"g{i // 2}" for i in range(3 * each)]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_planted_label_errors_are_found_with_the_right_name(seed: int) -> None:
-    rows, labels, groups = clouds(seed)
+def test_planted_label_errors_are_found_with_the_right_name() -> None:
+    rows, labels, groups = clouds()
     planted = {5: "used", 50: "damaged", 90: "opened", 119: "damaged"}
     wrong = [planted.get(i, label) for i, label in enumerate(labels)]
     doubts, rare = label_doubts(rows, wrong, groups)

@@ -53,7 +53,7 @@ def test_draws_on_the_garment_alone_and_leaves_its_input_be(recipe: Recipe) -> N
     for tone in (170.0, 50.0):
         scene = garment(240, tone)
         before = scene.rgb.copy()
-        for seed in range(5):
+        for seed in range(3):
             made = recipe.paint(scene, np.random.default_rng(seed))
             np.testing.assert_array_equal(scene.rgb, before)
             if made is None:
@@ -82,12 +82,12 @@ def test_what_is_drawn_can_be_seen(recipe: Recipe) -> None:
     assert np.percentile(change[made.mask > 0.3], 95) >= 7
 
 
-@pytest.mark.parametrize("side", [48, 960])
+@pytest.mark.parametrize("side", [48, 800])
 @by_name
 def test_sizes_follow_the_garment_on_tiny_and_on_large_photos(recipe: Recipe, side: int) -> None:
     scene = garment(side)
     x1, _, x2, _ = scene.box
-    for seed in range(4):
+    for seed in range(2 if side > 500 else 4):
         made = recipe.paint(scene, np.random.default_rng(seed))
         if made is None:
             continue

@@ -52,7 +52,7 @@ def test_names_are_unique_and_defects_are_those_that_electronics_knows() -> None
 @any_edit
 def test_the_same_seed_draws_the_same(recipe: Recipe) -> None:
     scene, _ = paint(recipe, 200)
-    for seed in range(3):
+    for seed in range(2):
         one, two = (recipe.paint(scene, np.random.default_rng(seed)) for _ in range(2))
         assert (one is None) == (two is None)
         if one is not None and two is not None:
@@ -83,10 +83,10 @@ def test_damage_lies_on_the_device(recipe: Recipe) -> None:
 
 
 @any_edit
-@pytest.mark.parametrize(("width", "height"), [(40, 32), (33, 90), (1280, 960)])
+@pytest.mark.parametrize(("width", "height"), [(40, 32), (33, 90), (1024, 768)])
 def test_every_recipe_copes_with_tiny_and_large_photos(recipe: Recipe, width: int, height: int) -> None:
     scene = device(width, "keyboard" if recipe.name == "missing_key" else "phone", height)
-    for seed in range(2):
+    for seed in range(1 if width > 1000 else 3):
         made = recipe.paint(scene, np.random.default_rng(seed))
         assert made is None or (made.rgb.shape == scene.rgb.shape and made.mask.shape == scene.item.shape)
 

@@ -40,10 +40,14 @@ def test_the_same_seed_draws_the_same_and_leaves_its_input_alone(recipe: Recipe)
 
 
 @pytest.mark.parametrize("recipe", EDITS)
-@pytest.mark.parametrize("side", [64, 320, 1280])
+@pytest.mark.parametrize("side", [64, 320, 1024])
 def test_an_edit_can_be_seen_and_keeps_the_shape_of_the_photo(recipe: Recipe, side: int) -> None:
     scene = garment(side)
-    made = [p for seed in range(3) if (p := recipe.paint(scene, np.random.default_rng(seed))) is not None]
+    made = [
+        p
+        for seed in range(1 if side > 1000 else 3)
+        if (p := recipe.paint(scene, np.random.default_rng(seed))) is not None
+    ]
     assert made
     for painted in made:
         assert painted.rgb.shape == scene.rgb.shape

@@ -23,7 +23,7 @@ def shoe(side: int, tone: float = 130) -> Scene:
     return Scene(np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8), item, "footwear", "shoes")
 
 
-def draw(recipe: Recipe, scene: Scene, seeds: int = 5) -> list[Painted]:
+def draw(recipe: Recipe, scene: Scene, seeds: int = 3) -> list[Painted]:
     drawn = [recipe.paint(scene, np.random.default_rng(seed)) for seed in range(seeds)]
     return [d for d in drawn if d is not None]
 
@@ -45,10 +45,10 @@ def test_the_same_seed_draws_the_same_and_leaves_its_input_alone(recipe: Recipe)
 
 
 @pytest.mark.parametrize("recipe", DAMAGE)
-@pytest.mark.parametrize("side", [64, 480, 1280])
+@pytest.mark.parametrize("side", [64, 480, 1024])
 def test_damage_lies_on_the_shoe_and_can_be_seen(recipe: Recipe, side: int) -> None:
     scene = shoe(side)
-    made = draw(recipe, scene, 4)
+    made = draw(recipe, scene, 2 if side > 1000 else 4)
     assert made
     for painted in made:
         change = np.abs(painted.rgb.astype(int) - scene.rgb).max(axis=2)

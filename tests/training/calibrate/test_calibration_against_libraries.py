@@ -61,7 +61,7 @@ def our_sets(p: Floats, quantile: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return out
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("n", "alpha"), [(19, 0.1), (60, 0.1), (250, 0.1), (250, 0.05)])
 def test_prediction_sets_are_those_of_mapie_but_never_empty(n: int, alpha: float, seed: int) -> None:
     logits, labels = simulated(n + 200, seed)
@@ -75,7 +75,7 @@ def test_prediction_sets_are_those_of_mapie_but_never_empty(n: int, alpha: float
     assert (ours[empty] == np.eye(4, dtype=bool)[p[n:][empty].argmax(axis=1)]).all()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("bins", [5, 10])
 def test_the_calibration_error_is_that_of_mapie_over_bins_of_equal_count(bins: int, seed: int) -> None:
     logits, labels = simulated(400, seed, sharpness=0.6)
@@ -118,7 +118,7 @@ def fixed_sequence(p: Floats, labels: Ints, counts: Ints, more_errors: int) -> f
     return float(p.max(axis=1)[order][counts[proven[-1]] - 1]) if len(proven) else 1.0
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_threshold_is_that_of_mapies_fixed_sequence_test_on_exact_p_values(seed: int) -> None:
     p, labels, counts = held_out(seed)
     found = selective_threshold(p, labels, alpha=0.1, delta=0.1)
@@ -126,7 +126,7 @@ def test_the_threshold_is_that_of_mapies_fixed_sequence_test_on_exact_p_values(s
 
 
 @pytest.mark.filterwarnings("ignore:Fixed sequence testing requires a monotonic risk")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_mapies_controller_of_precision_proves_the_same_threshold_up_to_one_error(seed: int) -> None:
     p, labels, counts = held_out(seed)
     confidence, right = p.max(axis=1), (p.argmax(axis=1) == labels).astype(int)

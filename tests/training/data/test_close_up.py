@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from regrade.training.data.close_up import KEPT, SHARES, Labelled, close_up, cut
 
@@ -33,7 +35,8 @@ def test_a_defect_outside_the_crop_does_not_matter() -> None:
     assert found.defects == ()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@settings(max_examples=20, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
 def test_a_close_up_shows_its_target_at_a_share_of_the_picture(seed: int) -> None:
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0, 360), rng.uniform(0, 260)

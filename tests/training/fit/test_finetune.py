@@ -51,8 +51,14 @@ def train(
         return backbone_of(file)
 
 
+@pytest.fixture(scope="module")
+def whole(pictures: Pictures, records: list[Record], tmp_path_factory: pytest.TempPathFactory) -> GradingBackbone:
+    """Trained for three epochs without a stop."""
+    return train(pictures, records, tmp_path_factory.mktemp("whole") / "whole.pt")
+
+
 def test_it_learns_where_the_tear_is(pictures: Pictures, records: list[Record], tmp_path: Path) -> None:
-    net = train(pictures, records, tmp_path / "a.pt", epochs=20)
+    net = train(pictures, records, tmp_path / "a.pt", epochs=12)
     with torch.inference_mode():
         maps = net.upper(pictures.trunk[:2].float())[1][:, TEAR]
     assert maps[0, :2, :2].mean() > maps[0, 2:, 2:].mean() + 1
@@ -60,9 +66,8 @@ def test_it_learns_where_the_tear_is(pictures: Pictures, records: list[Record], 
 
 
 def test_stopped_and_gone_on_it_becomes_the_same_network(
-    pictures: Pictures, records: list[Record], tmp_path: Path
+    whole: GradingBackbone, pictures: Pictures, records: list[Record], tmp_path: Path
 ) -> None:
-    whole = train(pictures, records, tmp_path / "whole.pt")
     train(pictures, records, tmp_path / "parts.pt", stop_after=1)
     parts = train(pictures, records, tmp_path / "parts.pt")
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
@@ -70,13 +75,12 @@ def test_stopped_and_gone_on_it_becomes_the_same_network(
 
 
 def test_the_frozen_stages_stay_as_imagenet_left_them(
-    pictures: Pictures, records: list[Record], tmp_path: Path
+    whole: GradingBackbone, pictures: Pictures, records: list[Record], tmp_path: Path
 ) -> None:
     before = GradingBackbone(LOCAL_TYPES, None)
-    net = train(pictures, records, tmp_path / "a.pt")
-    assert before.width == net.width
+    assert before.width == whole.width
     fresh = train(pictures, records, tmp_path / "b.pt", stop_after=1)
-    torch.testing.assert_close(net.net.conv_stem.weight, fresh.net.conv_stem.weight, rtol=0, atol=0)
+    torch.testing.assert_close(whole.net.conv_stem.weight, fresh.net.conv_stem.weight, rtol=0, atol=0)
 
 
 def test_places_that_are_not_known_teach_nothing(pictures: Pictures, records: list[Record], tmp_path: Path) -> None:

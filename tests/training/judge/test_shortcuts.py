@@ -137,8 +137,8 @@ def test_every_edit_is_scored_on_the_photos_that_it_suits(any_grader: Grader, gr
         steps[what] = count
         return lambda: None
 
-    few = graded.take(np.arange(0, 20, 5))
+    few = graded.take(np.arange(0, 20, 10))
     table = check_shortcuts(any_grader, few, watch=watch, resamples=100)
     assert [s.name for s in table] == [e.name for e in EDITS]
-    assert all(s.n == 4 for s in table if not BY_NAME[s.name].cuts_out)
+    assert all(s.n == 2 for s in table if not BY_NAME[s.name].cuts_out)
     assert steps["packaging: edited photos"] == sum(s.n for s in table)

@@ -35,7 +35,7 @@ def test_macro_f1_counts_a_rare_class_as_much_as_a_common_one() -> None:
     assert macro_f1(always_first, labels) < 0.51
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_fast_scores_are_those_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     p, labels = rng.dirichlet(np.ones(4), 60).round(2), rng.integers(0, 4, 60)
