@@ -19,7 +19,7 @@ from regrade.models.types import Box
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DatasetFinding:
     """One thing that is wrong (`error`: do not train on it) or doubtful (`warning`: look at it)."""
 
     level: Literal["error", "warning"]
@@ -44,7 +44,7 @@ def check_manifest(
     *,
     hashes: bool = True,
     progress: Callable[[Sequence[Record]], Iterable[Record]] = iter,
-) -> list[Finding]:
+) -> list[DatasetFinding]:
     """All findings, errors before warnings and otherwise in the order of the records.
 
     `hashes=False` trusts the stored SHA-256 and reads only the header of each photo. `progress` wraps the
@@ -54,22 +54,22 @@ def check_manifest(
     return by_level([*files, *check_records(records, categories)])
 
 
-def by_level(findings: Iterable[Finding]) -> list[Finding]:
+def by_level(findings: Iterable[DatasetFinding]) -> list[DatasetFinding]:
     """Errors before warnings, and otherwise as they came."""
     return sorted(findings, key=lambda f: f.level != "error")
 
 
-def gathered(findings: Iterable[Finding]) -> list[Finding]:
+def gathered(findings: Iterable[DatasetFinding]) -> list[DatasetFinding]:
     """One finding for all that say the same, in the order of the first of each; the first records are named."""
-    alike: dict[Finding, list[str]] = defaultdict(list)
+    alike: dict[DatasetFinding, list[str]] = defaultdict(list)
     for finding in findings:
         alike[replace(finding, record="")].append(finding.record)
     return [replace(finding, record=some_of(records)) for finding, records in alike.items()]
 
 
-def check_records(records: Sequence[Record], categories: Mapping[str, Category]) -> list[Finding]:
+def check_records(records: Sequence[Record], categories: Mapping[str, Category]) -> list[DatasetFinding]:
     """What the manifest and the category definitions alone can tell, without opening a photo; errors first."""
-    findings: list[Finding] = []
+    findings: list[DatasetFinding] = []
     for record in records:
         findings += _check_boxes(record)
         findings += _check_labels(record, categories)
@@ -79,11 +79,11 @@ def check_records(records: Sequence[Record], categories: Mapping[str, Category])
     return by_level(findings)
 
 
-def _error(check: str, record: Record, message: str) -> Finding:
-    return Finding("error", check, record.id, message)
+def _error(check: str, record: Record, message: str) -> DatasetFinding:
+    return DatasetFinding("error", check, record.id, message)
 
 
-def _check_file(record: Record, hashes: bool) -> Iterator[Finding]:
+def _check_file(record: Record, hashes: bool) -> Iterator[DatasetFinding]:
     if not record.file.is_file():
         yield _error("missing_file", record, f"no photo at {record.file}")
         return
@@ -108,7 +108,7 @@ def _upright_size(file: Path) -> tuple[int, int]:
     return (height, width) if orientation_of(data) in SIDEWAYS else (width, height)
 
 
-def _check_boxes(record: Record) -> Iterator[Finding]:
+def _check_boxes(record: Record) -> Iterator[DatasetFinding]:
     named: list[tuple[str, Box]] = [(f"defects[{i}]", d.box) for i, d in enumerate(record.defects)]
     named += [(f"items[{i}]", item.box) for i, item in enumerate(record.items)]
     for field, (x1, y1, x2, y2) in named:
@@ -119,7 +119,7 @@ def _check_boxes(record: Record) -> Iterator[Finding]:
             yield _error("box_outside", record, f"{box} leaves the {record.width}×{record.height} photo")
 
 
-def _check_labels(record: Record, categories: Mapping[str, Category]) -> Iterator[Finding]:
+def _check_labels(record: Record, categories: Mapping[str, Category]) -> Iterator[DatasetFinding]:
     category = categories.get(record.category)
     if category is None:
         legal = f"legal values: {', '.join(sorted(categories))}. {OWN_CATEGORIES}"
@@ -145,17 +145,17 @@ def _check_labels(record: Record, categories: Mapping[str, Category]) -> Iterato
         yield from _check_plausible(record, record.condition, category)
 
 
-def _check_plausible(record: Record, condition: str, category: Category) -> Iterator[Finding]:
+def _check_plausible(record: Record, condition: str, category: Category) -> Iterator[DatasetFinding]:
     """A condition better than a defect on the same photo allows: one of the two labels is in doubt."""
     rank = category.condition_names.index
     types = {*record.defect_codes, *(d.type for d in record.defects)}
     for defect in category.defect_types:
         if defect.name in types and rank(condition) < rank(defect.implies):
             message = f"{condition}, but '{defect.name}' implies {defect.implies} at best"
-            yield Finding("warning", "condition_against_defect", record.id, message)
+            yield DatasetFinding("warning", "condition_against_defect", record.id, message)
 
 
-def _check_sizes(records: Sequence[Record]) -> Iterator[Finding]:
+def _check_sizes(records: Sequence[Record]) -> Iterator[DatasetFinding]:
     """Said once for all of them: there may be hundreds."""
     small = [record for record in records if is_too_small(record)]
     if small:
@@ -164,7 +164,7 @@ def _check_sizes(records: Sequence[Record]) -> Iterator[Finding]:
             f"{count} smaller than {MIN_SHORT_SIDE} pixels: serving sends such photos back, and training leaves them "
             "out unless told to --keep-small"
         )
-        yield Finding("warning", "too_small", _ids(small), message)
+        yield DatasetFinding("warning", "too_small", _ids(small), message)
 
 
 def _grouped(records: Iterable[Record], key: Callable[[Record], object]) -> list[tuple[object, list[Record]]]:
@@ -178,17 +178,17 @@ def _ids(records: Iterable[Record]) -> str:
     return ", ".join(record.id for record in records)
 
 
-def _check_identity(records: Sequence[Record]) -> Iterator[Finding]:
+def _check_identity(records: Sequence[Record]) -> Iterator[DatasetFinding]:
     for value, same in _grouped(records, lambda r: r.id):
-        yield Finding("error", "duplicate_id", str(value), f"the id stands {len(same)} times")
+        yield DatasetFinding("error", "duplicate_id", str(value), f"the id stands {len(same)} times")
     for _, same in _grouped(records, lambda r: r.sha256):
         conditions = {r.condition for r in same}
         doubt = f", labelled {' and '.join(sorted(map(str, conditions)))}" if len(conditions) > 1 else ""
         message = f"the same photo stands {len(same)} times{doubt}"
-        yield Finding("error", "duplicate_photo", _ids(same), message)
+        yield DatasetFinding("error", "duplicate_photo", _ids(same), message)
 
 
-def _check_splits(records: Sequence[Record]) -> Iterator[Finding]:
+def _check_splits(records: Sequence[Record]) -> Iterator[DatasetFinding]:
     """Leakage: what a model saw in training must not be met again in the test."""
     for check, what, key in (
         ("group_in_two_splits", "group", lambda r: r.group),
@@ -200,4 +200,4 @@ def _check_splits(records: Sequence[Record]) -> Iterator[Finding]:
             if len(splits) > 1:
                 shares = ", ".join(f"{count} in {split}" for split, count in splits.items())
                 name = "/".join(value) if isinstance(value, tuple) else value
-                yield Finding("error", check, _ids(same), f"{what} {name}: {shares}; keep it in one split")
+                yield DatasetFinding("error", check, _ids(same), f"{what} {name}: {shares}; keep it in one split")

@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from regrade.datasets.category import Category
-from regrade.datasets.checks import Finding
+from regrade.datasets.checks import DatasetFinding
 from regrade.datasets.manifest import SPLITS, Record
 from regrade.models.types import CONDITIONS
 
 if TYPE_CHECKING:
-    from regrade.datasets.hygiene.findings import Tally
+    from regrade.datasets.hygiene.findings import HygieneTally
 
 UNDECIDED = "undecided"
 """Shown for a record without a condition."""
@@ -24,7 +24,7 @@ COLOURS = {"unopened": "green", "opened": "cyan", "used": "yellow", "damaged": "
 _BAR = 36
 
 
-def findings_table(findings: Iterable[Finding]) -> Table:
+def findings_table(findings: Iterable[DatasetFinding]) -> Table:
     """One row a finding."""
     table = Table("", "check", "record", "what is wrong", pad_edge=False, box=None)
     for finding in findings:
@@ -62,7 +62,7 @@ def summary_charts(records: Sequence[Record], categories: Mapping[str, Category]
         yield _by_source(mine)
 
 
-def tally_table(tallies: "Mapping[str, Tally]") -> Table:
+def tally_table(tallies: "Mapping[str, HygieneTally]") -> Table:
     """What `hygiene` counted, a row a category."""
     columns = ("photos", "same file", "copies", "same thing", "across groups", "across splits", "labels?", "outliers")
     table = Table("category", title="pairs of photos; doubtful labels; outliers", box=None, pad_edge=False)

@@ -12,11 +12,11 @@ import numpy as np
 from regrade.datasets.manifest import Record
 from regrade.models.estimates import Estimate, Resamples, cohen_kappa, observed_agreement, tables
 
-__all__ = ["Agreement", "Estimate", "agreement", "cohen_kappa", "passes"]
+__all__ = ["Estimate", "LabelAgreement", "agreement", "cohen_kappa", "passes"]
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class LabelAgreement:
     """Agreement of two labelling passes on `items` items in `groups` groups."""
 
     items: int
@@ -34,7 +34,7 @@ def agreement(
     *,
     resamples: int = 2000,
     seed: int = 0,
-) -> Agreement:
+) -> LabelAgreement:
     """Agreement of two labellers over the same items, with 95% intervals.
 
     `first`, `second` and `groups` have one entry an item. Raises `ValueError` for unequal lengths or none.
@@ -48,7 +48,7 @@ def agreement(
     two = np.array([places[label] for label in second], dtype=np.intp)
     drawn = Resamples.of(groups, resamples=resamples, seed=seed)
     table = tables(one, two, len(places), drawn.weights)
-    return Agreement(
+    return LabelAgreement(
         len(first), drawn.groups, drawn.estimate(observed_agreement(table)), drawn.estimate(cohen_kappa(table))
     )
 

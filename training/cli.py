@@ -83,7 +83,7 @@ def train(
     if missing := [name for name in ("torch", "torchvision", "onnx", "sklearn") if find_spec(name) is None]:
         raise typer.BadParameter(f"training needs {', '.join(missing)}; install with: pip install 'regrade[train]'")
     from regrade.models.errors import GateRefusedError
-    from regrade.training.pipeline import Choice, execute, plan
+    from regrade.training.pipeline import StageChoice, execute, plan
     from regrade.training.preflight import notices
     from regrade.training.run_start import Wanted, open_run, resume_command, terminating
     from regrade.training.runs_cli import stage_table
@@ -91,7 +91,7 @@ def train(
     given = {**settings, **_place(data_dir, settings["out"])}
     if given["leave_out"] is not None:
         given["leave_out"] = tuple(given["leave_out"])
-    choice = Choice(only, start, until)
+    choice = StageChoice(only, start, until)
     wanted = Wanted(category, folder, resume, choice, {k: v for k, v in given.items() if v is not None})
     with open_run(wanted) as run, terminating():
         try:

@@ -47,7 +47,7 @@ def needs_of(config: RunConfig, stage: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class StageChoice:
     """Which stages are wanted: all, or `only` one, done or not; or `start` anew, then what rests on it or is not done;
     and none after `until`."""
 
@@ -78,13 +78,13 @@ class Choice:
         return names[first : last + 1]
 
 
-ALL_STAGES: Final = Choice()
+ALL_STAGES: Final = StageChoice()
 
 
-def plan(run: Run, choice: Choice = ALL_STAGES) -> tuple[str, ...]:
+def plan(run: Run, choice: StageChoice = ALL_STAGES) -> tuple[str, ...]:
     """The stages of `choice` that are to be done, in order.
 
-    Raises `RunError` as `Choice.of` does, and where a stage would run before those that it rests on.
+    Raises `RunError` as `StageChoice.of` does, and where a stage would run before those that it rests on.
     """
     anew = () if choice.anew is None else (choice.anew, *resting_on(choice.anew))
     chosen = tuple(name for name in choice.of(run.config) if name in anew or not run.done(name))

@@ -16,7 +16,7 @@ from regrade.datasets.category import Category, load_categories
 from regrade.datasets.manifest import locate_manifest
 from regrade.models.bundle_store import BundleStore, site_store, store_of
 from regrade.models.errors import RunError
-from regrade.training.pipeline import Choice, needs_of
+from regrade.training.pipeline import StageChoice, needs_of
 from regrade.training.preflight import check_photos
 from regrade.training.run.run import ALL, Run, RunConfig
 
@@ -31,7 +31,7 @@ class Wanted:
     category: str
     folder: Path | None
     resume: bool
-    choice: Choice
+    choice: StageChoice
     given: Mapping[str, Any]
 
 

@@ -10,7 +10,7 @@ from regrade.datasets.category import Category
 from regrade.datasets.checks import majority
 from regrade.datasets.formats.draft import Draft, LabelledBox
 from regrade.datasets.formats.files import split_of
-from regrade.datasets.formats.photos import StoredPhoto, turn_box
+from regrade.datasets.formats.photos import ImportedPhoto, turn_box
 from regrade.datasets.formats.vocabulary import Vocabulary
 from regrade.datasets.manifest import SEVERITIES, SPLITS, DefectBox, ItemBox, Record
 from regrade.datasets.validation import OWN_CATEGORIES
@@ -40,7 +40,7 @@ class Assembler:
         self._defaults = defaults
         self._vocabularies: dict[str, Vocabulary] = {}
 
-    def record(self, draft: Draft, name: str, photo: StoredPhoto, file: Path) -> Record:
+    def record(self, draft: Draft, name: str, photo: ImportedPhoto, file: Path) -> Record:
         """The record of one photo, called `name`, whose stored file will be `file`.
 
         `group` is what the draft states or empty, `split` what it states or `train`. Raises `DatasetError` naming
@@ -142,7 +142,7 @@ class Assembler:
         return vocabulary.require("item type", named, f"{draft.where}: item_type")
 
     def _boxes(
-        self, draft: Draft, photo: StoredPhoto, vocabulary: Vocabulary
+        self, draft: Draft, photo: ImportedPhoto, vocabulary: Vocabulary
     ) -> tuple[list[DefectBox], list[ItemBox], list[str]]:
         """Defect boxes, item boxes, and the conditions that boxes were named after."""
         severities = {d.name: d.severity for d in vocabulary.category.defect_types}
@@ -165,7 +165,7 @@ class Assembler:
         return defects, items, conditions
 
 
-def _placed(labelled: LabelledBox, size: tuple[int, int] | None, photo: StoredPhoto) -> Box:
+def _placed(labelled: LabelledBox, size: tuple[int, int] | None, photo: ImportedPhoto) -> Box:
     """The box in pixels of the stored photo, to a thousandth. Raises `DatasetError` for an impossible one."""
     width, height = frame = size or photo.upright
     if labelled.relative:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from regrade.datasets.atomic import new_folder
 from regrade.datasets.category import Category
-from regrade.datasets.formats.registry import Format
+from regrade.datasets.formats.registry import DatasetFormat
 from regrade.datasets.manifest import Record
 from regrade.models.errors import DatasetError
 
 
-def export_dataset(kind: Format, records: Sequence[Record], categories: Mapping[str, Category], out: Path) -> None:
+def export_dataset(
+    kind: DatasetFormat, records: Sequence[Record], categories: Mapping[str, Category], out: Path
+) -> None:
     """Write `records` and copies of their photos to the new folder `out`.
 
     Raises `DatasetError` for no records, a category without a definition and a missing photo; `out` is then not there.

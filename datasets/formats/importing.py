@@ -16,7 +16,7 @@ from regrade.datasets.formats.draft import Draft
 from regrade.datasets.formats.files import SourceFolder, file_name, roboflow_original
 from regrade.datasets.formats.foreign_labels import refuse_unknown_labels, without_emptied
 from regrade.datasets.formats.photos import store_photo
-from regrade.datasets.formats.registry import Format
+from regrade.datasets.formats.registry import DatasetFormat
 from regrade.datasets.hygiene.duplicates import Fingerprint, find_pairs, fingerprint
 from regrade.datasets.manifest import MANIFEST_NAME, Record, write_manifest
 from regrade.datasets.splitting import Shares, joined_groups, stratified_splits, whole_groups
@@ -61,7 +61,7 @@ class Imported:
 
 
 def import_dataset(
-    kind: Format,
+    kind: DatasetFormat,
     source: Path,
     out: Path,
     categories: Mapping[str, Category],

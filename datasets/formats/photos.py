@@ -20,7 +20,7 @@ _JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPhoto:
+class ImportedPhoto:
     """The bytes to store. `rgb` is uint8 (h, w, 3), upright, at the working scale of the models.
 
     `width`, `height` are those of the stored photo; `upright` and `raw` those of the given one, turned by its
@@ -41,7 +41,7 @@ class StoredPhoto:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def store_photo(data: bytes, where: str, max_side: int | None = None) -> StoredPhoto:
+def store_photo(data: bytes, where: str, max_side: int | None = None) -> ImportedPhoto:
     """What to store of a photo file: `data` itself where it is an upright JPEG, PNG or WebP.
 
     A photo that its EXIF turns is turned, one whose long side is above `max_side` pixels is reduced to it; both, and
@@ -63,7 +63,7 @@ def store_photo(data: bytes, where: str, max_side: int | None = None) -> StoredP
             height, width = full.shape[:2]
     except (PhotoError, OSError, ValueError, SyntaxError) as error:
         raise DatasetError(f"{where}: {error}") from None
-    return StoredPhoto(data, suffix, width, height, upright, raw, orientation, photo.rgb)
+    return ImportedPhoto(data, suffix, width, height, upright, raw, orientation, photo.rgb)
 
 
 def _known_format(data: bytes) -> bytes:

@@ -15,7 +15,7 @@ Write = Callable[[Sequence[Record], Mapping[str, Category], Path], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class DatasetFormat:
     """`read` gives the drafts of all photos, or raises `DatasetError`; `write` fills an empty folder."""
 
     title: str
@@ -25,26 +25,26 @@ class Format:
     """What survives a way out and back, for people."""
 
 
-FORMATS: Mapping[str, Format] = {
-    "imagefolder": Format(
+FORMATS: Mapping[str, DatasetFormat] = {
+    "imagefolder": DatasetFormat(
         "Folders named by condition, with or without split folders above",
         imagefolder.read,
         imagefolder.write,
         "condition, split, group",
     ),
-    "coco": Format("COCO JSON", coco.read, coco.write, "everything"),
-    "yolo": Format(
+    "coco": DatasetFormat("COCO JSON", coco.read, coco.write, "everything"),
+    "yolo": DatasetFormat(
         "YOLO or Roboflow: data.yaml, images, labels",
         yolo.read,
         yolo.write,
         "boxes (not their severity), split",
     ),
-    "label-studio": Format("Label Studio JSON", label_studio.read, label_studio.write, "everything"),
-    "csv": Format("A table, a row a photo or box", csv_table.read, csv_table.write, "everything"),
+    "label-studio": DatasetFormat("Label Studio JSON", label_studio.read, label_studio.write, "everything"),
+    "csv": DatasetFormat("A table, a row a photo or box", csv_table.read, csv_table.write, "everything"),
 }
 
 
-def format_of(name: str) -> Format:
+def format_of(name: str) -> DatasetFormat:
     """The format called `name`. Raises `DatasetError` listing those there are."""
     if name not in FORMATS:
         raise DatasetError(f"unknown format '{name}'; there are: {', '.join(FORMATS)}")

@@ -41,7 +41,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class DuplicatePair:
     """Two photos, by index with `a < b`, that show too much of the same. `likeness` is the correlation of copies,
     the cosine of photos of the same thing, 1 of the same file."""
 
@@ -72,14 +72,14 @@ def _view(pixels: NDArray[Number], number: int) -> NDArray[Number]:
 
 def find_pairs(
     prints: Sequence[Fingerprint], embeddings: NDArray[np.float32] | None = None, progress: Progress = quietly
-) -> list[Pair]:
+) -> list[DuplicatePair]:
     """All pairs of photos that show the same, each once, as its strongest kind, by index.
 
     `embeddings`, float32 (n, D), one a photo, adds the pairs of the same thing; they are not used for fewer than 50
     photos. On one core, hashes of 10,000 photos take 3 s and those of 50,000 half a minute, embeddings of 50,000 some
     20 s; memory grows with the photos and the pairs, not with their square.
     """
-    found: dict[tuple[int, int], Pair] = {}
+    found: dict[tuple[int, int], DuplicatePair] = {}
     if embeddings is not None and len(prints) >= MIN_PHOTOS_TO_CENTRE:
         found.update(_by_embedding(embeddings, progress))
     found.update(_by_hash(prints, progress))
@@ -87,19 +87,21 @@ def find_pairs(
     for i, one in enumerate(prints):
         j = first.setdefault(one.sha256, i)
         if j < i:
-            found[j, i] = Pair(j, i, "same file", 1.0)
+            found[j, i] = DuplicatePair(j, i, "same file", 1.0)
     return [found[key] for key in sorted(found)]
 
 
-def _by_hash(prints: Sequence[Fingerprint], progress: Progress) -> dict[tuple[int, int], Pair]:
+def _by_hash(prints: Sequence[Fingerprint], progress: Progress) -> dict[tuple[int, int], DuplicatePair]:
     if not prints:
         return {}
     hashes = np.stack([p.hashes for p in prints])
-    found: dict[tuple[int, int], Pair] = {}
+    found: dict[tuple[int, int], DuplicatePair] = {}
     for view in progress(range(hashes.shape[1]), "Comparing hashes"):
         for a, b in close_hashes(hashes[:, 0], hashes[:, view], MAX_BITS).tolist():
             if (likeness := _correlation(prints[a], prints[b], view)) >= MIN_CORRELATION:
-                found[a, b] = Pair(a, b, "copy", max(likeness, found[a, b].likeness if (a, b) in found else 0.0))
+                found[a, b] = DuplicatePair(
+                    a, b, "copy", max(likeness, found[a, b].likeness if (a, b) in found else 0.0)
+                )
     return found
 
 
@@ -115,6 +117,6 @@ def centred(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows
 
 
-def _by_embedding(embeddings: NDArray[np.float32], progress: Progress) -> dict[tuple[int, int], Pair]:
+def _by_embedding(embeddings: NDArray[np.float32], progress: Progress) -> dict[tuple[int, int], DuplicatePair]:
     found = (part.tolist() for part in close_pairs(centred(embeddings), MIN_COSINE, progress))
-    return {(a, b): Pair(a, b, "same thing", cosine) for a, b, cosine in zip(*found, strict=True)}
+    return {(a, b): DuplicatePair(a, b, "same thing", cosine) for a, b, cosine in zip(*found, strict=True)}

@@ -48,7 +48,7 @@ class PhotoFile(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class PhotoEmbeddings:
     """Of each photo, in order: its fingerprint and its embedding, float32 (n, D)."""
 
     prints: tuple[Fingerprint, ...]
@@ -59,7 +59,7 @@ def read_views(
     records: Sequence[PhotoFile],
     cache: Path,
     progress: Callable[[Sequence[PhotoFile]], Iterable[PhotoFile]] = iter,
-) -> Views:
+) -> PhotoEmbeddings:
     """Fingerprints and embeddings of `records`, from `cache` where they were made before.
 
     `progress` wraps the records whose photos are read. Ctrl-C loses nothing that was read, and a crash at most an
@@ -87,7 +87,7 @@ def read_views(
             store.save()
     rows = [store.rows[r.sha256] for r in records]
     prints = tuple(Fingerprint(r.sha256, *row[:2]) for r, row in zip(records, rows, strict=True))
-    return Views(prints, np.stack([row[2] for row in rows]))
+    return PhotoEmbeddings(prints, np.stack([row[2] for row in rows]))
 
 
 _Row = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.float32]]

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from regrade.datasets.hygiene.cosine_search import Progress, quietly
-from regrade.datasets.hygiene.duplicates import Pair, find_pairs
-from regrade.datasets.hygiene.embeddings import Views
+from regrade.datasets.hygiene.duplicates import DuplicatePair, find_pairs
+from regrade.datasets.hygiene.embeddings import PhotoEmbeddings
 from regrade.datasets.hygiene.fixes import Fix, Suggestion
 from regrade.datasets.hygiene.label_errors import LabelDoubt, label_doubts, outliers
 from regrade.datasets.manifest import Record
@@ -27,12 +27,12 @@ class Issue:
     rows: tuple[tuple[int, ...], ...]
     fixes: tuple[Fix, ...]
     sure: bool = False
-    likeness: tuple[Pair | None, ...] = ()
+    likeness: tuple[DuplicatePair | None, ...] = ()
     doubt: LabelDoubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class HygieneTally:
     """Counts of one category. Pairs are those of `duplicates`; across groups and splits counts pairs of any kind."""
 
     photos: int
@@ -60,7 +60,7 @@ class Hygiene:
 
     records: tuple[Record, ...]
     issues: tuple[Issue, ...]
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, HygieneTally]
     rare: Mapping[str, tuple[str, ...]]
     disagreement: Mapping[str, Disagreement]
 
@@ -70,7 +70,7 @@ class Hygiene:
         return [replace(fix, chosen=issue.sure) for issue in self.issues for fix in issue.fixes]
 
 
-def inspect(records: Sequence[Record], views: Views, seed: int = 0, progress: Progress = quietly) -> Hygiene:
+def inspect(records: Sequence[Record], views: PhotoEmbeddings, seed: int = 0, progress: Progress = quietly) -> Hygiene:
     """Look for everything. `views` are those of `records`, in order."""
     pairs = find_pairs(views.prints, views.embeddings, progress)
     issues = [*_groups(records, pairs), *_copies(records, pairs)]
@@ -97,7 +97,7 @@ def _disagreement(records: Sequence[Record], issues: Sequence[Issue], category: 
     return Disagreement(share(voted & doubtful), share(voted - doubtful))
 
 
-def _groups(records: Sequence[Record], pairs: Sequence[Pair]) -> Iterator[Issue]:
+def _groups(records: Sequence[Record], pairs: Sequence[DuplicatePair]) -> Iterator[Issue]:
     """Groups that show the same and are not one: leaks where they are in several splits."""
     old = [r.group for r in records]
     new = joined_groups([r.id for r in records], old, [(p.a, p.b) for p in pairs])
@@ -105,7 +105,7 @@ def _groups(records: Sequence[Record], pairs: Sequence[Pair]) -> Iterator[Issue]
     members: dict[str, list[int]] = defaultdict(list)
     for i, group in enumerate(new):
         members[group].append(i)
-    crossing: dict[str, list[Pair]] = defaultdict(list)
+    crossing: dict[str, list[DuplicatePair]] = defaultdict(list)
     for pair in pairs:
         if old[pair.a] != old[pair.b] or records[pair.a].split != records[pair.b].split:
             crossing[new[pair.a]].append(pair)
@@ -116,7 +116,7 @@ def _groups(records: Sequence[Record], pairs: Sequence[Pair]) -> Iterator[Issue]
             continue
         found = sorted(crossing[group], key=lambda p: (records[p.a].split == records[p.b].split, -p.likeness))
         rows: tuple[tuple[int, ...], ...] = tuple((p.a, p.b) for p in found[:_SHOWN_PAIRS])
-        likeness: tuple[Pair | None, ...] = tuple(found[:_SHOWN_PAIRS])
+        likeness: tuple[DuplicatePair | None, ...] = tuple(found[:_SHOWN_PAIRS])
         if not found:
             first = {records[i].split: i for i in reversed(photos)}
             rows, likeness = (tuple(first.values()),), (None,)
@@ -146,7 +146,7 @@ def _photos(count: int) -> str:
     return "1 photo" if count == 1 else f"{count} photos"
 
 
-def _copies(records: Sequence[Record], pairs: Sequence[Pair]) -> Iterator[Issue]:
+def _copies(records: Sequence[Record], pairs: Sequence[DuplicatePair]) -> Iterator[Issue]:
     """Photos that are there more than once: all but the largest may go."""
     alike = [(p.a, p.b) for p in pairs if p.kind != "same thing"]
     members: dict[int, list[int]] = defaultdict(list)
@@ -190,13 +190,15 @@ def _outlier(records: Sequence[Record], index: int, deviations: float) -> Issue:
     return Issue("outlier", record.category, title, "", ((index,),), (fix,))
 
 
-def _tallies(records: Sequence[Record], pairs: Sequence[Pair], issues: Sequence[Issue]) -> dict[str, Tally]:
+def _tallies(
+    records: Sequence[Record], pairs: Sequence[DuplicatePair], issues: Sequence[Issue]
+) -> dict[str, HygieneTally]:
     tallies = {}
     for category in sorted({r.category for r in records}):
         mine = [p for p in pairs if records[p.a].category == category]
         kinds = Counter(p.kind for p in mine)
         found = Counter(issue.kind for issue in issues if issue.category == category)
-        tallies[category] = Tally(
+        tallies[category] = HygieneTally(
             photos=sum(r.category == category for r in records),
             same_file=kinds["same file"],
             copies=kinds["copy"],

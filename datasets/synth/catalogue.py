@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import DefectBox
 from regrade.datasets.synth.drawing import box_of
-from regrade.datasets.synth.scene import Recipe, Rgb, Scene, Synthetic
+from regrade.datasets.synth.scene import PhotoScene, Recipe, Rgb, Synthetic
 from regrade.datasets.synth.segment import item_mask
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
@@ -78,13 +78,13 @@ def weights_of(category: Category) -> tuple[Mapping[str, float], Mapping[str, fl
     return asked.damage, asked.harmless
 
 
-def scene_of(rgb: Rgb, category: str, item_type: str, item_box: Box | None) -> Scene:
+def scene_of(rgb: Rgb, category: str, item_type: str, item_box: Box | None) -> PhotoScene:
     """The scene of a photo, uint8 (h, w, 3), its item found by `segment.item_mask`; `item_box` in pixels of `rgb`."""
-    return Scene(rgb, item_mask(rgb, item_box, category), category, item_type, item_box)
+    return PhotoScene(rgb, item_mask(rgb, item_box, category), category, item_type, item_box)
 
 
 def synthesize(
-    scene: Scene,
+    scene: PhotoScene,
     weights: Mapping[str, float],
     rng: np.random.Generator,
     most: int = 2,
@@ -119,7 +119,7 @@ def synthesize(
     return Synthetic(rgb, tuple(defects), mask, tuple(used)) if defects else None
 
 
-def synthesize_harmless(scene: Scene, weights: Mapping[str, float], rng: np.random.Generator) -> Rgb:
+def synthesize_harmless(scene: PhotoScene, weights: Mapping[str, float], rng: np.random.Generator) -> Rgb:
     """A copy of the photo with one or two edits that are no damage. Raises `DatasetError` as `synthesize` does."""
     names, shares = _drawn_by(weights, harmless())
     rgb = scene.rgb.copy()

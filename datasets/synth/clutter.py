@@ -20,7 +20,7 @@ from regrade.datasets.synth.drawing import (
     strokes,
 )
 from regrade.datasets.synth.light import everything, face_of
-from regrade.datasets.synth.scene import Painted, Rgb, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene, Rgb
 from regrade.datasets.synth.surfaces import Canvas
 
 
@@ -39,7 +39,7 @@ def _on_item(on: Canvas, rng: np.random.Generator) -> Points:
     return at
 
 
-def cable(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def cable(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Cables, cords and straps that lie across item and bench: smooth, of one width, round, with a shadow."""
     on = everything(scene)
     height, width = on.shape
@@ -67,7 +67,7 @@ def cable(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(out, mask)
 
 
-def hair(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def hair(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Hairs, threads and lint: thin, smooth and curled, never forked, seldom straight."""
     on = face_of(scene)
     size, drawn = on.face.unit, []
@@ -88,7 +88,7 @@ def hair(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(blend(out, tone, mask * float(rng.uniform(0.5, 0.95))), mask)
 
 
-def smudge(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def smudge(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Finger marks and wiped grease: milky over dark glass, without an edge; some show the ridges of the skin."""
     on = face_of(scene)
     size, film = on.face.unit, np.zeros(on.shape, np.float32)
@@ -111,7 +111,7 @@ def smudge(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(blend(on.rgb, milk, film * float(rng.uniform(0.1, 0.32))), film, 5.0, 6.0)
 
 
-def dust(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def dust(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Specks of dust and short fibres, some in soft heaps."""
     on = face_of(scene)
     size = on.face.unit
@@ -131,7 +131,7 @@ def dust(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(blend(on.rgb, tone, specks * float(rng.uniform(0.3, 0.8))), specks)
 
 
-def pen(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def pen(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Handwriting, ticks and circles of an inspector's marker or chalk."""
     on = face_of(scene)
     size = on.face.unit
@@ -159,7 +159,7 @@ def pen(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(blend(on.rgb, tone, ink * float(rng.uniform(0.6, 0.95))), ink)
 
 
-def sticker(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def sticker(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A label with print and a bar code, an asset tag, a round or coloured sticker, stuck on flat."""
     on = face_of(scene)
     long = int(np.clip(on.face.unit * rng.uniform(0.12, 0.5), 24, 420))
@@ -217,7 +217,7 @@ def _print(wide: int, tall: int, rng: np.random.Generator) -> Rgb:
     return sheet
 
 
-def seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def seam(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Straight lines of a housing, a case or the edge of a protective film: parallel to the sides, of even strength."""
     on = face_of(scene)
     paths: list[Points] = []

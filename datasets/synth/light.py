@@ -15,18 +15,18 @@ from regrade.datasets.synth.drawing import (
     shade,
     soft,
 )
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 from regrade.datasets.synth.surfaces import Canvas, box_face, canvas, display
 
 _SQUARE = np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
 
 
-def face_of(scene: Scene) -> Canvas:
+def face_of(scene: PhotoScene) -> Canvas:
     """The display of a device; the box of anything else."""
     return canvas(scene, display(scene) if scene.category == "electronics" else box_face(scene.box))
 
 
-def everything(scene: Scene) -> Canvas:
+def everything(scene: PhotoScene) -> Canvas:
     """The whole photo, its face the item's box."""
     return Canvas(scene, box_face(scene.box), scene.rgb, 0, 0)
 
@@ -42,7 +42,7 @@ def _shine(on: Canvas, light: Mask, rng: np.random.Generator) -> Painted | None:
     return on.finish(out, np.clip(light / 60, 0, 1))
 
 
-def glare(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def glare(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Mirrored lamps: burnt-out cores with a halo, at times with straight rays that the lens adds."""
     on = face_of(scene)
     rows, columns = np.indices(on.shape, dtype=np.float32)
@@ -65,7 +65,7 @@ def glare(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _shine(on, light * np.clip(on.glass * 0.9 + 0.1 * on.item, 0, 1), rng)
 
 
-def streak(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def streak(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Straight bands of light across the face: tubes, blinds, a gap in a curtain, the sheen of brushed metal."""
     on = face_of(scene)
     light, turn = np.zeros(on.shape, np.float32), float(rng.uniform(0, np.pi))
@@ -83,7 +83,7 @@ def streak(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _shine(on, light * float(rng.uniform(40, 190)), rng)
 
 
-def window(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def window(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A mirrored window: bright panes between dark bars, with something dark standing in front."""
     on = face_of(scene)
     light = np.zeros(on.shape, np.float32)
@@ -103,7 +103,7 @@ def window(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _shine(on, light * float(rng.uniform(30, 170)), rng)
 
 
-def mirrored(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def mirrored(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """The room mirrored in the glass: the photo itself, turned over, pale and out of focus."""
     on = face_of(scene)
     height, width = scene.size
@@ -117,7 +117,7 @@ def mirrored(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(add(on.rgb, shown), np.clip(shown.max(axis=2) / 40, 0, 1))
 
 
-def shadow(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def shadow(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """The shadow of a hand, a phone or a plant beside the bench, sharp or soft."""
     on = everything(scene)
     size, mask = on.face.unit, np.zeros(on.shape, np.float32)
@@ -142,7 +142,7 @@ def shadow(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(shade(on.rgb, 1 - mask * float(rng.uniform(0.15, 0.6))), mask)
 
 
-def moire(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def moire(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Coloured rings and bars between the pixels of a lit display and those of the camera."""
     on = face_of(scene)
     if not on.face.found:

@@ -10,7 +10,7 @@ from PIL import Image
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import damage, harmless, recipe, scene_of, synthesize, weights_of
-from regrade.datasets.synth.scene import Rgb, Scene
+from regrade.datasets.synth.scene import PhotoScene, Rgb
 from regrade.models.errors import DatasetError
 from regrade.models.intake import open_photo
 from regrade.models.types import Box
@@ -100,7 +100,7 @@ def _opened(record: Record) -> Rgb:
     return rgb
 
 
-def _scene(record: Record) -> Scene:
+def _scene(record: Record) -> PhotoScene:
     rgb = _opened(record)
     return scene_of(rgb, record.category, record.item_type, record.largest_item_at(rgb.shape[1]))
 

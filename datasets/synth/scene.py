@@ -17,7 +17,7 @@ Mask = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Scene:
+class PhotoScene:
     """A photo and where its item is: `item` is 1 on the item and 0 beside it."""
 
     rgb: Rgb
@@ -49,7 +49,7 @@ class Painted:
     mask: Mask
 
 
-Paint = Callable[[Scene, np.random.Generator], Painted | None]
+Paint = Callable[[PhotoScene, np.random.Generator], Painted | None]
 """Draw on a scene; None where there is no place for it. The scene's arrays are never written to."""
 
 

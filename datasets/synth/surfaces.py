@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from regrade.datasets.synth.drawing import Points, Shape, difference, luma, polygon, soft
-from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene, Rgb
 from regrade.models.types import Box
 
 WITHOUT_GLASS = ("mouse", "keyboard")
@@ -92,7 +92,7 @@ def within(box: Box | None, shape: Shape) -> Box:
     return (x1, y1, x2, y2) if min(x2 - x1, y2 - y1) >= _LEAST else middle
 
 
-def display(scene: Scene) -> Face:
+def display(scene: PhotoScene) -> Face:
     """The face to draw on: a dark or bright quadrilateral on the item, else its outline, else its box, inset."""
     box = within(scene.item_box if scene.item_box is not None else scene.box, scene.size)
     x1, y1, x2, y2 = (round(v) for v in box)
@@ -178,7 +178,7 @@ def _ordered(corners: Points) -> Points:
 class Canvas:
     """The part of a scene that encloses a face: recipes work on it alone, so that their time grows with the item."""
 
-    scene: Scene
+    scene: PhotoScene
     face: Face
     """Its corners in pixels of the part."""
     rgb: Rgb
@@ -229,7 +229,7 @@ class Canvas:
         return Painted(whole, spread)
 
 
-def canvas(scene: Scene, face: Face, margin: float = 0.04) -> Canvas:
+def canvas(scene: PhotoScene, face: Face, margin: float = 0.04) -> Canvas:
     """The part of `scene` around `face`, with a margin in shares of its longer side."""
     height, width = scene.size
     pad = margin * face.unit + 3
@@ -240,7 +240,7 @@ def canvas(scene: Scene, face: Face, margin: float = 0.04) -> Canvas:
     return Canvas(scene, Face(face.corners - (x1, y1), face.found), scene.rgb[y1:y2, x1:x2], x1, y1)
 
 
-def panel(scene: Scene) -> Canvas | None:
+def panel(scene: PhotoScene) -> Canvas | None:
     """The display of a device that has one; None for a laptop whose display cannot be told from its keyboard."""
     if scene.item_type in WITHOUT_GLASS:
         return None

@@ -27,7 +27,7 @@ from regrade.datasets.synth.catalogue import (
     weights_of,
 )
 from regrade.datasets.synth.drawing import VISIBLE
-from regrade.datasets.synth.scene import Rgb, Scene, Synthetic
+from regrade.datasets.synth.scene import PhotoScene, Rgb, Synthetic
 from regrade.models.errors import DatasetError
 from regrade.models.types import DEFECT_TYPES, Box
 
@@ -46,7 +46,7 @@ class _Edit(A.DualTransform):  # type: ignore[misc]
         self.category = category
         self.recipes = recipes
 
-    def _scene(self, data: Mapping[str, Any]) -> Scene:
+    def _scene(self, data: Mapping[str, Any]) -> PhotoScene:
         image = data["image"]
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise DatasetError(f"the photo must be uint8 (h, w, 3), got {image.dtype} {image.shape}")

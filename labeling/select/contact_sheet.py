@@ -10,7 +10,7 @@ import jinja2
 
 from regrade.datasets.hygiene.page import thumbnail
 from regrade.datasets.validation import one_of_these
-from regrade.labeling.select.selection import BAD_PHOTO, COPY, LABELLED, METHOD, Choice, Selection
+from regrade.labeling.select.selection import BAD_PHOTO, COPY, LABELLED, METHOD, SelectedPhoto, Selection
 from regrade.labeling.select.words import named, words
 from regrade.models.files import write_atomically
 from regrade.models.types import CONDITIONS
@@ -35,7 +35,7 @@ def write_selection(
     selection: Selection,
     out: Path,
     title: str,
-    progress: Callable[[Sequence[Choice]], Iterable[Choice]] = iter,
+    progress: Callable[[Sequence[SelectedPhoto]], Iterable[SelectedPhoto]] = iter,
     lang: str = "en",
 ) -> None:
     """Write `out`, by its ending a CSV table or an HTML contact sheet, in one step. The sheet is in `lang`.
@@ -62,7 +62,9 @@ def as_csv(selection: Selection) -> str:
     return text.getvalue()
 
 
-def _page(selection: Selection, title: str, progress: Callable[[Sequence[Choice]], Iterable[Choice]], lang: str) -> str:
+def _page(
+    selection: Selection, title: str, progress: Callable[[Sequence[SelectedPhoto]], Iterable[SelectedPhoto]], lang: str
+) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.get_template("contact_sheet.html.j2").render(

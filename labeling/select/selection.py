@@ -9,7 +9,7 @@ import numpy as np
 
 from regrade.datasets.hygiene.cosine_search import Progress, quietly
 from regrade.datasets.hygiene.duplicates import centred, find_pairs
-from regrade.datasets.hygiene.embeddings import Views
+from regrade.datasets.hygiene.embeddings import PhotoEmbeddings
 from regrade.datasets.manifest import Record
 from regrade.labeling.select.acquisition import (
     METHODS,
@@ -37,7 +37,7 @@ Quotas = Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SelectedPhoto:
     """A photo to label next. `margin` and `entropy` (nats) are of the calibrated probabilities; `likeness` is the
     cosine, in [−1, 1], to the most similar photo that is labelled or was picked before it, of which `like` is the id;
     both are None where there is none."""
@@ -71,7 +71,7 @@ class Choice:
 class Selection:
     """What was picked, in the order of picking, out of `candidates`, and how many were passed over and why."""
 
-    choices: tuple[Choice, ...]
+    choices: tuple[SelectedPhoto, ...]
     candidates: int
     passed_over: Mapping[str, int]
 
@@ -102,7 +102,7 @@ def select(
     candidates: Sequence[Candidate],
     opinions: Sequence[Opinion],
     labelled: Sequence[Record],
-    views: Views,
+    views: PhotoEmbeddings,
     budget: int,
     quotas: Quotas,
     seed: int,
@@ -132,7 +132,7 @@ def select(
             likeness = float(cosines[nearest])
             like = candidates[order[nearest]].id if nearest < rank else labelled[nearest - rank].id
         doubt, spread = float(margin(p)[0]), float(entropy(p)[0])
-        choices.append(Choice(rank + 1, candidates[i], opinions[i], doubt, spread, likeness, like))
+        choices.append(SelectedPhoto(rank + 1, candidates[i], opinions[i], doubt, spread, likeness, like))
     return Selection(tuple(choices), len(candidates), passed_over)
 
 
@@ -140,7 +140,7 @@ def _kept(
     candidates: Sequence[Candidate],
     opinions: Sequence[Opinion],
     labelled: Sequence[Record],
-    views: Views,
+    views: PhotoEmbeddings,
     progress: Progress,
 ) -> tuple[list[int], dict[str, int]]:
     """The candidates worth a look, and how many are not, by reason."""

@@ -4,7 +4,7 @@ Sources are found by the entry-point group `regrade.decisions`. Each is a functi
 
     decisions(data_dir: Path, since: datetime | None) -> Iterator[dict]
 
-that yields one object an inspection, with the fields of `Decision`; further fields are passed over. `since` leaves
+that yields one object an inspection, with the fields of `DeskDecision`; further fields are passed over. `since` leaves
 out inspections whose last decision is older. The module of the function may have another beside it,
 
     note_export(data_dir: Path, detail: Mapping[str, Any]) -> None
@@ -65,7 +65,7 @@ class DecidedDefect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ReviewerDecision:
     """What one reviewer said, and did not take back. `kind` is unsure, sample, second or third; `key_id` is the
     reviewer's. `blind`: the reviewer did not see the model's grade."""
 
@@ -102,7 +102,7 @@ class ModelGrade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class DeskDecision:
     """One inspection that reviewers decided.
 
     `looks` are oldest first, `condition` is what follows from them, None while a tie is not broken, and `open` the
@@ -115,7 +115,7 @@ class Decision:
     status: str
     item: DecidedItem
     photos: tuple[DecidedPhoto, ...]
-    looks: tuple[Look, ...]
+    looks: tuple[ReviewerDecision, ...]
     condition: str | None
     open: tuple[str, ...]
     category: str | None = None
@@ -128,10 +128,12 @@ class Decision:
         return self.condition is not None and not self.open
 
 
-_DECISION = TypeAdapter(Decision)
+_DECISION = TypeAdapter(DeskDecision)
 
 
-def read_decisions(data_dir: Path, since: datetime | None = None, source: Source | None = None) -> Iterator[Decision]:
+def read_decisions(
+    data_dir: Path, since: datetime | None = None, source: Source | None = None
+) -> Iterator[DeskDecision]:
     """The decisions under `data_dir`, from `source` or from the one that is installed.
 
     Raises `DatasetError` where there is no source, and for an object that lacks a field.

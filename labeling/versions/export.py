@@ -11,11 +11,11 @@ from regrade.datasets.category import Category
 from regrade.datasets.checks import majority
 from regrade.datasets.manifest import Record
 from regrade.datasets.splitting import Shares
-from regrade.labeling.versions.decisions import DecidedPhoto, Decision
+from regrade.labeling.versions.decisions import DecidedPhoto, DeskDecision
 from regrade.labeling.versions.ledger import Ledger
 from regrade.labeling.versions.photo_labels import PhotoLabel, photo_labels
-from regrade.labeling.versions.placing import Places
-from regrade.labeling.versions.provenance import Provenance, Sighting, sighting
+from regrade.labeling.versions.placing import SplitAssignments
+from regrade.labeling.versions.provenance import InspectionRecord, PhotoProvenance, inspection_record
 from regrade.labeling.versions.pseudonyms import LabelKey
 
 RETAKE = "retake"
@@ -55,7 +55,7 @@ class Exported:
     """
 
     records: tuple[Record, ...]
-    provenance: tuple[Provenance, ...]
+    provenance: tuple[PhotoProvenance, ...]
     left_out: Mapping[str, int]
     guessed_types: int
     ledger: Ledger
@@ -66,15 +66,15 @@ class _Photo:
     """A photo to be written: the first decision that has it says what it is, all of them what it shows."""
 
     stored: DecidedPhoto
-    decision: Decision
+    decision: DeskDecision
     labels: list[PhotoLabel] = field(default_factory=list)
-    sightings: list[Sighting] = field(default_factory=list)
+    inspections: list[InspectionRecord] = field(default_factory=list)
 
 
 def export_labels(
-    decisions: Sequence[Decision],
+    decisions: Sequence[DeskDecision],
     existing: Sequence[Record],
-    provenance: Mapping[str, Provenance],
+    provenance: Mapping[str, PhotoProvenance],
     categories: Mapping[str, Category],
     key: LabelKey,
     options: ExportOptions,
@@ -86,7 +86,7 @@ def export_labels(
     Raises `DatasetError` for an item type that a category does not have.
     """
     left_out: Counter[str] = Counter()
-    places = Places(key, options.shares, options.alike)
+    places = SplitAssignments(key, options.shares, options.alike)
     places.keep(existing)
     places.remember(options.ledger)
     photos: dict[str, _Photo] = {}
@@ -102,7 +102,9 @@ def export_labels(
             if stored.sha256 in places.photos:
                 found = photos.setdefault(stored.sha256, _Photo(stored, decision))
                 found.labels.append(labels[stored.index])
-                found.sightings.append(sighting(decision, stored.index, labels[stored.index], key, options.with_names))
+                found.inspections.append(
+                    inspection_record(decision, stored.index, labels[stored.index], key, options.with_names)
+                )
     whole = {stored.sha256: _is_whole(stored) for stored in progress([photo.stored for photo in photos.values()])}
     old = {record.sha256: record for record in existing}
     left_out[GONE] = sum(not there and sha256 not in old for sha256, there in whole.items())
@@ -122,12 +124,14 @@ def export_labels(
     return Exported(tuple(records.values()), tuple(rows.values()), +left_out, guessed, places.ledger())
 
 
-def usable(decision: Decision) -> bool:
+def usable(decision: DeskDecision) -> bool:
     """Whether a decision can label anything at all: somebody voted, on photos that passed the quality gate."""
     return decision.status != RETAKE and bool(decision.looks) and bool(decision.photos)
 
 
-def _reason_to_leave_out(decision: Decision, categories: Mapping[str, Category], options: ExportOptions) -> str | None:
+def _reason_to_leave_out(
+    decision: DeskDecision, categories: Mapping[str, Category], options: ExportOptions
+) -> str | None:
     if options.since is not None and max(look.decided_at for look in decision.looks) < options.since:
         return OLDER
     if not decision.settled and not options.unsettled:
@@ -145,7 +149,7 @@ def _is_whole(photo: DecidedPhoto) -> bool:
         return False
 
 
-def item_type_of(decision: Decision, category: Category, defaults: Mapping[str, str]) -> tuple[str, bool]:
+def item_type_of(decision: DeskDecision, category: Category, defaults: Mapping[str, str]) -> tuple[str, bool]:
     """The item type, and whether anybody stated it: the item's answers, else `defaults`, else the category's first."""
     answered = (decision.item.answers or {}).get("item_type")
     if answered in category.item_types:
@@ -155,11 +159,11 @@ def item_type_of(decision: Decision, category: Category, defaults: Mapping[str, 
     return category.item_types[0], len(category.item_types) == 1
 
 
-def _provenance(sha256: str, photo: _Photo, record: Record | None, before: Provenance | None) -> Provenance:
+def _provenance(sha256: str, photo: _Photo, record: Record | None, before: PhotoProvenance | None) -> PhotoProvenance:
     if before is None:
-        before = Provenance(id=record.id if record else sha256, sha256=sha256, other_votes=_votes_of(record))
-    seen = {s.inspection: s for s in before.sightings} | {s.inspection: s for s in photo.sightings}
-    return replace(before, sightings=tuple(seen.values()))
+        before = PhotoProvenance(id=record.id if record else sha256, sha256=sha256, other_votes=_votes_of(record))
+    seen = {s.inspection: s for s in before.inspections} | {s.inspection: s for s in photo.inspections}
+    return replace(before, inspections=tuple(seen.values()))
 
 
 def _votes_of(record: Record | None) -> tuple[str, ...]:
@@ -169,7 +173,9 @@ def _votes_of(record: Record | None) -> tuple[str, ...]:
     return record.votes or ((record.condition,) if record.condition else ())
 
 
-def _new_record(photo: _Photo, category: str, item_type: str, places: Places, options: ExportOptions) -> Record:
+def _new_record(
+    photo: _Photo, category: str, item_type: str, places: SplitAssignments, options: ExportOptions
+) -> Record:
     stored = photo.stored
     return Record(
         id=stored.sha256,
@@ -186,11 +192,11 @@ def _new_record(photo: _Photo, category: str, item_type: str, places: Places, op
     )
 
 
-def _labelled(record: Record, photo: _Photo, provenance: Provenance) -> Record:
+def _labelled(record: Record, photo: _Photo, provenance: PhotoProvenance) -> Record:
     """`record` with all votes there are, the condition that follows, and the boxes that reviewers stated last."""
     votes = provenance.votes
     condition = majority(votes)
-    own = [s for s in provenance.sightings if s.scope != "unknown" and s.settled]
+    own = [s for s in provenance.inspections if s.scope != "unknown" and s.settled]
     if not provenance.other_votes and len(own) == 1 and own[0].condition != condition:
         # The desk went against the votes, or settled what they left open: its word is the label, and the votes, of
         # which a manifest demands that they say the same, stay in the provenance.

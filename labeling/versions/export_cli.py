@@ -144,7 +144,7 @@ def export(
             imported=before.get("imported", ()),
         )
         # First, so that nothing leaves without a line; of an export that then fails there is a line too many.
-        taken = {"what": "labels", "items": len({s.inspection for row in done.provenance for s in row.sightings})}
+        taken = {"what": "labels", "items": len({s.inspection for row in done.provenance for s in row.inspections})}
         taken |= {"photos": len(done.records), "format": kind, "with_names": with_names, "out": str(out)}
         note_export(data_dir, taken)
         add_to_ledger(data_dir, clean.to_remember(done.ledger))

@@ -23,12 +23,12 @@ from regrade.datasets.formats.assemble import Assembler, Defaults
 from regrade.datasets.formats.draft import Draft, Stated
 from regrade.datasets.formats.files import SourceFolder, file_name
 from regrade.datasets.formats.foreign_labels import refuse_unknown_labels
-from regrade.datasets.formats.photos import StoredPhoto
+from regrade.datasets.formats.photos import ImportedPhoto
 from regrade.datasets.formats.registry import format_of
 from regrade.datasets.formats.vocabulary import Vocabulary
 from regrade.datasets.manifest import UNUSABLE, DefectBox, ItemBox, Record
 from regrade.datasets.validation import OWN_CATEGORIES
-from regrade.labeling.versions.provenance import Provenance
+from regrade.labeling.versions.provenance import PhotoProvenance
 from regrade.models.errors import DatasetError
 from regrade.models.orientation import orientation_of
 from regrade.models.types import Box
@@ -59,7 +59,7 @@ class Merged:
     """All records of the dataset with their provenance. `votes` and `boxes` were added; `unknown` photos skipped."""
 
     records: tuple[Record, ...]
-    provenance: tuple[Provenance, ...]
+    provenance: tuple[PhotoProvenance, ...]
     photos: int
     votes: int
     boxes: int
@@ -110,7 +110,7 @@ def merge_labels(
     file: Path,
     kind: str,
     records: Sequence[Record],
-    provenance: Mapping[str, Provenance],
+    provenance: Mapping[str, PhotoProvenance],
     categories: Mapping[str, Category],
     options: MergeOptions,
 ) -> Merged:
@@ -141,7 +141,7 @@ def merge_labels(
             said = _assembled(draft, record, categories, options.renamed)
             further = _further_votes(draft, said, record)
             after = _with_boxes(record, said, options.boxes)
-            row = rows.get(record.sha256) or Provenance(id=record.id, sha256=record.sha256)
+            row = rows.get(record.sha256) or PhotoProvenance(id=record.id, sha256=record.sha256)
             before = row.votes or record.votes or ((record.condition,) if record.condition else ())
             if further:
                 if not row.votes:
@@ -229,7 +229,7 @@ def _assembled(draft: Draft, record: Record, categories: Mapping[str, Category],
     return Assembler(categories, defaults).record(replace(draft, stated=kept), record.id, photo, record.file)
 
 
-def _stored(record: Record) -> StoredPhoto:
+def _stored(record: Record) -> ImportedPhoto:
     """The photo as the assembler wants it, which is not decoded for it."""
     try:
         data = record.file.read_bytes()
@@ -239,7 +239,7 @@ def _stored(record: Record) -> StoredPhoto:
         raise DatasetError(f"{record.file}: {error}; see regrade data check") from None
     size = (record.width, record.height)
     nothing = np.zeros((0, 0, 3), dtype=np.uint8)
-    return StoredPhoto(b"", record.file.suffix, *size, size, raw, orientation, nothing)
+    return ImportedPhoto(b"", record.file.suffix, *size, size, raw, orientation, nothing)
 
 
 def _further_votes(draft: Draft, said: Record, record: Record) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import SEVERITIES, DefectBox
-from regrade.labeling.versions.decisions import DecidedDefect, DecidedPhoto, Decision
+from regrade.labeling.versions.decisions import DecidedDefect, DecidedPhoto, DeskDecision
 
 Scope = Literal["photo", "item", "unknown"]
 """Whether the reviewers' condition is that of this photo: `photo` because it is the only one or shows the defect,
@@ -35,7 +35,7 @@ class PhotoLabel:
     boxes_from: BoxesFrom | None
 
 
-def photo_labels(decision: Decision, category: Category, *, model_boxes: bool = False) -> Mapping[int, PhotoLabel]:
+def photo_labels(decision: DeskDecision, category: Category, *, model_boxes: bool = False) -> Mapping[int, PhotoLabel]:
     """By the index of the photo. `model_boxes` takes the model's boxes where a reviewer who saw them let them stand.
 
     The conditions of `decision` must be those of the category. Defects of a type that it does not have are passed over:
@@ -47,14 +47,14 @@ def photo_labels(decision: Decision, category: Category, *, model_boxes: bool = 
     return {photo.index: _label(photo, scopes[photo.index], defects, boxes_from) for photo in decision.photos}
 
 
-def _standing(decision: Decision, model_boxes: bool) -> tuple[BoxesFrom | None, tuple[DecidedDefect, ...]]:
+def _standing(decision: DeskDecision, model_boxes: bool) -> tuple[BoxesFrom | None, tuple[DecidedDefect, ...]]:
     if decision.defects is not None:
         return "reviewer", decision.defects
     seen = any(not look.blind and look.condition == decision.condition for look in decision.looks)
     return ("model", decision.model.defects) if model_boxes and seen and decision.model else (None, ())
 
 
-def _scopes(decision: Decision, category: Category, defects: tuple[DecidedDefect, ...]) -> dict[int, Scope]:
+def _scopes(decision: DeskDecision, category: Category, defects: tuple[DecidedDefect, ...]) -> dict[int, Scope]:
     indices = [photo.index for photo in decision.photos]
     if len(indices) == 1:
         return {indices[0]: "photo"}

@@ -17,39 +17,39 @@ from regrade.labeling.versions.pseudonyms import LabelKey
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SplitAssignment:
     group: str
     split: str
 
 
-def _split(place: Place) -> Split:
+def _split(place: SplitAssignment) -> Split:
     # A manifest has no other splits.
     return cast(Split, place.split)
 
 
 @dataclass(slots=True)
-class Places:
+class SplitAssignments:
     """Places by photo hash and by group. `alike` maps a photo's hash to those of its copies."""
 
     key: LabelKey
     shares: Shares
     alike: Mapping[str, Iterable[str]] = field(default_factory=dict)
-    photos: dict[str, Place] = field(default_factory=dict)
-    _groups: dict[str, Place] = field(default_factory=dict)
+    photos: dict[str, SplitAssignment] = field(default_factory=dict)
+    _groups: dict[str, SplitAssignment] = field(default_factory=dict)
     """By the group that an item would have by itself."""
 
     def keep(self, records: Sequence[Record]) -> None:
         """Take over what an existing dataset says. A group that it has in several splits counts as in the earliest."""
         whole = whole_groups([r.group for r in records], [r.split for r in records])
         for record, split in zip(records, whole, strict=True):
-            self.photos[record.sha256] = Place(record.group, record.split)
-            self._groups[record.group] = Place(record.group, split)
+            self.photos[record.sha256] = SplitAssignment(record.group, record.split)
+            self._groups[record.group] = SplitAssignment(record.group, split)
 
     def remember(self, ledger: Ledger) -> None:
         """Take over what earlier exports said, but for what `keep` took over before."""
         for mine, theirs in ((self.photos, ledger.photos), (self._groups, ledger.groups)):
             for name, (group, split) in theirs.items():
-                mine.setdefault(name, Place(group, split))
+                mine.setdefault(name, SplitAssignment(group, split))
 
     def ledger(self) -> Ledger:
         """All places there are, for the exports to come."""
@@ -70,7 +70,7 @@ class Places:
             linked += [self.photos[one] for one in near if one in self.photos]
         if len({place.split for place in linked}) > 1:
             return False
-        chosen = linked[0] if linked else Place(own_group, self.key.split(own_group, self.shares))
+        chosen = linked[0] if linked else SplitAssignment(own_group, self.key.split(own_group, self.shares))
         self._groups.setdefault(own_group, chosen)
         for photo in photos:
             self.photos.setdefault(photo, chosen)

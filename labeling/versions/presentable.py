@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regrade.datasets.manifest import Record
-from regrade.labeling.versions.decisions import DecidedPhoto, Decision
+from regrade.labeling.versions.decisions import DecidedPhoto, DeskDecision
 from regrade.labeling.versions.ledger import Ledger
-from regrade.labeling.versions.provenance import Provenance
+from regrade.labeling.versions.provenance import PhotoProvenance
 from regrade.models.errors import PhotoError
 from regrade.models.intake import SUFFIXES
 from regrade.models.shown import whole_picture
@@ -32,13 +32,13 @@ class Presentable:
     photos: Mapping[str, tuple[str, Path]]
     stored: Mapping[Place, str]
 
-    def decisions(self, decisions: Iterable[Decision]) -> list[Decision]:
+    def decisions(self, decisions: Iterable[DeskDecision]) -> list[DeskDecision]:
         """The decisions, of the photos that go out."""
         return [replace(one, photos=tuple(self._photo(photo) for photo in one.photos)) for one in decisions]
 
     def version(
-        self, records: Iterable[Record], provenance: Mapping[str, Provenance]
-    ) -> tuple[list[Record], Mapping[str, Provenance]]:
+        self, records: Iterable[Record], provenance: Mapping[str, PhotoProvenance]
+    ) -> tuple[list[Record], Mapping[str, PhotoProvenance]]:
         """An earlier version, and where its labels come from, of the photos that go out now: then they may have been
         stored ones, or encoded otherwise."""
         new = {**self.photos, **self._seen(provenance)}
@@ -59,9 +59,9 @@ class Presentable:
         stored = {old: ledger.photos[new] for old, (new, _) in self.photos.items() if new in ledger.photos}
         return replace(ledger, photos={**stored, **ledger.photos})
 
-    def _seen(self, provenance: Mapping[str, Provenance]) -> dict[str, tuple[str, Path]]:
+    def _seen(self, provenance: Mapping[str, PhotoProvenance]) -> dict[str, tuple[str, Path]]:
         """By the hash of a photo of an earlier version what goes out now, where its labels say which photo it is."""
-        places = ((name, (s.inspection, s.index)) for name, row in provenance.items() for s in row.sightings)
+        places = ((name, (s.inspection, s.index)) for name, row in provenance.items() for s in row.inspections)
         stored = ((name, self.stored[place]) for name, place in places if place in self.stored)
         return {name: self.photos[sha256] for name, sha256 in stored if sha256 in self.photos}
 
@@ -70,7 +70,7 @@ class Presentable:
         return photo if new is None else replace(photo, sha256=new[0], path=new[1])
 
 
-def presentable(decisions: Sequence[Decision], folder: Path, progress: Progress = iter) -> Presentable:
+def presentable(decisions: Sequence[DeskDecision], folder: Path, progress: Progress = iter) -> Presentable:
     """Make in `folder` what goes out of the photos of `decisions`.
 
     A photo that is gone, damaged or that cannot be read is left as it is: the export says so.

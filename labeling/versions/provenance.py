@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter, ValidationError
 
 from regrade.datasets.validation import dataset_error
-from regrade.labeling.versions.decisions import Decision
+from regrade.labeling.versions.decisions import DeskDecision
 from regrade.labeling.versions.photo_labels import BoxesFrom, PhotoLabel, Scope
 from regrade.labeling.versions.pseudonyms import LabelKey
 
@@ -36,7 +37,7 @@ class CastVote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class InspectionRecord:
     """One inspection that the photo was in, as its photo `index`, and what was decided of the item.
 
     `condition` is the item's; the votes are the photo's own where `scope` is not unknown. `seller` and `rma` are
@@ -59,7 +60,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class PhotoProvenance:
     """Of one photo. `other_votes` are those that it has from elsewhere than the desk."""
 
     __pydantic_config__ = _FORBID
@@ -67,19 +68,24 @@ class Provenance:
     id: str
     sha256: str
     other_votes: tuple[str, ...] = ()
-    sightings: tuple[Sighting, ...] = ()
+    inspections: Annotated[
+        tuple[InspectionRecord, ...], Field(validation_alias=AliasChoices("inspections", "sightings"))
+    ] = ()
+    """Versions of datasets that were written before 2026-11-28 call them `sightings`."""
 
     @property
     def votes(self) -> tuple[str, ...]:
         """All votes that are the photo's own, those from elsewhere first."""
-        own = (s for s in self.sightings if s.scope != "unknown")
+        own = (s for s in self.inspections if s.scope != "unknown")
         return (*self.other_votes, *(vote.condition for s in own for vote in s.votes))
 
 
-_PROVENANCE = TypeAdapter(Provenance)
+_PROVENANCE = TypeAdapter(PhotoProvenance)
 
 
-def sighting(decision: Decision, index: int, label: PhotoLabel, key: LabelKey, with_names: bool) -> Sighting:
+def inspection_record(
+    decision: DeskDecision, index: int, label: PhotoLabel, key: LabelKey, with_names: bool
+) -> InspectionRecord:
     """What is written down of the photo `index` of a decided item."""
     item, seller = decision.item, decision.item.seller
     if not with_names and seller is not None:
@@ -95,7 +101,7 @@ def sighting(decision: Decision, index: int, label: PhotoLabel, key: LabelKey, w
         )
         for v in decision.looks
     )
-    return Sighting(
+    return InspectionRecord(
         inspection=decision.id,
         index=index,
         rma=item.rma if with_names else key.pseudonym("rma", item.rma),
@@ -110,18 +116,18 @@ def sighting(decision: Decision, index: int, label: PhotoLabel, key: LabelKey, w
     )
 
 
-def provenance_text(rows: Iterable[Provenance]) -> str:
+def provenance_text(rows: Iterable[PhotoProvenance]) -> str:
     """The lines of the file, sorted by id."""
     plain = (_PROVENANCE.dump_python(row, mode="json") for row in sorted(rows, key=lambda row: row.id))
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in plain)
 
 
-def read_provenance(dataset: Path) -> Mapping[str, Provenance]:
+def read_provenance(dataset: Path) -> Mapping[str, PhotoProvenance]:
     """By photo hash, of the dataset folder; empty where it has none. Raises `DatasetError` with the line at fault."""
     file = dataset / FOLDER / PROVENANCE_NAME
     if not file.is_file():
         return {}
-    found: dict[str, Provenance] = {}
+    found: dict[str, PhotoProvenance] = {}
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = _PROVENANCE.validate_json(line)

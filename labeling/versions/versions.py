@@ -23,7 +23,7 @@ from regrade.datasets.category import Category
 from regrade.datasets.formats.registry import format_of
 from regrade.datasets.manifest import MANIFEST_NAME, Record, write_manifest
 from regrade.datasets.report import UNDECIDED
-from regrade.labeling.versions.provenance import FOLDER, PROVENANCE_NAME, Provenance, provenance_text
+from regrade.labeling.versions.provenance import FOLDER, PROVENANCE_NAME, PhotoProvenance, provenance_text
 from regrade.models.errors import DatasetError
 
 VERSION_NAME = "VERSION.json"
@@ -58,7 +58,7 @@ def write_version(
     kind: str,
     records: Sequence[Record],
     before: Sequence[Record],
-    provenance: Sequence[Provenance],
+    provenance: Sequence[PhotoProvenance],
     categories: Mapping[str, Category],
     made: Made,
 ) -> Version:

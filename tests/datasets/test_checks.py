@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from regrade.datasets.category import load_categories
-from regrade.datasets.checks import Finding, check_manifest, majority
+from regrade.datasets.checks import DatasetFinding, check_manifest, majority
 from regrade.datasets.manifest import Record, read_manifest
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -15,18 +15,18 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture
-def check(write_manifest: Write) -> Callable[..., list[Finding]]:
-    def run(*rows: dict[str, Any], **options: Any) -> list[Finding]:
+def check(write_manifest: Write) -> Callable[..., list[DatasetFinding]]:
+    def run(*rows: dict[str, Any], **options: Any) -> list[DatasetFinding]:
         found = check_manifest(read_manifest(write_manifest(*rows)), load_categories(), **options)
         return [f for f in found if f.check != "too_small"]  # as the photos drawn here all are
 
     return run
 
 
-Check = Callable[..., list[Finding]]
+Check = Callable[..., list[DatasetFinding]]
 
 
-def codes(findings: list[Finding]) -> list[str]:
+def codes(findings: list[DatasetFinding]) -> list[str]:
     return [f.check for f in findings]
 
 

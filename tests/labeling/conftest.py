@@ -84,7 +84,7 @@ class Desk:
         assert data_dir == self.folder
         yield from self.rows
 
-    def decisions(self) -> list[decisions.Decision]:
+    def decisions(self) -> list[decisions.DeskDecision]:
         return list(decisions.read_decisions(self.folder, source=self.source))
 
 

@@ -64,7 +64,7 @@ def test_what_the_desk_decided_is_what_the_dataset_says(
     assert [(d.type, d.severity, d.box) for d in cracked.defects] == [("crack", "major", (20, 30, 200, 250))]
     assert (plain.condition, plain.split, plain.group) == (None, cracked.split, cracked.group)
     assert (used.condition, used.votes) == ("used", ("used",))
-    assert read_provenance(tmp_path / "out")[used.sha256].sightings[0].inspection == other["id"]
+    assert read_provenance(tmp_path / "out")[used.sha256].inspections[0].inspection == other["id"]
 
 
 def test_an_export_leaves_a_line_in_the_audit_trail_before_it_is_written(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from regrade.models.errors import RunError
-from regrade.training.pipeline import WHAT, Body, Choice, execute, plan, stages_of
+from regrade.training.pipeline import WHAT, Body, StageChoice, execute, plan, stages_of
 from regrade.training.run.run import STAGES, Run, RunConfig
 
 
@@ -65,23 +65,23 @@ def test_without_a_detector_there_is_no_stage_for_it(config: RunConfig, tmp_path
         execute(run, plan(run), BODIES)
         assert plan(run) == ()
         with pytest.raises(RunError, match="no stage 'fit-detector' in this run"):
-            plan(run, Choice(only="fit-detector"))
+            plan(run, StageChoice(only="fit-detector"))
 
 
 def test_until_ends_early_and_the_rest_comes_later(run: Run) -> None:
-    execute(run, plan(run, Choice(until="export")), BODIES)
+    execute(run, plan(run, StageChoice(until="export")), BODIES)
     assert plan(run) == tuple(STAGES)[3:]
 
 
 def test_from_does_a_stage_anew_and_what_rests_on_it_but_no_more(run: Run) -> None:
     execute(run, plan(run), BODIES)
-    assert plan(run, Choice(start="calibrate")) == ("calibrate", "evaluate", "gate", "register")
-    assert plan(run, Choice(start="fit-classifier", until="quantize")) == ("fit-classifier", "export", "quantize")
+    assert plan(run, StageChoice(start="calibrate")) == ("calibrate", "evaluate", "gate", "register")
+    assert plan(run, StageChoice(start="fit-classifier", until="quantize")) == ("fit-classifier", "export", "quantize")
 
 
 def test_one_stage_can_be_done_alone(run: Run) -> None:
     execute(run, plan(run), BODIES)
-    execute(run, plan(run, Choice(only="evaluate")), BODIES)
+    execute(run, plan(run, StageChoice(only="evaluate")), BODIES)
     assert notes(run)[-1] == "evaluate"
     assert plan(run) == ("gate", "register")
 
@@ -89,7 +89,7 @@ def test_one_stage_can_be_done_alone(run: Run) -> None:
 @pytest.mark.parametrize("choice", [{"only": "export"}, {"start": "calibrate"}])
 def test_a_stage_before_those_it_rests_on_is_refused(run: Run, choice: dict[str, str]) -> None:
     with pytest.raises(RunError, match="rests on"):
-        plan(run, Choice(**choice))
+        plan(run, StageChoice(**choice))
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_a_stage_before_those_it_rests_on_is_refused(run: Run, choice: dict[str,
 )
 def test_a_choice_that_makes_no_sense_is_refused(run: Run, choice: dict[str, str], message: str) -> None:
     with pytest.raises(RunError, match=message):
-        plan(run, Choice(**choice))
+        plan(run, StageChoice(**choice))
 
 
 def test_a_stage_draws_the_same_alone_as_after_others(run: Run) -> None:
     execute(run, plan(run), BODIES)
-    execute(run, plan(run, Choice(only="evaluate")), BODIES)
+    execute(run, plan(run, StageChoice(only="evaluate")), BODIES)
     drawn = [line for line in (run.folder / "notes.txt").read_text().splitlines() if line.startswith("evaluate")]
     assert len(drawn) == 2
     assert drawn[0] == drawn[1]

@@ -14,7 +14,7 @@ from regrade.models.registry import history
 from regrade.serving.cli.main import build_app
 from regrade.training import stages
 from regrade.training.fit import networks
-from regrade.training.pipeline import Choice
+from regrade.training.pipeline import StageChoice
 from regrade.training.run.config import RunConfig
 from regrade.training.run.run import Run
 from regrade.training.run_start import Wanted, next_version, open_run
@@ -31,7 +31,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begin(data: Path, **given: object) -> Run:
     """A run of packaging that has trained nothing yet."""
-    return open_run(Wanted("packaging", Path("run"), False, Choice(None, None, None), {"data": data, **given}))
+    return open_run(Wanted("packaging", Path("run"), False, StageChoice(None, None, None), {"data": data, **given}))
 
 
 def with_a_candidate(run: Run) -> Run:

@@ -16,7 +16,7 @@ from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
 from regrade.models.registry import activate
 from regrade.models.runtime import Model
-from regrade.training.calibrate.features import look
+from regrade.training.calibrate.features import extract_features
 from regrade.training.data import pictures as corpus
 from regrade.training.fit import networks
 from regrade.training.pipeline import execute, plan
@@ -106,9 +106,9 @@ def test_calibrating_again_asks_no_network_and_finds_the_same(again: Path, monke
 
 def test_another_network_is_asked_and_only_that(again: Path) -> None:
     with Run.open(again) as run:
-        old, _ = look(run)
+        old, _ = extract_features(run)
         run.write_bytes(networks.BACKBONE_INT8, networks.read(run, networks.BACKBONE_FP32))
-        new, _ = look(run)
+        new, _ = extract_features(run)
         test = [r.split == "test" for r in new.records]
         # It is the FP32 network now, whose features of the test photos are known.
         np.testing.assert_array_equal(new.final.photos[test], old.fp32[test])
@@ -120,7 +120,7 @@ def test_another_network_is_asked_and_only_that(again: Path) -> None:
 def test_pictures_made_by_another_release_are_not_mixed_in(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus, "_RECIPE", 999)
     with Run.open(again) as run, pytest.raises(RunError, match="--from fit-classifier"):
-        look(run)
+        extract_features(run)
 
 
 def test_a_source_left_out_must_be_one_that_there_is(tiny_dataset: Path, tmp_path: Path) -> None:

@@ -8,16 +8,16 @@ import numpy as np
 
 from regrade.models.bundle import ROUTER
 from regrade.models.fusion import add_detector
-from regrade.training.calibrate.condition_heads import DRAWN_SHARE, DetectorScores, Fitted, Views, fit
-from regrade.training.fit.crossfit import Seen
+from regrade.training.calibrate.condition_heads import DRAWN_SHARE, CrossFitFeatures, DetectorScores, Fitted, fit
+from regrade.training.fit.crossfit import BackboneFeatures
 from regrade.training.metrics.head_scores import score
 
 
 def ablate(
-    views: Views,
+    views: CrossFitFeatures,
     fitted: Mapping[str, Fitted],
     heard: Mapping[str, DetectorScores],
-    untrained: Seen | None,
+    untrained: BackboneFeatures | None,
     seed: int,
 ) -> dict[str, list[dict[str, Any]]]:
     """By category: rows of `what`, `macro_f1` and `damage_auroc`, from the least to the whole.
@@ -41,11 +41,11 @@ def ablate(
     return out
 
 
-def _without(views: Views, whole: Fitted, drawn_share: float) -> Fitted:
+def _without(views: CrossFitFeatures, whole: Fitted, drawn_share: float) -> Fitted:
     return fit(views, whole.name, whole.labels, drawn_share, penalties=(whole.penalty,))
 
 
-def _row(what: str, views: Views, fitted: Fitted, heard: DetectorScores | None, seed: int) -> dict[str, Any]:
+def _row(what: str, views: CrossFitFeatures, fitted: Fitted, heard: DetectorScores | None, seed: int) -> dict[str, Any]:
     p = fitted.probabilities
     if heard is not None and heard.evidence is not None:
         p = add_detector(p, heard.scores[fitted.rows], heard.evidence)

@@ -12,8 +12,8 @@ from regrade.datasets.manifest import Record
 from regrade.models.detector import Detection
 from regrade.models.localize import strongest_region
 from regrade.models.types import DEFECT_TYPES, Box
-from regrade.training.calibrate.box_sources import Finding, Probe, Proof, choose, prove
-from regrade.training.calibrate.condition_heads import Views
+from regrade.training.calibrate.box_sources import BestBox, Probe, Proof, choose, prove
+from regrade.training.calibrate.condition_heads import CrossFitFeatures
 from regrade.training.calibrate.detector_evidence import Detections, detect_on_pictures
 from regrade.training.data.pictures import LOCAL_TYPES
 from regrade.training.fit import networks
@@ -33,7 +33,7 @@ Chosen = Mapping[str, TypeProofs]
 """By defect type."""
 
 
-def prove_all(run: Run, views: Views, detections: Detections | None) -> dict[str, Chosen]:
+def prove_all(run: Run, views: CrossFitFeatures, detections: Detections | None) -> dict[str, Chosen]:
     """For each category and each of its defect types, whose boxes land."""
     drawn = [] if detections is None else drawn_probes(run)
     out: dict[str, Chosen] = {}
@@ -82,12 +82,12 @@ def _truth(record: Record) -> tuple[dict[str, list[Box]], frozenset[str]]:
     return boxes, frozenset(t for t in record.defect_codes if t not in boxes)
 
 
-def _map_probe(views: Views, row: int) -> Probe:
+def _map_probe(views: CrossFitFeatures, row: int) -> Probe:
     record, seen = views.records[row], views.folds[int(views.fold[row])]
     maps = 1.0 / (1.0 + np.exp(-seen.maps[row].astype(np.float64)))
     peaks = seen.photos[row][-len(LOCAL_TYPES) :].astype(np.float64)
     findings = {
-        ("map", kind): Finding(
+        ("map", kind): BestBox(
             float(1.0 / (1.0 + np.exp(-peaks[k]))), strongest_region(maps[k], record.width, record.height)
         )
         for k, kind in enumerate(LOCAL_TYPES)
@@ -101,12 +101,12 @@ def _detector_probe(record: Record, found: Sequence[Detection], classes: Sequenc
     return Probe(_best(found, classes), boxes, unknown, float(record.width * record.height), True)
 
 
-def _best(found: Sequence[Detection], classes: Sequence[str]) -> dict[tuple[str, str], Finding]:
+def _best(found: Sequence[Detection], classes: Sequence[str]) -> dict[tuple[str, str], BestBox]:
     findings = {}
     for kind in classes:
         mine = [d for d in found if d.type == kind]
         top = max(mine, key=lambda d: d.score, default=None)
-        findings["detector", kind] = Finding(0.0, None) if top is None else Finding(top.score, top.box)
+        findings["detector", kind] = BestBox(0.0, None) if top is None else BestBox(top.score, top.box)
     return findings
 
 

@@ -22,7 +22,7 @@ SOURCES: Final = ("detector", "map")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BestBox:
     """The best box of one type by one network on one photo: its score in [0, 1], and the box (None where none)."""
 
     score: float
@@ -33,12 +33,12 @@ class Finding:
 class Probe:
     """One held-out photo: what was found of each type by each network, and what is there.
 
-    `findings` maps (source, type) to a `Finding`. `boxes` maps a type to its true boxes, in the same pixels; a type
+    `findings` maps (source, type) to a `BestBox`. `boxes` maps a type to its true boxes, in the same pixels; a type
     that may be there undrawn is in `unknown`. `area` is the photo's, in square pixels. `real` is False for drawn
     damage.
     """
 
-    findings: Mapping[tuple[str, str], Finding]
+    findings: Mapping[tuple[str, str], BestBox]
     boxes: Mapping[str, Sequence[Box]]
     unknown: frozenset[str]
     area: float

@@ -16,7 +16,7 @@ from regrade.models.calibration import Calibration, DetectorEvidence, Selective
 from regrade.models.fusion import add_detector
 from regrade.training.calibrate import calibration as calibrate
 from regrade.training.data.targets import FITTED_SPLITS, rows_of, soft_targets
-from regrade.training.fit.crossfit import Seen
+from regrade.training.fit.crossfit import BackboneFeatures
 from regrade.training.fit.heads import PENALTIES, Extra, LinearHead, Sample, class_weights
 from regrade.training.metrics.classification import macro_f1
 from regrade.training.metrics.head_scores import Scored, score, softmax_at
@@ -29,7 +29,7 @@ DRAWN_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class CrossFitFeatures:
     """All that was seen: by each fold's backbone (`folds`), by the final one as serving runs it (`final`, INT8), and by
     it in FP32 (`fp32`, the test split's photos; zeros elsewhere).
 
@@ -41,8 +41,8 @@ class Views:
     picture_rows: Ints
     drawn: NDArray[np.bool_]
     fold: Ints
-    folds: Sequence[Seen]
-    final: Seen
+    folds: Sequence[BackboneFeatures]
+    final: BackboneFeatures
     fp32: NDArray[np.float32]
 
 
@@ -100,7 +100,7 @@ class Fitted:
 
 
 def fit(
-    views: Views,
+    views: CrossFitFeatures,
     name: str,
     labels: tuple[str, ...],
     drawn_share: float = DRAWN_SHARE,
@@ -137,7 +137,9 @@ def _worth(logits: Floats, sample: Sample) -> float:
     return macro_f1(logits, sample.labels) - 0.1 * balanced
 
 
-def _sample(views: Views, seen: Seen, name: str, rows: Ints, labels: tuple[str, ...], drawn_share: float) -> Sample:
+def _sample(
+    views: CrossFitFeatures, seen: BackboneFeatures, name: str, rows: Ints, labels: tuple[str, ...], drawn_share: float
+) -> Sample:
     chosen = [views.records[i] for i in rows]
     groups = np.array([r.group for r in chosen])
     if name == ROUTER:
@@ -155,8 +157,8 @@ def _sample(views: Views, seen: Seen, name: str, rows: Ints, labels: tuple[str, 
 
 
 def _extra(
-    views: Views,
-    seen: Seen,
+    views: CrossFitFeatures,
+    seen: BackboneFeatures,
     name: str,
     rows: Ints,
     truth: Ints,
@@ -196,7 +198,7 @@ class DetectorScores:
 
 
 def conclude(
-    views: Views,
+    views: CrossFitFeatures,
     fitted: Fitted,
     *,
     alpha: float,

@@ -20,7 +20,7 @@ from regrade.models.detector import Detection, Detector
 from regrade.models.fusion import SCORE_FLOOR, add_detector
 from regrade.models.intake import open_photo
 from regrade.training.calibrate import calibration as calibrate
-from regrade.training.calibrate.condition_heads import DetectorScores, Fitted, Views
+from regrade.training.calibrate.condition_heads import CrossFitFeatures, DetectorScores, Fitted
 from regrade.training.fit import networks
 from regrade.training.metrics.classification import macro_f1
 from regrade.training.run.network_outputs import Arrays, hash_of, hash_of_photos, recalled
@@ -96,7 +96,7 @@ def _recalled(
 
 
 def weigh(
-    views: Views, fitted: Sequence[Fitted], detections: Detections, categories: Mapping[str, Category]
+    views: CrossFitFeatures, fitted: Sequence[Fitted], detections: Detections, categories: Mapping[str, Category]
 ) -> dict[str, DetectorScores]:
     """How each category hears the detector.
 
@@ -151,7 +151,7 @@ def logit(scores: Floats) -> Floats:
     return out
 
 
-def _note(views: Views, fitted: Fitted, scores: Floats, evidence: DetectorEvidence | None) -> dict[str, Any]:
+def _note(views: CrossFitFeatures, fitted: Fitted, scores: Floats, evidence: DetectorEvidence | None) -> dict[str, Any]:
     """What hearing the detector changes on val, and whether it knows the photos that it was trained on by heart."""
     split = np.array([views.records[i].split for i in fitted.rows])
     damaged = fitted.truth == len(fitted.labels) - 1

@@ -14,12 +14,12 @@ from regrade.models.arch.efficientnet_lite import pretrained_weights_path
 from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.models.errors import RunError
 from regrade.models.runtime import Model
-from regrade.training.calibrate.condition_heads import Views
-from regrade.training.data.pictures import LOCAL_TYPES, Corpus, Picture
+from regrade.training.calibrate.condition_heads import CrossFitFeatures
+from regrade.training.data.pictures import LOCAL_TYPES, Corpus, TrainingPicture
 from regrade.training.fit import networks
-from regrade.training.fit.crossfit import FOLDS, Seen, deal, see
+from regrade.training.fit.crossfit import FOLDS, BackboneFeatures, deal, see
 from regrade.training.fit.finetune import backbone_of
-from regrade.training.fit.inputs import Material, corpus_of, gather, graded_records, served
+from regrade.training.fit.inputs import TrainingInputs, corpus_of, gather, graded_records, served
 from regrade.training.run.network_outputs import Arrays, hash_of, hash_of_network, hash_of_photos, recalled
 from regrade.training.run.progress import bar
 from regrade.training.run.run import Run
@@ -29,7 +29,7 @@ _CHUNK: Final = 256
 _Item = TypeVar("_Item")
 
 
-def look(run: Run) -> tuple[Views, Material | None]:
+def extract_features(run: Run) -> tuple[CrossFitFeatures, TrainingInputs | None]:
     """See all photos and pictures through every backbone of the run; with the material, unless networks are kept.
 
     Raises `RunError` where the pictures that the networks were trained on are gone.
@@ -42,7 +42,7 @@ def look(run: Run) -> tuple[Views, Material | None]:
     if len(test):
         exact[test] = _photos(run, "test-photos-fp32", fp32, [records[i] for i in test])["features"]
     material = gather(run) if networks.reusable(run) is None else None
-    folds: Sequence[Seen] = ()
+    folds: Sequence[BackboneFeatures] = ()
     if material is not None:
         corpus = corpus_of(run, material.records)
         if not all(file.exists() for file in corpus.files):
@@ -60,24 +60,24 @@ def look(run: Run) -> tuple[Views, Material | None]:
         corpus.build()
         fold = deal(records, run.config.seed)
     pictures = _pictures(run, int8, corpus)
-    final = Seen(photos["features"], pictures["features"], photos["maps"])
+    final = BackboneFeatures(photos["features"], pictures["features"], photos["maps"])
     # A backbone that is kept has seen none of these photos: it is a stranger to every fold.
     folds = folds or [final] * FOLDS
-    return Views(records, pictures["rows"], pictures["drawn"], fold, folds, final, exact), material
+    return CrossFitFeatures(records, pictures["rows"], pictures["drawn"], fold, folds, final, exact), material
 
 
-def untrained(run: Run, material: Material) -> Seen:
+def untrained(run: Run, material: TrainingInputs) -> BackboneFeatures:
     """The photos and pictures through the backbone as ImageNet left it."""
     return _through(run, "imagenet", GradingBackbone(LOCAL_TYPES, pretrained_weights_path()), material)
 
 
-def _through(run: Run, name: str, backbone: GradingBackbone, material: Material) -> Seen:
+def _through(run: Run, name: str, backbone: GradingBackbone, material: TrainingInputs) -> BackboneFeatures:
     def make() -> Arrays:
         seen = see(backbone, material.plain, material.pictures, torch.device(run.device))
         return {"photos": seen.photos, "pictures": seen.pictures, "maps": seen.maps}
 
     shown = hash_of(material.plain.numpy(), material.pictures.trunk.numpy())
-    return Seen(**recalled(run, name, hash_of(hash_of_network(backbone), shown), make))
+    return BackboneFeatures(**recalled(run, name, hash_of(hash_of_network(backbone), shown), make))
 
 
 def _photos(run: Run, name: str, network: bytes, records: Sequence[Record]) -> Arrays:
@@ -92,7 +92,7 @@ def _pictures(run: Run, network: bytes, corpus: Corpus) -> Arrays:
     rows: list[int] = []
     drawn: list[bool] = []
 
-    def noted() -> Iterable[Picture]:
+    def noted() -> Iterable[TrainingPicture]:
         for picture in corpus:
             rows.append(picture.row)
             drawn.append(picture.kind == "damaged")

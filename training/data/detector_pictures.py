@@ -21,7 +21,7 @@ import yaml
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import VERSION, recipe, scene_of, synthesize, synthesize_harmless
-from regrade.datasets.synth.scene import Scene
+from regrade.datasets.synth.scene import PhotoScene
 from regrade.models.errors import DatasetError
 from regrade.models.intake import IntakeLimits, open_photo
 from regrade.models.types import DEFECT_TYPES
@@ -178,7 +178,7 @@ def pictures_of(record: Record, category: Category, *, seed: int, synthesis: boo
 
 
 def _drawn_on(
-    scene: Scene, real: Labelled, record: Record, category: Category, seed: int
+    scene: PhotoScene, real: Labelled, record: Record, category: Category, seed: int
 ) -> Iterator[tuple[str, Labelled]]:
     assert category.synthesis is not None
     if category.synthesis.harmless:

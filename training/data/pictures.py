@@ -23,7 +23,7 @@ from PIL import Image
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import VERSION, scene_of, synthesize, synthesize_harmless
-from regrade.datasets.synth.scene import Scene
+from regrade.datasets.synth.scene import PhotoScene
 from regrade.models.bundle import sha256
 from regrade.models.intake import open_photo
 from regrade.models.types import DEFECT_TYPES
@@ -63,7 +63,7 @@ def variants(clean: int, harmless: int, damaged: int, close: int) -> tuple[Varia
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class TrainingPicture:
     """A picture to train on: `rgb` uint8 (side, side, 3); `grid` uint8 (types, side/16, side/16) of 0, 1 or `UNKNOWN`;
     `row` of its photo among the records; `kind` of its variant, `clean` where nothing of a drawing is left."""
 
@@ -106,7 +106,7 @@ class Corpus:
         """The shards, in order; whether they are built or not."""
         return [job.path for job in self._jobs()]
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[TrainingPicture]:
         for job in self._jobs():
             with np.load(job.path, allow_pickle=False) as shard:
                 jpegs, sizes, grids = shard["jpegs"].tobytes(), shard["sizes"], shard["grids"]
@@ -115,7 +115,7 @@ class Corpus:
             for size, grid, kind, row in zip(sizes, grids, kinds, rows, strict=True):
                 rgb = np.asarray(Image.open(io.BytesIO(jpegs[at : at + size])).convert("RGB"))
                 at += int(size)
-                yield Picture(rgb, grid, job.start + int(row), str(kind))
+                yield TrainingPicture(rgb, grid, job.start + int(row), str(kind))
 
     def _jobs(self) -> "list[_Job]":
         jobs = []
@@ -164,7 +164,9 @@ def _build_shard(job: _Job) -> None:
     partial.replace(job.path)
 
 
-def pictures_of(record: Record, category: Category, ways: Sequence[Variant], side: int, seed: int) -> Iterator[Picture]:
+def pictures_of(
+    record: Record, category: Category, ways: Sequence[Variant], side: int, seed: int
+) -> Iterator[TrainingPicture]:
     """The pictures of one photo, none for one of the test split. A damaged one has its own damage."""
     if record.split == "test":
         return
@@ -187,7 +189,7 @@ Masks = NDArray[np.uint8]
 
 
 def _paint(
-    scene: Scene, record: Record, category: Category, way: Variant, known: Masks, rng: np.random.Generator
+    scene: PhotoScene, record: Record, category: Category, way: Variant, known: Masks, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], Masks, str] | None:
     if way.kind == "clean":
         return scene.rgb, known, "clean"
@@ -238,7 +240,7 @@ def known_grid(record: Record, size: tuple[int, int]) -> Masks:
 
 
 def _close_up(
-    rgb: NDArray[np.uint8], masks: Masks, scene: Scene, rng: np.random.Generator, drawn: bool
+    rgb: NDArray[np.uint8], masks: Masks, scene: PhotoScene, rng: np.random.Generator, drawn: bool
 ) -> tuple[NDArray[np.uint8], Masks]:
     """A crop of a quarter to three quarters of the photo's sides around what was drawn, or around part of the item."""
     height, width = rgb.shape[:2]
@@ -275,14 +277,14 @@ def _staging() -> Any:
     )  # fmt: skip
 
 
-def _staged(rgb: NDArray[np.uint8], masks: Masks, kind: str, side: int, rng: np.random.Generator) -> Picture:
+def _staged(rgb: NDArray[np.uint8], masks: Masks, kind: str, side: int, rng: np.random.Generator) -> TrainingPicture:
     staging = _staging()
     staging.set_random_seed(int(rng.integers(2**31)))
     out = staging(image=np.ascontiguousarray(rgb), mask=np.ascontiguousarray(masks))
     grid = cells(out["mask"], side // STRIDE)
     if kind == "damaged" and not (grid == 1).any():
         kind = "clean"
-    return Picture(cv2.resize(out["image"], (side, side), interpolation=cv2.INTER_AREA), grid, 0, kind)
+    return TrainingPicture(cv2.resize(out["image"], (side, side), interpolation=cv2.INTER_AREA), grid, 0, kind)
 
 
 def cells(masks: Masks, count: int) -> NDArray[np.uint8]:

@@ -45,7 +45,7 @@ def _codes(values: NDArray[np.str_]) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class BackboneFeatures:
     """What one backbone saw: features of all photos, (n, D), of all pictures, (m, D), and the defect maps of all
     photos, logits, (n, types, h, w). `bases` keeps by category what heads are fitted in: it takes seconds to find, and
     is the same for each head that is fitted on what this backbone saw."""
@@ -56,10 +56,10 @@ class Seen:
     bases: dict[str, Basis] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
-def see(backbone: GradingBackbone, plain: torch.Tensor, pictures: Pictures, device: torch.device) -> Seen:
+def see(backbone: GradingBackbone, plain: torch.Tensor, pictures: Pictures, device: torch.device) -> BackboneFeatures:
     """Run the upper stages over `plain`, the trunk of each photo as serving would see it, and over the pictures."""
     features, maps = _run(backbone, plain, device)
-    return Seen(features, _run(backbone, pictures.trunk, device)[0], maps)
+    return BackboneFeatures(features, _run(backbone, pictures.trunk, device)[0], maps)
 
 
 def _run(

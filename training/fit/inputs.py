@@ -59,7 +59,7 @@ def ungraded_records(run: Run) -> list[Record]:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class TrainingInputs:
     """`records` are the graded ones, then the ungraded. `plain` is the trunk of each graded one as serving would see
     it, float16 (n, 112, h, w); `fold` (n + ungraded,) the fold of each, −1 for the test split."""
 
@@ -76,7 +76,7 @@ def corpus_of(run: Run, records: Sequence[Record]) -> Corpus:
     return Corpus(records, run.categories, ways, side=run.config.side, seed=run.config.seed, folder=run.config.cache)
 
 
-def gather(run: Run) -> Material:
+def gather(run: Run) -> TrainingInputs:
     """Make, or read back, all that the classifier is trained on. Interrupted, it goes on at the next call."""
     graded = graded_records(run)
     records = [*graded, *ungraded_records(run)]
@@ -85,7 +85,7 @@ def gather(run: Run) -> Material:
     if file.exists():
         stored = torch.load(file, weights_only=True)
         pictures = Pictures(stored["trunk"], stored["grids"], stored["rows"].numpy(), stored["damaged"].numpy())
-        return Material(records, len(graded), stored["plain"], pictures, fold)
+        return TrainingInputs(records, len(graded), stored["plain"], pictures, fold)
     corpus = corpus_of(run, records)
     corpus.build()
     trunk = Trunk(run.config.side, torch.device(run.device))
@@ -106,7 +106,7 @@ def gather(run: Run) -> Material:
     run.log.info(
         "%d photos, %d pictures, %d with drawn damage", len(records), len(pictures.rows), pictures.damaged.sum()
     )
-    return Material(records, len(graded), plain, pictures, fold)
+    return TrainingInputs(records, len(graded), plain, pictures, fold)
 
 
 def served(record: Record, side: int) -> NDArray[np.uint8]:

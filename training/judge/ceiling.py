@@ -19,7 +19,7 @@ Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
+class LabelCeiling:
     """Agreement of the first two labelling passes, over the photos that both gave a condition.
 
     `raw` is the share with the same label, `kappa` Cohen's; `damaged_raw` and `damaged_kappa` are those of "damaged
@@ -38,7 +38,7 @@ class Ceiling:
     gap: Estimate
 
 
-def ceiling(predictions: Predictions, *, resamples: int, seed: int) -> Ceiling | None:
+def ceiling(predictions: Predictions, *, resamples: int, seed: int) -> LabelCeiling | None:
     """The labellers' agreement on the photos of `predictions`; None where no photo was labelled twice."""
     passes = first_two(predictions)
     both = np.flatnonzero((passes >= 0).all(axis=1))
@@ -57,7 +57,7 @@ def ceiling(predictions: Predictions, *, resamples: int, seed: int) -> Ceiling |
     certain = np.eye(len(found.labels))
     people = f1(certain[two], one)
     model = (f1(found.probabilities, one) + f1(found.probabilities, two)) / 2
-    return Ceiling(
+    return LabelCeiling(
         raw=drawn.estimate(observed_agreement(conditions)),
         kappa=drawn.estimate(cohen_kappa(conditions)),
         damaged_raw=drawn.estimate(observed_agreement(damaged)),

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from regrade.models.estimates import Estimate
-from regrade.training.judge.figures import Slice
+from regrade.training.judge.figures import SubsetFigures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _INK, _GRID, _BLUE, _AMBER = "#1c1e22", "#c9ced6", "#2563a8", "#b45309"
 
 
-def confusion_chart(found: Slice, labels: Sequence[str]) -> bytes:
+def confusion_chart(found: SubsetFigures, labels: Sequence[str]) -> bytes:
     """Labelled × graded counts, shaded by their share of the row."""
     figure, axis = _chart()
     counts = np.array(found.confusion)
@@ -36,7 +36,7 @@ def confusion_chart(found: Slice, labels: Sequence[str]) -> bytes:
     return _svg(figure)
 
 
-def reliability_chart(found: Slice) -> bytes:
+def reliability_chart(found: SubsetFigures) -> bytes:
     """Share right against confidence, in bins of equally many photos, with 95% intervals; the diagonal is perfect."""
     figure, axis = _chart()
     axis.plot([0, 1], [0, 1], color=_GRID, linewidth=1)
@@ -49,7 +49,7 @@ def reliability_chart(found: Slice) -> bytes:
     return _svg(figure)
 
 
-def risk_chart(found: Slice) -> bytes:
+def risk_chart(found: SubsetFigures) -> bytes:
     """Share wrong among the most confident part of the photos, against how large a part it is; with 95% intervals."""
     figure, axis = _chart()
     coverage = [c for c, _ in found.risk]

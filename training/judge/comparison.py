@@ -15,7 +15,7 @@ Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pair:
+class PairedPredictions:
     """What two bundles say of the same n labelled photos.
 
     `ours` and `theirs` are probabilities float64 (n, k) over `labels`, conditions from best to worst; a condition that
@@ -29,7 +29,7 @@ class Pair:
     groups: NDArray[np.str_]
 
     @classmethod
-    def of(cls, ours: Predictions, theirs: Predictions) -> "Pair":
+    def of(cls, ours: Predictions, theirs: Predictions) -> "PairedPredictions":
         """Photos without a majority label are left out. Raises `RunError` where the photos or their labels are not the
         same, or no photo has one."""
         ours, theirs = ours.labelled, theirs.labelled
@@ -51,7 +51,7 @@ class Pair:
         )
 
     @classmethod
-    def joined(cls, pairs: Sequence["Pair"]) -> "Pair":
+    def joined(cls, pairs: Sequence["PairedPredictions"]) -> "PairedPredictions":
         """The photos of all `pairs` together."""
         labels = tuple(c for c in CONDITIONS if any(c in p.labels for p in pairs))
         return cls(

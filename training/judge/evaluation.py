@@ -17,7 +17,7 @@ from regrade.models.errors import DatasetError
 from regrade.models.estimates import Estimate
 from regrade.models.grader import Grader
 from regrade.training.judge.box_hits import BoxFigures, box_figures
-from regrade.training.judge.figures import Promise, Slice, figures
+from regrade.training.judge.figures import Promise, SubsetFigures, figures
 from regrade.training.judge.prediction_cache import PredictionCache, fingerprint
 from regrade.training.judge.predictions import Predictions, open_grader, predict
 
@@ -67,7 +67,7 @@ class SourceFigures:
     """The figures of one source's photos, and whether the bundle knows the source (`familiarity`)."""
 
     familiarity: str
-    figures: Slice
+    figures: SubsetFigures
     boxes: BoxFigures | None
 
 
@@ -79,7 +79,7 @@ class CategoryEvaluation:
     version: str
     labels: tuple[str, ...]
     leave_out: tuple[str, ...]
-    whole: Slice
+    whole: SubsetFigures
     boxes: BoxFigures | None
     sources: Mapping[str, SourceFigures]
     shortcuts: Sequence["Survival"]

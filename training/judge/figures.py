@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from regrade.models.estimates import Estimate, Resamples
 from regrade.training.calibrate.calibration import upper_error
-from regrade.training.judge.ceiling import Ceiling, ceiling
+from regrade.training.judge.ceiling import LabelCeiling, ceiling
 from regrade.training.judge.predictions import Predictions
 from regrade.training.metrics.classification import SCORERS, calibration_noise, risk_at
 
@@ -51,7 +51,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SubsetFigures:
     """The figures of `n` labelled photos.
 
     `counts` has the photos of each condition, `groups` the independent groups that they are of; `estimates` has every
@@ -71,7 +71,7 @@ class Slice:
     confusion: list[list[int]]
     reliability: list[Bin]
     risk: list[tuple[float, Estimate]]
-    ceiling: Ceiling | None
+    ceiling: LabelCeiling | None
     unlabelled: int
     retaken: dict[str, int]
 
@@ -85,7 +85,7 @@ class Promise:
     set_alpha: float
 
 
-def figures(predictions: Predictions, promise: Promise, *, resamples: int, seed: int) -> Slice:
+def figures(predictions: Predictions, promise: Promise, *, resamples: int, seed: int) -> SubsetFigures:
     """Score the photos of `predictions` that have a label. Raises ValueError where none has."""
     found = predictions.labelled
     if not len(found):
@@ -93,7 +93,7 @@ def figures(predictions: Predictions, promise: Promise, *, resamples: int, seed:
     drawn = Resamples.of(found.groups, resamples=resamples, seed=seed)
     p, truth = found.probabilities, found.truth
     risks = risk_at(np.array(COVERAGES), p, truth, drawn.weights)
-    return Slice(
+    return SubsetFigures(
         n=len(found),
         counts={label: int((truth == i).sum()) for i, label in enumerate(found.labels)},
         groups={label: len(np.unique(found.groups[truth == i])) for i, label in enumerate(found.labels)},

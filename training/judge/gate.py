@@ -28,7 +28,7 @@ from regrade.models.errors import GateRefusedError
 from regrade.models.estimates import Resamples, quotient
 from regrade.models.types import CONDITIONS
 from regrade.training.judge.checks import DEFAULT_MARGINS, EPSILON, NAN, REFUSED, Check, Margins, Verdict
-from regrade.training.judge.comparison import Pair
+from regrade.training.judge.comparison import PairedPredictions
 from regrade.training.judge.predictions import Predictions
 from regrade.training.metrics.classification import Score, damage_auroc, macro_f1
 from regrade.training.run.run import Run
@@ -94,7 +94,7 @@ def non_inferior(
     Photos without a majority label are left out; conditions are matched by name. Raises `RunError` where the
     photos are not the same or none is labelled.
     """
-    pair = Pair.of(candidate, candidate if active is None else active)
+    pair = PairedPredictions.of(candidate, candidate if active is None else active)
     drawn = Resamples.of(pair.groups, resamples=resamples, seed=seed)
     checks = [_whole("macro-F1", macro_f1, pair, drawn, margins.macro_f1, np.ones(len(pair.truth), dtype=np.bool_))]
     if pair.labels[-1] == CONDITIONS[-1]:
@@ -114,7 +114,7 @@ def parity(pairs: Sequence[tuple[Predictions, Predictions]], margin: float = DEF
     The margin is widened to what the weightiest photo that changed its grade moves, since no other test is possible
     where one photo weighs more. Raises `RunError` where the photos are not the same or none is labelled.
     """
-    both = Pair.joined([Pair.of(int8, fp32) for int8, fp32 in pairs])
+    both = PairedPredictions.joined([PairedPredictions.of(int8, fp32) for int8, fp32 in pairs])
     ours, theirs = macro_f1(both.ours, both.truth), macro_f1(both.theirs, both.truth)
     moved = [abs(macro_f1(p, both.truth) - theirs) for p in _one_changed(both)]
     allowed = max([margin, *moved])
@@ -171,7 +171,9 @@ def conclude(run: Run, results: Sequence[GateResult]) -> None:
     run.log.error(message)
 
 
-def _whole(name: str, score: Score, pair: Pair, drawn: Resamples, margin: float, judged_by: NDArray[np.bool_]) -> Check:
+def _whole(
+    name: str, score: Score, pair: PairedPredictions, drawn: Resamples, margin: float, judged_by: NDArray[np.bool_]
+) -> Check:
     ours = score.weighted(pair.ours, pair.truth, drawn.weights)
     theirs = score.weighted(pair.theirs, pair.truth, drawn.weights)
     check = _compared(name, ours, theirs, margin, int(judged_by.sum()))
@@ -188,7 +190,7 @@ def _whole(name: str, score: Score, pair: Pair, drawn: Resamples, margin: float,
     return replace(check, verdict="worse" if dropped else "not shown")
 
 
-def _recall(k: int, pair: Pair, drawn: Resamples, margin: float) -> Check:
+def _recall(k: int, pair: PairedPredictions, drawn: Resamples, margin: float) -> Check:
     of_class = pair.truth == k
     found = [(p.argmax(axis=1) == k) & of_class for p in (pair.ours, pair.theirs)]
     below = drawn.weights @ of_class.astype(np.float64)
@@ -216,7 +218,7 @@ def _net_lost(ours: NDArray[np.bool_], theirs: NDArray[np.bool_], groups: NDArra
     return int((change < 0).sum() - (change > 0).sum())
 
 
-def _one_changed(pair: Pair) -> Iterator[Floats]:
+def _one_changed(pair: PairedPredictions) -> Iterator[Floats]:
     """`theirs` with one photo as in `ours`, for each photo whose grade differs."""
     for row in np.flatnonzero(pair.ours.argmax(axis=1) != pair.theirs.argmax(axis=1)):
         changed = pair.theirs.copy()

@@ -37,7 +37,7 @@ def rounded(value: float) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class AnnotatedPicture:
     """A picture of the data and its true boxes, in its pixels."""
 
     file: Path
@@ -51,7 +51,7 @@ def ap50_on(data: Path, detector: Detector, split: str = "val") -> dict[str, Ap]
     return ap50(detect_all(pictures, detector), [p.boxes for p in pictures], detector.classes)
 
 
-def detect_all(pictures: Sequence[Picture], detector: Detector) -> list[tuple[Detection, ...]]:
+def detect_all(pictures: Sequence[AnnotatedPicture], detector: Detector) -> list[tuple[Detection, ...]]:
     """What the detector finds on each picture, under a progress bar."""
     found = []
     with bar() as progress:
@@ -91,7 +91,7 @@ def mean_ap(aps: Mapping[str, Ap]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def pictures_in(data: Path, split: str, classes: Sequence[str]) -> list[Picture]:
+def pictures_in(data: Path, split: str, classes: Sequence[str]) -> list[AnnotatedPicture]:
     """The pictures that `data` names for `split`, with their boxes."""
     try:
         document = yaml.safe_load(data.read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def pictures_in(data: Path, split: str, classes: Sequence[str]) -> list[Picture]
     return [_picture(home / line, names) for line in listed]
 
 
-def _picture(file: Path, names: Sequence[str]) -> Picture:
+def _picture(file: Path, names: Sequence[str]) -> AnnotatedPicture:
     label = file.parent.parent.parent / "labels" / file.parent.name / f"{file.stem}.txt"
     with Image.open(file) as image:
         width, height = image.size
@@ -117,4 +117,4 @@ def _picture(file: Path, names: Sequence[str]) -> Picture:
         across, down = float(w) * width / 2, float(h) * height / 2
         cx, cy = float(x) * width, float(y) * height
         boxes.append((names[int(kind)], (cx - across, cy - down, cx + across, cy + down)))
-    return Picture(file, tuple(boxes))
+    return AnnotatedPicture(file, tuple(boxes))

@@ -29,7 +29,7 @@ _STRIDE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class TrainOption:
     """Makes a field an option of `regrade train`: what `--help` says of it, and of its default where that is no plain
     value (empty: nothing)."""
 
@@ -47,34 +47,36 @@ class Option:
 class RunConfig:
     """The settings of one run; refused with a `RunError` that names the option where one makes no sense.
 
-    Fields with an `Option` are options of `regrade train`, which is derived from them. `category` is a
+    Fields with an `TrainOption` are options of `regrade train`, which is derived from them. `category` is a
     category's name, or "all". With `over_defaults`, `out` is the folder of bundles of a service, and the release's
     defaults stand in for what it lacks. `side` and `detector_side` are in pixels.
     """
 
     category: str
-    data: Annotated[Path, Option("Manifest or its folder.", "REGRADE_BENCH, else ../shared/data/bench")]
-    categories: Annotated[Path | None, Option(CATEGORIES_HELP, "")] = None
-    out: Annotated[Path, Option("Register in this folder of bundles, and with no service.", "")]
-    version: Annotated[str, Option("Version of the bundle.", "year.month.number")]
+    data: Annotated[Path, TrainOption("Manifest or its folder.", "REGRADE_BENCH, else ../shared/data/bench")]
+    categories: Annotated[Path | None, TrainOption(CATEGORIES_HELP, "")] = None
+    out: Annotated[Path, TrainOption("Register in this folder of bundles, and with no service.", "")]
+    version: Annotated[str, TrainOption("Version of the bundle.", "year.month.number")]
     over_defaults: bool = False
-    seed: Annotated[int, Option("Seed of everything drawn.")] = 0
-    alpha: Annotated[float, Option("Promised error of automatic grades.")] = 0.05
-    delta: Annotated[float, Option("Risk that the promise does not hold.")] = 0.1
+    seed: Annotated[int, TrainOption("Seed of everything drawn.")] = 0
+    alpha: Annotated[float, TrainOption("Promised error of automatic grades.")] = 0.05
+    delta: Annotated[float, TrainOption("Risk that the promise does not hold.")] = 0.1
     side: int = 320
     detector_side: int = 640
-    epochs: Annotated[int | None, Option("Epochs of the classifier.", "by device, fewer without a GPU")] = None
-    detector_epochs: Annotated[int | None, Option("Epochs of the detector.", "by device")] = None
+    epochs: Annotated[int | None, TrainOption("Epochs of the classifier.", "by device, fewer without a GPU")] = None
+    detector_epochs: Annotated[int | None, TrainOption("Epochs of the detector.", "by device")] = None
     detector_weights: Annotated[
-        Path | None, Option("Weights that the detector starts from.", "YOLO26n, trained on COCO")
+        Path | None, TrainOption("Weights that the detector starts from.", "YOLO26n, trained on COCO")
     ] = None
-    detector: Annotated[bool, Option("Train a detector too.")] = True
-    leave_out: Annotated[tuple[str, ...], Option("A source whose photos no fit may see; may be given again.", "")] = ()
-    keep_small: Annotated[bool, Option("Use photos, too, that serving would send back as too small.")] = False
-    synthesis: Annotated[bool, Option("Draw damage onto photos.")] = True
-    device: Annotated[str, Option("auto, cpu, cuda or cuda:N.")] = "auto"
-    cache: Annotated[Path, Option("Folder of what is computed once.")] = Path(".cache")
-    activate: Annotated[bool, Option("Activate a bundle that passes.")] = True
+    detector: Annotated[bool, TrainOption("Train a detector too.")] = True
+    leave_out: Annotated[
+        tuple[str, ...], TrainOption("A source whose photos no fit may see; may be given again.", "")
+    ] = ()
+    keep_small: Annotated[bool, TrainOption("Use photos, too, that serving would send back as too small.")] = False
+    synthesis: Annotated[bool, TrainOption("Draw damage onto photos.")] = True
+    device: Annotated[str, TrainOption("auto, cpu, cuda or cuda:N.")] = "auto"
+    cache: Annotated[Path, TrainOption("Folder of what is computed once.")] = Path(".cache")
+    activate: Annotated[bool, TrainOption("Activate a bundle that passes.")] = True
 
     def __post_init__(self) -> None:
         _require(_NAME.fullmatch(self.category), "category", self.category, "a category's name, or 'all'")

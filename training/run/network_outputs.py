@@ -21,7 +21,7 @@ from regrade.models.arch import grading_backbone
 from regrade.models.files import write_atomically
 from regrade.training.run.run import Run
 
-FOLDER: Final = "sightings"
+FOLDER: Final = "network-outputs"
 Arrays = Mapping[str, NDArray[Any]]
 _CODE: Final = tuple(Path(str(module.__file__)) for module in (detector, grading_backbone, intake, preprocess, runtime))
 _HASH: Final = "made_from"

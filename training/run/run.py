@@ -7,7 +7,7 @@
       log.txt         what happened, appended by every session
       metrics.jsonl   one line for each epoch or score that a stage records
       checkpoints/    a folder for each stage, from which it goes on when it was interrupted
-      sightings/      what the networks made of the photos, for as long as neither changes; it may be deleted
+      network-outputs/  what the networks made of the photos, for as long as neither changes; it may be deleted
       lock            held while a process works on the run
 
 A stage is marked done last of all, so that a crash repeats work and never skips it.

@@ -13,9 +13,9 @@ from regrade.models.bundle import ROUTER, DefectType, load_bundle, sha256
 from regrade.models.bundle_files import NewDetector, point, write_bundle
 from regrade.training.calibrate import box_proofs
 from regrade.training.calibrate.ablation import ablate
-from regrade.training.calibrate.condition_heads import DetectorScores, Fitted, Trained, Views, conclude, fit
+from regrade.training.calibrate.condition_heads import CrossFitFeatures, DetectorScores, Fitted, Trained, conclude, fit
 from regrade.training.calibrate.detector_evidence import detect_all, weigh
-from regrade.training.calibrate.features import look, untrained
+from regrade.training.calibrate.features import extract_features, untrained
 from regrade.training.data.pictures import LOCAL_TYPES
 from regrade.training.data.targets import FITTED_SPLITS, rows_of
 from regrade.training.fit import networks
@@ -36,7 +36,7 @@ def write(run: Run) -> None:
     """Fit, calibrate and write the candidate bundles of all categories; an earlier candidate is replaced."""
     root = run.folder / FOLDER
     shutil.rmtree(root, ignore_errors=True)
-    views, material = look(run)
+    views, material = extract_features(run)
     run.log.info("heads of %s", ", ".join(names(run)))
     fitted = {name: fit(views, name, _labels(run, name)) for name in names(run)}
     detections = detect_all(run, views.records) if networks.detector_files(run) is not None else None
@@ -59,7 +59,11 @@ def _labels(run: Run, name: str) -> tuple[str, ...]:
 
 
 def _conclude(
-    run: Run, views: Views, fitted: Fitted, heard: DetectorScores | None, proofs: Mapping[str, box_proofs.Chosen]
+    run: Run,
+    views: CrossFitFeatures,
+    fitted: Fitted,
+    heard: DetectorScores | None,
+    proofs: Mapping[str, box_proofs.Chosen],
 ) -> Trained:
     chosen = proofs.get(fitted.name, {})
     return conclude(
@@ -79,7 +83,7 @@ def _write_one(
     run: Run,
     trained: Trained,
     fitted: Fitted,
-    views: Views,
+    views: CrossFitFeatures,
     provenance: Mapping[str, Any],
     proofs: Mapping[str, box_proofs.Chosen],
 ) -> None:
@@ -120,7 +124,7 @@ def _defects(category: Category | None, chosen: box_proofs.Chosen) -> tuple[Defe
     return tuple(DefectType(d.name, d.severity) for d in category.defect_types if d.name in chosen)
 
 
-def _provenance(run: Run, views: Views) -> dict[str, Any]:
+def _provenance(run: Run, views: CrossFitFeatures) -> dict[str, Any]:
     kept = networks.reusable(run)
     counts = {name: len(rows_of(views.records, name, FITTED_SPLITS)) for name in run.categories}
     return {

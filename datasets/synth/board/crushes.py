@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from regrade.datasets.synth.board.material import (
+    BoardPatch,
     Floats,
-    Patch,
     Points,
     behind,
     blur,
@@ -26,8 +26,8 @@ from regrade.datasets.synth.board.material import (
     shaded,
     shifted,
 )
-from regrade.datasets.synth.board.places import Place, corner, on_face, on_outline, seam
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.board.places import BoardSpot, corner, on_face, on_outline, seam
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 
 
 def _facets(
@@ -61,7 +61,7 @@ def _facets(
 
 
 def _crumple(
-    spot: Patch,
+    spot: BoardPatch,
     field: Mask,
     seeds: Points,
     tilts: Floats,
@@ -110,7 +110,7 @@ def _bowl_tilts(seeds: Points, centre: Points, radius: float, pull: float, rng: 
     return np.asarray(-lean * pull + rng.normal(0, 0.7, seeds.shape), np.float32)
 
 
-def light_creases(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def light_creases(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Faint creases and an uneven sheen, as any carton in use has: too little for damage."""
     size = extent(scene)
     radius = size * float(rng.uniform(0.15, 0.4))
@@ -143,7 +143,7 @@ def _basis(along: float, stretch: float) -> Points:
 
 
 def _knock_in(
-    spot: Patch, at: Points, inward: float, depth: float, reach: float, rng: np.random.Generator
+    spot: BoardPatch, at: Points, inward: float, depth: float, reach: float, rng: np.random.Generator
 ) -> Mask | None:
     """Push the item's outline at `at` inwards by `depth`; returns where pixels moved. None without background."""
     c, s = math.cos(inward), math.sin(inward)
@@ -171,7 +171,7 @@ def _knock_in(
     return np.asarray(np.clip(np.maximum(push / max(1.0, 0.35 * depth), gone * 1.5), 0, 1), np.float32)
 
 
-def _at_outline(scene: Scene, place: Place, share: float, rng: np.random.Generator) -> Painted | None:
+def _at_outline(scene: PhotoScene, place: BoardSpot, share: float, rng: np.random.Generator) -> Painted | None:
     size = extent(scene)
     reach = size * share
     spot = patch(scene, place.at, reach * 2.1 + 14)
@@ -197,21 +197,21 @@ def _at_outline(scene: Scene, place: Place, share: float, rng: np.random.Generat
     return spot.put_back()
 
 
-def crushed_corner(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def crushed_corner(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A corner of the item knocked in, with creases around it."""
     place = corner(scene, rng)
     share = float(np.exp(rng.uniform(np.log(0.14), np.log(0.36))))
     return None if place is None else _at_outline(scene, place, share, rng)
 
 
-def crushed_edge(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def crushed_edge(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """An edge of the item pressed in."""
     place = on_outline(scene, rng)
     share = float(np.exp(rng.uniform(np.log(0.13), np.log(0.32))))
     return None if place is None else _at_outline(scene, place, share, rng)
 
 
-def dent(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def dent(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A face pushed in: a hollow with a shaded and a lit side, what is printed on it bent, buckled at its rim."""
     size = extent(scene)
     radius = size * float(np.exp(rng.uniform(np.log(0.12), np.log(0.32))))
@@ -249,7 +249,7 @@ def dent(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def crumpled(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def crumpled(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A larger part of the board crumpled or wrinkled, over a face or along a fold, with many creases."""
     size = extent(scene)
     radius = size * float(np.exp(rng.uniform(np.log(0.14), np.log(0.45))))

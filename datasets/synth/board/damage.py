@@ -9,10 +9,10 @@ from regrade.datasets.synth.board.crushes import crumpled, crushed_corner, crush
 from regrade.datasets.synth.board.material import blur, directions, extent, light_from, noise, patch, shaded
 from regrade.datasets.synth.board.places import on_face, on_outline
 from regrade.datasets.synth.board.rips import burst_seam, hole, tear, torn_off
-from regrade.datasets.synth.scene import Paint, Painted, Recipe, Scene
+from regrade.datasets.synth.scene import Paint, Painted, PhotoScene, Recipe
 
 
-def water_stain(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def water_stain(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Board that soaked up water from an edge or a splash: darker and redder, with a tide line, slightly wrinkled."""
     size = extent(scene)
     radius = size * float(np.exp(rng.uniform(np.log(0.14), np.log(0.5))))
@@ -64,7 +64,7 @@ def _seen(paint: Paint) -> Paint:
     A photo that is called damaged and shows nothing teaches a model to call sound cartons damaged.
     """
 
-    def drawn(scene: Scene, rng: np.random.Generator) -> Painted | None:
+    def drawn(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
         made = paint(scene, rng)
         if made is None:
             return None

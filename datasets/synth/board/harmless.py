@@ -38,10 +38,10 @@ from regrade.datasets.synth.board.stickers import (
     tape,
     text,
 )
-from regrade.datasets.synth.scene import Painted, Recipe, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 
 
-def print_(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def print_(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Something printed on the board: words, arrows, symbols, bars, or a dark blob or jagged shape of a logo."""
     size = extent(scene)
     wide = size * float(np.exp(rng.uniform(np.log(0.06), np.log(0.45))))
@@ -94,7 +94,7 @@ def print_(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def handle_hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def handle_hole(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A clean die-cut handle or air hole: an oval or a circle with a smooth edge, dark or showing the inside."""
     size = extent(scene)
     wide = size * float(rng.uniform(0.05, 0.2))
@@ -125,7 +125,7 @@ def handle_hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def marker(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def marker(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A scribble by marker: numbers, a circle, a tick or loops."""
     size = extent(scene)
     wide = size * float(rng.uniform(0.06, 0.35))
@@ -152,7 +152,7 @@ def marker(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def fold_line(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def fold_line(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A straight score line, or the narrow, even gap between two closed flaps."""
     size = extent(scene)
     at = on_face(scene, rng, 0.1 * size)
@@ -178,7 +178,7 @@ def fold_line(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def cast_shadow(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def cast_shadow(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A shadow across the photo, with a hard or a soft edge, straight or leafy."""
     h, w = scene.size
     spot = patch(scene, np.array([w / 2, h / 2]), max(h, w))
@@ -200,7 +200,7 @@ def cast_shadow(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def glare(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def glare(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Light that film or glossy print throws back: streaks and soft patches on the item."""
     size = extent(scene)
     radius = size * float(rng.uniform(0.1, 0.45))
@@ -224,7 +224,7 @@ def glare(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def background(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def background(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """The background lighter, darker or of another tint, the item as it was; None where there is no background."""
     h, w = scene.size
     beside = 1 - blur(scene.item, 1.0)
@@ -238,7 +238,7 @@ def background(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def bent_view(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def bent_view(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """The whole photo warped very slightly and smoothly, as by a lens: no fold, no change of light."""
     h, w = scene.size
     spot = patch(scene, np.array([w / 2, h / 2]), max(h, w))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 
 Floats = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -21,10 +21,10 @@ _SHIFT = 4
 
 
 @dataclass(slots=True)
-class Patch:
+class BoardPatch:
     """A part of a scene that is drawn on, in floats and in its own pixels; `put_back` makes the edited photo."""
 
-    scene: Scene
+    scene: PhotoScene
     left: int
     top: int
     rgb: Floats
@@ -60,25 +60,25 @@ class Patch:
         return Painted(rgb, mask)
 
 
-def patch(scene: Scene, centre: Points, reach: float) -> Patch:
+def patch(scene: PhotoScene, centre: Points, reach: float) -> BoardPatch:
     """The square of `reach` pixels to each side of `centre`, as far as the photo goes."""
     h, w = scene.size
     left, top = max(0, min(w - 4, int(centre[0] - reach))), max(0, min(h - 4, int(centre[1] - reach)))
     right, bottom = min(w, max(left + 4, int(centre[0] + reach) + 1)), min(h, max(top + 4, int(centre[1] + reach) + 1))
     part = slice(top, bottom), slice(left, right)
     x, y = np.meshgrid(np.arange(right - left, dtype=np.float32), np.arange(bottom - top, dtype=np.float32))
-    return Patch(
+    return BoardPatch(
         scene, left, top, scene.rgb[part].astype(np.float32), scene.item[part], np.zeros(x.shape, np.float32), x, y
     )
 
 
-def extent(scene: Scene) -> float:
+def extent(scene: PhotoScene) -> float:
     """The item's size in pixels: the square root of its box's area."""
     x1, y1, x2, y2 = scene.box
     return max(12.0, float(np.sqrt((x2 - x1) * (y2 - y1))))
 
 
-def directions(scene: Scene, centre: Points, rng: np.random.Generator) -> tuple[float, float]:
+def directions(scene: PhotoScene, centre: Points, rng: np.random.Generator) -> tuple[float, float]:
     """The two directions, in radians, in which the straight edges around `centre` run; upright where there are none."""
     reach = int(0.45 * extent(scene))
     x, y = int(centre[0]), int(centre[1])
@@ -197,7 +197,7 @@ def ragged(corners: Points, rough: float, rng: np.random.Generator, finest: floa
         path = merged
 
 
-def tone(spot: Patch, where: Mask) -> Floats:
+def tone(spot: BoardPatch, where: Mask) -> Floats:
     """The median colour under `where` on the item, (3,)."""
     chosen = spot.rgb[(where > 0.5) & (spot.item > 0.5)]
     if len(chosen) < 8:
@@ -207,7 +207,7 @@ def tone(spot: Patch, where: Mask) -> Floats:
     return np.asarray(np.median(chosen[:: max(1, len(chosen) // 4000)], axis=0), np.float32)
 
 
-def core_colour(spot: Patch, surface: Floats, rng: np.random.Generator) -> Floats:
+def core_colour(spot: BoardPatch, surface: Floats, rng: np.random.Generator) -> Floats:
     """The colour of torn board under the light of the spot: brown board is paler inside, printed board is kraft."""
     bright = float(np.percentile(spot.scene.rgb[::7, ::7].max(axis=2), 97))
     warm = float(surface[0] - surface[2]) / max(30.0, float(surface.max()))
@@ -219,7 +219,7 @@ def core_colour(spot: Patch, surface: Floats, rng: np.random.Generator) -> Float
     return np.asarray(np.clip(kraft * lit, 0, 245), np.float32)
 
 
-def flutes(spot: Patch, period: float, angle: float, rng: np.random.Generator) -> Floats:
+def flutes(spot: BoardPatch, period: float, angle: float, rng: np.random.Generator) -> Floats:
     """The waves of corrugated board in [−1, 1], their crests running along `angle`."""
     across = math.cos(angle) * spot.y - math.sin(angle) * spot.x
     drift = noise(spot.size, period * 8, rng) * period * 0.25
@@ -233,7 +233,7 @@ def fibre(size: tuple[int, int], rng: np.random.Generator) -> Floats:
     return np.asarray(np.clip(blur(fine, 0.6) * 1.2 + 0.6 * noise(size, 4, rng), -1, 1), np.float32)
 
 
-def photo_grain(spot: Patch, rng: np.random.Generator) -> Floats:
+def photo_grain(spot: BoardPatch, rng: np.random.Generator) -> Floats:
     """Noise as strong as the photo's own here, (h, w, 1): what is drawn must not be cleaner than the rest."""
     grey = spot.rgb.mean(axis=2)
     rest = grey - cv2.blur(grey, (3, 3))
@@ -243,7 +243,7 @@ def photo_grain(spot: Patch, rng: np.random.Generator) -> Floats:
     return np.tile(tile, (h // 160 + 1, w // 160 + 1))[:h, :w, None]
 
 
-def behind(spot: Patch, gone: Mask, outward: Points, depth: float, rng: np.random.Generator) -> Floats | None:
+def behind(spot: BoardPatch, gone: Mask, outward: Points, depth: float, rng: np.random.Generator) -> Floats | None:
     """What lies behind the item where `gone` uncovers it, (h, w, 3): the background from further out along `outward`
     (a unit vector), or inpainted (Telea, 2004); None where no background is to be seen.
     """
@@ -266,7 +266,7 @@ def behind(spot: Patch, gone: Mask, outward: Points, depth: float, rng: np.rando
     return np.asarray(big + photo_grain(spot, rng) * 1.4, np.float32)
 
 
-def changed(spot: Patch, least: float = 5.0, sigma: float = 3.0) -> Mask:
+def changed(spot: BoardPatch, least: float = 5.0, sigma: float = 3.0) -> Mask:
     """How visibly each pixel of the patch differs from the photo, in [0, 1]: 0.5 at a change by twice `least` levels
     over a neighbourhood of `sigma` pixels.
     """

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from regrade.datasets.synth.board.material import Points, extent
-from regrade.datasets.synth.scene import Scene
+from regrade.datasets.synth.scene import PhotoScene
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BoardSpot:
     """A point in pixels of the scene and the direction into the item, in radians."""
 
     at: Points
@@ -19,20 +19,20 @@ class Place:
     """Whether the item ends here; else the frame cuts it off."""
 
 
-def _outline(scene: Scene) -> Points:
+def _outline(scene: PhotoScene) -> Points:
     """The longest outline of the item, (n, 2); (0, 2) where it has none."""
     found, _ = cv2.findContours((scene.item > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return max(found, key=len)[:, 0, :].astype(np.float64) if found else np.zeros((0, 2))
 
 
-def _within_frame(points: Points, scene: Scene) -> Points:
+def _within_frame(points: Points, scene: PhotoScene) -> Points:
     h, w = scene.size
     rim = max(2.0, 0.012 * max(h, w))
     x, y = points[:, 0], points[:, 1]
     return points[(x > rim) & (x < w - 1 - rim) & (y > rim) & (y < h - 1 - rim)]
 
 
-def _inward(scene: Scene, at: Points) -> float:
+def _inward(scene: PhotoScene, at: Points) -> float:
     """The direction from a point on the outline to where most of the item around it lies."""
     r = max(4, int(0.12 * extent(scene)))
     x, y = int(at[0]), int(at[1])
@@ -43,7 +43,7 @@ def _inward(scene: Scene, at: Points) -> float:
     return float(np.arctan2(rows.mean() + max(0, y - r) - y, columns.mean() + max(0, x - r) - x))
 
 
-def on_outline(scene: Scene, rng: np.random.Generator) -> Place | None:
+def on_outline(scene: PhotoScene, rng: np.random.Generator) -> BoardSpot | None:
     """Somewhere on the item's edge, where the photo shows that edge; else where the frame cuts the item off."""
     path = _outline(scene)
     if len(path) < 24:
@@ -52,10 +52,10 @@ def on_outline(scene: Scene, rng: np.random.Generator) -> Place | None:
     shown = len(within) > 0.08 * len(path)
     path = within if shown else path
     at = path[int(rng.integers(len(path)))]
-    return Place(at, _inward(scene, at), shown)
+    return BoardSpot(at, _inward(scene, at), shown)
 
 
-def corner(scene: Scene, rng: np.random.Generator) -> Place | None:
+def corner(scene: PhotoScene, rng: np.random.Generator) -> BoardSpot | None:
     """A corner of the item's outline that the photo shows; None where it shows none."""
     path = _outline(scene)
     if len(path) < 24:
@@ -69,19 +69,19 @@ def corner(scene: Scene, rng: np.random.Generator) -> Place | None:
     cosine = (before * after).sum(axis=1) / np.maximum(np.hypot(*before.T) * np.hypot(*after.T), 1e-6)
     sharp = rough[(arms > 0.15 * size) & (cosine > -0.82) & (cosine < 0.75)]
     sharp = _within_frame(sharp, scene)
-    places = [Place(at, _inward(scene, at)) for at in sharp]
+    places = [BoardSpot(at, _inward(scene, at)) for at in sharp]
     # A reentrant corner (of an open flap) points into the item on most sides: it cannot be knocked in.
     places = [p for p in places if _share_around(scene, p.at, 0.08 * size) < 0.55]
     return places[int(rng.integers(len(places)))] if places else None
 
 
-def _share_around(scene: Scene, at: Points, reach: float) -> float:
+def _share_around(scene: PhotoScene, at: Points, reach: float) -> float:
     r, x, y = max(3, int(reach)), int(at[0]), int(at[1])
     part = scene.item[max(0, y - r) : y + r + 1, max(0, x - r) : x + r + 1]
     return float((part > 0.5).mean()) if part.size else 1.0
 
 
-def on_face(scene: Scene, rng: np.random.Generator, margin: float) -> Points | None:
+def on_face(scene: PhotoScene, rng: np.random.Generator, margin: float) -> Points | None:
     """A point on the item, `margin` pixels from its edge where it is wide enough for that; None for an empty item."""
     scale = min(1.0, 200 / max(scene.size))
     small = cv2.resize((scene.item > 0.5).astype(np.uint8), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
@@ -93,7 +93,7 @@ def on_face(scene: Scene, rng: np.random.Generator, margin: float) -> Points | N
     return (np.array([columns[pick], rows[pick]], np.float64) + 0.5) / scale
 
 
-def seam(scene: Scene, rng: np.random.Generator) -> tuple[Points, Points] | None:
+def seam(scene: PhotoScene, rng: np.random.Generator) -> tuple[Points, Points] | None:
     """A long straight edge within the item (a fold, a closing seam, the edge of a tape), from end to end."""
     x1, y1, x2, y2 = (int(v) for v in scene.box)
     part = scene.rgb[y1:y2, x1:x2]

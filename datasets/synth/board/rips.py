@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from regrade.datasets.synth.board.material import (
-    Patch,
+    BoardPatch,
     Points,
     behind,
     directions,
@@ -17,14 +17,14 @@ from regrade.datasets.synth.board.material import (
 )
 from regrade.datasets.synth.board.places import corner, on_face, on_outline, seam
 from regrade.datasets.synth.board.torn import TornBoard, buckle, draw_flap, draw_opening
-from regrade.datasets.synth.scene import Painted, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene
 
 
 def _unit(angle: float) -> Points:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def tear(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def tear(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A tear through the board: a rip that gapes, or an L- or V-shaped tear with its flap folded back."""
     size = extent(scene)
     length = size * float(np.exp(rng.uniform(np.log(0.18), np.log(0.65))))
@@ -54,7 +54,7 @@ def tear(scene: Scene, rng: np.random.Generator) -> Painted | None:
 
 
 def _rip(
-    spot: Patch,
+    spot: BoardPatch,
     board: TornBoard,
     start: Points,
     heading: float,
@@ -88,7 +88,7 @@ def _rip(
 
 
 def _flap_tear(
-    spot: Patch, board: TornBoard, start: Points, heading: float, length: float, rng: np.random.Generator
+    spot: BoardPatch, board: TornBoard, start: Points, heading: float, length: float, rng: np.random.Generator
 ) -> Painted | None:
     # Hinge from a to b; the torn flap stood over the apex and is folded back across the hinge.
     half = length * float(rng.uniform(0.25, 0.55))
@@ -116,7 +116,7 @@ def _flap_tear(
     return spot.put_back()
 
 
-def hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def hole(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A puncture: a ragged opening with star-like rips at its rim and bent-in board around it."""
     size = extent(scene)
     radius = size * float(np.exp(rng.uniform(np.log(0.04), np.log(0.2))))
@@ -159,7 +159,7 @@ def hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def burst_seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def burst_seam(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A seam, fold or edge of the carton that has burst open over a part of its length."""
     found = seam(scene, rng)
     if found is None:
@@ -192,7 +192,7 @@ def burst_seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def torn_off(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def torn_off(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A piece of the board torn off at a corner or an edge: what is behind shows past a ragged, fibrous rim."""
     size = extent(scene)
     place = corner(scene, rng) if rng.random() < 0.5 else None

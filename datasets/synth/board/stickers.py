@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from regrade.datasets.synth.board.material import (
+    BoardPatch,
     Floats,
-    Patch,
     Points,
     blur,
     directions,
@@ -23,7 +23,7 @@ from regrade.datasets.synth.board.material import (
     stroked,
 )
 from regrade.datasets.synth.board.places import on_face, seam
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 
 WORDS: Final = (
     "FRAGILE", "THIS SIDE UP", "1Z 999 AA1", "SHIP TO", "QTY 24", "MADE IN CHINA", "HANDLE WITH CARE", "PF-014/1",
@@ -62,7 +62,7 @@ def quad_on_face(
     return quad
 
 
-def laid_flat(spot: Patch, art: Floats, quad: Points) -> tuple[Floats, Mask]:
+def laid_flat(spot: BoardPatch, art: Floats, quad: Points) -> tuple[Floats, Mask]:
     """`art` (h, w, 4), colours and opacity in [0, 1], put on the face over `quad`: colours (h, w, 3) and opacity."""
     h, w = art.shape[:2]
     corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
@@ -74,13 +74,13 @@ def laid_flat(spot: Patch, art: Floats, quad: Points) -> tuple[Floats, Mask]:
     return np.asarray(flat[..., :3], np.float32), np.asarray(flat[..., 3], np.float32)
 
 
-def light_on(spot: Patch, sigma: float) -> Floats:
+def light_on(spot: BoardPatch, sigma: float) -> Floats:
     """How the light varies over the spot, about 1: what is stuck onto the board is lit like the board."""
     grey = blur(spot.rgb.mean(axis=2), sigma)
     return np.asarray(np.clip(grey / max(20.0, float(np.median(grey))), 0.5, 1.6), np.float32)
 
 
-def paper_white(spot: Patch) -> float:
+def paper_white(spot: BoardPatch) -> float:
     """What white paper would read here."""
     bright = float(np.percentile(spot.scene.rgb[::7, ::7], 98))
     here = float(np.percentile(spot.rgb[spot.item > 0.5], 90)) if (spot.item > 0.5).any() else bright
@@ -141,7 +141,7 @@ def _label_art(rng: np.random.Generator) -> Floats:
     return art
 
 
-def shipping_label(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def shipping_label(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A shipping or product label with bars, codes and lines of text, flat on a face."""
     size = extent(scene)
     wide = size * float(rng.uniform(0.10, 0.42))
@@ -167,7 +167,7 @@ def shipping_label(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def _gloss(spot: Patch, cover: Mask, rng: np.random.Generator) -> None:
+def _gloss(spot: BoardPatch, cover: Mask, rng: np.random.Generator) -> None:
     """The shine of film: faint streaks and a bright patch or two, along one direction."""
     turn = float(rng.uniform(0, np.pi))
     run = math.cos(turn) * spot.x + math.sin(turn) * spot.y
@@ -180,7 +180,7 @@ def _gloss(spot: Patch, cover: Mask, rng: np.random.Generator) -> None:
     spot.rgb = lay(spot.rgb, np.full(3, min(252.0, paper_white(spot) * 1.1), np.float32), shine.astype(np.float32))
 
 
-def tape(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def tape(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A straight strip of clear, brown, white, coloured or printed tape, now and then with wrinkles and air below."""
     size = extent(scene)
     line = seam(scene, rng) if rng.random() < 0.5 else None
@@ -236,7 +236,7 @@ def tape(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return spot.put_back()
 
 
-def strap(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def strap(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """One or two thin plastic straps right across the item, with their narrow shadow."""
     size = extent(scene)
     at = on_face(scene, rng, 0.15 * size)

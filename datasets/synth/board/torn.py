@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from regrade.datasets.synth.board.material import (
+    BoardPatch,
     Floats,
-    Patch,
     Points,
     blur,
     core_colour,
@@ -33,7 +33,7 @@ from regrade.datasets.synth.scene import Mask
 class TornBoard:
     """What a tear needs to know of the board around it."""
 
-    def __init__(self, spot: Patch, size: float, at: Points, rng: np.random.Generator) -> None:
+    def __init__(self, spot: BoardPatch, size: float, at: Points, rng: np.random.Generator) -> None:
         one, two = directions(spot.scene, at, rng)
         self.along, self.across = (one, two) if rng.random() < 0.5 else (two, one)
         self.light = light_from(rng)
@@ -47,7 +47,12 @@ class TornBoard:
 
 
 def draw_opening(
-    spot: Patch, board: TornBoard, opening: Mask, rng: np.random.Generator, peel: float, behind: Floats | None = None
+    spot: BoardPatch,
+    board: TornBoard,
+    opening: Mask,
+    rng: np.random.Generator,
+    peel: float,
+    behind: Floats | None = None,
 ) -> None:
     """Draw the opening, the lip that shows the board's thickness, and the liner pulled off around it.
 
@@ -83,7 +88,7 @@ def draw_opening(
     spot.mask = np.maximum(spot.mask, np.maximum(opening, bared * 0.8))
 
 
-def _inside(spot: Patch, board: TornBoard, opening: Mask, rng: np.random.Generator) -> Floats:
+def _inside(spot: BoardPatch, board: TornBoard, opening: Mask, rng: np.random.Generator) -> Floats:
     """The inside of the carton: what little light falls in comes from the open side."""
     depth = blur(opening, max(1.0, board.size * 0.012))
     lit = shifted(depth, board.light[0] * board.thick * 2, board.light[1] * board.thick * 2)
@@ -93,7 +98,7 @@ def _inside(spot: Patch, board: TornBoard, opening: Mask, rng: np.random.Generat
 
 
 def draw_flap(
-    spot: Patch, board: TornBoard, outline: Points, hinge: tuple[Points, Points], rng: np.random.Generator
+    spot: BoardPatch, board: TornBoard, outline: Points, hinge: tuple[Points, Points], rng: np.random.Generator
 ) -> None:
     """Draw a flap folded back over the hinge: its inner side, its shadow, its torn edge."""
     shape = filled(spot.size, outline)
@@ -121,7 +126,7 @@ def draw_flap(
     spot.mask = np.maximum(spot.mask, shape)
 
 
-def buckle(spot: Patch, board: TornBoard, paths: list[Points], reach: float, rng: np.random.Generator) -> None:
+def buckle(spot: BoardPatch, board: TornBoard, paths: list[Points], reach: float, rng: np.random.Generator) -> None:
     """The board beside a tear stands up or sinks: one side catches light, the other lies in shade."""
     line = stroked(spot.size, paths, max(1.5, board.thick))
     bump = blur(line, reach) * reach * 2.5

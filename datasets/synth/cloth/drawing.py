@@ -1,6 +1,6 @@
 """Patches of cloth and leather: where damage goes on an item, its irregular outlines, threads, and how it is put back.
 
-Recipes work on a `Patch`, a window around one spot, since most damage covers little of a photo.
+Recipes work on a `ClothPatch`, a window around one spot, since most damage covers little of a photo.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene, Rgb
 
 Pixels = NDArray[np.float32]
 """(h, w, 3) in [0, 255]."""
@@ -25,7 +25,7 @@ def as_mask(values: NDArray[np.generic]) -> Mask:
 
 
 def spot(
-    scene: Scene, rng: np.random.Generator, margin: float = 0.04, light: tuple[float, float] = (0, 255)
+    scene: PhotoScene, rng: np.random.Generator, margin: float = 0.04, light: tuple[float, float] = (0, 255)
 ) -> tuple[float, float] | None:
     """A point (x, y) well on the item where the cloth's luma lies in `light`; None where there is no such point.
 
@@ -49,7 +49,7 @@ def spot(
     return None
 
 
-def shorter(scene: Scene) -> float:
+def shorter(scene: PhotoScene) -> float:
     """The shorter side of the item, in pixels."""
     x1, y1, x2, y2 = scene.box
     return min(x2 - x1, y2 - y1)
@@ -60,7 +60,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class ClothPatch:
     """A window on a scene: its pixels, the item's mask in it, and each pixel's offset from the spot."""
 
     x0: int
@@ -88,14 +88,14 @@ class Patch:
         return np.median(chosen, axis=0).astype(np.float32)
 
 
-def patch(scene: Scene, at: tuple[float, float], radius: float, reach: float = 1.8) -> Patch:
+def patch(scene: PhotoScene, at: tuple[float, float], radius: float, reach: float = 1.8) -> ClothPatch:
     """The window of half side `reach` · `radius` around `at`, cut at the photo's borders."""
     height, width = scene.size
     half = radius * reach + 3
     x0, x1 = max(0, int(at[0] - half)), min(width, int(at[0] + half) + 1)
     y0, y1 = max(0, int(at[1] - half)), min(height, int(at[1] + half) + 1)
     rows, columns = np.indices((y1 - y0, x1 - x0), dtype=np.float32)
-    return Patch(
+    return ClothPatch(
         x0,
         y0,
         scene.rgb[y0:y1, x0:x1].astype(np.float32),
@@ -107,7 +107,12 @@ def patch(scene: Scene, at: tuple[float, float], radius: float, reach: float = 1
 
 
 def finish(
-    scene: Scene, window: Patch, drawn: NDArray[np.floating], mask: Mask, spread: float = 0.0, least: float = 5.0
+    scene: PhotoScene,
+    window: ClothPatch,
+    drawn: NDArray[np.floating],
+    mask: Mask,
+    spread: float = 0.0,
+    least: float = 5.0,
 ) -> Painted | None:
     """Put a drawn patch back, on the item alone; None where next to nothing of it can be seen.
 
@@ -151,13 +156,13 @@ def octaves(shape: tuple[int, int], grain: float, rng: np.random.Generator, coun
     return as_mask(total / weight)
 
 
-def turned(window: Patch, angle: float) -> tuple[Mask, Mask]:
+def turned(window: ClothPatch, angle: float) -> tuple[Mask, Mask]:
     """Coordinates (along, across) of each pixel, in pixels, in a frame turned by `angle` about the spot."""
     c, s = float(np.cos(angle)), float(np.sin(angle))
     return as_mask(window.dx * c + window.dy * s), as_mask(window.dy * c - window.dx * s)
 
 
-def irregular(window: Patch, rng: np.random.Generator, stretch: float = 1.0, ragged: float = 0.6) -> Mask:
+def irregular(window: ClothPatch, rng: np.random.Generator, stretch: float = 1.0, ragged: float = 0.6) -> Mask:
     """A field (h, w) that is 1 at the spot, 0 on an irregular outline at about `radius`, and negative beyond it."""
     along, across = turned(window, float(rng.uniform(0, np.pi)))
     far = np.sqrt((along / stretch**0.5) ** 2 + (across * stretch**0.5) ** 2) / window.radius
@@ -208,6 +213,6 @@ def shade(rgb: NDArray[np.floating], factor: NDArray[np.floating]) -> Pixels:
     return np.asarray(rgb * as_mask(factor)[..., None], dtype=np.float32)
 
 
-def grain(window: Patch, rng: np.random.Generator, sigma: float = 2.5) -> Pixels:
+def grain(window: ClothPatch, rng: np.random.Generator, sigma: float = 2.5) -> Pixels:
     """Noise as the camera's: a drawn area without it would be told by its smoothness."""
     return rng.normal(0, sigma, (*window.shape, 1)).astype(np.float32)

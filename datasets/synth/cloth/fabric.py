@@ -1,7 +1,7 @@
 """What recipes of garments and shoes share: a place on the item, a window around it, noise, and thin strokes.
 
-Recipes work in a `Patch`, a window around the spot in question: all sizes are shares of the item's shorter side, so
-that a stain looks alike on a thumbnail and on a full photo, and the work does not grow with the photo.
+Recipes work in a `FabricWindow` around the spot in question: all sizes are shares of the item's shorter side, so that a
+stain looks alike on a thumbnail and on a full photo, and the work does not grow with the photo.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 
 Floats = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -26,10 +26,10 @@ _FADE = 4
 
 
 @dataclass(frozen=True)
-class Patch:
+class FabricWindow:
     """A window of a scene around a spot. `x`, `y` are its corner in the photo; `radius` is the spot's, in pixels."""
 
-    scene: Scene
+    scene: PhotoScene
     x: int
     y: int
     centre: tuple[float, float]
@@ -110,7 +110,7 @@ class Patch:
         return Painted(rgb, whole)
 
 
-def unit(scene: Scene) -> float:
+def unit(scene: PhotoScene) -> float:
     """The shorter side of the item's box, in pixels: what sizes are shares of."""
     x1, y1, x2, y2 = scene.box
     return min(x2 - x1, y2 - y1)
@@ -121,7 +121,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def spot(
-    scene: Scene, rng: np.random.Generator, low: float, high: float, inset: float = 0.7, floor: float = 1.6
+    scene: PhotoScene, rng: np.random.Generator, low: float, high: float, inset: float = 0.7, floor: float = 1.6
 ) -> tuple[float, float, float] | None:
     """A random (x, y, radius) on the item, `inset` radii from its edge where it is wide enough for that.
 
@@ -146,7 +146,7 @@ def spot(
     return min(at_x, width - 1.0), min(at_y, height - 1.0), radius
 
 
-def patch(scene: Scene, x: float, y: float, radius: float, reach: float = 2.0) -> Patch:
+def patch(scene: PhotoScene, x: float, y: float, radius: float, reach: float = 2.0) -> FabricWindow:
     """The window of `reach` radii around a spot, and a little more."""
     height, width = scene.size
     half = radius * reach + _FADE + 2
@@ -154,12 +154,12 @@ def patch(scene: Scene, x: float, y: float, radius: float, reach: float = 2.0) -
     x2, y2 = min(width, int(x + half) + 2), min(height, int(y + half) + 2)
     window = slice(y1, y2), slice(x1, x2)
     rgb = scene.rgb[window].astype(np.float32)
-    return Patch(scene, x1, y1, (x - x1, y - y1), radius, rgb, scene.item[window])
+    return FabricWindow(scene, x1, y1, (x - x1, y - y1), radius, rgb, scene.item[window])
 
 
 def patch_on(
-    scene: Scene, rng: np.random.Generator, low: float, high: float, reach: float = 2.0, inset: float = 0.7
-) -> Patch | None:
+    scene: PhotoScene, rng: np.random.Generator, low: float, high: float, reach: float = 2.0, inset: float = 0.7
+) -> FabricWindow | None:
     """A `patch` around a random `spot`."""
     found = spot(scene, rng, low, high, inset)
     return None if found is None else patch(scene, *found, reach)
@@ -190,7 +190,7 @@ def noise(
     return np.asarray(np.clip(total / (0.75 * np.sqrt(power)), -2, 2), np.float32)
 
 
-def streaks(spot: Patch, angle: float, length: float, width: float, rng: np.random.Generator) -> Floats:
+def streaks(spot: FabricWindow, angle: float, length: float, width: float, rng: np.random.Generator) -> Floats:
     """Noise drawn out along `angle`: its features are `length` × `width` pixels; about unit spread."""
     along, across = spot.turned(angle)
     x = along * spot.radius / length
@@ -201,7 +201,7 @@ def streaks(spot: Patch, angle: float, length: float, width: float, rng: np.rand
     return np.asarray(np.clip(big / 0.75, -2, 2), np.float32)
 
 
-def shape_field(spot: Patch, rng: np.random.Generator, stretch: float = 1.0, ragged: float = 0.3) -> Floats:
+def shape_field(spot: FabricWindow, rng: np.random.Generator, stretch: float = 1.0, ragged: float = 0.3) -> Floats:
     """An irregular closed shape: > 0 inside, 0 on its outline, < 0 outside, in radii (about)."""
     along, across = spot.turned(float(rng.uniform(0, np.pi)))
     distance = np.hypot(along / stretch**0.5, across * stretch**0.5)
@@ -254,7 +254,7 @@ def shift(rgb: Floats, dx: Floats, dy: Floats) -> Floats:
     return np.asarray(moved, np.float32)
 
 
-def seen(spot: Patch, out: Floats, mask: Mask, least: float = 7.0, core: Mask | None = None) -> Painted | None:
+def seen(spot: FabricWindow, out: Floats, mask: Mask, least: float = 7.0, core: Mask | None = None) -> Painted | None:
     """`paste`, or None where it would change what is drawn by less than `least` grey levels, or next to nothing.
 
     On a busy print more is asked for, since what the eye cannot tell from the pattern is no defect to learn from.

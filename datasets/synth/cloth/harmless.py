@@ -31,13 +31,13 @@ from regrade.datasets.synth.cloth.prints import (
     print_splatter,
     stripes,
 )
-from regrade.datasets.synth.scene import Mask, Painted, Recipe, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene, Recipe
 
 WORKING_SIDE = 320
 """Smooth fields over a whole photo are computed at this side and enlarged."""
 
 
-def folds(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def folds(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Deep folds: ridges of light and shadow over the item, and nothing else."""
     window = item_window(scene)
     height, width = window.shape
@@ -58,14 +58,14 @@ def folds(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return lay_on(scene, window, drawn, as_mask(np.clip(np.abs(light) * 4, 0, 1)))
 
 
-def _whole(scene: Scene, factor: Mask, add: float) -> Painted:
+def _whole(scene: PhotoScene, factor: Mask, add: float) -> Painted:
     """Darken the photo by `factor` · −`add`, or lighten it by `factor` · `add` where `add` is positive."""
     rgb = scene.rgb.astype(np.float32)
     drawn = blend(rgb, np.full(3, 252.0), factor * add) if add > 0 else shade(rgb, 1 + factor * add)
     return Painted(np.clip(drawn + 0.5, 0, 255).astype(np.uint8), factor)
 
 
-def _quadrangle(scene: Scene, rng: np.random.Generator, low: float, high: float) -> Mask:
+def _quadrangle(scene: PhotoScene, rng: np.random.Generator, low: float, high: float) -> Mask:
     """A softened quadrangle about a spot of the item, its sides shares of the photo."""
     height, width = scene.size
     at = spot(scene, rng) or (width / 2, height / 2)
@@ -81,17 +81,17 @@ def _quadrangle(scene: Scene, rng: np.random.Generator, low: float, high: float)
     return as_mask(np.clip(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1))
 
 
-def shadow(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def shadow(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """The shadow of somebody or something beside the bench, over item and bench alike."""
     return _whole(scene, _quadrangle(scene, rng, 0.2, 0.9), -float(rng.uniform(0.2, 0.6)))
 
 
-def glare(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def glare(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A patch of lamp or window light."""
     return _whole(scene, _quadrangle(scene, rng, 0.08, 0.5), float(rng.uniform(0.12, 0.6)))
 
 
-def _lay(scene: Scene, at: tuple[float, float], side: int, art: np.ndarray, angle: float, cast: float) -> Painted:
+def _lay(scene: PhotoScene, at: tuple[float, float], side: int, art: np.ndarray, angle: float, cast: float) -> Painted:
     """Lay a square picture (side, side, 4), alpha last, turned about `at`, with the shadow that it casts."""
     radius = side * 0.75
     window = patch(scene, at, radius, 1.1)
@@ -121,7 +121,7 @@ def _rgba(colour: np.ndarray) -> tuple[float, float, float, float]:
     return r, g, b, 255.0
 
 
-def hang_tag(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def hang_tag(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A paper tag with a punched hole, a string, print and a barcode."""
     at = spot(scene, rng, 0.05)
     if at is None:
@@ -157,7 +157,7 @@ def hang_tag(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _lay(scene, at, side, art, float(rng.uniform(-40, 40)), float(rng.uniform(0.2, 0.5)))
 
 
-def _edge(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
+def _edge(scene: PhotoScene, rng: np.random.Generator) -> tuple[float, float]:
     """A point on or near the item's outline, or anywhere on the item."""
     outlines, _ = cv2.findContours((scene.item > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if outlines and rng.random() < 0.6:
@@ -168,7 +168,7 @@ def _edge(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     return spot(scene, rng) or (width / 2, height / 2)
 
 
-def ruler(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def ruler(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A ruler or measuring tape on or beside the item, with ticks and figures; sometimes along the photo's edge."""
     height, width = scene.size
     side = max(32, round(shorter(scene) * float(rng.uniform(0.4, 1.1))))
@@ -205,7 +205,7 @@ def ruler(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _lay(scene, at, side, art, angle, float(rng.uniform(0.1, 0.4)))
 
 
-def arrow(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def arrow(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """An arrow or ring drawn over the photo, by hand or by a program, mostly red; it points at nothing."""
     side = max(24, round(shorter(scene) * log_uniform(rng, 0.12, 0.45)))
     art = _art(side)
@@ -222,7 +222,7 @@ def arrow(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _lay(scene, _edge(scene, rng), side, art, float(rng.uniform(0, 360)), 0.0)
 
 
-def fittings(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def fittings(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A row of buttons, rivets or eyelets, or a zip."""
     at = spot(scene, rng, 0.08)
     if at is None:

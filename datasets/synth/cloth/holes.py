@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from regrade.datasets.synth.cloth.fabric import (
+    FabricWindow,
     Floats,
-    Patch,
     Points,
     blend,
     blur,
@@ -23,14 +23,14 @@ from regrade.datasets.synth.cloth.fabric import (
     strokes,
     thread,
 )
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 
 _SKIN: Final = np.array([(224, 184, 158), (198, 150, 120), (141, 98, 74), (92, 62, 48)], np.float32)
 _LEAST_STEP: Final = 26.0
 """Grey levels by which what is seen through a hole must differ from the cloth around it."""
 
 
-def _through(spot: Patch, opening: Mask, rng: np.random.Generator) -> Floats:
+def _through(spot: FabricWindow, opening: Mask, rng: np.random.Generator) -> Floats:
     """(h, w, 3) what shows inside an opening: the garment's own dark inside, skin, a lining, or a pale table."""
     kind = rng.random()
     far = spot.radius * float(rng.uniform(0.5, 1.2)) * np.ones(spot.shape, np.float32)
@@ -71,13 +71,15 @@ def _rim(opening: Mask, rng: np.random.Generator, count: int) -> tuple[Points, P
     return chosen + rng.uniform(-0.5, 0.5, chosen.shape), np.arctan2(dy[at], dx[at])
 
 
-def yarn(spot: Patch, rng: np.random.Generator) -> Floats:
+def yarn(spot: FabricWindow, rng: np.random.Generator) -> Floats:
     """The colour of loose threads: the cloth's, paler where its dye never reached, as in denim."""
     pale = float(rng.uniform(0, 0.3)) if rng.random() < 0.75 else float(rng.uniform(0.3, 0.7))
     return np.asarray(spot.cloth * (1 - pale) + 238 * pale, np.float32)
 
 
-def _fray(spot: Patch, out: Floats, opening: Mask, rng: np.random.Generator, per_radius: float) -> tuple[Floats, Mask]:
+def _fray(
+    spot: FabricWindow, out: Floats, opening: Mask, rng: np.random.Generator, per_radius: float
+) -> tuple[Floats, Mask]:
     """Thread ends around the rim, most of them reaching into the opening; and the soft fuzz between them."""
     rim = float((cv2.morphologyEx((opening > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2, 2)))).sum())
     count = int(np.clip(rim * per_radius * 0.14, 3, 120))
@@ -98,7 +100,7 @@ def _fray(spot: Patch, out: Floats, opening: Mask, rng: np.random.Generator, per
     return blend(out, np.asarray(yarn(spot, rng) * shade, np.float32), threads * 0.9), threads
 
 
-def _pucker(spot: Patch, field: Floats, rng: np.random.Generator, strength: float) -> Floats:
+def _pucker(spot: FabricWindow, field: Floats, rng: np.random.Generator, strength: float) -> Floats:
     """(h, w) shading of the small folds that run away from an opening, 1 where there are none."""
     u, v = spot.grid
     angle = np.arctan2(v, u)
@@ -110,7 +112,12 @@ def _pucker(spot: Patch, field: Floats, rng: np.random.Generator, strength: floa
 
 
 def _open(
-    spot: Patch, field: Floats, rng: np.random.Generator, fray: float, out: Floats | None = None, rough: float = 0.1
+    spot: FabricWindow,
+    field: Floats,
+    rng: np.random.Generator,
+    fray: float,
+    out: Floats | None = None,
+    rough: float = 0.1,
 ) -> Painted | None:
     """Cut `field` > 0 out of the cloth: what lies beneath, a lit and shaded rim, pucker, frayed threads."""
     # Ragged at the scale of single threads, however large the hole.
@@ -129,7 +136,7 @@ def _open(
     return seen(spot, out, np.maximum(opening, blur(threads, 0.8) * 0.8))
 
 
-def hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def hole(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A worn-through or burnt hole, from a pinprick to a fist."""
     spot = patch_on(scene, rng, 0.018, 0.2, reach=2.4, inset=1.1)
     if spot is None:
@@ -138,7 +145,7 @@ def hole(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _open(spot, field, rng, float(rng.uniform(0.2, 1.0)), rough=float(rng.uniform(0.02, 0.08)))
 
 
-def burn(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def burn(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A cigarette burn: a small round hole with a brown-black, hardened rim."""
     spot = patch_on(scene, rng, 0.018, 0.06, reach=2.6, inset=1.2)
     if spot is None:
@@ -150,7 +157,7 @@ def burn(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _open(spot, field, rng, 0.15, out, rough=0.04)
 
 
-def moth_holes(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def moth_holes(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A scatter of small round holes."""
     area = patch_on(scene, rng, 0.1, 0.3, reach=1.6, inset=0.8)
     if area is None:
@@ -168,7 +175,12 @@ def moth_holes(scene: Scene, rng: np.random.Generator) -> Painted | None:
 
 
 def _gap(
-    spot: Patch, angle: float, slim: float, rng: np.random.Generator, middle: float = 0.0, half_length: float = 1.0
+    spot: FabricWindow,
+    angle: float,
+    slim: float,
+    rng: np.random.Generator,
+    middle: float = 0.0,
+    half_length: float = 1.0,
 ) -> tuple[Floats, Floats]:
     """A slit along `angle`, pointed at its ends: its field in radii, and the shift across it of the cloth beside.
 
@@ -187,7 +199,7 @@ def _gap(
     return np.asarray(field, np.float32), np.asarray(push, np.float32)
 
 
-def _bridges(spot: Patch, angle: float, slim: float, rng: np.random.Generator, regular: bool) -> Mask:
+def _bridges(spot: FabricWindow, angle: float, slim: float, rng: np.random.Generator, regular: bool) -> Mask:
     """Threads left across a slit; evenly spaced in a burst seam."""
     count = int(rng.integers(3, 14))
     places = np.linspace(-0.85, 0.85, count) if regular else rng.uniform(-0.85, 0.85, count)
@@ -206,7 +218,7 @@ def _bridges(spot: Patch, angle: float, slim: float, rng: np.random.Generator, r
     return strokes(spot.shape, lines, [width] * len(lines)) if lines else np.zeros(spot.shape, np.float32)
 
 
-def rip(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def rip(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A tear along a direction, straight or cornered, gaping: cloth is pushed aside, threads hang across."""
     spot = patch_on(scene, rng, 0.06, 0.4, reach=1.7, inset=0.6)
     if spot is None:
@@ -227,7 +239,7 @@ def rip(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _bridged(spot, made, _bridges(spot, angle, slim, rng, regular=False), rng)
 
 
-def burst_seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def burst_seam(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A seam come undone: a long narrow gap with stitches still spanning it."""
     spot = patch_on(scene, rng, 0.1, 0.4, reach=1.5, inset=0.5)
     if spot is None:
@@ -242,7 +254,7 @@ def burst_seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return made and _bridged(spot, made, _bridges(spot, angle, slim, rng, regular=True), rng)
 
 
-def _bridged(spot: Patch, made: Painted, threads: Mask, rng: np.random.Generator) -> Painted:
+def _bridged(spot: FabricWindow, made: Painted, threads: Mask, rng: np.random.Generator) -> Painted:
     height, width = spot.shape
     window = slice(spot.y, spot.y + height), slice(spot.x, spot.x + width)
     rgb = made.rgb.copy()
@@ -252,7 +264,7 @@ def _bridged(spot: Patch, made: Painted, threads: Mask, rng: np.random.Generator
     return Painted(rgb, made.mask)
 
 
-def torn_edge(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def torn_edge(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A tear that starts at the garment's edge: a notch that shows what lies behind it."""
     found = spot(scene, rng, 0.05, 0.25, inset=0.0, floor=5)
     if found is None:

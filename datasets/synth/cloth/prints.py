@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from regrade.datasets.synth.cloth.drawing import (
     LUMA,
-    Patch,
+    ClothPatch,
     Pixels,
     as_mask,
     blend,
@@ -19,7 +19,7 @@ from regrade.datasets.synth.cloth.drawing import (
     spot,
     turned,
 )
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX)
 LETTERS = "ABCDEFGHIKLMNOPRSTUVWYZ"
@@ -34,7 +34,7 @@ def any_ink(rng: np.random.Generator) -> Pixels:
     return np.asarray(colour, dtype=np.float32)
 
 
-def _folds_of(window: Patch) -> Mask:
+def _folds_of(window: ClothPatch) -> Mask:
     """The cloth's light, about 1 on average, so that what is printed on it lies in its folds."""
     height, width = window.shape
     scale = min(1.0, 128 / max(height, width))
@@ -46,13 +46,13 @@ def _folds_of(window: Patch) -> Mask:
     return as_mask(cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def item_window(scene: Scene) -> Patch:
+def item_window(scene: PhotoScene) -> ClothPatch:
     """The item's whole box as a patch about its middle."""
     x1, y1, x2, y2 = scene.box
     return patch(scene, ((x1 + x2) / 2, (y1 + y2) / 2), max(x2 - x1, y2 - y1) / 2, 1.0)
 
 
-def lay_on(scene: Scene, window: Patch, drawn: NDArray[np.floating], layer: Mask) -> Painted | None:
+def lay_on(scene: PhotoScene, window: ClothPatch, drawn: NDArray[np.floating], layer: Mask) -> Painted | None:
     """Put a drawn window back, on the item alone; None where the item has no part of it."""
     mask = as_mask(layer * window.item)
     if int((mask > 0.3).sum()) < 6:
@@ -66,7 +66,7 @@ def lay_on(scene: Scene, window: Patch, drawn: NDArray[np.floating], layer: Mask
 
 
 def _print_on(
-    scene: Scene, window: Patch, layer: Mask, rng: np.random.Generator, colour: Pixels | None = None
+    scene: PhotoScene, window: ClothPatch, layer: Mask, rng: np.random.Generator, colour: Pixels | None = None
 ) -> Painted | None:
     """Flat ink through `layer`, in the light of the cloth."""
     ink = any_ink(rng) if colour is None else colour
@@ -98,7 +98,7 @@ def _small_turn(rng: np.random.Generator) -> float:
     return float(rng.normal(0, 8) + rng.choice([0, 0, 0, 90, 180, 270]))
 
 
-def print_logo(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def print_logo(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A logo: lines of letters and a disc, ring, bar, star or triangle, in one flat ink."""
     at = spot(scene, rng, 0.1)
     if at is None:
@@ -135,7 +135,7 @@ def print_logo(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _print_on(scene, window, _spun(layer, _small_turn(rng), window.shape, window.centre), rng)
 
 
-def print_splatter(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def print_splatter(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A printed splash of paint: irregular like a stain, but in flat inks with sharp edges, as a graphic."""
     at = spot(scene, rng, 0.1)
     if at is None:
@@ -153,7 +153,7 @@ def print_splatter(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _print_on(scene, window, as_mask(layer), rng, np.asarray(ink, np.float32))
 
 
-def stripes(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def stripes(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Stripes over the whole item or in one band of it."""
     window = item_window(scene)
     _, across = turned(window, float(rng.choice([0, np.pi / 2]) + rng.normal(0, 0.08)))
@@ -167,7 +167,7 @@ def stripes(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _print_on(scene, window, as_mask(layer), rng)
 
 
-def polka_dots(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def polka_dots(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Dots on a grid, each row shifted by half a step."""
     window = item_window(scene)
     along, across = turned(window, float(rng.uniform(0, np.pi)))
@@ -178,7 +178,7 @@ def polka_dots(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return _print_on(scene, window, layer, rng)
 
 
-def plaid(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def plaid(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Crossed bands of several dyes, which add up where they cross."""
     window = item_window(scene)
     along, across = turned(window, float(rng.choice([0, np.pi / 4]) + rng.normal(0, 0.06)))
@@ -194,7 +194,7 @@ def plaid(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return lay_on(scene, window, drawn, as_mask(np.clip(total * 2, 0, 1)))
 
 
-def floral(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def floral(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Flowers and leaves strewn over the item, in flat inks."""
     window = item_window(scene)
     height, width = window.shape

@@ -25,10 +25,10 @@ from regrade.datasets.synth.cloth.drawing import (
     spot,
     wander,
 )
-from regrade.datasets.synth.scene import Painted, Recipe, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 
 
-def scuff(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def scuff(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Abrasion: short strokes along one direction, paler than dark leather and greyer than pale leather."""
     at = spot(scene, rng, 0.02)
     if at is None:
@@ -54,7 +54,7 @@ def scuff(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return finish(scene, window, drawn, body)
 
 
-def sole_gap(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def sole_gap(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """The sole coming off: a dark slit along the item's lower edge, widest in its middle, over the sole's pale edge."""
     x1, y1, x2, y2 = scene.box
     width, height = x2 - x1, y2 - y1
@@ -97,7 +97,7 @@ def sole_gap(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return finish(scene, window, drawn, gap, thick)
 
 
-def cracked_leather(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def cracked_leather(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Leather cracked where it bends: fine dark lines side by side that fork, each with a raised pale lip."""
     at = spot(scene, rng, 0.03)
     if at is None:
@@ -125,7 +125,7 @@ def cracked_leather(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return finish(scene, window, drawn, as_mask(np.clip(soft(core, 1.0) * 2, 0, 1)))
 
 
-def mud(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def mud(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Dried mud or dirt: opaque and crumbly in the middle, thin at its edges, specks about it."""
     at = spot(scene, rng, 0.02)
     if at is None:

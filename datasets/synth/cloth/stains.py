@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from regrade.datasets.synth.cloth.fabric import (
+    FabricWindow,
     Floats,
-    Patch,
     blend,
     blur,
     log_uniform,
@@ -22,7 +22,7 @@ from regrade.datasets.synth.cloth.fabric import (
     strokes,
     thread,
 )
-from regrade.datasets.synth.scene import Mask, Painted, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene
 
 _LIQUIDS: Final = {
     "coffee": (0.60, 0.43, 0.27),
@@ -48,7 +48,7 @@ def _tint(rng: np.random.Generator, *names: str) -> Floats:
     return np.asarray(np.clip(base + rng.normal(0, 0.05, 3), 0.05, 0.98), np.float32)
 
 
-def _soak(spot: Patch, depth: Mask, tint: Floats, rng: np.random.Generator) -> Floats:
+def _soak(spot: FabricWindow, depth: Mask, tint: Floats, rng: np.random.Generator) -> Floats:
     if spot.brightness < _DARK:
         # The dye is lost in dark cloth: what dries on it is a dull, milky film of the dye's hue.
         residue = 90 + 110 * tint * float(rng.uniform(0.6, 1)) + spot.cloth * 0.4
@@ -56,20 +56,20 @@ def _soak(spot: Patch, depth: Mask, tint: Floats, rng: np.random.Generator) -> F
     return np.asarray(spot.rgb * tint ** depth[..., None], np.float32)
 
 
-def _deposit(spot: Patch, cover: Mask, pigment: Floats, body: float = 0.6) -> Floats:
+def _deposit(spot: FabricWindow, cover: Mask, pigment: Floats, body: float = 0.6) -> Floats:
     """Pigment on top of the cloth, lit as the cloth is; `body` in [0, 1] hides the cloth's own relief."""
     relief = spot.shade[..., None] * (1 + 0.06 * (1 - body) * spot.weave[..., None])
     return blend(spot.rgb, pigment * np.clip(relief, 0.3, 1.5), cover)
 
 
-def _grain(spot: Patch, cover: Mask, rng: np.random.Generator, strength: float = 0.6) -> Mask:
+def _grain(spot: FabricWindow, cover: Mask, rng: np.random.Generator, strength: float = 0.6) -> Mask:
     """`cover` broken up where it is thin: dirt sits on raised threads and leaves the hollows clean."""
     rough = 0.6 * spot.weave + 0.7 * noise(spot.shape, 1.6, rng) + 0.5 * noise(spot.shape, 4.0, rng)
     return np.asarray(np.clip(cover * (1 + strength * rough * (1.3 - cover)), 0, 1), np.float32)
 
 
 def _drops(
-    spot: Patch, rng: np.random.Generator, count: int, spread: float, size: float, largest: float = 0.35
+    spot: FabricWindow, rng: np.random.Generator, count: int, spread: float, size: float, largest: float = 0.35
 ) -> Mask:
     """Droplets thrown about the spot; the further away the smaller. `spread`, `size`, `largest` in radii."""
     cover = np.zeros(spot.shape, np.float32)
@@ -95,7 +95,7 @@ def _drops(
     return cover
 
 
-def spill(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def spill(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Coffee, tea, wine, sauce, blood: an uneven soaked patch, often with a darker rim and drops beside it."""
     spot = patch_on(scene, rng, 0.03, 0.35, reach=2.4)
     if spot is None:
@@ -112,7 +112,7 @@ def spill(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, _soak(spot, depth, _tint(rng), rng), cover)
 
 
-def grease(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def grease(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Oil or grease: cloth turns darker, deeper and a little see-through, with a soft creeping edge."""
     spot = patch_on(scene, rng, 0.03, 0.25, reach=2.2)
     if spot is None:
@@ -130,7 +130,7 @@ def grease(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), cover)
 
 
-def ink(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def ink(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Pen or marker: short accidental lines, or a blot that bleeds into the cloth."""
     spot = patch_on(scene, rng, 0.025, 0.22, reach=1.8)
     if spot is None or spot.brightness < _DARK:
@@ -155,7 +155,7 @@ def ink(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), np.clip(cover * 1.4, 0, 1))
 
 
-def mud(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def mud(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Dried mud: a crusty patch on top of the cloth, splashes around it."""
     spot = patch_on(scene, rng, 0.05, 0.35, reach=2.6)
     if spot is None:
@@ -174,7 +174,7 @@ def mud(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, _deposit(spot, thin, np.asarray(pigment * crust[..., None], np.float32)), cover)
 
 
-def yellowing(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def yellowing(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Sweat and age: a wide yellow-brown patch with a soft, cloudy border, on pale or coloured cloth."""
     spot = patch_on(scene, rng, 0.12, 0.4, reach=2.0)
     if spot is None or spot.brightness < 110:
@@ -188,7 +188,7 @@ def yellowing(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), cover)
 
 
-def bleach(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def bleach(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Bleach took the dye out of dark or coloured cloth: paler spots, reddish at their border on black."""
     spot = patch_on(scene, rng, 0.03, 0.3, reach=2.4)
     if spot is None or spot.brightness > 175:
@@ -204,7 +204,7 @@ def bleach(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, blend(spot.rgb, np.asarray(bare * lit[..., None], np.float32), part), cover, least=14)
 
 
-def tide_mark(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def tide_mark(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Water that dried: hardly darker inside, a thin wavering line of washed-out dirt around it."""
     spot = patch_on(scene, rng, 0.08, 0.4, reach=2.0)
     if spot is None:
@@ -224,7 +224,7 @@ def tide_mark(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, _soak(spot, depth, tint, rng), mask, least=5)
 
 
-def rub(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def rub(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A rubbed-on dirty mark: broken streaks in one direction that cling to the raised threads."""
     spot = patch_on(scene, rng, 0.025, 0.25, reach=1.9)
     if spot is None or spot.brightness < 60:
@@ -244,7 +244,7 @@ def rub(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), np.clip(cover * 1.3, 0, 1))
 
 
-def smudge(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def smudge(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """One small grainy spot of dirt, dark in the middle, dissolving into the weave."""
     spot = patch_on(scene, rng, 0.015, 0.1, reach=2.4, inset=0.3)
     if spot is None or spot.brightness < 60:
@@ -257,7 +257,7 @@ def smudge(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), np.clip(cover * 1.2, 0, 1))
 
 
-def specks(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def specks(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Many small spots: splashed fat, mould, rust, paint."""
     spot = patch_on(scene, rng, 0.1, 0.4, reach=2.2)
     if spot is None:
@@ -274,7 +274,7 @@ def specks(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, np.asarray(spot.rgb * tint ** depth[..., None], np.float32), mask, core=cover)
 
 
-def dust(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def dust(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Pale dirt on dark cloth: flour, chalk, dried mud wiped across it."""
     spot = patch_on(scene, rng, 0.05, 0.35, reach=2.0)
     if spot is None or spot.brightness > 105:

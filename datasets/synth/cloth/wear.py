@@ -15,10 +15,10 @@ from regrade.datasets.synth.cloth.fabric import (
     thread,
 )
 from regrade.datasets.synth.cloth.holes import yarn
-from regrade.datasets.synth.scene import Painted, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene
 
 
-def snag(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def snag(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A pulled thread: a drawn line in the knit, cloth gathered along it, and a loop standing out."""
     spot = patch_on(scene, rng, 0.06, 0.3, reach=1.5, inset=0.5)
     if spot is None:
@@ -42,7 +42,7 @@ def snag(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return seen(spot, out, np.clip(mask, 0, 1), least=5)
 
 
-def pilling(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def pilling(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Bobbles of fluff on a worn spot: tiny lit bumps, each with its shadow."""
     spot = patch_on(scene, rng, 0.12, 0.4, reach=1.6, inset=0.6)
     if spot is None:

@@ -18,11 +18,11 @@ from regrade.datasets.synth.drawing import (
     strokes,
     warp,
 )
-from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene, Rgb
 from regrade.datasets.synth.surfaces import Canvas, Face, box_face, canvas, display, within
 
 
-def _body(scene: Scene) -> Canvas:
+def _body(scene: PhotoScene) -> Canvas:
     """The whole item rather than its display."""
     return canvas(scene, box_face(scene.box, 0.02))
 
@@ -53,7 +53,7 @@ def _edge_spot(on: Canvas, rng: np.random.Generator) -> tuple[Points, Points] | 
     return place, inwards / max(1.0, float(np.hypot(*inwards)))
 
 
-def dent(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def dent(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A dent: a dished patch with light on one slope, shade on the other, and what it mirrors bent."""
     on = _body(scene)
     at = _spot(on, rng) if rng.random() < 0.5 else next(iter(_edge_spot(on, rng) or ()), None)
@@ -72,7 +72,7 @@ def dent(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(np.where(on.item[..., None] > 0.5, out, on.rgb), np.clip(bowl * 2.2, 0, 1) * on.item)
 
 
-def broken_corner(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def broken_corner(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A corner or piece of edge broken out of the housing: rough bare material, a bright rim, cracks around."""
     on = _body(scene)
     spot = _edge_spot(on, rng)
@@ -123,7 +123,7 @@ def _cracks_from(
     return blend(dark, np.full(3, on.light * 0.9), core * float(rng.uniform(0.4, 0.9))), np.maximum(mask, core)
 
 
-def open_seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def open_seam(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A housing that gapes: a dark slit that widens along an edge, its lip catching the light."""
     on = _body(scene)
     seen = display(scene)
@@ -147,7 +147,7 @@ def open_seam(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(out, np.maximum(slit, lip))
 
 
-def missing_key(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def missing_key(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Keycaps gone from a keyboard: square wells with a pale dome and the ends of a hinge."""
     if scene.item_type != "keyboard":
         return None
@@ -182,7 +182,7 @@ def missing_key(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(out, mask)
 
 
-def deep_scratch(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def deep_scratch(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Long, deep scratches and gouges: ploughed grooves with a bright burr and a dark side."""
     on = canvas(scene, display(scene)) if rng.random() < 0.5 else _body(scene)
     size = on.face.unit

@@ -8,15 +8,15 @@ from regrade.datasets.synth.devices import fracture, glass
 from regrade.datasets.synth.devices.fracture import Fracture
 from regrade.datasets.synth.devices.glass import etch, look, shatter
 from regrade.datasets.synth.drawing import add, blend, cloud, noise, polygon, shade, soft
-from regrade.datasets.synth.scene import Painted, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene
 from regrade.datasets.synth.surfaces import WITHOUT_GLASS, Canvas, canvas, display
 
 
-def _glass(scene: Scene) -> Canvas | None:
+def _glass(scene: PhotoScene) -> Canvas | None:
     return None if scene.item_type in WITHOUT_GLASS else canvas(scene, display(scene))
 
 
-def crack_web(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def crack_web(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A star of cracks around a point of impact, with broken rings and a crushed middle."""
     on = _glass(scene)
     if on is None:
@@ -31,7 +31,7 @@ def crack_web(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return shatter(on, made, look(on, rng), rng)
 
 
-def spider_web(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def spider_web(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Rays and rings over the whole glass, from one or two points of impact."""
     on = _glass(scene)
     if on is None:
@@ -49,7 +49,7 @@ def spider_web(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return shatter(on, made, replace(style, tilt=max(style.tilt, float(rng.uniform(0.1, 0.8)))), rng)
 
 
-def shattered(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def shattered(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Glass in a mosaic of splinters, finer around the point of impact, as toughened glass and films break."""
     on = _glass(scene)
     if on is None:
@@ -68,7 +68,7 @@ def shattered(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return shatter(on, made, replace(style, tilt=float(rng.uniform(0.05, 0.5))), rng)
 
 
-def shattered_corner(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def shattered_corner(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A corner or a stretch of edge crushed to splinters and powder, with cracks fanning out of it."""
     on = _glass(scene)
     if on is None:
@@ -93,7 +93,7 @@ def shattered_corner(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(out, np.maximum(mask, powder))
 
 
-def single_crack(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def single_crack(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """One or two long cracks across the glass or the housing, from edge to edge."""
     on = canvas(scene, display(scene))
     made = Fracture()
@@ -105,7 +105,7 @@ def single_crack(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return shatter(on, made, replace(style, tilt=0), rng)
 
 
-def hairline(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def hairline(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A few thin, short cracks out of an edge or corner: damage that is easily missed."""
     on = _glass(scene)
     if on is None:
@@ -124,7 +124,7 @@ def hairline(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return shatter(on, made, replace(style, tilt=0, glint=style.glint * 0.6), rng)
 
 
-def missing_glass(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def missing_glass(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A piece of glass gone: the layer beneath lies bare between bright broken edges, with cracks around the gap."""
     on = _glass(scene)
     if on is None:

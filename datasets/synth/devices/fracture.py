@@ -15,7 +15,7 @@ from regrade.datasets.synth.surfaces import Face
 
 
 @dataclass(frozen=True, slots=True)
-class Crack:
+class CrackPath:
     """A path (n, 2), its width (n,) as a share of that of the widest, and how much light it catches (n,) in [0, 1]."""
 
     path: Points
@@ -27,7 +27,7 @@ class Crack:
 class Fracture:
     """The cracks of one breakage and the splinters (closed outlines) between them."""
 
-    cracks: list[Crack] = field(default_factory=list)
+    cracks: list[CrackPath] = field(default_factory=list)
     splinters: list[Points] = field(default_factory=list)
 
     def add(self, other: "Fracture") -> None:
@@ -58,18 +58,18 @@ def run(start: Points, angle: float, length: float, rng: np.random.Generator, be
     return np.asarray(np.vstack([start, start + np.cumsum(steps, axis=0)]), np.float64)
 
 
-def crack(path: Points, width: float, light: float, fade: float, rng: np.random.Generator) -> Crack:
+def crack(path: Points, width: float, light: float, fade: float, rng: np.random.Generator) -> CrackPath:
     """A crack that tapers along its path; `fade` 0 keeps its light to the end, 1 loses it."""
     if len(path) < 4:  # too short to tell; a mesh has hundreds of these
-        return Crack(path, np.full(len(path), width), np.full(len(path), min(1.0, light)))
+        return CrackPath(path, np.full(len(path), width), np.full(len(path), min(1.0, light)))
     t = np.linspace(0, 1, len(path))
     uneven = np.interp(t, np.linspace(0, 1, 7), rng.uniform(0.55, 1.3, 7))
-    return Crack(path, width * (1 - 0.6 * fade * t) * uneven, np.clip(light * (1 - fade * t**1.5) * uneven, 0, 1))
+    return CrackPath(path, width * (1 - 0.6 * fade * t) * uneven, np.clip(light * (1 - fade * t**1.5) * uneven, 0, 1))
 
 
 def _forked(
     path: Points, angle: float, left: float, width: float, light: float, depth: int, rng: np.random.Generator
-) -> list[Crack]:
+) -> list[CrackPath]:
     """Side cracks of a ray, and theirs."""
     out = []
     for _ in range(int(rng.poisson(1.1 if depth == 0 else 0.5))):
@@ -83,7 +83,7 @@ def _forked(
     return out
 
 
-def _strand(path: Points, width: float, light: float, rng: np.random.Generator) -> Crack:
+def _strand(path: Points, width: float, light: float, rng: np.random.Generator) -> CrackPath:
     """A second crack close beside a first, which leaves it and joins it again: wide cracks are bundles of thin ones."""
     low = int(rng.integers(0, len(path) // 2))
     part = path[low : low + int(rng.integers(3, len(path)))]

@@ -31,7 +31,7 @@ from regrade.datasets.synth.surfaces import Canvas
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FractureStyle:
     """How strongly a fracture shows. `width`: of the widest crack, px at a face of 400 px; the rest are shares."""
 
     strength: float
@@ -51,12 +51,12 @@ class Look:
     """Radius in px at a face of 400 px."""
 
 
-def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None) -> Look:
+def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None) -> FractureStyle:
     """A look that suits the face's brightness, faint to brutal."""
     lit = canvas.brightness > rng.uniform(85, 130)
     if strength is None:
         strength = float(rng.beta(2.2, 1.2) * 0.8 + 0.2)
-    return Look(
+    return FractureStyle(
         strength=strength,
         width=float(np.exp(rng.normal(-0.05, 0.3)) * (0.65 + 0.5 * strength)),
         dark=float(
@@ -71,12 +71,12 @@ def look(canvas: Canvas, rng: np.random.Generator, strength: float | None = None
     )
 
 
-def shatter(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Painted | None:
+def shatter(canvas: Canvas, made: Fracture, style: FractureStyle, rng: np.random.Generator) -> Painted | None:
     """The scene with the fracture in its glass; None where it cannot be seen."""
     return canvas.finish(*etch(canvas, made, style, rng))
 
 
-def etch(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> tuple[Rgb, Mask]:
+def etch(canvas: Canvas, made: Fracture, style: FractureStyle, rng: np.random.Generator) -> tuple[Rgb, Mask]:
     """The canvas with the fracture in its glass, and how far each pixel belongs to it."""
     core, size = _core(canvas, made, style, rng), canvas.face.unit / 400
     out, mask = canvas.rgb.copy(), core
@@ -111,7 +111,7 @@ def etch(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) 
     return out, np.asarray(np.maximum(mask, flank * 0.5) * canvas.glass, np.float32)
 
 
-def _core(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator) -> Mask:
+def _core(canvas: Canvas, made: Fracture, style: FractureStyle, rng: np.random.Generator) -> Mask:
     face, size = canvas.face, canvas.face.unit / 400
     toward = rng.uniform(0, np.pi)
     if not made.cracks:
@@ -134,7 +134,9 @@ def _core(canvas: Canvas, made: Fracture, style: Look, rng: np.random.Generator)
     return np.asarray(np.clip(core * 1.5, 0, 1), np.float32)
 
 
-def _tilted(canvas: Canvas, splinters: list[Points], style: Look, rng: np.random.Generator) -> tuple[Rgb, Mask]:
+def _tilted(
+    canvas: Canvas, splinters: list[Points], style: FractureStyle, rng: np.random.Generator
+) -> tuple[Rgb, Mask]:
     """The photo with each splinter lighter or darker and what is beneath it shifted; and how it is tilted."""
     # Well inside the item: what lies beside it must not look cut.
     tilt = patchwork(canvas, splinters, rng) * np.clip(soft(canvas.item, 0.012 * canvas.face.unit) * 4 - 2.6, 0, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from regrade.datasets.synth.drawing import Points, blend, cloud, noise, outline, polygon, soft
-from regrade.datasets.synth.scene import Painted, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene
 from regrade.datasets.synth.surfaces import panel
 
 
@@ -18,7 +18,7 @@ def _colour(rng: np.random.Generator) -> Points:
     return np.asarray(glow, np.float64)
 
 
-def dead_lines(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def dead_lines(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Straight lines from edge to edge of the panel, single or in bands, each of one colour."""
     on = panel(scene)
     if on is None:
@@ -39,7 +39,7 @@ def dead_lines(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(np.clip(out + 0.5, 0, 255).astype(np.uint8), mask)
 
 
-def ink_blot(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def ink_blot(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Liquid crystal that has run out: black or violet blots with a coloured fringe, often at an edge."""
     on = panel(scene)
     if on is None:
@@ -69,7 +69,7 @@ def ink_blot(scene: Scene, rng: np.random.Generator) -> Painted | None:
     return on.finish(out, np.maximum(blot, fringe * 0.8))
 
 
-def dead_area(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def dead_area(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A strip or half of the panel that stays white, tinted, striped or dark."""
     on = panel(scene)
     if on is None:

@@ -19,23 +19,25 @@ from regrade.datasets.synth.drawing import (
     polygon,
     soft,
 )
-from regrade.datasets.synth.scene import Mask, Painted, Rgb, Scene
+from regrade.datasets.synth.scene import Mask, Painted, PhotoScene, Rgb
 from regrade.datasets.synth.surfaces import panel
 
 _LETTERS = list("aabcdeeefghiiklmnoooprsttuvwy      ")
 
 
-def interface(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def interface(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """Text, lists, icons and windows on the display."""
     return _shown(scene, rng, _interface)
 
 
-def picture(scene: Scene, rng: np.random.Generator) -> Painted | None:
+def picture(scene: PhotoScene, rng: np.random.Generator) -> Painted | None:
     """A wallpaper: gradients, hills, trees, lightning, facets, webs, rays or rings in drawn lines."""
     return _shown(scene, rng, _wallpaper)
 
 
-def _shown(scene: Scene, rng: np.random.Generator, draw: Callable[[Shape, np.random.Generator], Rgb]) -> Painted | None:
+def _shown(
+    scene: PhotoScene, rng: np.random.Generator, draw: Callable[[Shape, np.random.Generator], Rgb]
+) -> Painted | None:
     on = panel(scene)
     if on is None or not on.face.found:
         return None

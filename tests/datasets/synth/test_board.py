@@ -9,7 +9,7 @@ import pytest
 from regrade.datasets.category import load_categories
 from regrade.datasets.synth.board.damage import RECIPES
 from regrade.datasets.synth.board.harmless import HARMLESS
-from regrade.datasets.synth.scene import Painted, Recipe, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 
 EVERYTHING = (*RECIPES, *HARMLESS)
 WHOLE_PHOTO = ("cast_shadow", "background_light", "bent_view")
@@ -20,7 +20,7 @@ def name_of(one: object) -> str:
     return one.name if isinstance(one, Recipe) else str(one)
 
 
-def carton(height: int = 240, width: int = 320) -> Scene:
+def carton(height: int = 240, width: int = 320) -> PhotoScene:
     """A brown carton with a tape across, turned a little, on a grey bench."""
     rng = np.random.default_rng(0)
     pixels = np.full((height, width, 3), (176.0, 178, 180), np.float32)
@@ -32,14 +32,14 @@ def carton(height: int = 240, width: int = 320) -> Scene:
     middle = ((corners[0] + corners[1]) / 2).astype(int), ((corners[2] + corners[3]) / 2).astype(int)
     cv2.line(pixels, middle[0].tolist(), middle[1].tolist(), (120, 85, 50), max(1, size // 20))
     rgb = np.clip(pixels + rng.normal(0, 4, pixels.shape), 0, 255).astype(np.uint8)
-    return Scene(rgb, item, "packaging", "carton")
+    return PhotoScene(rgb, item, "packaging", "carton")
 
 
-def with_mask(scene: Scene, item: np.ndarray) -> Scene:
-    return Scene(scene.rgb, item.astype(np.float32), scene.category, scene.item_type)
+def with_mask(scene: PhotoScene, item: np.ndarray) -> PhotoScene:
+    return PhotoScene(scene.rgb, item.astype(np.float32), scene.category, scene.item_type)
 
 
-def drawn(one: Recipe, scene: Scene, count: int = 2) -> list[Painted]:
+def drawn(one: Recipe, scene: PhotoScene, count: int = 2) -> list[Painted]:
     """What a recipe draws with a few seeds, less the times when it found no place."""
     made = [one.paint(scene, np.random.default_rng(seed)) for seed in range(count)]
     return [m for m in made if m is not None]
@@ -114,7 +114,7 @@ def test_degenerate_masks_are_survived(one: Recipe, item: str) -> None:
 @pytest.mark.parametrize("name", ["board_tear", "board_hole", "dent", "crumpled", "water_stain"])
 def test_a_close_up_of_board_can_be_damaged(name: str) -> None:
     board = np.random.default_rng(0).normal((170, 130, 85), 4, (240, 320, 3)).clip(0, 255).astype(np.uint8)
-    scene = Scene(board, np.ones((240, 320), np.float32), "packaging", "carton")
+    scene = PhotoScene(board, np.ones((240, 320), np.float32), "packaging", "carton")
     one = next(r for r in RECIPES if r.name == name)
     assert len(drawn(one, scene)) >= 2
 

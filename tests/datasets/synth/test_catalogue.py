@@ -10,7 +10,7 @@ import pytest
 from regrade.datasets.category import Category, Synthesis, load_categories
 from regrade.datasets.synth import catalogue
 from regrade.datasets.synth.catalogue import damage, recipe, scene_of, synthesize, synthesize_harmless, weights_of
-from regrade.datasets.synth.scene import Scene
+from regrade.datasets.synth.scene import PhotoScene
 from regrade.models.errors import DatasetError
 
 CATEGORIES = load_categories()
@@ -18,18 +18,18 @@ each_category = pytest.mark.parametrize("category", CATEGORIES.values(), ids=lam
 
 
 @pytest.fixture(scope="module")
-def scene() -> Scene:
+def scene() -> PhotoScene:
     rng = np.random.default_rng(0)
     pixels = np.full((240, 320, 3), 185.0)
     item = np.zeros((240, 320), np.float32)
     cv2.rectangle(item, (70, 40), (250, 200), 1.0, -1)
     pixels[item > 0] = (120, 95, 70)
     pixels += rng.normal(0, 4, pixels.shape)
-    return Scene(np.clip(pixels, 0, 255).astype(np.uint8), item, "packaging", "carton", (70.0, 40.0, 251.0, 201.0))
+    return PhotoScene(np.clip(pixels, 0, 255).astype(np.uint8), item, "packaging", "carton", (70.0, 40.0, 251.0, 201.0))
 
 
-def of(scene: Scene, category: Category) -> Scene:
-    return Scene(scene.rgb, scene.item, category.name, category.item_types[0], scene.item_box)
+def of(scene: PhotoScene, category: Category) -> PhotoScene:
+    return PhotoScene(scene.rgb, scene.item, category.name, category.item_types[0], scene.item_box)
 
 
 @each_category
@@ -41,7 +41,7 @@ def test_shipped_categories_ask_only_for_recipes_that_draw_their_own_defects(cat
 
 
 @each_category
-def test_boxes_are_the_extent_of_the_mask_and_name_the_recipe_s_defect(scene: Scene, category: Category) -> None:
+def test_boxes_are_the_extent_of_the_mask_and_name_the_recipe_s_defect(scene: PhotoScene, category: Category) -> None:
     drawn, _ = weights_of(category)
     done = 0
     for seed in range(6):
@@ -59,7 +59,9 @@ def test_boxes_are_the_extent_of_the_mask_and_name_the_recipe_s_defect(scene: Sc
 
 
 @each_category
-def test_the_same_seed_makes_the_same_photo_whatever_the_order_of_the_weights(scene: Scene, category: Category) -> None:
+def test_the_same_seed_makes_the_same_photo_whatever_the_order_of_the_weights(
+    scene: PhotoScene, category: Category
+) -> None:
     drawn, edits = weights_of(category)
     turned = dict(reversed(drawn.items()))
     before = scene.rgb.copy()
@@ -73,7 +75,7 @@ def test_the_same_seed_makes_the_same_photo_whatever_the_order_of_the_weights(sc
 
 
 @each_category
-def test_harmless_edits_change_a_copy(scene: Scene, category: Category) -> None:
+def test_harmless_edits_change_a_copy(scene: PhotoScene, category: Category) -> None:
     _, edits = weights_of(category)
     before = scene.rgb.copy()
     changed = [synthesize_harmless(of(scene, category), edits, np.random.default_rng(s)) for s in range(4)]
@@ -81,7 +83,7 @@ def test_harmless_edits_change_a_copy(scene: Scene, category: Category) -> None:
     np.testing.assert_array_equal(scene.rgb, before)
 
 
-def test_weights_say_how_often_a_recipe_is_drawn(scene: Scene) -> None:
+def test_weights_say_how_often_a_recipe_is_drawn(scene: PhotoScene) -> None:
     weights = MappingProxyType({"dead_lines": 9.0, "ink_blot": 1.0})
     names = [
         name
@@ -93,13 +95,13 @@ def test_weights_say_how_often_a_recipe_is_drawn(scene: Scene) -> None:
     assert names.count("ink_blot") > 0
 
 
-def test_no_weights_draw_nothing(scene: Scene) -> None:
+def test_no_weights_draw_nothing(scene: PhotoScene) -> None:
     assert synthesize(scene, {}, np.random.default_rng(0)) is None
     np.testing.assert_array_equal(synthesize_harmless(scene, {}, np.random.default_rng(0)), scene.rgb)
 
 
 @pytest.mark.parametrize("weights", [{"crak_web": 1.0}, {"glare": 1.0}])
-def test_unknown_names_are_refused_with_the_legal_ones(scene: Scene, weights: Mapping[str, float]) -> None:
+def test_unknown_names_are_refused_with_the_legal_ones(scene: PhotoScene, weights: Mapping[str, float]) -> None:
     with pytest.raises(DatasetError, match=r"there is no recipe .*crack_web"):
         synthesize(scene, weights, np.random.default_rng(0))
 
@@ -121,7 +123,7 @@ def test_a_category_that_asks_for_what_it_does_not_list_is_refused() -> None:
         weights_of(unknown)
 
 
-def test_the_scene_of_a_photo_knows_its_item(scene: Scene) -> None:
+def test_the_scene_of_a_photo_knows_its_item(scene: PhotoScene) -> None:
     found = scene_of(scene.rgb, "packaging", "carton", scene.item_box)
     assert found.item[100:140, 120:200].mean() > 0.9
     assert found.item[:20].mean() < 0.1

@@ -5,21 +5,23 @@ import numpy as np
 import pytest
 
 from regrade.datasets.synth.cloth.harmless import HARMLESS
-from regrade.datasets.synth.scene import Recipe, Scene
+from regrade.datasets.synth.scene import PhotoScene, Recipe
 
 EDITS = [pytest.param(r, id=r.name) for r in HARMLESS]
 BEYOND = ("shadow", "glare", "ruler", "arrow", "hang_tag")
 """Those that may reach beyond the item."""
 
 
-def garment(side: int, tone: float = 120) -> Scene:
+def garment(side: int, tone: float = 120) -> PhotoScene:
     """An oval of plain cloth on a pale table, with the camera's noise."""
     rng = np.random.default_rng(0)
     pixels = np.full((side * 3 // 4, side, 3), 190.0)
     item = np.zeros(pixels.shape[:2], np.float32)
     cv2.ellipse(item, (side // 2, side * 3 // 8), (side * 9 // 25, side * 3 // 10), 0, 0, 360, 1.0, -1)
     pixels[item > 0.5] = (tone, tone * 0.85, tone * 0.75)
-    return Scene(np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8), item, "apparel", "t-shirt")
+    return PhotoScene(
+        np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8), item, "apparel", "t-shirt"
+    )
 
 
 def test_harmless_edits_name_no_defect() -> None:
@@ -70,6 +72,6 @@ def test_what_belongs_to_the_cloth_stays_on_it(recipe: Recipe) -> None:
 @pytest.mark.parametrize("recipe", EDITS)
 def test_a_photo_whose_item_was_not_found_does_no_harm(recipe: Recipe) -> None:
     scene = garment(160)
-    empty = Scene(scene.rgb, np.zeros_like(scene.item), "apparel", "t-shirt")
+    empty = PhotoScene(scene.rgb, np.zeros_like(scene.item), "apparel", "t-shirt")
     painted = recipe.paint(empty, np.random.default_rng(0))
     assert painted is None or painted.rgb.shape == scene.rgb.shape

@@ -6,13 +6,13 @@ import pytest
 
 from regrade.datasets.synth.catalogue import box_of
 from regrade.datasets.synth.cloth.shoes import RECIPES, sole_gap
-from regrade.datasets.synth.scene import Painted, Recipe, Scene
+from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 from regrade.models.types import DEFECT_TYPES
 
 DAMAGE = [pytest.param(r, id=r.name) for r in RECIPES]
 
 
-def shoe(side: int, tone: float = 130) -> Scene:
+def shoe(side: int, tone: float = 130) -> PhotoScene:
     """The side of a plain shoe on a table: a flat sole below, an arched upper."""
     rng = np.random.default_rng(1)
     pixels = np.full((side * 3 // 4, side, 3), 200.0)
@@ -20,10 +20,12 @@ def shoe(side: int, tone: float = 130) -> Scene:
     share = np.array([(0.1, 0.6), (0.12, 0.3), (0.35, 0.2), (0.5, 0.38), (0.85, 0.45), (0.9, 0.6)])
     cv2.fillPoly(item, [np.round(share * side).astype(np.int32)], 1.0)
     pixels[item > 0.5] = (tone, tone * 0.75, tone * 0.6)
-    return Scene(np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8), item, "footwear", "shoes")
+    return PhotoScene(
+        np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8), item, "footwear", "shoes"
+    )
 
 
-def draw(recipe: Recipe, scene: Scene, seeds: int = 3) -> list[Painted]:
+def draw(recipe: Recipe, scene: PhotoScene, seeds: int = 3) -> list[Painted]:
     drawn = [recipe.paint(scene, np.random.default_rng(seed)) for seed in range(seeds)]
     return [d for d in drawn if d is not None]
 
@@ -82,4 +84,4 @@ def test_a_sole_comes_off_along_the_lower_edge() -> None:
 @pytest.mark.parametrize("recipe", DAMAGE)
 def test_a_photo_without_a_shoe_gets_no_damage(recipe: Recipe) -> None:
     scene = shoe(160)
-    assert not draw(recipe, Scene(scene.rgb, np.zeros_like(scene.item), "footwear", "shoes"), 3)
+    assert not draw(recipe, PhotoScene(scene.rgb, np.zeros_like(scene.item), "footwear", "shoes"), 3)

@@ -12,7 +12,7 @@ import pytest
 
 from regrade.datasets.category import load_categories
 from regrade.datasets.hygiene.duplicates import fingerprint
-from regrade.datasets.hygiene.embeddings import Views
+from regrade.datasets.hygiene.embeddings import PhotoEmbeddings
 from regrade.datasets.manifest import Record
 from regrade.labeling.select import candidates as candidates_module
 from regrade.labeling.select.candidates import Candidate, Opinion, opinions, photos_in
@@ -28,13 +28,13 @@ def opinion(category: str, *probabilities: float) -> Opinion:
     return Opinion(category, probabilities)
 
 
-def views_of(rows: np.ndarray, same: dict[int, int] | None = None) -> Views:
+def views_of(rows: np.ndarray, same: dict[int, int] | None = None) -> PhotoEmbeddings:
     """Photos of noise with these embeddings; `same` makes one photo a copy of another."""
     prints = []
     for i in range(len(rows)):
         noise = np.random.default_rng((same or {}).get(i, i)).integers(0, 255, (40, 40, 3), dtype=np.uint8)
         prints.append(fingerprint(noise.repeat(4, axis=0).repeat(4, axis=1), f"{i:064x}"))
-    return Views(tuple(prints), rows.astype(np.float32))
+    return PhotoEmbeddings(tuple(prints), rows.astype(np.float32))
 
 
 def candidates_of(count: int, **fields: Any) -> list[Candidate]:

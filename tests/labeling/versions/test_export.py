@@ -63,6 +63,16 @@ def test_an_export_passes_the_checks_of_a_dataset(desk: Any, export: Any) -> Non
     assert [f for f in findings if f.level == "error"] == []
 
 
+def test_provenance_written_by_an_older_release_is_read(desk: Any, export: Any) -> None:
+    desk.decide("used")
+    out = export()
+    [file] = out.glob("version/provenance.jsonl")
+    now = read_provenance(out)
+    file.write_text(file.read_text().replace('"inspections"', '"sightings"'))
+    assert read_provenance(out) == now
+    assert all(row.inspections for row in now.values())
+
+
 def test_photos_lie_under_their_hash_as_links_to_the_stored_ones(desk: Any, export: Any) -> None:
     stored = Path(desk.decide("used")["photos"][0]["path"])
     record = record_of(export())
@@ -228,10 +238,10 @@ def test_sellers_and_returns_are_hidden_unless_names_are_asked_for(desk: Any, ex
     texts = [p.read_text() for p in hidden.rglob("*") if p.suffix in (".json", ".jsonl")]
     assert len(texts) == 4
     assert not any("Acme" in text or "4711" in text for text in texts)
-    sightings = [p.sightings[0] for p in read_provenance(hidden).values()]
-    assert len({s.seller for s in sightings}) == 1
-    assert len({s.rma for s in sightings}) == 2
-    assert {p.sightings[0].rma for p in read_provenance(open_).values()} == {"RMA-4711", "RMA-4712"}
+    inspections = [p.inspections[0] for p in read_provenance(hidden).values()]
+    assert len({s.seller for s in inspections}) == 1
+    assert len({s.rma for s in inspections}) == 2
+    assert {p.inspections[0].rma for p in read_provenance(open_).values()} == {"RMA-4711", "RMA-4712"}
 
 
 def test_the_key_is_readable_for_its_owner_alone_and_a_damaged_one_is_refused(desk: Any, export: Any) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from regrade.training.calibrate.box_sources import Finding, Probe, choose, covered, prove
+from regrade.training.calibrate.box_sources import BestBox, Probe, choose, covered, prove
 
 AREA = 100.0 * 100.0
 TRUTH = (40.0, 40.0, 60.0, 60.0)
@@ -10,7 +10,7 @@ KEY = ("detector", "tear")
 
 
 def probe(score: float, box: tuple[float, float, float, float] | None, *, there: bool, real: bool = True) -> Probe:
-    return Probe({KEY: Finding(score, box)}, {"tear": [TRUTH]} if there else {}, frozenset(), AREA, real)
+    return Probe({KEY: BestBox(score, box)}, {"tear": [TRUTH]} if there else {}, frozenset(), AREA, real)
 
 
 def clean(count: int = 100) -> list[Probe]:
@@ -43,7 +43,7 @@ def test_what_is_never_found_is_not_shown() -> None:
 
 
 def test_a_photo_that_may_hide_the_defect_says_nothing_of_false_alarms() -> None:
-    hidden = Probe({KEY: Finding(0.99, None)}, {}, frozenset({"tear"}), AREA, True)
+    hidden = Probe({KEY: BestBox(0.99, None)}, {}, frozenset({"tear"}), AREA, True)
     assert prove([*clean(), *[hidden] * 50, probe(0.9, TRUTH, there=True)], *KEY[::-1]).clean == 100
 
 

@@ -11,18 +11,18 @@ from regrade.datasets.manifest import DefectBox, Record
 from regrade.models.detector import Detection
 from regrade.training.judge.box_hits import box_figures, covered_share, is_hit
 from regrade.training.judge.ceiling import ceiling
-from regrade.training.judge.figures import Promise, Slice, figures
+from regrade.training.judge.figures import Promise, SubsetFigures, figures
 from regrade.training.judge.predictions import Predictions
 
 PROMISE = Promise(alpha=0.05, delta=0.1, set_alpha=0.1)
 
 
 @pytest.fixture
-def counted(made_up: Predictions) -> Slice:
+def counted(made_up: Predictions) -> SubsetFigures:
     return figures(made_up, PROMISE, resamples=200, seed=0)
 
 
-def test_photos_and_groups_are_counted_by_condition(counted: Slice) -> None:
+def test_photos_and_groups_are_counted_by_condition(counted: SubsetFigures) -> None:
     assert counted.n == 7
     assert counted.unlabelled == 1
     assert counted.counts == {"unopened": 2, "opened": 1, "used": 2, "damaged": 2}
@@ -31,7 +31,7 @@ def test_photos_and_groups_are_counted_by_condition(counted: Slice) -> None:
     assert counted.estimates["accuracy"].value == pytest.approx(5 / 7)
 
 
-def test_what_is_graded_alone_is_at_or_above_the_threshold(counted: Slice) -> None:
+def test_what_is_graded_alone_is_at_or_above_the_threshold(counted: SubsetFigures) -> None:
     auto = counted.automatic
     assert (auto.graded, auto.wrong) == (3, 1)
     assert auto.coverage.value == pytest.approx(3 / 7)
@@ -45,19 +45,19 @@ def test_without_a_threshold_nothing_is_graded_alone(made_up: Predictions) -> No
     assert math.isnan(auto.error.value)
 
 
-def test_prediction_sets_are_measured_by_what_they_hold_and_how_much_they_name(counted: Slice) -> None:
+def test_prediction_sets_are_measured_by_what_they_hold_and_how_much_they_name(counted: SubsetFigures) -> None:
     assert counted.sets.coverage.value == pytest.approx(6 / 7)
     assert sum(counted.sets.sizes) == 7
     assert counted.sets.size.value == pytest.approx(np.dot(counted.sets.sizes, [1, 2, 3, 4]) / 7)
 
 
-def test_the_risk_at_full_coverage_is_the_error(counted: Slice) -> None:
+def test_the_risk_at_full_coverage_is_the_error(counted: SubsetFigures) -> None:
     coverage, risk = counted.risk[-1]
     assert coverage == 1.0
     assert risk.value == pytest.approx(2 / 7)
 
 
-def test_reliability_bins_hold_every_photo_once(counted: Slice) -> None:
+def test_reliability_bins_hold_every_photo_once(counted: SubsetFigures) -> None:
     assert sum(b.right.n for b in counted.reliability) == 7
     assert [b.confidence for b in counted.reliability] == sorted(b.confidence for b in counted.reliability)
 

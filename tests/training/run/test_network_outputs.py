@@ -43,20 +43,20 @@ def test_what_was_made_from_something_else_is_made_anew_and_replaces_it(run: Run
     looking(run, "a", 1.0)
     assert looking(run, "b", 2.0) == (2.0, True)
     assert looking(run, "b", 3.0) == (2.0, False)
-    assert [path.name for path in (run.folder / "sightings").iterdir()] == ["photos.npz"]
+    assert [path.name for path in (run.folder / "network-outputs").iterdir()] == ["photos.npz"]
 
 
 @pytest.mark.parametrize("left", [0, 1, 200, -1])
 def test_a_spoilt_file_is_made_anew(run: Run, left: int) -> None:
     looking(run, "a", 1.0)
-    path = run.folder / "sightings" / "photos.npz"
+    path = run.folder / "network-outputs" / "photos.npz"
     path.write_bytes(path.read_bytes()[:left])
     assert looking(run, "a", 2.0) == (2.0, True)
 
 
 def test_a_flipped_bit_is_noticed(run: Run) -> None:
     looking(run, "a", 1.0)
-    path = run.folder / "sightings" / "photos.npz"
+    path = run.folder / "network-outputs" / "photos.npz"
     at = path.read_bytes().index(np.full((2, 3), 1.0, dtype=np.float16).tobytes())
     data = bytearray(path.read_bytes())
     data[at] ^= 1
