@@ -116,7 +116,7 @@ def test_a_close_up_of_board_can_be_damaged(name: str) -> None:
     board = np.random.default_rng(0).normal((170, 130, 85), 4, (240, 320, 3)).clip(0, 255).astype(np.uint8)
     scene = PhotoScene(board, np.ones((240, 320), np.float32), "packaging", "carton")
     one = next(r for r in RECIPES if r.name == name)
-    assert len(drawn(one, scene)) >= 2
+    assert len(drawn(one, scene, 3)) >= 2
 
 
 @pytest.mark.parametrize("name", ["crushed_corner", "crushed_edge", "torn_off"])
