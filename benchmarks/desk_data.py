@@ -13,10 +13,10 @@ from sqlalchemy import Table, insert
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.auth import ApiKey, KeyStore
 from regrade.serving.db import Database
+from regrade.serving.installation import open_database
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import load_policy
 from regrade.serving.records import FirstLook, Inspection, Review, StoredPhoto, new_id
-from regrade.serving.runtime import open_database
 from regrade.serving.settings import Settings
 from regrade.serving.store import review_row, rows_of
 from regrade.serving.tables import reviews, tasks

@@ -1,35 +1,42 @@
 """The database: how it is opened, how a transaction is begun, and how its schema is brought up to date.
 
-Everything that only SQLite needs is in this file. Any other database that SQLAlchemy knows is opened as it is.
+What only SQLite needs is in `regrade.serving.sqlite`. Any other database that SQLAlchemy knows is opened as it is.
 """
 
-import os
-import sqlite3
+import logging
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from regrade.serving import sqlite
 from regrade.serving.disk import storage_faults
-from regrade.serving.errors import DatabaseError, StorageError
-from regrade.serving.migrations import HEAD
+from regrade.serving.errors import DamagedDatabaseError, DatabaseError, NewerDatabaseError, StorageError
+from regrade.serving.migrations import HEAD, revisions
+from regrade.serving.sqlite import WRITE, Guard
 
-WRITE = "regrade_write"
 _AFTER = "regrade_after_commit"
+CHECK_SECONDS = 5.0
+"""Longest look through a SQLite database that was not closed in good order, before it is used again."""
 _ADVICE = (
     "Check REGRADE_DATABASE_URL, such as postgresql+psycopg://user:password@host/name, or leave it out for SQLite in "
     "the data directory."
 )
 
+log = logging.getLogger("regrade")
+
 
 class Database:
     """One engine. `read()` and `write()` give a connection in a transaction, from any thread.
 
-    With `read_only`, nothing is written, not even by mistake, and no database is made where there is none.
+    With `read_only`, nothing is written, not even by mistake, and no database is made where there is none. Raises
+    `DatabaseError`, and before SQLite has touched anything `DamagedDatabaseError` where acknowledged commits are
+    missing.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -39,24 +46,12 @@ class Database:
         except (ArgumentError, ValueError) as error:
             # The URL is not shown: it may hold a password.
             raise DatabaseError(f"REGRADE_DATABASE_URL is not a database URL. {_ADVICE}") from error
-        try:
-            self.engine = _open_to_read(parsed) if read_only else _open(parsed)
-        except NoSuchModuleError as error:
-            raise DatabaseError(f"The database {self._shown} is of an unknown kind. {_ADVICE}") from error
-        except ImportError as error:
-            driver = error.name or str(error)
-            raise DatabaseError(
-                f"The database {self._shown} needs the driver {driver!r}. Install it beside regrade, or name another "
-                "driver in REGRADE_DATABASE_URL."
-            ) from error
-        except (ArgumentError, TypeError, ValueError) as error:
-            raise DatabaseError(f"The database {self._shown} cannot be opened: {error}. {_ADVICE}") from error
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder in which the database's file lies; None where it is none of this machine's."""
-        file = _file(self.engine.url)
-        return None if file is None else file.parent
+        self.file = sqlite.file_of(parsed)
+        """The database's own file, None where it is none of this machine's."""
+        self._guard = _guard(self.file, read_only)
+        if self._guard is not None:
+            weakref.finalize(self, self._guard.close)
+        self.engine = self._opened(parsed, read_only)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -71,48 +66,79 @@ class Database:
         Raises `StorageError` where there is no room for it, or the disk fails.
         """
         writing = self.engine.connect().execution_options(**{WRITE: True})
-        with storage_faults(self.folder), writing as connection:
+        with storage_faults(self.file), writing as connection:
             connection.info.pop(_AFTER, None)
-            with connection.begin():
+            with self._transaction(connection):
                 yield connection
-            for act in connection.info.pop(_AFTER, {}).values():
-                act()
+            acts = connection.info.pop(_AFTER, {})
+        # What goes wrong from here on is no reason to say that nothing was stored.
+        for act in acts.values():
+            act()
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision, in one transaction: all of it happens, or nothing.
 
-        It is the first thing that is asked of a database. Raises `DatabaseError` where it does not answer.
+        It is the first thing that is asked of a database. Raises `DatabaseError` where it does not answer, and
+        `NewerDatabaseError` where it was written by a newer version.
         """
-        try:
-            self._migrate()
-        except StorageError as error:
-            raise DatabaseError(f"The database {self._shown} cannot be brought up to date. {error}") from error
-        except DBAPIError as error:
-            reason = str(error.orig).strip().partition("\n")[0]
-            raise DatabaseError(f"The database {self._shown} cannot be used: {reason}. {_ADVICE}") from error
-        except UnicodeError as error:
-            raise DatabaseError(
-                f"The database {self._shown} cannot be used: its address is not valid. {_ADVICE}"
-            ) from error
-
-    def check_revision(self) -> None:
-        """Raise `DatabaseError` where the database does not answer or its schema is not the newest."""
-        try:
+        with self._in_words("used"):
+            self._check_after_crash()
             with self.read() as connection:
-                found = _revision(connection)
-        except DBAPIError as error:
-            reason = str(error.orig).strip().partition("\n")[0]
-            raise DatabaseError(f"The database {self._shown} cannot be read: {reason}. {_ADVICE}") from error
-        if found != HEAD:
-            raise DatabaseError(
-                f"The database {self._shown} has the schema {found or 'of no service'}, this regrade needs {HEAD}. "
-                "Start `regrade serve` once with the same version of regrade: it brings the schema up to date."
-            )
+                if self._known_revision(connection) == HEAD:
+                    return
+            self._upgrade()
 
-    def _migrate(self) -> None:
-        with storage_faults(self.folder), self.read() as connection:
-            if _revision(connection) == HEAD:
-                return
+    def check_revision(self, *, older: bool = False) -> str:
+        """The schema's revision. Raises `DatabaseError` where the database does not answer or its schema is not the
+        newest; with `older`, one that a migration would bring up to date will do."""
+        with self._in_words("read"), self.read() as connection:
+            found = self._known_revision(connection)
+        if found == HEAD or (older and found is not None):
+            return found
+        raise DatabaseError(
+            f"The database {self._shown} has the schema {found or 'of no service'}, this regrade needs {HEAD}. "
+            "Start `regrade serve` once with the same version of regrade: it brings the schema up to date."
+        )
+
+    def ping(self) -> None:
+        """Raise SQLAlchemy's error when the database does not answer."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        if self._guard is not None:
+            self._guard.close()
+
+    def _transaction(self, connection: Connection) -> AbstractContextManager[Any]:
+        return connection.begin() if self._guard is None else self._guard.transaction(connection)
+
+    def _opened(self, url: URL, read_only: bool) -> Engine:
+        try:
+            return _open_to_read(url) if read_only else _open(url)
+        except NoSuchModuleError as error:
+            raise DatabaseError(f"The database {self._shown} is of an unknown kind. {_ADVICE}") from error
+        except ImportError as error:
+            driver = error.name or str(error)
+            raise DatabaseError(
+                f"The database {self._shown} needs the driver {driver!r}. Install it beside regrade, or name another "
+                "driver in REGRADE_DATABASE_URL."
+            ) from error
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise DatabaseError(f"The database {self._shown} cannot be opened: {error}. {_ADVICE}") from error
+
+    def _known_revision(self, connection: Connection) -> str | None:
+        """The schema's revision, None where there is none. Raises `NewerDatabaseError` for one that is not known."""
+        found = _revision(connection)
+        if found is not None and found not in revisions():
+            raise NewerDatabaseError(
+                f"The database {self._shown} was written by a newer regrade: its schema is {found}, which this one, "
+                f"{version('regrade')} with the schema {HEAD}, does not know."
+            )
+        return found
+
+    def _upgrade(self) -> None:
         from alembic import command  # costs 0.1 s, and is needed once per upgrade
         from alembic.config import Config
 
@@ -123,14 +149,42 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    def ping(self) -> None:
-        """Raise SQLAlchemy's error when the database does not answer."""
+    def _check_after_crash(self) -> None:
+        if self._guard is None or self._guard.clean:
+            return
         with self.read() as connection:
-            connection.execute(text("SELECT 1"))
+            found = sqlite.quick_check(connection, CHECK_SECONDS)
+        if found is None:
+            log.info("the database is too large to be looked through at the start; `regrade store verify` does so")
+        elif found:
+            raise DamagedDatabaseError(f"The database {self.file} is damaged: {'; '.join(found)}.")
 
-    def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
+    @contextmanager
+    def _in_words(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong at the first use of a database into words."""
+        try:
+            with storage_faults(self.file):
+                yield
+        except StorageError as error:
+            raise DatabaseError(f"The database {self._shown} cannot be {what}. {error}") from error
+        except DBAPIError as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            if sqlite.is_corrupt(error.orig):
+                raise DamagedDatabaseError(f"The database {self.file or self._shown} is damaged: {reason}.") from error
+            raise DatabaseError(f"The database {self._shown} cannot be {what}: {reason}. {_ADVICE}") from error
+        except UnicodeError as error:
+            raise DatabaseError(
+                f"The database {self._shown} cannot be {what}: its address is not valid. {_ADVICE}"
+            ) from error
+
+
+def _guard(file: Path | None, read_only: bool) -> Guard | None:
+    if file is None:
+        return None
+    try:
+        return Guard(file, make=not read_only)
+    except OSError:
+        return None  # SQLite says what is wrong there, if something is
 
 
 def after_commit(connection: Connection, name: str, act: Callable[[], None]) -> None:
@@ -154,61 +208,15 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _file(url: URL) -> Path | None:
-    """The database's own file, where it is one that is opened by its name."""
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return None
-    return None if url.database.startswith("file:") else Path(url.database)
-
-
 def _open(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    if (file := _file(url)) is not None:
-        # SQLite would make it readable by everyone; its log files take their permissions from it. Where this does not
-        # succeed, the file is there or SQLite says why it cannot be.
-        with suppress(OSError):
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    # Connections wait for each other inside SQLite, up to this many seconds.
-    engine = create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=24)
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, record: Any) -> None:
-        # Python's driver would begin transactions itself, too late and not for DDL: take that over, see `begin`.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        # What is deleted or changed is overwritten, so that what was erased cannot be read in the file.
-        connection.execute("PRAGMA secure_delete=ON")
-        # In WAL mode NORMAL may lose the last commits at a power cut; FULL syncs the log at every commit.
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A writer takes the lock at once: a reader that turns into a writer would fail without waiting.
-        write = connection.get_execution_options().get(WRITE, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
+    return sqlite.open_to_write(url) if sqlite.is_sqlite(url) else create_engine(url, pool_pre_ping=True)
 
 
 def _open_to_read(url: URL) -> Engine:
-    if url.get_backend_name() == "postgresql":
-        # One state of the database for a whole transaction, as SQLite gives anyway.
-        engine = create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
-        return engine.execution_options(postgresql_readonly=True)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+    if sqlite.is_sqlite(url):
+        return sqlite.open_to_read(url)
+    if url.get_backend_name() != "postgresql":
         return create_engine(url, pool_pre_ping=True)
-    file = url.database if url.database.startswith("file:") else f"file:{quote(url.database)}"
-    engine = create_engine(url.set(database=file, query={"mode": "ro", "uri": "true"}), connect_args={"timeout": 30})
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, record: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA query_only=ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
+    # One state of the database for a whole transaction, as SQLite gives anyway.
+    engine = create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+    return engine.execution_options(postgresql_readonly=True)

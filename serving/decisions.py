@@ -4,7 +4,6 @@ Found through the entry point `local` of the group `regrade.decisions`, so that 
 takes decisions out of the installation tells `note_export`, which stands beside `decisions` for that, as `erased` does.
 """
 
-import getpass
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,10 +15,10 @@ from sqlalchemy import Connection, Select, exists, func, select
 from regrade.serving.adjudication import settled, votes_of
 from regrade.serving.db import Database
 from regrade.serving.errors import DataDirError
+from regrade.serving.installation import open_database, user_name
 from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.records import DEFECTS, RESULT, Inspection, Review, ReviewedDefect
 from regrade.serving.review.audit import record_command
-from regrade.serving.runtime import open_database
 from regrade.serving.settings import Settings, load_settings
 from regrade.serving.store import load
 from regrade.serving.tables import inspections, review_undos, reviews, tasks
@@ -86,15 +85,6 @@ def note_export(data_dir: Path, detail: Mapping[str, Any]) -> None:
             record_command(connection, datetime.now(UTC), user_name(), "export", detail)
     finally:
         database.close()
-
-
-def user_name() -> str:
-    """The account that runs this."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        # A container's user without a name.
-        return "unknown"
 
 
 def _settings(data_dir: Path) -> Settings:

@@ -51,23 +51,23 @@ def fault_of(error: BaseException) -> StorageError | None:
 
 
 @contextmanager
-def storage_faults(folder: Path | None = None) -> Iterator[None]:
-    """Raise `StorageError` in place of a fault of the disk within. `folder`: where what is written lies, if known."""
+def storage_faults(where: Path | None = None) -> Iterator[None]:
+    """Raise `StorageError` in place of a fault of the disk within. `where`: the file that is written, if known."""
     try:
         yield
     except Exception as error:
         fault = fault_of(error)
         if fault is None or fault is error:
             raise
-        if fault.fault == "failing" and folder is not None and _nearly_full(folder):
+        if fault.fault == "failing" and where is not None and _nearly_full(where):
             # SQLite calls it an I/O error where it finds no room for some of its files.
             fault = StorageError(Message("problem.disk_full"), fault.fault)
         raise fault from error
 
 
-def _nearly_full(folder: Path) -> bool:
+def _nearly_full(where: Path) -> bool:
     try:
-        return space_of("", folder, 0).free < PROBE_BYTES
+        return space_of("", where, 0).free < PROBE_BYTES
     except OSError:
         return False
 

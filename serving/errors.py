@@ -41,6 +41,18 @@ class DatabaseError(RegradeError):
     """The database cannot be opened: a wrong URL, no driver, no server there, or a schema that cannot be used."""
 
 
+class DamagedDatabaseError(DatabaseError):
+    """The database's files are damaged, or lack what was acknowledged; it must not be opened as if nothing were."""
+
+
+class NewerDatabaseError(DatabaseError):
+    """The database was written by a newer version, whose data this one would not understand."""
+
+
+class BackupError(RegradeError):
+    """A backup that cannot be made or restored: not one, damaged, in use, or not to be put there."""
+
+
 class ListenError(RegradeError):
     """The address cannot be listened on: the port is taken or not allowed, or the host is unknown."""
 

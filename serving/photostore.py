@@ -161,7 +161,7 @@ class LocalPhotoStore:
 
     def path(self, sha256: str) -> Path:
         """The file that holds, or would hold, the photo `sha256`."""
-        return self.root / sha256[:2] / sha256
+        return place(self.root, sha256)
 
     def hashes(self) -> Iterator[str]:
         """The hashes of all photos present, as their file names say."""
@@ -179,6 +179,11 @@ class LocalPhotoStore:
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
+
+
+def place(root: Path, sha256: str) -> Path:
+    """Where the photo `sha256` lies in the store `root`."""
+    return root / sha256[:2] / sha256
 
 
 def _remove(paths: Sequence[Path]) -> None:

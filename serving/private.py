@@ -13,7 +13,7 @@ FILE: Final = 0o600
 FOLDER: Final = 0o700
 
 _FOLDERS: Final = ("photos", "cache", "keys", "uploads")
-_FILES: Final = ("regrade.db*", "serve.lock", "labels.*")
+_FILES: Final = ("regrade.db*", "serve.lock", "labels.*", "*.json")
 """What an installation keeps in its data directory. Anything else that lies there is not ours to change."""
 _CHECKED: Final = ".private"
 

@@ -1,18 +1,15 @@
 """All that one application holds while it runs: database, stores, grader, threads. Made and closed by the app."""
 
 import asyncio
-import fcntl
 import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from regrade.models.files import sync_folder
 from regrade.models.grader import Grader
 from regrade.models.intake import IntakeLimits
 from regrade.models.site_folder import prepare
@@ -28,15 +25,16 @@ from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
-from regrade.serving.errors import BusyError, DataDirError, StorageError
+from regrade.serving.errors import BusyError, StorageError
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
 from regrade.serving.evidence.log import notice_loss
 from regrade.serving.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.i18n import LANGUAGES, Message, catalogue
+from regrade.serving.installation import DataDirLock, open_database
 from regrade.serving.metrics import Metrics
 from regrade.serving.photo_views import PhotoViews
-from regrade.serving.photostore import LocalPhotoStore, make_directories
+from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.picture_cache import PictureCache
 from regrade.serving.pipeline import Pipeline
 from regrade.serving.policy.load import load_policy
@@ -71,7 +69,7 @@ class Runtime:
         self.lock = DataDirLock(settings.data_dir)
         try:
             self.database = open_database(settings)
-            database_dir = self.database.folder or settings.data_dir
+            database_dir = self.database.file.parent if self.database.file else settings.data_dir
             self.keys = KeyStore(self.database)
             self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
@@ -242,28 +240,6 @@ class Runtime:
         self.lock.release()
 
 
-class DataDirLock:
-    """Keeps a second server off a data directory; the kernel lets go of it however the process ends."""
-
-    def __init__(self, data_dir: Path) -> None:
-        try:
-            make_directories(data_dir.absolute())
-            self._descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DataDirError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._descriptor)
-            raise DataDirError(
-                f"A server is already using the data directory {data_dir}. Stop it, or choose another --data-dir."
-            ) from None
-
-    def release(self) -> None:
-        """Give the directory free."""
-        os.close(self._descriptor)
-
-
 def picture_cache_of(settings: Settings) -> PictureCache:
     """Where pictures that were made of photos are kept."""
     return PictureCache(settings.data_dir / "cache" / "thumbnails", settings.picture_cache_bytes)
@@ -273,14 +249,3 @@ def open_eraser(settings: Settings, database: Database, photos: LocalPhotoStore,
     """What erases inspections of an installation, whether a service runs on it or not."""
     pseudonyms = Pseudonyms.load(settings.data_dir / "keys")
     return Eraser(database, photos, picture_cache_of(settings).forget, signer, pseudonyms)
-
-
-def open_database(settings: Settings) -> Database:
-    """The database of an installation, with its schema up to date."""
-    data_dir = settings.data_dir.absolute()
-    make_directories(data_dir)
-    database = Database(settings.url)
-    database.migrate()
-    # The database's own file is a new name in the directory on the first start.
-    sync_folder(data_dir)
-    return database

@@ -24,8 +24,8 @@ from regrade.models.bundle_store import FOLDER
 from regrade.models.errors import RegradeError
 from regrade.serving.auth import KeyStore
 from regrade.serving.demo.client import multipart
+from regrade.serving.installation import open_database
 from regrade.serving.process_memory import peak_bytes
-from regrade.serving.runtime import open_database
 from regrade.serving.settings import Settings
 
 READY_SECONDS = 60.0

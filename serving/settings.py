@@ -255,6 +255,18 @@ class Settings(BaseSettings):
             return self.database_url
         return f"sqlite:///{self.data_dir.absolute() / 'regrade.db'}"
 
+    @property
+    def database_file(self) -> Path | None:
+        """The file of the database where it is SQLite, None where it is another."""
+        if self.database_url is None:
+            return self.data_dir.absolute() / "regrade.db"
+        # Every command loads this module, and few need these.
+        from sqlalchemy import make_url
+
+        from regrade.serving.sqlite.engine import file_of
+
+        return file_of(make_url(self.database_url))
+
 
 def load_settings(**given: object) -> Settings:
     """Settings from `given` (those that are not None), the environment and `.env`.

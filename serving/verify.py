@@ -9,6 +9,7 @@ from sqlalchemy import select
 from regrade.serving.db import Database
 from regrade.serving.errors import PhotoDamagedError
 from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.sqlite.check import full_check
 from regrade.serving.store import InspectionStore
 from regrade.serving.tables import inspection_photos, inspections
 
@@ -24,15 +25,17 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`missing` and `damaged` are hashes that inspections need; `orphans` and `leftovers` may be removed.
+    """What was found of a store.
 
-    `incomplete` are ids of inspections whose photos are not numbered 0, 1, … without a gap. `uses` says which
-    inspections need each missing or damaged photo.
+    `database` is what SQLite finds wrong with its file. `missing` and `damaged` are hashes that inspections need;
+    `orphans` and `leftovers` may be removed. `incomplete` are ids of inspections whose photos are not numbered 0, 1, …
+    without a gap. `uses` says which inspections need each missing or damaged photo.
     """
 
     inspections: int
     erased: int
     photos: int
+    database: tuple[str, ...]
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
     incomplete: tuple[str, ...]
@@ -42,8 +45,8 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether every inspection has all its photos, whole."""
-        return not (self.missing or self.damaged or self.incomplete)
+        """Whether every inspection has all its photos, whole, and the database is what it should be."""
+        return not (self.database or self.missing or self.damaged or self.incomplete)
 
 
 def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
@@ -64,6 +67,7 @@ def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
         inspections=store.count(),
         erased=store.count_erased(),
         photos=len(wanted),
+        database=_looked_through(database),
         missing=tuple(missing),
         damaged=tuple(damaged),
         incomplete=_incomplete(database),
@@ -79,6 +83,13 @@ def remove_surplus(photos: LocalPhotoStore, report: Report) -> None:
         photos.path(sha256).unlink(missing_ok=True)
     for path in report.leftovers:
         path.unlink(missing_ok=True)
+
+
+def _looked_through(database: Database) -> tuple[str, ...]:
+    if database.file is None:
+        return ()
+    with database.read() as connection:
+        return full_check(connection)
 
 
 def _uses(database: Database, sha256: str) -> tuple[Use, ...]:

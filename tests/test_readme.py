@@ -34,7 +34,7 @@ def _code(text: str) -> Iterator[str]:
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     children: dict[str, Any] = getattr(group, "commands", {})
-    if not children:
+    if not children or hasattr(group, "default"):  # a group with a default is a command itself
         yield path
     for name, child in children.items():
         yield from commands(child, (*path, name))

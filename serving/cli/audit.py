@@ -37,8 +37,8 @@ def audit(
 
     from regrade.serving import photo_views
     from regrade.serving.errors import DataDirError
+    from regrade.serving.installation import open_database
     from regrade.serving.review.audit import since as entries_since
-    from regrade.serving.runtime import open_database
     from regrade.serving.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)

@@ -5,8 +5,8 @@ from importlib import import_module
 import typer
 
 MODULES = (
-    *("serve", "keys", "store", "evidence", "erase", "policy", "rubric", "replay", "models", "grade", "demo", "plan"),
-    "audit",
+    *("serve", "keys", "store", "backup", "evidence", "erase", "policy", "rubric", "replay", "models", "grade"),
+    *("demo", "plan", "audit"),
 )
 
 

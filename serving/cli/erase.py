@@ -118,8 +118,9 @@ def _line(erasure: "Erasure") -> str:
 def _opened(data_dir: Path | None) -> "Iterator[tuple[Settings, Database, Eraser]]":
     from regrade.serving.errors import DataDirError
     from regrade.serving.evidence import Signer
+    from regrade.serving.installation import open_database
     from regrade.serving.photostore import LocalPhotoStore
-    from regrade.serving.runtime import open_database, open_eraser
+    from regrade.serving.runtime import open_eraser
     from regrade.serving.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)
@@ -195,8 +196,8 @@ def _rename(eraser: "Eraser", seller: str) -> None:
 
 
 def _actor(*, retention: bool) -> "Actor":
-    from regrade.serving.decisions import user_name
     from regrade.serving.erasure.records import RETENTION, Actor
+    from regrade.serving.installation import user_name
 
     return RETENTION if retention else Actor(f"{user_name()[:90]} (cli)")
 

@@ -41,7 +41,7 @@ def export(
     from regrade.models.files import write_atomically
     from regrade.serving.evidence import Signer
     from regrade.serving.evidence.read import read_evidence
-    from regrade.serving.runtime import open_database
+    from regrade.serving.installation import open_database
 
     settings = _installation(data_dir)
     database = open_database(settings)
@@ -118,7 +118,7 @@ def rotate(data_dir: DataDir = None) -> None:
     """
     from regrade.serving.evidence import Signer
     from regrade.serving.evidence.log import retire_key
-    from regrade.serving.runtime import DataDirLock, open_database
+    from regrade.serving.installation import DataDirLock, open_database
 
     settings = _installation(data_dir)
     lock = DataDirLock(settings.data_dir)

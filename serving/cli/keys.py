@@ -64,7 +64,7 @@ def _store(data_dir: Path | None, *, fresh: bool = True) -> "KeyStore":
     """The keys of an installation, of a new one too only if `fresh`."""
     from regrade.serving.auth import KeyStore
     from regrade.serving.errors import DataDirError
-    from regrade.serving.runtime import open_database
+    from regrade.serving.installation import open_database
     from regrade.serving.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)

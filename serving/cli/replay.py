@@ -59,10 +59,11 @@ def replay(
 
     from regrade.serving.errors import ReplayError
     from regrade.serving.i18n import LANGUAGES
+    from regrade.serving.installation import open_to_read
     from regrade.serving.policy.load import load_policy
     from regrade.serving.replay.document import policy_document, rubric_document
     from regrade.serving.replay.page import Photos, policy_page, rubric_page
-    from regrade.serving.replay.past import Past, Span, open_to_read
+    from regrade.serving.replay.past import Past, Span
     from regrade.serving.replay.policy import PolicyReplay
     from regrade.serving.replay.rubric import RubricReplay
     from regrade.serving.replay.summary import print_policy, print_rubric

@@ -5,17 +5,20 @@ from typing import Annotated
 
 import typer
 
+DataDir = Annotated[Path | None, typer.Option(help="The service's data directory.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     store = typer.Typer(name="store", help="Look after what is stored.", no_args_is_help=True)
     store.callback()(lambda: None)
     store.command()(verify)
+    store.command()(salvage)
     app.add_typer(store)
 
 
 def verify(
-    data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
+    data_dir: DataDir = None,
     fix: Annotated[
         bool,
         typer.Option(
@@ -23,18 +26,19 @@ def verify(
         ),
     ] = False,
 ) -> None:
-    """Check that every inspection has all its photos, whole, and is as it was signed when it was graded and decided;
-    report photos and files that nobody needs, and what other users of this machine may read.
+    """Check that the database is sound and lacks nothing, and that every inspection has all its photos, whole, and is
+    as it was signed when it was graded and decided; report photos and files that nobody needs, and what other users of
+    this machine may read.
 
-    Exits with 1 when an inspection lacks a photo or has a damaged one, something differs from what was signed, or
-    others may read what is stored. Orphans and leftovers are harmless: a crash between writing a photo and storing its
-    inspection leaves them.
+    Exits with 1 when an inspection lacks a photo or has a damaged one, something differs from what was signed, the
+    database is not sound, or others may read what is stored, and with 2 when it lacks what was acknowledged. Orphans
+    and leftovers are harmless: a crash between writing a photo and storing its inspection leaves them.
     """
     from regrade.serving.errors import DataDirError
     from regrade.serving.evidence.store_check import check_evidence
+    from regrade.serving.installation import DataDirLock, open_database
     from regrade.serving.photostore import LocalPhotoStore
     from regrade.serving.private import close_to_others, open_to_others
-    from regrade.serving.runtime import DataDirLock, open_database
     from regrade.serving.settings import load_settings
     from regrade.serving.verify import remove_surplus, verify_store
 
@@ -50,6 +54,7 @@ def verify(
     if report.erased:
         typer.echo(f"{report.erased} of the inspections are erased")
     for word, found in (
+        ("damage in the database", report.database),
         ("missing photo", report.missing),
         ("damaged photo", report.damaged),
         ("inspection with a gap in its photos", report.incomplete),
@@ -77,3 +82,41 @@ def verify(
         lock.release()
     if opened or evidence.findings or not report.sound:
         raise typer.Exit(1)
+
+
+def salvage(data_dir: DataDir = None) -> None:
+    """Go on with what is left of a database that has lost acknowledged writes; take a backup instead if there is one.
+
+    The damaged files are kept in a folder of the data directory, `damaged-…`. Exits with 2, and changes nothing, where
+    what is left is not sound, or a service is running.
+    """
+    from datetime import UTC, datetime
+
+    from regrade.serving.errors import DamagedDatabaseError, DataDirError
+    from regrade.serving.installation import DataDirLock, note_salvage
+    from regrade.serving.settings import load_settings
+    from regrade.serving.sqlite.salvage import salvage as salvage_files
+
+    settings = load_settings(data_dir=data_dir)
+    if settings.database_file is None or not settings.data_dir.is_dir():
+        raise DataDirError(f"There is no SQLite database in {settings.data_dir}. Name its directory with --data-dir.")
+    lock = DataDirLock(settings.data_dir)
+    try:
+        aside = settings.data_dir / f"damaged-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
+        done = salvage_files(settings.database_file, aside)
+        if done is None:
+            typer.echo("Nothing is missing; nothing was changed.")
+            return
+        note_salvage(settings, done)
+    except DamagedDatabaseError as error:
+        raise DamagedDatabaseError(f"{error} Nothing was changed. {_backup(settings.data_dir)}") from error
+    finally:
+        lock.release()
+    typer.echo(f"{done.said} What is left is sound and can be used. The damaged files are in {done.aside}.")
+    typer.echo("Photos of lost inspections stay as orphans, until `regrade store verify --fix` removes them.")
+
+
+def _backup(data_dir: Path) -> str:
+    from regrade.serving.backup.known import advice
+
+    return advice(data_dir)

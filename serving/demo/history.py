@@ -26,6 +26,7 @@ from regrade.serving.db import Database
 from regrade.serving.demo.items import PHOTOS
 from regrade.serving.demo.site import PEOPLE, PROMISED, THRESHOLD, Arrival, Person, arrivals, seen
 from regrade.serving.evidence import Signer
+from regrade.serving.installation import open_database
 from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy, load_policy
@@ -35,7 +36,6 @@ from regrade.serving.review import Desk, Filters, FirstLooks, Lottery, Verdict
 from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.rubric.types import Rubrics
-from regrade.serving.runtime import open_database
 from regrade.serving.settings import Settings
 from regrade.serving.store import InspectionStore, review_row, rows_of, standing_columns
 from regrade.serving.tables import inspections, reviews, tasks

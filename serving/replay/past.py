@@ -8,9 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from regrade.serving.db import Database
-from regrade.serving.errors import DataDirError
 from regrade.serving.records import Inspection
-from regrade.serving.settings import Settings
 from regrade.serving.store import load
 from regrade.serving.tables import inspections
 
@@ -25,18 +23,6 @@ class Span:
     since: datetime | None = None
     until: datetime | None = None
     seller: str | None = None
-
-
-def open_to_read(settings: Settings) -> Database:
-    """The database of an installation, to be read only.
-
-    Raises `DataDirError` where there is none, and `DatabaseError` where its schema is not this version's.
-    """
-    if settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
-        raise DataDirError(f"There is no database in {settings.data_dir.absolute()}. Name one with --data-dir.")
-    database = Database(settings.url, read_only=True)
-    database.check_revision()
-    return database
 
 
 class Past:

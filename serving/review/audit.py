@@ -11,7 +11,9 @@ from regrade.serving.records import new_id
 from regrade.serving.review.types import Entry
 from regrade.serving.tables import audit
 
-Action = Literal["login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase"]
+Action = Literal[
+    "login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase", "salvage"
+]  # fmt: skip
 
 
 def record(

@@ -52,7 +52,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = Database(f"sqlite:///{file}")
     database.migrate()
     database.close()
-    assert [path.name for path in file.parent.iterdir()] == ["migrated.db"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["migrated.db", "migrated.db-acknowledged"]
     return file
 
 

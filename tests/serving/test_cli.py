@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from regrade.models.errors import RegradeError
 from regrade.serving.auth import KeyStore
 from regrade.serving.cli.main import build_app
-from regrade.serving.runtime import open_database
+from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings
 
 

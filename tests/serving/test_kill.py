@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from regrade.serving.auth import KeyStore
-from regrade.serving.runtime import open_database
+from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings
 
 # The benchmarks are scripts in one folder and no package: their modules are found by that folder.

@@ -20,7 +20,7 @@ from odd_photos import many_scans
 
 from regrade.models import registry
 from regrade.serving.auth import KeyStore
-from regrade.serving.runtime import open_database
+from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings
 from regrade.serving.store import InspectionStore
 

@@ -22,7 +22,7 @@ from regrade.models.activations import LOG_NAME, Activation
 from regrade.models.bundle import active_version, shipped_root
 from regrade.models.bundle_files import point
 from regrade.serving.auth import KeyStore
-from regrade.serving.runtime import open_database
+from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings
 
 NEW = "2099.1.1"

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from regrade.serving.auth import KeyStore
-from regrade.serving.runtime import open_database
+from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings
 from regrade.serving.store import InspectionStore
 

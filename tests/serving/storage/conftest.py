@@ -58,7 +58,7 @@ class Pretended:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.full = False
-        for name in ("write", "posix_fallocate"):
+        for name in ("write", "posix_fallocate", "fsync"):
             self._guard(name, patch)
         self._real_statvfs = os.statvfs
         patch.setattr(os, "statvfs", self._statvfs)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from regrade.serving.errors import DatabaseError, StorageError
-from regrade.serving.runtime import open_database
+from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings
 
 DEAR = {"rma": "1", "category": "electronics", "declared_value": {"amount": 5000, "currency": "USD"}}
@@ -242,6 +242,6 @@ def test_where_not_even_the_database_can_be_opened_that_is_said(volume: Any) -> 
 def what_is_said(settings: Settings) -> str | None:
     try:
         open_database(settings).close()
-    except DatabaseError as error:
+    except (DatabaseError, StorageError) as error:
         return "is full" if "is full" in str(error) else str(error)
     return None

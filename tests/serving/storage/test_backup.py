@@ -1,0 +1,472 @@
+"""Backups are made while the service goes on, hold all that was acknowledged, and say so when they do not."""
+
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from regrade.models.errors import RegradeError
+from regrade.models.types import ItemResult, Quality
+from regrade.serving import migrations
+from regrade.serving.auth import KeyStore
+from regrade.serving.backup import make as making
+from regrade.serving.backup.check import check_backup
+from regrade.serving.backup.known import known
+from regrade.serving.backup.make import make_backup
+from regrade.serving.backup.manifest import Manifest
+from regrade.serving.backup.repository import Repository
+from regrade.serving.backup.restore import restore
+from regrade.serving.cli.main import build_app
+from regrade.serving.db import Database
+from regrade.serving.errors import BackupError, DamagedDatabaseError, DataDirError, StorageError
+from regrade.serving.evidence import Signer
+from regrade.serving.installation import open_database
+from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.policy.load import DEFAULT_POLICY
+from regrade.serving.records import Inspection, StoredPhoto, new_id
+from regrade.serving.review import Lottery
+from regrade.serving.settings import Settings
+from regrade.serving.store import InspectionStore, asked_for
+from regrade.serving.verify import Report, verify_store
+
+DEAR = {"rma": "1", "category": "electronics", "declared_value": {"amount": 5000, "currency": "USD"}}
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    """What a command prints; its errors are raised."""
+    result = CliRunner().invoke(build_app(), [str(one) for one in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def settings(data: Path) -> Settings:
+    return Settings(_env_file=None, data_dir=data)
+
+
+def verified(data: Path) -> Report:
+    database = open_database(settings(data))
+    try:
+        return verify_store(database, LocalPhotoStore(data / "photos"))
+    finally:
+        database.close()
+
+
+def newest(out: Path) -> Manifest:
+    return Manifest.load(max((out / "snapshots").iterdir()))
+
+
+def objects(out: Path) -> dict[str, int]:
+    """Content → when it was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (out / "objects").rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def stored(service: Any, render_photo: Any) -> Path:
+    """The data of a running service with two inspections, of three photos in all; one is decided on."""
+    service.post([render_photo(0), render_photo(1)], DEAR)
+    service.post([render_photo(2)], {"rma": "2"})
+    claim = service.client.post("/v1/reviews/claim").json()
+    body = {"lease": claim["lease"]["token"], "condition": "used"}
+    assert service.client.post(f"/v1/reviews/{claim['inspection']['id']}", json=body).status_code == 200
+    data: Path = service.settings.data_dir
+    return data
+
+
+@pytest.fixture
+def data(migrated: Path, tmp_path: Path) -> Path:
+    """The data of no running service, with two inspections of three photos in all; none is of anything."""
+    folder = tmp_path / "data"
+    folder.mkdir(0o700)
+    shutil.copy(migrated, folder / "regrade.db")
+    database = open_database(settings(folder))
+    photos, key = LocalPhotoStore(folder / "photos"), KeyStore(database).create("station", "bench")[1]
+    store = InspectionStore(database, asked_for, Signer.load(folder / "keys"))
+    Lottery.load(folder / "keys")
+    for number, contents in enumerate(([b"one", b"two"], [b"three"])):
+        staged = photos.stage([(content, hashlib.sha256(content).hexdigest()) for content in contents])
+        photos.publish(staged)
+        of = tuple(StoredPhoto(n, one.sha256, "image/jpeg", len(contents[n]), 9, 9) for n, one in enumerate(staged))
+        result = ItemResult(None, None, (), tuple(Quality(True, (), {}) for _ in of), {}, {})
+        item = {"rma": str(number)}
+        store.insert(Inspection(new_id(), datetime.now(UTC), "retake", key.id, None, "d", item, result, None, of))
+    database.close()
+    return folder
+
+
+def test_a_service_on_a_restored_backup_shows_the_same(
+    service: Any, serve: Any, stored: Path, out: Path, tmp_path: Path
+) -> None:
+    told = run("backup", out, "--data-dir", stored)
+    assert "2 inspections, 3 photos" in told
+    assert "2 inspections, 3 photos" in run("restore", out, "--data-dir", tmp_path / "new")
+    assert "2 inspections with 3 different photos" in run("store", "verify", "--data-dir", tmp_path / "new")
+    key = service.key("admin", "after the backup")
+    restored = serve(tmp_path / "new")
+    assert restored.with_key(key).get("/v1/inspections").status_code == 401
+    for one in service.client.get("/v1/inspections").json()["items"]:
+        address = f"/v1/inspections/{one['id']}"
+        assert restored.client.get(address).json() == one
+        for photo in one["photos"]:
+            path = f"{address}/photos/{photo['index']}"
+            assert restored.client.get(path).content == service.client.get(path).content
+    (tmp_path / "evidence.json").write_bytes(restored.client.get(f"{address}/evidence").content)
+    public = service.client.get("/v1/evidence/key").json()["public_key"]
+    run("evidence", "verify", tmp_path / "evidence.json", "--key", public)
+
+
+def test_a_restored_installation_goes_on(serve: Any, stored: Path, out: Path, tmp_path: Path, photo: bytes) -> None:
+    make_backup(settings(stored), out)
+    restore(out, tmp_path / "new")
+    restored = serve(tmp_path / "new")
+    assert restored.post([photo]).status_code == 201
+    make_backup(settings(tmp_path / "new"), out)
+    assert newest(out).inspections == 3
+
+
+def test_a_second_backup_copies_what_is_new(service: Any, stored: Path, out: Path, render_photo: Any) -> None:
+    run("backup", out, "--data-dir", stored)
+    before = objects(out)
+    service.post([render_photo(2), render_photo(3)], {"rma": "3"})  # one of them is there already
+    run("backup", out, "--data-dir", stored)
+    after = objects(out)
+    assert after | before == after  # nothing was written again
+    manifest = newest(out)
+    fresh = after.keys() - before.keys()
+    assert len(fresh & {one.sha256 for one in Repository(out, write=False).listed(manifest)}) == 1
+    assert fresh <= {manifest.files["regrade.db"].sha256, manifest.photos.listed.sha256, *fresh}
+    assert (manifest.inspections, manifest.photos.count) == (3, 4)
+
+
+def test_backups_while_items_come_in_are_whole_each(service: Any, out: Path, tmp_path: Path, render_photo: Any) -> None:
+    photos = [render_photo(seed, (320, 240)) for seed in range(24)]
+    ended = threading.Event()
+
+    def station() -> None:
+        for photo in photos:
+            assert service.post([photo]).status_code == 201
+        ended.set()
+
+    thread = threading.Thread(target=station)
+    thread.start()
+    while not ended.is_set():
+        make_backup(service.settings, out)
+    thread.join()
+    make_backup(service.settings, out)
+    names = sorted(path.stem for path in (out / "snapshots").iterdir())
+    assert len(names) >= 2
+    assert check_backup(out).faults == ()
+    for name in {names[0], names[len(names) // 2], names[-1]}:
+        restore(out, tmp_path / name, snapshot=name)
+        report = verified(tmp_path / name)
+        assert (report.sound, report.orphans, report.leftovers) == (True, (), ())
+    assert newest(out).inspections == len(photos)
+
+
+def erase(database: Database, photos: LocalPhotoStore, sha256: str) -> None:
+    """Take a photo away, and the inspection that it was of."""
+    with database.write() as connection:
+        for table in ("inspection_photos", "tasks", "disclosures"):
+            mine = "inspection_id IN (SELECT id FROM inspections WHERE rma = '2')"
+            connection.execute(text(f"DELETE FROM {table} WHERE {mine}"))
+        connection.execute(text("DELETE FROM inspections WHERE rma = '2'"))
+    photos.path(sha256).unlink()
+
+
+def test_what_is_erased_meanwhile_is_in_no_snapshot_and_fails_none(
+    service: Any, stored: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erased = service.client.get("/v1/inspections").json()["items"][0]["photos"][0]["sha256"]
+    with service.runtime.database.write() as connection:
+        connection.execute(
+            text("DELETE FROM tasks WHERE inspection_id IN (SELECT id FROM inspections WHERE rma = '2')")
+        )
+    real, copies = making.copy_database, []
+
+    def copy_then_erase(file: Path, target: Path) -> Any:
+        copies.append(real(file, target))
+        if len(copies) == 1:
+            erase(service.runtime.database, service.runtime.photos, erased)
+        return copies[-1]
+
+    monkeypatch.setattr(making, "copy_database", copy_then_erase)
+    run("backup", out, "--data-dir", stored)
+    assert (len(copies), newest(out).lost, newest(out).inspections) == (2, (), 1)
+    assert not {erased, copies[0].sha256} & objects(out).keys()  # not even as content that nobody needs
+    restore(out, tmp_path / "new")
+    assert verified(tmp_path / "new").sound
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_a_photo_that_is_lost_already_is_named_and_the_rest_is_kept(
+    service: Any, stored: Path, out: Path, harm: str
+) -> None:
+    lost = service.files()[0]
+    lost.unlink() if harm == "missing" else lost.write_bytes(b"other")
+    assert f"not in the backup: {lost.name}" in run("backup", out, "--data-dir", stored, code=1)
+    assert (newest(out).lost, newest(out).photos.count) == ((lost.name,), 2)
+    assert check_backup(out).faults == ()
+
+
+def test_a_photo_that_is_lost_since_is_still_in_the_backup(
+    service: Any, stored: Path, out: Path, tmp_path: Path
+) -> None:
+    make_backup(settings(stored), out)
+    service.files()[0].unlink()
+    make_backup(settings(stored), out)
+    restore(out, tmp_path / "new")
+    assert verified(tmp_path / "new").sound
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_state_is_in_it_and_the_cache_is_not(service: Any, stored: Path, out: Path, tmp_path: Path) -> None:
+    (stored / "labels.splits.json").write_text("{}")
+    made = service.client.get("/v1/inspections").json()["items"][0]["id"]
+    assert service.client.get(f"/v1/inspections/{made}/photos/0?width=99").status_code == 200
+    make_backup(settings(stored), out)
+    restore(out, tmp_path / "new")
+    beside = {f"regrade.db-{part}" for part in ("wal", "shm", "acknowledged")} | {"serve.lock", "backups.json"}
+    missing = files_in(stored) - files_in(tmp_path / "new") - beside
+    assert {name.partition("/")[0] for name in missing} == {"cache"}
+    assert files_in(tmp_path / "new") <= files_in(stored)
+
+
+def test_what_settings_name_elsewhere_is_in_it_too(data: Path, out: Path, tmp_path: Path) -> None:
+    policy = Path(shutil.copy(DEFAULT_POLICY, tmp_path / "own.yaml"))
+    (tmp_path / "rubrics").mkdir()
+    (tmp_path / "rubrics" / "mine.yaml").write_text("x")
+    own = {"policy_file": policy, "rubric_dir": tmp_path / "rubrics", "lease_minutes": 7}
+    make_backup(Settings(_env_file=None, data_dir=data, **own), out)
+    said = run("restore", out, "--data-dir", tmp_path / "new")
+    assert "REGRADE_LEASE_MINUTES=7" in said.replace("\n", "")
+    assert (tmp_path / "new" / "settings" / "policy.yaml").read_bytes() == policy.read_bytes()
+    assert (tmp_path / "new" / "settings" / "rubrics" / "mine.yaml").read_text() == "x"
+
+
+def test_nobody_else_can_read_a_backup_or_what_is_restored(data: Path, out: Path, tmp_path: Path) -> None:
+    make_backup(settings(data), out)
+    restore(out, tmp_path / "new")
+    for root in (out, tmp_path / "new"):
+        modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in (root, *root.rglob("*"))}
+        assert modes == {(True, 0o700), (False, 0o600)}
+
+
+def test_old_snapshots_go_and_with_them_what_only_they_had(
+    service: Any, stored: Path, out: Path, render_photo: Any
+) -> None:
+    make_backup(settings(stored), out)
+    first = newest(out)
+    service.post([render_photo(5)])
+    said = run("backup", out, "--keep", "1", "--data-dir", stored)
+    assert f"removed {first.snapshot}" in said
+    assert [path.stem for path in (out / "snapshots").iterdir()] == [newest(out).snapshot]
+    assert first.files["regrade.db"].sha256 not in objects(out)
+    assert check_backup(out).faults == ()
+
+
+def test_the_installation_remembers_its_backups(data: Path, out: Path) -> None:
+    run("backup", out, "--data-dir", data)
+    (one,) = known(data)
+    assert (one.folder, one.snapshot) == (str(out), newest(out).snapshot)
+    assert one.snapshot in run("backup", "list", out)
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("what", ["database", "key", "photo", "list", "manifest"])
+@pytest.mark.parametrize("harm", [flip, Path.unlink])
+def test_a_backup_that_went_bad_says_so_and_is_not_restored(
+    data: Path, out: Path, tmp_path: Path, what: str, harm: Any
+) -> None:
+    make_backup(settings(data), out)
+    manifest = newest(out)
+    photo = next(iter(Repository(out, write=False).listed(manifest)))
+    harmed = {
+        "database": manifest.files["regrade.db"],
+        "key": manifest.files["keys/sampling.key"],
+        "photo": photo,
+        "list": manifest.photos.listed,
+    }
+    one = harmed.get(what)
+    snapshot = out / "snapshots" / f"{manifest.snapshot}.json"
+    harm(snapshot if one is None else out / "objects" / one.sha256[:2] / one.sha256)
+    assert run("backup", "verify", out, code=1)
+    with pytest.raises(BackupError, match=r"damaged|missing|cannot be read|no snapshot"):
+        run("restore", out, "--data-dir", tmp_path / "new")
+    assert not (tmp_path / "new").exists() or list((tmp_path / "new").iterdir()) == []
+
+
+def test_with_a_damaged_photo_the_rest_can_be_had(data: Path, out: Path, tmp_path: Path) -> None:
+    make_backup(settings(data), out)
+    photo = next(iter(Repository(out, write=False).listed(newest(out))))
+    flip(out / "objects" / photo.sha256[:2] / photo.sha256)
+    assert photo.sha256 in run("restore", out, "--data-dir", tmp_path / "new", "--skip-damaged", code=1)
+    assert verified(tmp_path / "new").missing == (photo.sha256,)
+
+
+def test_a_sound_backup_is_found_sound(data: Path, out: Path) -> None:
+    make_backup(settings(data), out)
+    assert "1 snapshots" in run("backup", "verify", out)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from regrade.serving.backup.make import make_backup
+from regrade.serving.settings import Settings
+syncs, last, real = 0, int(sys.argv[3]), os.fsync
+def fsync(descriptor):
+    global syncs
+    syncs += 1
+    if syncs == last:
+        os.kill(os.getpid(), 9)
+    real(descriptor)
+os.fsync = fsync
+make_backup(Settings(_env_file=None, data_dir=sys.argv[1]), Path(sys.argv[2]))
+print(syncs)
+"""
+
+
+def test_a_backup_that_is_killed_never_looks_whole(data: Path, tmp_path: Path) -> None:
+    def backed_up(out: Path, last: int) -> "subprocess.CompletedProcess[bytes]":
+        words = [sys.executable, "-c", KILLED, data, out, str(last)]
+        return subprocess.run(words, capture_output=True, timeout=60, check=False)
+
+    most = int(backed_up(tmp_path / "whole", 0).stdout)
+    for last in (2, most * 2 // 3, most - 2):
+        out = tmp_path / str(last)
+        assert backed_up(out, last).returncode == -signal.SIGKILL
+        for name in (path.stem for path in (out / "snapshots").glob("*")):
+            restore(out, tmp_path / f"{last} restored", snapshot=name)
+        make_backup(settings(data), out)
+        assert check_backup(out).faults == ()
+        assert list((out / "tmp").iterdir()) == []
+
+
+def test_a_restore_that_was_cut_short_is_not_served(data: Path, out: Path, tmp_path: Path) -> None:
+    make_backup(settings(data), out)
+    restore(out, tmp_path / "new")
+    (tmp_path / "new" / "restore-unfinished").write_text("")
+    for words in (["keys", "list"], ["serve", "--port", "0"]):
+        with pytest.raises(DataDirError, match="was cut short"):
+            run(*words, "--data-dir", tmp_path / "new")
+    with pytest.raises(BackupError, match="was cut short"):
+        restore(out, tmp_path / "new")
+
+
+def test_only_an_empty_folder_is_restored_into(data: Path, out: Path, tmp_path: Path) -> None:
+    make_backup(settings(data), out)
+    before = sorted(data.rglob("*"))
+    with pytest.raises(BackupError, match="is not empty"):
+        run("restore", out, "--data-dir", data)
+    assert sorted(data.rglob("*")) == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackupError, match="is a file"):
+        run("restore", out, "--data-dir", tmp_path / "file")
+
+
+def test_places_that_make_no_sense_are_refused(data: Path, out: Path, tmp_path: Path) -> None:
+    for nested in (data / "backups", data, data.parent):
+        with pytest.raises(BackupError, match="lie in each other"):
+            run("backup", nested, "--data-dir", data)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("")
+    with pytest.raises(BackupError, match="neither empty nor a backup folder"):
+        run("backup", tmp_path / "other", "--data-dir", data)
+    for words in (("restore", tmp_path / "other", "--data-dir", out), ("backup", "verify", tmp_path / "other")):
+        with pytest.raises(BackupError, match="no backup folder"):
+            run(*words)
+    with pytest.raises(RegradeError, match="There is no database"):
+        run("backup", out, "--data-dir", tmp_path / "nowhere")
+
+
+def test_two_at_once_do_not_get_into_each_others_way(data: Path, out: Path) -> None:
+    first = Repository(out, write=True)
+    with pytest.raises(BackupError, match="else is at work"):
+        make_backup(settings(data), out)
+    first.close()
+    make_backup(settings(data), out)
+
+
+def test_a_full_backup_disk_is_said_and_leaves_no_snapshot(data: Path, volume: Any) -> None:
+    make_backup(settings(data), volume.folder / "out")
+    volume.fill()
+    with pytest.raises((StorageError, BackupError), match=r"is full"):
+        make_backup(settings(data), volume.folder / "out")
+    assert len(list((volume.folder / "out" / "snapshots").iterdir())) == 1
+    volume.clear()
+    make_backup(settings(data), volume.folder / "out")
+    assert check_backup(volume.folder / "out").faults == ()
+
+
+def test_a_damaged_database_is_not_backed_up_as_if_it_were_whole(data: Path, out: Path) -> None:
+    (data / "regrade.db").write_bytes((data / "regrade.db").read_bytes()[:-4096])
+    with pytest.raises(DamagedDatabaseError, match="cut short"):
+        make_backup(settings(data), out)
+    assert not out.exists()
+
+
+def test_data_of_an_older_version_can_be_backed_up_before_they_are_brought_up_to_date(
+    out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'regrade.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    database.close()
+    run("backup", out, "--data-dir", tmp_path / "data")
+    assert newest(out).schema == "0002"
+    restore(out, tmp_path / "new")
+    assert verified(tmp_path / "new").sound
+
+
+def test_a_backup_of_a_newer_version_is_refused_in_words(data: Path, out: Path, tmp_path: Path) -> None:
+    make_backup(settings(data), out)
+    one = newest(out)
+    newer = replace(one, schema="9999", regrade="7.2.0")
+    (out / "snapshots" / f"{one.snapshot}.json").write_bytes(newer.dump())
+    with pytest.raises(BackupError, match=r"newer regrade, 7\.2\.0"):
+        restore(out, tmp_path / "new")
+    document = json.loads(newer.dump()) | {"format": "regrade-backup/2"}
+    (out / "snapshots" / f"{one.snapshot}.json").write_text(json.dumps(document))
+    with pytest.raises(BackupError, match="regrade-backup/2"):
+        make_backup(settings(data), out)  # which would have to know what that snapshot needs
+
+
+def test_of_a_database_that_is_no_file_it_says_that_it_is_not_in_it(
+    data: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGRADE_DATABASE_URL", f"sqlite:///file:{data / 'regrade.db'}?uri=true")
+    assert "`pg_dump`" in run("backup", out, "--data-dir", data)
+    assert (newest(out).database, newest(out).photos.count) == (None, 3)
+    assert "pg_restore" in run("restore", out, "--data-dir", tmp_path / "new")
