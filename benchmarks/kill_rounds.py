@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,9 +200,10 @@ def own_copy(photo: bytes, name: str) -> bytes:
     return photo[:2] + b"\xff\xfe" + (len(name) + 2).to_bytes(2, "big") + name.encode() + photo[2:]
 
 
-def rounds(server: Server, kills: int) -> Acknowledged:
+def rounds(server: Server, kills: int, beside: Callable[[threading.Event], None] | None = None) -> Acknowledged:
     """Kill the service so many times under work; it is ready again at the end, and everybody has stopped.
 
+    `beside` is done meanwhile, on a thread of its own, until the event that it is given.
     Raises RuntimeError where it does not start again, or answers what it should not.
     """
     told, stopped = Acknowledged(), threading.Event()
@@ -210,7 +212,8 @@ def rounds(server: Server, kills: int) -> Acknowledged:
     people += [Reviewer(server, server.key("reviewer"), n, told, stopped) for n in range(REVIEWERS)]
     people += [Eraser(server, server.key("admin"), 0, told, stopped)]
     failures: list[BaseException] = []
-    threads = [threading.Thread(target=_noting, args=(one.run, failures)) for one in people]
+    work = [one.run for one in people] + ([] if beside is None else [partial(beside, stopped)])
+    threads = [threading.Thread(target=_noting, args=(run, failures)) for run in work]
     for thread in threads:
         thread.start()
     try:

@@ -1,7 +1,7 @@
 """What was acknowledged survives `kill -9`: a service is killed again and again under work, and nothing is lost.
 
 Items, decisions and erasures are under way (`benchmarks/kill_rounds.py` says who does what, and where kills are aimed).
-More of them:
+More of them, and backups as well:
 
     pytest tests/serving/test_kill.py -m long
     REGRADE_KILLS=500 pytest tests/serving/test_kill.py -m long
@@ -25,6 +25,7 @@ from regrade.serving.settings import Settings
 
 # The benchmarks are scripts in one folder and no package: their modules are found by that folder.
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from kill_backups import Backups
 from kill_check import check
 from kill_rounds import Server, rounds
 
@@ -37,13 +38,18 @@ FEW = 16
 @pytest.mark.parametrize("kills", [FEW, pytest.param(KILLS, marks=pytest.mark.long)])
 def test_what_was_acknowledged_survives_every_kill(tmp_path: Path, kills: int) -> None:
     server = Server(tmp_path / "data", tmp_path / "log")
-    told = rounds(server, kills)
+    backups = Backups(server.data_dir, tmp_path / "backups") if kills > FEW else None
+    told = rounds(server, kills, backups and backups.run)
     found = check(server, told)
     for nothing in ("lost_items", "lost_decisions", "lost_erasures", "came_back", "left_of_erased"):
         assert found[nothing] == [], nothing
     assert found["stored_twice"] == 0
     assert found["exit_code"] in (0, -signal.SIGTERM)
     assert found["verify_exit_code"] == 0, found["verify"]
+    if backups is not None:
+        kept = backups.check()
+        assert (kept["failed"], kept["verify_exit_code"], kept["restored_verify_exit_code"]) == (0, 0, 0), kept
+        assert kept["made"] > 1
     # The kills must have hit something, or this has shown nothing.
     assert len(told.items) >= kills // 2
     assert min(len(told.decisions), len(told.erased)) > 0
