@@ -10,11 +10,9 @@ import pytest
 
 from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.models.bundle import active_version, load_bundle
-from regrade.models.bundle_files import write_bundle
 from regrade.models.errors import DatasetError, RunError
 from regrade.models.grader import Grader
 from regrade.models.intake import open_photo
-from regrade.models.registry import activate
 from regrade.models.runtime import Model
 from regrade.training.calibrate.features import extract_features
 from regrade.training.data import pictures as corpus
@@ -129,38 +127,16 @@ def test_a_source_left_out_must_be_one_that_there_is(tiny_dataset: Path, tmp_pat
         execute(run, plan(run))
 
 
-def without_packaging(trained: RunConfig, folder: Path) -> RunConfig:
-    """Settings of a run of packaging where electronics is active with the networks of `trained`, by a bundle that says
-    of them that they have seen electronics alone: a whole second training would show no more."""
-    old = load_bundle(trained.out, "electronics")
-    names = ("head.onnx", "calibration.json", "metrics.json", "card.md")
-    files = {name: (old.folder / name).read_bytes() for name in names}
-    files["metrics.json"] = json.dumps({**old.metrics, "backbone_trained_on": ["electronics"]}).encode()
-    backbones = {precision: old.backbone_path(precision).read_bytes() for precision in old.backbones}
-    config = config_of(trained.data, folder, category="packaging", version="2026.1.2", synthesis=True)
-    write_bundle(
-        config.out,
-        "electronics",
-        old.version,
-        files=files,
-        backbones=backbones,
-        labels=old.labels,
-        defects=old.defects,
-        input_side=old.input_side,
-    )
-    activate(config.store, "electronics", old.version, by="test", reason="test")
-    return config
-
-
-def test_bundles_say_what_their_networks_were_trained_on(trained: RunConfig) -> None:
-    assert load_bundle(trained.out, "electronics").metrics["backbone_trained_on"] == ["electronics", "packaging"]
-
-
-def test_a_new_category_keeps_the_networks_that_have_not_seen_it(trained: RunConfig, tmp_path: Path) -> None:
-    config = without_packaging(trained, tmp_path)
-    with Run.create(tmp_path / "run", config) as run:
+def test_a_new_category_keeps_the_networks_that_have_not_seen_it(tiny_dataset: Path, tmp_path: Path) -> None:
+    lines = (tiny_dataset / "bench.jsonl").read_text().splitlines()
+    (tiny_dataset / "electronics.jsonl").write_text("\n".join(r for r in lines if '"electronics"' in r) + "\n")
+    first = config_of(tiny_dataset / "electronics.jsonl", tmp_path)
+    with Run.create(tmp_path / "first", first) as run:
         execute(run, plan(run))
-    old, new = load_bundle(config.out, "electronics"), load_bundle(config.out, "packaging")
+    second = config_of(tiny_dataset, tmp_path, category="packaging", version="2026.1.2", synthesis=True)
+    with Run.create(tmp_path / "second", second) as run:
+        execute(run, plan(run))
+    old, new = load_bundle(first.out, "electronics"), load_bundle(first.out, "packaging")
     assert new.backbones == old.backbones
     assert new.metrics["networks"] == {"kept_from": "2026.1.1"}
     assert new.metrics["test"]["macro_f1"]["value"] > 0.4
