@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -14,7 +14,8 @@ from regrade.serving.i18n import Message
 if TYPE_CHECKING:
     from regrade.serving.connections.protocol import GuardedProtocol
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CLOSES: Final = (b"connection", b"close")
 
 
 class Exchange:
@@ -58,7 +59,7 @@ class Exchange:
         """ASGI's `send`, for a client that asks before it sends its body: not told to, it need not, and who could tell
         what comes next?"""
         if message["type"] == "http.response.start" and self.asked_first and not self.wanted:
-            message["headers"] = [*message["headers"], (b"connection", b"close")]
+            message["headers"] = [*(one for one in message["headers"] if one != _CLOSES), _CLOSES]
         await self._cycle.send(message)
 
     def fail(self, error: RegradeError) -> None:
