@@ -54,8 +54,10 @@ def _message(fault: Any, model: type[BaseModel]) -> Message | str:
         return Message("fault.unknown_field", {"legal": ", ".join(_siblings(fault, model))})
     if kind == "literal_error":
         return Message("fault.legal", {"legal": ", ".join(re.findall("'([^']*)'", str(context["expected"])))})
-    if kind == "string_pattern_mismatch" and fault["loc"][-1] == "currency":
+    if kind == "string_pattern_mismatch" and fault["loc"][-1:] == ("currency",):
         return Message("fault.currency")
+    if kind == "string_pattern_mismatch" and fault["loc"][-1:] == ("cursor",):
+        return Message("fault.cursor")
     if kind == "unseen_character":
         return Message("fault.characters", dict(context))
     if kind in _WITH_LIMIT:

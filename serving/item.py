@@ -41,7 +41,10 @@ class Item(BaseModel):
     category: Name | None = Field(None, description="If left out, it is predicted from the photos.")
     declared_value: DeclaredValue | None = None
     station: Name | None = None
-    answers: dict[str, JsonValue] | None = Field(None, description="Answers to the station's own questions.")
+    answers: dict[str, JsonValue] | None = Field(
+        None,
+        description="Answers to the station's own questions: any JSON without NUL characters, nested at most 16 deep.",
+    )
 
     @field_validator("answers")
     @classmethod

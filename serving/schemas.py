@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from regrade.models.types import CONDITIONS, DEFECT_TYPES, Box
 from regrade.serving.policy.types import ACTIONS
 from regrade.serving.records import Status
-from regrade.serving.words import Label, Note
+from regrade.serving.words import Label, Note, ShortLabel, ShortNote
 
 Condition = Literal["unopened", "opened", "used", "damaged"]
 DefectType = Literal[
@@ -18,6 +18,14 @@ Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_ori
 assert tuple(get_args(one) for one in (Condition, Action, DefectType)) == (CONDITIONS, ACTIONS, DEFECT_TYPES)
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# To JSON Schema (6.1.1) 1.0 is a whole number as 1 is.
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 class MoneyOut(BaseModel):
@@ -163,7 +171,7 @@ class DefectIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    photo: int = Field(ge=0)
+    photo: Whole = Field(ge=0)
     type: DefectType
     severity: Literal["minor", "major"] = "major"
     box: Box | None = Field(None, description="x1, y1, x2, y2 in pixels of the upright photo.")
@@ -185,7 +193,7 @@ class ReviewIn(BaseModel):
     )
     note: Note | None = None
     rubric: Label | None = Field(None, description="The rubric that was shown, such as `packaging@1`.")
-    seller_grade: Label | None = Field(None, max_length=64, description="The seller's own name for the condition.")
+    seller_grade: ShortLabel | None = Field(None, description="The seller's own name for the condition.")
     seconds: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."
     )
@@ -197,7 +205,7 @@ class ActivationIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: str = Field(min_length=1, max_length=64, description="One of those that `GET /v1/models` lists.")
-    reason: Note = Field("", max_length=1000, description="Why, for the log of activations.")
+    reason: ShortNote = Field("", description="Why, for the log of activations.")
 
 
 class BundleOut(BaseModel):

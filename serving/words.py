@@ -8,13 +8,14 @@ need.
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
 MAX_NAME: Final = 128
-MAX_NOTE: Final = 4000
 
 _CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f"
 _BREAKS: Final = r"\u2028\u2029"
@@ -76,22 +77,40 @@ def _not_empty(text: str) -> str:
     return text
 
 
-_SPACES = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_SEEN = rf"[^{_SPACES}{_UNFIT_IN_NAMES}]"
-_PATTERN: Final = re.sub(
-    r"\\U[0-9a-f]{8}(-\\U[0-9a-f]{8})?|\\ud800-\\udfff",
-    "",
-    rf"^[{_SPACES}]*{_SEEN}([^{_UNFIT_IN_NAMES}]*{_SEEN})?[{_SPACES}]*$",
-)
-"""What the API's description says of names. ECMA-262 has no escapes of eight digits: the last planes are left out."""
+_SPACES: Final = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_SEEN: Final = rf"[^{_SPACES}{_UNFIT_IN_NAMES}]"
 
-Label = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(name)]
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What the description of the API says of such texts; a little less than what is taken.
+
+    ECMA-262 has no escapes of eight digits, and JSON no surrogates: those are left out.
+    """
+
+    pattern: str
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        known = re.sub(r"\\U[0-9a-f]{8}(-\\U[0-9a-f]{8})?|\\ud800-\\udfff", "", self.pattern)
+        return handler(schema) | {"pattern": known}
+
+
+_A_NAME: Final = _Described(f"^[{_SPACES}]*[^{_UNFIT_IN_NAMES}]*[{_SPACES}]*$")
+_A_NOTE: Final = _Described(rf"^[{_SPACES}]*([^{_CONTROLS}{_HIDDEN}]|[\t-\r\u0085])*[{_SPACES}]*$")
+
+Label = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(name), _A_NAME]
 """A name, or nothing."""
+ShortLabel = Annotated[str, Field(max_length=64), AfterValidator(name), _A_NAME]
+"""The same, of at most 64 characters."""
 Name = Annotated[
-    Label,
+    str,
+    Field(min_length=1, max_length=MAX_NAME),
+    AfterValidator(name),
     AfterValidator(_not_empty),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _PATTERN}),
+    _Described(rf"^[{_SPACES}]*{_SEEN}([^{_UNFIT_IN_NAMES}]*{_SEEN})?[{_SPACES}]*$"),
 ]
 """An identifier of 1 to 128 characters that can all be seen; spaces around it are dropped."""
-Note = Annotated[str, Field(max_length=MAX_NOTE), AfterValidator(note)]
+Note = Annotated[str, Field(max_length=4000), AfterValidator(note), _A_NOTE]
 """Text of a person's, of several lines if need be."""
+ShortNote = Annotated[str, Field(max_length=1000), AfterValidator(note), _A_NOTE]
+"""The same, of at most 1000 characters."""

@@ -11,7 +11,7 @@ from regrade.serving.routes.desk_access import DeskLanguageDep, at_page, see
 from regrade.serving.routes.desk_item_words import line, stamp, view
 from regrade.serving.routes.desk_pages import DESK, desk_page
 from regrade.serving.sessions import Session
-from regrade.serving.words import MAX_NAME, MAX_NOTE, searched
+from regrade.serving.words import MAX_NAME, searched
 
 router = APIRouter(prefix="/items")
 
@@ -23,7 +23,7 @@ MOST: Final = 50
 @router.get("")
 async def find(request: Request, session: ReaderDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """The item that `q` names by id, RMA or SKU; of several, or of none, a list."""
-    asked = searched(request.query_params.get("q", "")[:MAX_NOTE])[: MAX_NAME + 1]
+    asked = searched(request.query_params.get("q", "")[: 10 * MAX_NAME])[: MAX_NAME + 1]
     found = await runtime.call(runtime.desk.lookup, asked, session.key, MOST + 1) if asked else []
     if len(found) == 1:
         return see(request, f"{DESK}/items/{quote(found[0].id, safe='')}")

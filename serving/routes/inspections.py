@@ -9,6 +9,7 @@ from regrade.models.intake import MEDIA_TYPES
 from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
 from regrade.serving.body import receiver
+from regrade.serving.cursors import cursor_pattern
 from regrade.serving.errors import (
     BusyError,
     IdempotencyKeyError,
@@ -16,7 +17,7 @@ from regrade.serving.errors import (
     UploadAborted,
 )
 from regrade.serving.item import Item
-from regrade.serving.listing import Filters
+from regrade.serving.listing import LIST, Filters
 from regrade.serving.middleware import started
 from regrade.serving.pipeline import Outcome, Submission
 from regrade.serving.records import Inspection, Status
@@ -51,6 +52,7 @@ _MULTIPART: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["photos", "item"],
+                    "additionalProperties": False,
                     "properties": {
                         "photos": {
                             "type": "array",
@@ -75,7 +77,12 @@ _MULTIPART: dict[str, Any] = {
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_KEY_LENGTH,
+                "pattern": "^[!-~]([ -~]*[!-~])?$",
+            },
             "description": "Repeat a request with the same key and body, and it is done once.",
         },
         {
@@ -87,7 +94,23 @@ _MULTIPART: dict[str, Any] = {
         },
     ],
 }
-_REPLAYED: Responses = {200: {"model": InspectionOut, "description": "Stored before, under the same Idempotency-Key"}}
+_PLACE: dict[str, Any] = {"Location": {"description": "Where to read it.", "schema": {"type": "string"}}}
+_MADE: Responses = {
+    200: {
+        "model": InspectionOut,
+        "description": "Stored before, under the same Idempotency-Key",
+        "headers": {
+            **_PLACE,
+            "Idempotency-Replayed": {"description": "That it was.", "schema": {"type": "string", "const": "true"}},
+        },
+    },
+    201: {
+        "headers": {
+            **_PLACE,
+            "Server-Timing": {"description": "Where the time went, in ms.", "schema": {"type": "string"}},
+        }
+    },
+}
 _IMAGES: Responses = {
     200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
     304: {"description": "Not modified"},
@@ -101,7 +124,7 @@ BODIES = (Item,)
     status_code=201,
     summary="Grade an item",
     openapi_extra=_MULTIPART,
-    responses=problems(400, 401, 403, 408, 409, 410, 413, 415, 422, 503, 507, also=_REPLAYED),
+    responses=problems(400, 401, 403, 408, 409, 410, 413, 415, 422, 503, 507, also=_MADE),
 )
 async def create(
     request: Request,
@@ -219,7 +242,9 @@ async def list_inspections(
     since: Annotated[Moment | None, Query(description="When it came in: RFC 3339, with a zone.")] = None,
     updated_since: Annotated[Moment | None, Query(description="When it was last changed, likewise.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(pattern=cursor_pattern(LIST), description="`next_cursor` of the page before.")
+    ] = None,
 ) -> InspectionsOut:
     """Newest first. `next_cursor` is null on the last page.
 
@@ -267,7 +292,7 @@ async def photo(
     runtime: RuntimeDep,
     key: ReaderDep,
     width: Annotated[int | None, Query(ge=16, le=2048, description="A thumbnail this wide.")] = None,
-    original: Annotated[bool, Query(description="The very file that was sent; for admins.")] = False,
+    original: Annotated[bool, Query(description="The very file that was sent, of any width; for admins.")] = False,
 ) -> Response:
     """The photo, upright, `width` and `height` of the inspection's `photos` in pixels; or a JPEG of the given width
     (never wider than the photo).
@@ -277,7 +302,7 @@ async def photo(
     """
     inspection = await _get(runtime, inspection_id)
     if original:
-        return await original_answer(runtime, inspection, index, width, key, language_of(request))
+        return await original_answer(runtime, inspection, index, key, language_of(request))
     return await photo_answer(request, runtime, inspection, index, width, key)
 
 

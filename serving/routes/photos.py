@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from regrade.models.intake import SUFFIXES
 from regrade.serving.auth import ApiKey
-from regrade.serving.errors import FieldFault, InvalidFieldsError, NotFoundError, PhotoDamagedError
+from regrade.serving.errors import NotFoundError, PhotoDamagedError
 from regrade.serving.i18n import Message, text
 from regrade.serving.photo_views import What
 from regrade.serving.problems import Problem, ProblemError
@@ -48,20 +48,15 @@ async def photo_answer(
     return Response(picture.data, headers=headers, media_type=picture.media_type)
 
 
-async def original_answer(
-    runtime: Runtime, inspection: Inspection, index: int, width: int | None, viewer: ApiKey, lang: str
-) -> Response:
+async def original_answer(runtime: Runtime, inspection: Inspection, index: int, viewer: ApiKey, lang: str) -> Response:
     """The very file that was sent, with all that it says, for an admin. That it was read is written before it is sent.
 
-    Raises `ProblemError` for everybody else, `InvalidFieldsError` where a width is wanted, and as `photo_answer` does.
+    Raises `ProblemError` for everybody else, and as `photo_answer` does.
     """
     if not viewer.may("admin"):
         raise ProblemError(
             Problem("forbidden", text("problem.original", lang), {"role": viewer.role, "needed": ["admin"]})
         )
-    if width is not None:
-        fault = FieldFault("width", "goes with pictures that are made of the photo. Leave it out, or `original`.")
-        raise InvalidFieldsError("invalid-query", "query", [fault])
     stored = _stored(inspection, index)
     try:
         data = await runtime.call(runtime.photos.read, stored.sha256)

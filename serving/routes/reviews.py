@@ -64,7 +64,7 @@ async def claim(
     "/{inspection_id}",
     summary="Decide on a claimed item",
     openapi_extra=json_body(ReviewIn),
-    responses=problems(401, 403, 404, 409, 413, 422, 507),
+    responses=problems(401, 403, 404, 409, 410, 413, 422, 507),
 )
 async def decide(
     inspection_id: str,
@@ -98,7 +98,7 @@ async def decide(
 @router.post(
     "/{inspection_id}/undo",
     summary="Take a decision back",
-    responses=problems(401, 403, 404, 409, 507),
+    responses=problems(401, 403, 404, 409, 410, 507),
 )
 async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep) -> ClaimOut:
     """Undoes the caller's own decision, shortly after it was made, and leases the item to them again.
