@@ -138,3 +138,14 @@ def test_another_transfer_coding_than_chunked_is_refused(service: Any) -> None:
         with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
             connection.sendall(head.encode())
             assert int(connection.recv(65536).split(b" ")[1]) in (400, 501), coding
+
+
+@pytest.mark.parametrize(("proxies", "believed"), [("127.0.0.1", True), ("10.0.0.5,fd00::/8", False), ("", False)])
+def test_only_a_proxy_that_was_named_is_believed(serve: Any, proxies: str, believed: bool) -> None:
+    service = serve(forwarded_allow_ips=proxies)
+    told = {"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https", "origin": service.url}
+    answer = service.with_key(None).post("/desk/login", data={"key": service.key("reviewer")}, headers=told)
+    assert ("Secure" in answer.headers["set-cookie"]) is believed
+    with service.runtime.desk.trail() as trail:
+        [address] = [line.detail["address"] for line in trail if line.action == "login"]
+    assert address == ("203.0.113.7" if believed else "127.0.0.1")
