@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import func, make_url, select
+from sqlalchemy import Connection, func, inspect, make_url, select
 
 from regrade.serving.backup.known import NAME as KNOWN
 from regrade.serving.backup.manifest import Stored
@@ -73,7 +73,7 @@ def shown_settings(settings: Settings) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a database says: its schema, how many inspections it has, and their photos."""
+    """What a database says: its schema, how many inspections it has, and the photos of those that are not erased."""
 
     schema: str
     inspections: int
@@ -86,9 +86,17 @@ def contents_of(database: Database) -> Contents:
     size = func.max(inspection_photos.c.size)
     query = select(inspection_photos.c.sha256, size).group_by(inspection_photos.c.sha256)
     with database.read() as connection:
+        if _knows_erasures(connection):
+            of = inspections.c.id == inspection_photos.c.inspection_id
+            query = query.join(inspections, of).where(inspections.c.erased_at.is_(None))
         count = connection.execute(select(func.count()).select_from(inspections)).scalar_one()
         photos = tuple(Stored(*row) for row in connection.execute(query.order_by(inspection_photos.c.sha256)))
     return Contents(schema, count, photos)
+
+
+def _knows_erasures(connection: Connection) -> bool:
+    """Whether the database is not of a version before there were any."""
+    return any(column["name"] == "erased_at" for column in inspect(connection).get_columns(inspections.name))
 
 
 def copy_database(file: Path, target: Path) -> Stored:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
 from typer.testing import CliRunner
 
 from regrade.models.errors import RegradeError
@@ -182,38 +181,26 @@ def test_backups_while_items_come_in_are_whole_each(service: Any, out: Path, tmp
     assert newest(out).inspections == len(photos)
 
 
-def erase(database: Database, photos: LocalPhotoStore, sha256: str) -> None:
-    """Take a photo away, and the inspection that it was of."""
-    with database.write() as connection:
-        for table in ("inspection_photos", "tasks", "disclosures"):
-            mine = "inspection_id IN (SELECT id FROM inspections WHERE rma = '2')"
-            connection.execute(text(f"DELETE FROM {table} WHERE {mine}"))
-        connection.execute(text("DELETE FROM inspections WHERE rma = '2'"))
-    photos.path(sha256).unlink()
-
-
 def test_what_is_erased_meanwhile_is_in_no_snapshot_and_fails_none(
     service: Any, stored: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    erased = service.client.get("/v1/inspections").json()["items"][0]["photos"][0]["sha256"]
-    with service.runtime.database.write() as connection:
-        connection.execute(
-            text("DELETE FROM tasks WHERE inspection_id IN (SELECT id FROM inspections WHERE rma = '2')")
-        )
+    erased = service.client.get("/v1/inspections").json()["items"][0]
     real, copies = making.copy_database, []
 
     def copy_then_erase(file: Path, target: Path) -> Any:
         copies.append(real(file, target))
         if len(copies) == 1:
-            erase(service.runtime.database, service.runtime.photos, erased)
+            gone = service.client.delete(f"/v1/inspections/{erased['id']}", params={"reason": "asked for"})
+            assert gone.status_code == 200
         return copies[-1]
 
     monkeypatch.setattr(making, "copy_database", copy_then_erase)
     run("backup", out, "--data-dir", stored)
-    assert (len(copies), newest(out).lost, newest(out).inspections) == (2, (), 1)
-    assert not {erased, copies[0].sha256} & objects(out).keys()  # not even as content that nobody needs
+    assert (len(copies), newest(out).lost, newest(out).photos.count) == (2, (), 2)
+    # Not even as content that no snapshot needs.
+    assert not {erased["photos"][0]["sha256"], copies[0].sha256} & objects(out).keys()
     restore(out, tmp_path / "new")
-    assert verified(tmp_path / "new").sound
+    assert (verified(tmp_path / "new").sound, verified(tmp_path / "new").erased) == (True, 1)
 
 
 @pytest.mark.parametrize("harm", ["missing", "damaged"])
