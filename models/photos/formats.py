@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from PIL import Image
 
@@ -17,6 +17,9 @@ from regrade.models.photos.structure import Structure
 
 _WORK_OF_VIDEO_CODECS: Final = {heif.HEIC: 50.0, heif.AVIF: 25.0}
 """In megapixels of a baseline JPEG, for each of theirs."""
+
+_SAME: Final = 2
+"""Levels by which the pixels of one colour may differ when they were compressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,35 @@ def _load_png(data: bytes, structure: Structure, target: tuple[int, int]) -> Loa
 
 
 def _load_webp(data: bytes, structure: Structure, target: tuple[int, int]) -> Loaded:
+    image = _webp_image(data)
+    shorter = webp.shortened(data)
+    if shorter is not None and not _is_blank(image) and _is_whole_webp(shorter):
+        raise truncated()
+    return _loaded(image, data, structure)
+
+
+def _is_blank(image: Image.Image) -> bool:
+    # Nothing is missing of one colour, however many of its bytes its decoder can do without.
+    bands = (band.getextrema() for band in image.split())
+    return all(cast(float, high) - cast(float, low) <= _SAME for low, high in bands)
+
+
+def _is_whole_webp(data: bytes) -> bool:
+    try:
+        _webp_image(data)
+    except PhotoError:
+        return False
+    return True
+
+
+def _webp_image(data: bytes) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
         try:
             image.load()
         except OSError:
             # libwebp takes any bits for pixels, until it has none left.
             raise truncated() from None
-    return _loaded(image, data, structure)
+    return image
 
 
 def _loaded(image: Image.Image, data: bytes, structure: Structure) -> Loaded:

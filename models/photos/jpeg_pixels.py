@@ -22,7 +22,7 @@ _MISSING: Final = re.compile("premature|instead of RST", re.IGNORECASE)
 _HEADER: Final = re.compile("JFIF revision|Adobe color transform|SOS parameters|ICC marker")
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]+)")
 _TABLES: Final = (DHT, DQT, DRI, SOS)
-_FEW: Final = 64
+_FEW: Final = 16
 """Bytes that cameras leave between the last pixel and the end marker."""
 
 
@@ -50,7 +50,10 @@ def _rows(data: bytes, colour: str, size: tuple[int, int], *, tidy: bool = False
         said = str(error)
     found = _EXTRANEOUS.search(said)
     if found and int(found[2], 16) == EOI:
-        return _padded(data, colour, size, int(found[1]))
+        # More than a few bytes were meant to be pixels; or a restart interval ends there, and others are missing.
+        if int(found[1]) > _FEW or lacks_restarts(data):
+            raise truncated()
+        return _decoded(data, colour, size, strict=False)
     if not tidy and (found or _HEADER.search(said)):
         return _rows(_tidied(data, colour), colour, size, tidy=True)
     raise truncated() if _MISSING.search(said) else unreadable()
@@ -62,18 +65,6 @@ def _decoded(data: bytes, colour: str, size: tuple[int, int], *, strict: bool = 
     rows: NDArray[np.uint8] = simplejpeg.decode_jpeg(
         data, colour, min_width=width, min_height=height, min_factor=1, strict=strict
     )
-    return rows
-
-
-def _padded(data: bytes, colour: str, size: tuple[int, int], count: int) -> NDArray[np.uint8]:
-    """The pixels of a file with `count` bytes between its last one and its end: some cameras pad their files."""
-    # Or a restart interval ends there, and the others are missing.
-    if lacks_restarts(data):
-        raise truncated()
-    rows = _decoded(data, colour, size, strict=False)
-    # Or zeros stand for the rest of the photo, and leave one flat colour.
-    if count > _FEW and np.ptp(rows[-max(1, len(rows) // 64) :], axis=(0, 1)).max() == 0:
-        raise truncated()
     return rows
 
 

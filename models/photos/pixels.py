@@ -26,6 +26,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 _SRGB: Final = ImageCms.createProfile("sRGB")
 _GREY: Final = 128
+_NEAR_GREY: Final = 8
 _GREY_ROWS: Final = 4
 """Fewer at the end are nothing that a grade depends on."""
 _DAMAGED: Final = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError)
@@ -81,7 +82,10 @@ def _ends_grey(rgb: NDArray[np.uint8]) -> bool:
     """Whether a photo, and not all of it, ends in the grey that libjpeg paints where pixels are missing: half a photo
     that somebody's program has saved anew."""
     least = max(_GREY_ROWS, len(rgb) // 20)
-    return bool((rgb[-1] == _GREY).all() and (rgb[-least:] == _GREY).all() and (rgb[0] != _GREY).any())
+    if not (rgb[-1] == _GREY).all() or not (rgb[-least:] == _GREY).all():
+        return False
+    # Grey at the beginning, too, is a frame or a blank photo.
+    return bool(np.abs(rgb[0].astype(np.int16) - _GREY).max() > _NEAR_GREY)
 
 
 def to_srgb(image: Image.Image, side: int, icc: bytes) -> Image.Image:

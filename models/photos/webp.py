@@ -13,8 +13,11 @@ MAX_CHUNKS: Final = 1_000
 WORK_OF_A_MEGAPIXEL: Final = 30.0
 """In megapixels of a baseline JPEG: libwebp has no cheap pixels, and its coding is arithmetic."""
 _BITMAPS: Final = (b"VP8 ", b"VP8L", b"ANMF")
-_UNWRITTEN: Final = 1024
-"""Zeros at the end of its pixels that no arithmetic code comes to; one in fifty of all its bytes, in a large file."""
+_DECODED: Final = (b"VP8X", b"ALPH", *_BITMAPS)
+_UNWRITTEN: Final = bytes(32)
+"""A photo's pixels end in up to 15 zeros; those of a plain background in very many."""
+_SPARE: Final = {b"VP8 ": 16, b"VP8L": 4}
+"""Bytes at their end without which whole pixels cannot be decoded: an arithmetic code ends less exactly."""
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -54,8 +57,25 @@ def read(data: bytes) -> Structure:
     return Structure(width, height, work, icc.is_cheap(profile), icc=profile, fault=fault)
 
 
+def shortened(data: bytes) -> bytes | None:
+    """The file without some of the zeros that its pixels end in; None where these are few.
+
+    Zeros may be a plain background, or the part of a file that was never written. A decoder can do without the latter.
+    """
+    found = [(kind, payload) for kind, payload in chunks(data) if kind in _DECODED]
+    kind, payload = found[-1]
+    if kind not in _SPARE or payload[-len(_UNWRITTEN) :] != _UNWRITTEN:
+        return None
+    body = b"".join(_encoded(kind, payload) for kind, payload in [*found[:-1], (kind, payload[: -_SPARE[kind]])])
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def _encoded(kind: bytes, payload: memoryview) -> bytes:
+    return kind + struct.pack("<I", len(payload)) + bytes(payload) + bytes(len(payload) % 2)
+
+
 def _fault(bitmaps: list[memoryview]) -> PhotoError | None:
-    if not bitmaps or any(_ends_unwritten(payload) for payload in bitmaps):
+    if not bitmaps:
         return truncated()
     return animated() if len(bitmaps) > 1 else None
 
@@ -72,8 +92,3 @@ def _size(data: bytes) -> tuple[int, int]:
         bits = int.from_bytes(head[1:5], "little")
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     raise truncated() if len(data) < 30 else unreadable()
-
-
-def _ends_unwritten(payload: memoryview) -> bool:
-    zeros = max(_UNWRITTEN, len(payload) // 50)
-    return len(payload) > zeros and not any(payload[-zeros:])

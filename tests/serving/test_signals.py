@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from odd_photos import many_scans
 
@@ -244,8 +245,7 @@ def active(client: httpx.Client, category: str) -> str:
 
 
 def _children(pid: int) -> list[int]:
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    return [child.pid for child in psutil.Process(pid).children()]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])

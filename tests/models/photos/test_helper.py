@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
+import psutil
 import pytest
 from odd_photos import encoded, many_scans, picture, png_of
 
@@ -28,6 +29,7 @@ SLOW = many_scans(4000, 4000, 63, in_order=True)
 
 @pytest.fixture(autouse=True)
 def none_left() -> Iterator[None]:
+    helper.close()
     yield
     helper.close()
 
@@ -37,11 +39,9 @@ def in_helper(data: bytes, media_type: str, side: int = 395, seconds: float = 20
 
 
 def processes(parent: int) -> list[int]:
-    """The helpers among the children of a process, by the kernel."""
-    children = [
-        pid for thread in Path(f"/proc/{parent}/task").iterdir() for pid in (thread / "children").read_text().split()
-    ]
-    return [int(pid) for pid in children if b"helper_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """The helpers among the children of a process."""
+    children = psutil.Process(parent).children()
+    return [child.pid for child in children if b"helper_main" in Path(f"/proc/{child.pid}/cmdline").read_bytes()]
 
 
 def wait_until_gone(pid: int) -> None:
