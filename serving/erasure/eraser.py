@@ -10,7 +10,6 @@ from sqlalchemy import Connection, delete, exists, func, insert, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from regrade.models.errors import RegradeError
-from regrade.serving import traces
 from regrade.serving.db import Database
 from regrade.serving.erasure import records
 from regrade.serving.erasure.criteria import KEPT, Meant, held
@@ -22,15 +21,17 @@ from regrade.serving.evidence import Signer, begin
 from regrade.serving.i18n import Message
 from regrade.serving.photostore import PhotoStore
 from regrade.serving.review.audit import record_erasure
+from regrade.serving.sqlite import traces
 from regrade.serving.tables import inspection_photos, inspections, reviews, tasks, unfinished_erasures
 
 log = logging.getLogger("regrade")
 
-WHOLE_FILE: Final = ""
-"""Stands among the unfinished erasures of a database from before there were any: what was deleted then may still be in
-its file."""
+INDEXES: Final = "indexes"
 NAMES: Final = "names"
-"""Stands among the unfinished erasures where a seller's name was replaced."""
+WHOLE_FILE: Final = ""
+"""What stands among the unfinished erasures beside inspections: that copies of what was erased may be left in indexes,
+or a seller's name in those that have one; and anything, in the file of a database from before there were erasures."""
+_MARKS: Final = frozenset((INDEXES, NAMES, WHOLE_FILE))
 BATCH: Final = 25
 """Inspections erased in one transaction: some tens of milliseconds, for which others cannot write."""
 
@@ -62,39 +63,43 @@ class Eraser:
     def erase(self, inspection_id: str, by: Actor, reason: str | None = None) -> bool:
         """Erase one inspection; returns whether there was need: it may have been erased before.
 
-        Raises `NotFoundError`. When this returns, the erasure lasts, and nothing of what was erased is left, but where
-        a long reading of the database is under way: its log is then cleared later, see `finish`.
+        Raises `NotFoundError`. When this returns, the erasure lasts, and nothing of what was erased is left but what
+        `finish` may leave for later.
         """
         erased = self._erase([inspection_id], by, reason)
-        self.finish()
+        self.finish(patient=False)
         return erased == 1
 
-    def erase_all(self, meant: Meant, by: Actor, reason: str | None = None) -> Iterator[int]:
-        """Erase what is `meant`, a batch at a time, and tell after each how many that were; at last do the rest.
-
-        Whoever stops in between has erased what was told, and `finish` is still to be called.
-        """
-        while ids := self._some(meant):
+    def erase_all(self, meant: Meant, by: Actor, reason: str | None = None, *, batch: int = BATCH) -> Iterator[int]:
+        """Erase what is `meant`, a batch at a time, and tell after each how many that were. `finish` is to be called
+        afterwards, also where it was stopped in between."""
+        while ids := self._some(meant, batch):
             self._erase(ids, by, reason)
             self._remove_photos(ids)
             yield len(ids)
-        self.finish()
 
-    def finish(self) -> bool:
-        """Do what is left to do of erasures: remove photos, and clear the database's files. True once all is done."""
+    def finish(self, *, patient: bool = True) -> bool:
+        """Do what is left to do of erasures: remove photos, and make the database's files clear of traces.
+
+        False where some of it is left for later: where a long reading keeps the log from being emptied, and, unless
+        `patient`, where indexes are so large that others would notice how they are built anew.
+        """
         with self._finishing:
-            ids = self._unfinished()
-            if not ids:
-                return True
-            self._remove_photos(ids)
-            columns = (*INDEXED, *SELLERS) if NAMES in ids else INDEXED
-            if not traces.leave_none(self._database, columns, whole=WHOLE_FILE in ids):
+            left = set(self._unfinished())
+            ids = left - _MARKS
+            now = patient or traces.quick_to_build(self._database, inspections.c.id)
+            if not ids and not (left and now):
+                return not left
+            self._remove_photos(sorted(ids))
+            marks = left - ids | ({INDEXES} if ids else set())
+            if not traces.empty_log(self._database):
                 return False
-            with self._database.write() as connection:
-                for some in _parts(ids):
-                    gone = unfinished_erasures.c.inspection_id.in_(some)
-                    connection.execute(delete(unfinished_erasures).where(gone))
-            return True
+            if now:
+                marks = marks - self._clear_indexes(marks)
+                if not traces.empty_log(self._database):
+                    return False
+            self._note_done(left, marks)
+            return not marks
 
     def try_to_finish(self) -> None:
         """As `finish`, for a service that starts: where it cannot be done now, that is no reason not to."""
@@ -115,15 +120,13 @@ class Eraser:
             _rename_rubrics(connection, seller, name)
             for table in (inspections, tasks):
                 connection.execute(update(table).where(table.c.seller == seller).values(seller=name))
-            there = select(unfinished_erasures).where(unfinished_erasures.c.inspection_id == NAMES)
-            if connection.execute(there).first() is None:
-                connection.execute(insert(unfinished_erasures).values(inspection_id=NAMES))
+            _remember(connection, NAMES)
         self.finish()
         return True
 
-    def _some(self, meant: Meant) -> Sequence[str]:
+    def _some(self, meant: Meant, batch: int) -> Sequence[str]:
         with self._database.read() as connection:
-            return meant.first(connection, BATCH)
+            return meant.first(connection, batch)
 
     def _erase(self, ids: Iterable[str], by: Actor, reason: str | None) -> int:
         with self._database.write() as connection:
@@ -148,6 +151,23 @@ class Eraser:
         with self._database.read() as connection:
             return connection.execute(select(unfinished_erasures.c.inspection_id)).scalars().all()
 
+    def _clear_indexes(self, marks: set[str]) -> set[str]:
+        """Clear away what `marks` stand for; returns those that are done with."""
+        if WHOLE_FILE in marks:
+            log.info("writing the database anew, once, so that nothing that was deleted is left in it")
+            return marks if traces.write_anew(self._database) else set()
+        if marks:
+            traces.build_indexes(self._database, (*INDEXED, *SELLERS) if NAMES in marks else INDEXED)
+        return marks
+
+    def _note_done(self, done: set[str], marks: set[str]) -> None:
+        """Forget the unfinished erasures `done`, and remember `marks` in their place."""
+        with self._database.write() as connection:
+            for some in _parts(sorted(done)):
+                connection.execute(delete(unfinished_erasures).where(unfinished_erasures.c.inspection_id.in_(some)))
+            for mark in sorted(marks):
+                _remember(connection, mark)
+
     def _remove_photos(self, ids: Sequence[str]) -> None:
         hashes: set[str] = set()
         with self._database.read() as connection:
@@ -161,6 +181,12 @@ class Eraser:
     def _held(self, hashes: Collection[str]) -> set[str]:
         with self._database.read() as connection:
             return {one for some in _parts(sorted(hashes)) for one in held(connection, some)}
+
+
+def _remember(connection: Connection, mark: str) -> None:
+    there = select(unfinished_erasures).where(unfinished_erasures.c.inspection_id == mark)
+    if connection.execute(there).first() is None:
+        connection.execute(insert(unfinished_erasures).values(inspection_id=mark))
 
 
 def _parts(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

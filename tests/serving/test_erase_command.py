@@ -153,7 +153,7 @@ def test_a_seller_with_items_left_keeps_its_name(service: Any, run: Run) -> None
 def test_interrupted_it_goes_on_where_it_was(service: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from regrade.serving.erasure import eraser
 
-    monkeypatch.setattr(eraser, "BATCH", 1)
+    monkeypatch.setitem(eraser.Eraser.erase_all.__kwdefaults__, "batch", 1)
     real, calls = eraser.Eraser._remove_photos, []
 
     def stop_at_second(self: Any, ids: Any) -> None:

@@ -19,6 +19,7 @@ from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
 from regrade.serving.evidence import Signer
 from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.sqlite import traces
 from regrade.serving.tables import inspections, unfinished_erasures
 
 BY = Actor("test")
@@ -154,10 +155,25 @@ def test_nothing_is_left_where_indexes_were_split(tmp_path: Path, migrated: Path
             return connection.execute(select(inspections.c.id).where(self.where()).limit(limit)).scalars().all()
 
     assert sum(eraser.erase_all(Every(), BY)) == 400
+    assert eraser.finish()
     data = file.read_bytes()
     assert [rma for n, rma in enumerate(rmas) if n % 10 == 0 and rma.encode() in data] == []
     assert all(rma.encode() in data for n, rma in enumerate(rmas) if n % 10)
     database.close()
+
+
+def test_where_indexes_are_large_they_are_built_anew_later(
+    service: Any, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would keep stations waiting; the log, where all of it stands, is emptied at once."""
+    monkeypatch.setattr(traces, "QUICK_ROWS", 0)
+    made = service.post([photo], {"rma": "RMA-SECRET"}).json()
+    service.client.delete(f"/v1/inspections/{made['id']}")
+    assert not any(b"RMA-SECRET" in path.read_bytes() for path in service.settings.data_dir.glob("regrade.db*"))
+    with service.runtime.database.read() as connection:
+        assert connection.execute(select(unfinished_erasures)).scalars().all() == ["indexes"]
+    assert service.runtime.eraser.finish()
+    assert unfinished(service.runtime.database) == 0
 
 
 def test_a_database_of_before_erasures_is_written_anew_once(serve: Any, photo: bytes) -> None:

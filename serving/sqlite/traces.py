@@ -1,15 +1,14 @@
-"""What is left of erased text in the files of an SQLite database, and how it is made unreadable.
+"""What is left of erased text in the files of a SQLite database, and how it is made unreadable.
 
-`secure_delete` (`regrade.serving.db`) overwrites what is changed or deleted in its place. Copies of it may be left
+`secure_delete` (`engine`) overwrites what is changed or deleted in its place. Copies of it may be left
 
-- in an index, where SQLite has split a page of it and not overwritten what it moved away;
 - in the log, until that is emptied;
+- in an index, where SQLite has split a page and not overwritten what it moved away: in few indexes of a thousand;
 - anywhere in the file, where it was changed before `secure_delete` was set.
 
-Other databases are for whoever runs them, who also keeps their logs.
+Of other databases nothing is done: they are for whoever runs them, who also keeps their logs.
 """
 
-import logging
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -17,36 +16,28 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Column, Connection
+from sqlalchemy import Column, Connection
 
 from regrade.serving.db import Database
 from regrade.serving.disk import storage_faults
 
+QUICK_ROWS: Final = 20_000
+"""Rows of which an index is built in some 20 ms, for which nobody can write."""
 _BRIEFLY: Final = 0.1
 """Seconds for which the emptying of the log may keep others from writing."""
 _ATTEMPTS: Final = 10
 
-log = logging.getLogger("regrade")
+
+def empty_log(database: Database) -> bool:
+    """Move what is in the log into the database's file, and empty it; False where somebody still reads it."""
+    file = database.file
+    return file is None or any(_empties(file, attempt) for attempt in range(_ATTEMPTS))
 
 
-def leave_none(database: Database, columns: Sequence[Column[Any]], *, whole: bool = False) -> bool:
-    """Make unreadable what stood in `columns` and was changed or deleted; with `whole`, all that ever was in the file.
-
-    The indexes of the columns are built anew, or the whole file, and the log is emptied. False where others who are at
-    the database stand in the way of that now. Raises `StorageError` where there is no room for it.
-    """
-    if (file := _file(database.engine.url)) is None:
-        return True
-    if whole:
-        log.info("writing the database anew, once, so that nothing that was deleted is left in it")
-        if not _on_its_own(file, "VACUUM", seconds=30):
-            return False
-    else:
-        _build_indexes(database, columns)
-    return any(_empties_log(file, attempt) for attempt in range(_ATTEMPTS))
-
-
-def _build_indexes(database: Database, columns: Sequence[Column[Any]]) -> None:
+def build_indexes(database: Database, columns: Sequence[Column[Any]]) -> None:
+    """Build all indexes anew in which one of `columns` is, one after the other."""
+    if database.file is None:
+        return
     with database.read() as connection:
         names = _indexes(connection, columns)
     for name in names:
@@ -56,8 +47,21 @@ def _build_indexes(database: Database, columns: Sequence[Column[Any]]) -> None:
         time.sleep(time.monotonic() - started)  # in which others write
 
 
+def write_anew(database: Database) -> bool:
+    """Write the whole file anew; False where others are at it. Raises `StorageError` where there is no room for it."""
+    return database.file is None or _on_its_own(database.file, "VACUUM", seconds=30)
+
+
+def quick_to_build(database: Database, column: Column[Any]) -> bool:
+    """Whether building an index of `column` anew keeps nobody waiting to speak of."""
+    if database.file is None:
+        return True
+    with database.read() as connection:
+        rows = connection.exec_driver_sql(f"SELECT max(rowid) FROM {column.table.name}").scalar()
+    return (rows or 0) <= QUICK_ROWS
+
+
 def _indexes(connection: Connection, columns: Sequence[Column[Any]]) -> list[str]:
-    """The indexes in which any of `columns` is."""
     found = []
     for table in {column.table for column in columns}:
         names = {column.name for column in columns if column.table is table}
@@ -67,7 +71,7 @@ def _indexes(connection: Connection, columns: Sequence[Column[Any]]) -> list[str
     return sorted(found)
 
 
-def _empties_log(file: Path, attempt: int) -> bool:
+def _empties(file: Path, attempt: int) -> bool:
     # While it waits for readers nobody can write: so it gives up soon, and comes again.
     time.sleep(_BRIEFLY if attempt else 0.0)
     return _on_its_own(file, "PRAGMA wal_checkpoint(TRUNCATE)", seconds=_BRIEFLY)
@@ -75,7 +79,7 @@ def _empties_log(file: Path, attempt: int) -> bool:
 
 def _on_its_own(file: Path, statement: str, seconds: float) -> bool:
     """Run a statement that waits for others at most so long, on a connection of its own; False where they are in it."""
-    with storage_faults(file.parent), closing(sqlite3.connect(file, timeout=seconds, isolation_level=None)) as own:
+    with storage_faults(file), closing(sqlite3.connect(file, timeout=seconds, isolation_level=None)) as own:
         own.execute("PRAGMA synchronous=FULL")
         own.execute("PRAGMA secure_delete=ON")
         try:
@@ -86,8 +90,3 @@ def _on_its_own(file: Path, statement: str, seconds: float) -> bool:
             raise
     # A checkpoint that was held up says so in its first column.
     return row is None or row[0] == 0
-
-
-def _file(url: URL) -> Path | None:
-    named = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-    return Path(url.database) if named and url.database else None
