@@ -161,7 +161,7 @@ BODIES = st.builds(
 
 
 @given(body=BODIES, cuts=st.lists(st.integers(0, 3000), max_size=40))
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400)
 def test_both_ways_to_read_a_body_make_the_same_of_it(body: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
     pieces = [body[a:b] for a, b in pairwise(places)]
@@ -171,7 +171,7 @@ def test_both_ways_to_read_a_body_make_the_same_of_it(body: bytes, cuts: list[in
 @given(
     photos=st.lists(CONTENTS, min_size=1, max_size=3), names=st.lists(st.binary(max_size=20), min_size=3, max_size=3)
 )
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_a_well_formed_body_reads_as_another_parser_reads_it(photos: list[bytes], names: list[bytes]) -> None:
     clean = [name.translate(None, b'\r\n"\\') for name in names]
     safe = [photo.replace(b"--b", b"--c") for photo in photos]

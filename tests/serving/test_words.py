@@ -129,3 +129,13 @@ def test_an_item_is_found_however_its_name_is_written(service: Any, photo: bytes
     assert service.client.get("/v1/inspections", params={"seller": "Zoe\u0308"}).json()["items"]
     refused = service.client.get("/v1/inspections", params={"rma": "Zoë\u200b 1"})
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "rma")
+
+
+def test_the_desk_finds_an_item_whatever_a_scanner_adds_to_its_name(service: Any, photo: bytes) -> None:
+    made = service.post([photo], {"rma": "RMA-7", "seller": "退货"}).json()
+    browser, here = service.with_key(None), {"origin": service.url}
+    browser.post("/desk/login", data={"key": service.key("reviewer")}, headers=here)
+    for sent in ("RMA-7", "\ufeffRMA-7\r\n", "RMA\u200b-7", " rma-7\x1d"):
+        found = browser.get("/desk/items", params={"q": sent})
+        assert found.headers["location"] == f"/desk/items/{made['id']}", sent
+    assert browser.get("/desk", params={"seller": "退\u200b货"}).status_code == 422
