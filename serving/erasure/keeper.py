@@ -17,8 +17,8 @@ EVERY: Final = 60.0
 """Seconds from one look at what is due to the next."""
 BATCH: Final = 2
 PAUSE: Final = 0.5
-"""How many inspections are erased at once, and the seconds until the next: nobody waits for so few, however many are due.
-345,000 are erased so in a day."""
+"""How many inspections are erased at once, and the seconds until the next: nobody waits for so few, however many are
+due. In a day that makes 345,000."""
 TIDY_EVERY: Final = 3600.0
 """Seconds after which indexes are built anew, where that takes so long that others could notice."""
 
