@@ -17,7 +17,7 @@ from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
 from regrade.serving import tracing
 from regrade.serving.connections.descriptors import shortage_of
-from regrade.serving.disk import fault_of
+from regrade.serving.disk import fault_of, first_line
 from regrade.serving.errors import BusyError, InvalidFieldsError
 from regrade.serving.fields import describe_fault
 from regrade.serving.front import Front, method_not_allowed
@@ -132,7 +132,7 @@ async def _answer_expected(request: Request, error: Exception) -> Response:
     error = shortage_of(error) or error
     fault = fault_of(error)
     if fault is not None and fault.fault is not None:
-        log.error("%s %s: %s", request.method, request.url.path, error.__cause__ or error)
+        log.error("%s %s: %s", request.method, request.url.path, first_line(error.__cause__ or error))
         await request.app.state.runtime.failed(fault)
     problem = problem_of(fault or error, language_of(request))
     if problem is None:

@@ -203,6 +203,11 @@ def _one_of_each_volume(folders: Mapping[str, Path]) -> dict[str, Path]:
     return dict(found.values())
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, without what SQLAlchemy adds below."""
+    return str(error).partition("\n")[0]
+
+
 def written(size: int) -> str:
     """A number of bytes as people write it."""
     for unit, name in ((10**9, "GB"), (10**6, "MB")):

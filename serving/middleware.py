@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from regrade.serving import tracing
 from regrade.serving.admission import Admission, draining
 from regrade.serving.connections.descriptors import shortage_of
-from regrade.serving.disk import fault_of
+from regrade.serving.disk import fault_of, first_line
 from regrade.serving.errors import SpokenError
 from regrade.serving.headers import add_common
 from regrade.serving.i18n import pick, text
@@ -71,12 +71,12 @@ class Wrap:
 
     async def _answer_unexpected(self, error: Exception, scope: Scope, call: "_Call") -> None:
         if (shortage := shortage_of(error)) is not None and call.status is None:
-            log.error("%s %s: %s", asked_method(scope), scope["path"], error)
+            log.error("%s %s: %s", asked_method(scope), scope["path"], first_line(error))
             _metrics(scope).refused.labels(shortage.reason).inc()
             await self._answer(_problem_of(shortage, scope), scope, call)
             return
         if (fault := fault_of(error)) is not None and call.status is None:
-            log.error("%s %s: %s", asked_method(scope), scope["path"], error)
+            log.error("%s %s: %s", asked_method(scope), scope["path"], first_line(error))
             await scope["app"].state.runtime.failed(fault)
             await self._answer(_problem_of(fault, scope), scope, call)
             return

@@ -87,8 +87,8 @@ def verify(
 def salvage(data_dir: DataDir = None) -> None:
     """Go on with what is left of a database that has lost acknowledged writes; take a backup instead if there is one.
 
-    The damaged files are kept in a folder of the data directory, `damaged-…`. Exits with 2, and changes nothing, where
-    what is left is not sound, or a service is running.
+    The damaged files are kept in a folder of the data directory, `damaged-…`; what is erased later stays in them until
+    that is removed. Exits with 2, and changes nothing, where what is left is not sound, or a service is running.
     """
     from datetime import UTC, datetime
 
