@@ -1,5 +1,7 @@
 """Requests that no decent client sends, and some that a few do."""
 
+import random
+import time
 from typing import Any
 
 import pytest
@@ -94,3 +96,27 @@ def test_who_is_refused_while_it_sends_can_still_read_why(service: Any, connect:
 def test_a_head_without_end_is_told_so_though_it_still_comes(service: Any, connect: Any) -> None:
     wire = connect(service, "GET / HTTP/1.1\r\n", "X-Long: " + "x" * 3_000_000)
     assert wire.answer().problem == "headers-too-large"
+
+
+def test_answers_do_not_depend_on_how_requests_are_cut(service: Any, connect: Any, photo: bytes) -> None:
+    body, source = PHOTO + photo + ITEM, random.Random(10)
+    large = PHOTO + photo + bytes(300_000) + ITEM
+    form = "POST /desk/language HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nContent-Length: 11\r\n"
+    kinds = [
+        (200, LIVE.encode()),
+        (404, b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (303, f"{form}Content-Type: application/x-www-form-urlencoded\r\n\r\nlanguage=en".encode()),
+        (401, b"POST /v1/inspections HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + bytes(300_000)),
+        (201, head(service, f"Content-Length: {len(body)}").encode() + body),
+        (201, head(service, f"Content-Length: {len(large)}").encode() + large),
+        (201, head(service, "Transfer-Encoding: chunked").encode() + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)),
+    ]
+    for _ in range(6):
+        asked = source.choices(kinds, k=8)
+        sent, wire, at = b"".join(one for _, one in asked), connect(service), 0
+        while at < len(sent):
+            size = source.choice((1, 10, 100, 4096, 65_536, len(sent)))
+            wire.send(sent[at : at + size])
+            at += size
+            time.sleep(source.choice((0, 0, 0.001)) if size > 100 else 0)
+        assert [wire.answer().status for _ in asked] == [status for status, _ in asked]
