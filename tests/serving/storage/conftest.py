@@ -1,12 +1,15 @@
-"""A small volume that tests fill up: a real one where they may mount it, else one that behaves so."""
+"""A small volume that tests fill up, a real one where they may mount it; and data to be backed up."""
 
 import errno
+import hashlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -14,7 +17,19 @@ from typing import Any, Protocol
 import pytest
 from sqlalchemy import Connection, Engine, event
 
+from regrade.models.types import ItemResult, Quality
+from regrade.serving.auth import KeyStore
+from regrade.serving.evidence import Signer
+from regrade.serving.installation import open_database
+from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.records import Inspection, StoredPhoto, new_id
+from regrade.serving.review import Lottery
+from regrade.serving.settings import Settings
+from regrade.serving.store import InspectionStore, asked_for
+
 SIZE = 96 * 2**20
+DEAR = {"rma": "1", "category": "electronics", "declared_value": {"amount": 5000, "currency": "USD"}}
+"""So dear that a person must look at it."""
 """Enough for two bundles with their networks."""
 
 
@@ -120,3 +135,41 @@ def volume(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     made = Mounted(folder) if request.param == "mounted" else Pretended(folder, monkeypatch)
     yield made
     made.end()
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def stored(service: Any, render_photo: Any) -> Path:
+    """The data of a running service with two inspections, of three photos in all; one is decided on."""
+    service.post([render_photo(0), render_photo(1)], DEAR)
+    service.post([render_photo(2)], {"rma": "2"})
+    claim = service.client.post("/v1/reviews/claim").json()
+    body = {"lease": claim["lease"]["token"], "condition": "used"}
+    assert service.client.post(f"/v1/reviews/{claim['inspection']['id']}", json=body).status_code == 200
+    data: Path = service.settings.data_dir
+    return data
+
+
+@pytest.fixture
+def data(migrated: Path, tmp_path: Path) -> Path:
+    """The data of no running service, with two inspections of three photos in all; none is of anything."""
+    folder = tmp_path / "data"
+    folder.mkdir(0o700)
+    shutil.copy(migrated, folder / "regrade.db")
+    database = open_database(Settings(_env_file=None, data_dir=folder))
+    photos, key = LocalPhotoStore(folder / "photos"), KeyStore(database).create("station", "bench")[1]
+    store = InspectionStore(database, asked_for, Signer.load(folder / "keys"))
+    Lottery.load(folder / "keys")
+    for number, contents in enumerate(([b"one", b"two"], [b"three"])):
+        staged = photos.stage([(content, hashlib.sha256(content).hexdigest()) for content in contents])
+        photos.publish(staged)
+        of = tuple(StoredPhoto(n, one.sha256, "image/jpeg", len(contents[n]), 9, 9) for n, one in enumerate(staged))
+        result = ItemResult(None, None, (), tuple(Quality(True, (), {}) for _ in of), {}, {})
+        item = {"rma": str(number)}
+        store.insert(Inspection(new_id(), datetime.now(UTC), "retake", key.id, None, "d", item, result, None, of))
+    database.close()
+    return folder

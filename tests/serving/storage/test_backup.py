@@ -1,14 +1,10 @@
 """Backups are made while the service goes on, hold all that was acknowledged, and say so when they do not."""
 
-import hashlib
-import json
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +13,7 @@ from alembic import command
 from alembic.config import Config
 from typer.testing import CliRunner
 
-from regrade.models.errors import RegradeError
-from regrade.models.types import ItemResult, Quality
 from regrade.serving import migrations
-from regrade.serving.auth import KeyStore
 from regrade.serving.backup import make as making
 from regrade.serving.backup.check import check_backup
 from regrade.serving.backup.known import known
@@ -30,18 +23,12 @@ from regrade.serving.backup.repository import Repository
 from regrade.serving.backup.restore import restore
 from regrade.serving.cli.main import build_app
 from regrade.serving.db import Database
-from regrade.serving.errors import BackupError, DamagedDatabaseError, DataDirError, StorageError
-from regrade.serving.evidence import Signer
+from regrade.serving.errors import BackupError, DamagedDatabaseError, StorageError
 from regrade.serving.installation import open_database
 from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.policy.load import DEFAULT_POLICY
-from regrade.serving.records import Inspection, StoredPhoto, new_id
-from regrade.serving.review import Lottery
 from regrade.serving.settings import Settings
-from regrade.serving.store import InspectionStore, asked_for
 from regrade.serving.verify import Report, verify_store
-
-DEAR = {"rma": "1", "category": "electronics", "declared_value": {"amount": 5000, "currency": "USD"}}
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -72,44 +59,6 @@ def newest(out: Path) -> Manifest:
 def objects(out: Path) -> dict[str, int]:
     """Content → when it was written."""
     return {path.name: path.stat().st_mtime_ns for path in (out / "objects").rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "backups"
-
-
-@pytest.fixture
-def stored(service: Any, render_photo: Any) -> Path:
-    """The data of a running service with two inspections, of three photos in all; one is decided on."""
-    service.post([render_photo(0), render_photo(1)], DEAR)
-    service.post([render_photo(2)], {"rma": "2"})
-    claim = service.client.post("/v1/reviews/claim").json()
-    body = {"lease": claim["lease"]["token"], "condition": "used"}
-    assert service.client.post(f"/v1/reviews/{claim['inspection']['id']}", json=body).status_code == 200
-    data: Path = service.settings.data_dir
-    return data
-
-
-@pytest.fixture
-def data(migrated: Path, tmp_path: Path) -> Path:
-    """The data of no running service, with two inspections of three photos in all; none is of anything."""
-    folder = tmp_path / "data"
-    folder.mkdir(0o700)
-    shutil.copy(migrated, folder / "regrade.db")
-    database = open_database(settings(folder))
-    photos, key = LocalPhotoStore(folder / "photos"), KeyStore(database).create("station", "bench")[1]
-    store = InspectionStore(database, asked_for, Signer.load(folder / "keys"))
-    Lottery.load(folder / "keys")
-    for number, contents in enumerate(([b"one", b"two"], [b"three"])):
-        staged = photos.stage([(content, hashlib.sha256(content).hexdigest()) for content in contents])
-        photos.publish(staged)
-        of = tuple(StoredPhoto(n, one.sha256, "image/jpeg", len(contents[n]), 9, 9) for n, one in enumerate(staged))
-        result = ItemResult(None, None, (), tuple(Quality(True, (), {}) for _ in of), {}, {})
-        item = {"rma": str(number)}
-        store.insert(Inspection(new_id(), datetime.now(UTC), "retake", key.id, None, "d", item, result, None, of))
-    database.close()
-    return folder
 
 
 def test_a_service_on_a_restored_backup_shows_the_same(
@@ -280,48 +229,6 @@ def test_the_installation_remembers_its_backups(data: Path, out: Path) -> None:
     assert one.snapshot in run("backup", "list", out)
 
 
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize("what", ["database", "key", "photo", "list", "manifest"])
-@pytest.mark.parametrize("harm", [flip, Path.unlink])
-def test_a_backup_that_went_bad_says_so_and_is_not_restored(
-    data: Path, out: Path, tmp_path: Path, what: str, harm: Any
-) -> None:
-    make_backup(settings(data), out)
-    manifest = newest(out)
-    photo = next(iter(Repository(out, write=False).listed(manifest)))
-    harmed = {
-        "database": manifest.files["regrade.db"],
-        "key": manifest.files["keys/sampling.key"],
-        "photo": photo,
-        "list": manifest.photos.listed,
-    }
-    one = harmed.get(what)
-    snapshot = out / "snapshots" / f"{manifest.snapshot}.json"
-    harm(snapshot if one is None else out / "objects" / one.sha256[:2] / one.sha256)
-    assert run("backup", "verify", out, code=1)
-    with pytest.raises(BackupError, match=r"damaged|missing|cannot be read|no snapshot"):
-        run("restore", out, "--data-dir", tmp_path / "new")
-    assert not (tmp_path / "new").exists() or list((tmp_path / "new").iterdir()) == []
-
-
-def test_with_a_damaged_photo_the_rest_can_be_had(data: Path, out: Path, tmp_path: Path) -> None:
-    make_backup(settings(data), out)
-    photo = next(iter(Repository(out, write=False).listed(newest(out))))
-    flip(out / "objects" / photo.sha256[:2] / photo.sha256)
-    assert photo.sha256 in run("restore", out, "--data-dir", tmp_path / "new", "--skip-damaged", code=1)
-    assert verified(tmp_path / "new").missing == (photo.sha256,)
-
-
-def test_a_sound_backup_is_found_sound(data: Path, out: Path) -> None:
-    make_backup(settings(data), out)
-    assert "1 snapshots" in run("backup", "verify", out)
-
-
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -354,43 +261,6 @@ def test_a_backup_that_is_killed_never_looks_whole(data: Path, tmp_path: Path) -
         make_backup(settings(data), out)
         assert check_backup(out).faults == ()
         assert list((out / "tmp").iterdir()) == []
-
-
-def test_a_restore_that_was_cut_short_is_not_served(data: Path, out: Path, tmp_path: Path) -> None:
-    make_backup(settings(data), out)
-    restore(out, tmp_path / "new")
-    (tmp_path / "new" / "restore-unfinished").write_text("")
-    for words in (["keys", "list"], ["serve", "--port", "0"]):
-        with pytest.raises(DataDirError, match="was cut short"):
-            run(*words, "--data-dir", tmp_path / "new")
-    with pytest.raises(BackupError, match="was cut short"):
-        restore(out, tmp_path / "new")
-
-
-def test_only_an_empty_folder_is_restored_into(data: Path, out: Path, tmp_path: Path) -> None:
-    make_backup(settings(data), out)
-    before = sorted(data.rglob("*"))
-    with pytest.raises(BackupError, match="is not empty"):
-        run("restore", out, "--data-dir", data)
-    assert sorted(data.rglob("*")) == before
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BackupError, match="is a file"):
-        run("restore", out, "--data-dir", tmp_path / "file")
-
-
-def test_places_that_make_no_sense_are_refused(data: Path, out: Path, tmp_path: Path) -> None:
-    for nested in (data / "backups", data, data.parent):
-        with pytest.raises(BackupError, match="lie in each other"):
-            run("backup", nested, "--data-dir", data)
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "mine.txt").write_text("")
-    with pytest.raises(BackupError, match="neither empty nor a backup folder"):
-        run("backup", tmp_path / "other", "--data-dir", data)
-    for words in (("restore", tmp_path / "other", "--data-dir", out), ("backup", "verify", tmp_path / "other")):
-        with pytest.raises(BackupError, match="no backup folder"):
-            run(*words)
-    with pytest.raises(RegradeError, match="There is no database"):
-        run("backup", out, "--data-dir", tmp_path / "nowhere")
 
 
 def test_two_at_once_do_not_get_into_each_others_way(data: Path, out: Path) -> None:
@@ -435,19 +305,6 @@ def test_data_of_an_older_version_can_be_backed_up_before_they_are_brought_up_to
     assert newest(out).schema == "0002"
     restore(out, tmp_path / "new")
     assert verified(tmp_path / "new").sound
-
-
-def test_a_backup_of_a_newer_version_is_refused_in_words(data: Path, out: Path, tmp_path: Path) -> None:
-    make_backup(settings(data), out)
-    one = newest(out)
-    newer = replace(one, schema="9999", regrade="7.2.0")
-    (out / "snapshots" / f"{one.snapshot}.json").write_bytes(newer.dump())
-    with pytest.raises(BackupError, match=r"newer regrade, 7\.2\.0"):
-        restore(out, tmp_path / "new")
-    document = json.loads(newer.dump()) | {"format": "regrade-backup/2"}
-    (out / "snapshots" / f"{one.snapshot}.json").write_text(json.dumps(document))
-    with pytest.raises(BackupError, match="regrade-backup/2"):
-        make_backup(settings(data), out)  # which would have to know what that snapshot needs
 
 
 def test_of_a_database_that_is_no_file_it_says_that_it_is_not_in_it(
