@@ -239,8 +239,11 @@ class Admission:
             raise BusyError("deadline", message, self.retry_after(estimate, wait))
 
     def refuse_if_slow(self, estimate: float, wait: float) -> None:
-        """Raise `BusyError` where slow photos of `estimate` core-seconds have not the time behind those of others."""
-        before = sum(ticket.slow for ticket in self.pending)
+        """Raise `BusyError` where slow photos of `estimate` core-seconds have not the time beside those of others.
+
+        Items take turns: until one is done, each other one has had as much as itself, or all that it wants.
+        """
+        before = sum(min(ticket.slow, estimate) for ticket in self.pending)
         needed = (before + estimate) / self.workers
         if estimate and before and needed > wait:
             params = {"waited": round(wait, 1), "needed": math.ceil(needed)}

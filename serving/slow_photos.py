@@ -1,7 +1,8 @@
 """Photos that are not quick to decode: it happens ahead of their item's turn, where it keeps nobody else from a core.
 
 The threads here only wait for helper processes (`regrade.models.photos.helper`), which yield the cores to the threads
-that look at photos. Items take turns, so that one of twelve slow photos does not keep the next one waiting for all.
+that look at photos. Items take turns, and no item has all threads, so that one of twelve slow photos does not keep the
+next one waiting.
 """
 
 import asyncio
@@ -42,10 +43,11 @@ class Slow:
 
 
 class SlowPhotos:
-    """Decodes on `workers` threads of its own, which end with `close`."""
+    """Decodes at most `workers` photos of an item at once, on threads of its own, which end with `close`."""
 
     def __init__(self, workers: int) -> None:
-        self._scheduler = Scheduler(workers, "slow")
+        self._at_once = workers
+        self._scheduler = Scheduler(workers + 1, "slow")
 
     def close(self) -> None:
         """Wait for the photos under way, which have bounds, and end the threads."""
@@ -58,7 +60,10 @@ class SlowPhotos:
         it was begun by then; `UploadAborted` where its client has gone.
         """
         item = _Item(limits, ticket, time.monotonic() + ticket.answer_by - asyncio.get_running_loop().time())
-        decoded = await self._scheduler.run([tracing.carry(partial(item.decode, photo)) for photo in photos])
+        jobs = [tracing.carry(partial(item.decode, photo)) for photo in photos]
+        decoded: list[Decoded] = []
+        for first in range(0, len(jobs), self._at_once):
+            decoded += await self._scheduler.run(jobs[first : first + self._at_once])
         ticket.decoded()
         return {one.photo.index: one for one in decoded}
 

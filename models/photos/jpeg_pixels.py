@@ -22,7 +22,7 @@ _MISSING: Final = re.compile("premature|instead of RST", re.IGNORECASE)
 _HEADER: Final = re.compile("JFIF revision|Adobe color transform|SOS parameters|ICC marker")
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]+)")
 _TABLES: Final = (DHT, DQT, DRI, SOS)
-_FEW: Final = 16
+_FEW: Final = 4
 """Bytes that cameras leave between the last pixel and the end marker."""
 
 

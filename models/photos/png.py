@@ -12,8 +12,8 @@ from regrade.models.errors import PhotoError
 from regrade.models.photos import icc
 from regrade.models.photos.refusals import animated, too_complex, truncated, unreadable
 from regrade.models.photos.structure import Structure
+from regrade.models.png_chunks import SIGNATURE, encoded
 
-SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS: Final = 50_000
 """libpng writes pixels in chunks of 8 KB, thrifty programs in some of 1 KB: 20,000 in the largest file."""
 MAX_ANCILLARY: Final = 1_000
@@ -176,8 +176,8 @@ def pixels_alone(data: bytes) -> bytes:
             if chunk.kind == b"IDAT":
                 pixels.append(chunk.payload)
             else:
-                kept.append(_encoded(chunk.kind, bytes(chunk.payload)))
-    return b"".join([*kept, _encoded(b"IDAT", b"".join(pixels)), _encoded(b"IEND", b"")])
+                kept.append(encoded(chunk.kind, bytes(chunk.payload)))
+    return b"".join([*kept, encoded(b"IDAT", b"".join(pixels)), encoded(b"IEND", b"")])
 
 
 def refuse_missing_rows(image: Image.Image, file: bytes) -> None:
@@ -229,7 +229,3 @@ def _inflated_profile(payload: memoryview) -> bytes:
     except zlib.error:
         return b""
     return profile if len(profile) <= icc.MAX_BYTES and len(name) < 80 else b""
-
-
-def _encoded(kind: bytes, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(payload, zlib.crc32(kind)))

@@ -351,6 +351,8 @@ async def test_slow_photos_keep_nobody_from_his_turn_but_other_slow_ones() -> No
         first.enqueue(SLOW)  # on an idle server, whatever it takes
         error = refusal(lambda: slow.enqueue(SLOW))
         assert (error.reason, error.retry_after) == ("deadline", 5)
+        with admission.enter(0, 15) as smaller:
+            smaller.enqueue(Work(1, 0.0, 0, (0,), 70.0, 0))  # it takes turns with the first
         quick.enqueue(SECOND)
         assert admission.backlog == 2.0
         first.decoded()

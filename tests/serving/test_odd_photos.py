@@ -124,3 +124,21 @@ def test_what_a_slow_photo_took_stands_in_the_timings(service: Any) -> None:
     timings = answer.json()["timings_ms"]
     assert timings["decode"] > 20
     assert sum(v for k, v in timings.items() if k != "total") == pytest.approx(timings["total"])
+
+
+def test_a_slow_photo_does_not_wait_for_twelve_of_another_item(serve: Any) -> None:
+    service = serve(workers=1)
+    one = encoded(picture(), "AVIF", speed=10)
+    service.post([one])
+    with ThreadPoolExecutor(1) as station:
+        twelve = station.submit(service.post, [SLOW] * 12)
+        wait_until_begun(service)
+        answer = service.post([one])
+        assert (answer.status_code, twelve.done()) == (201, False), answer.text
+
+
+def wait_until_begun(service: Any) -> None:
+    end = time.monotonic() + 20
+    while not service.runtime.admission.pending:
+        assert time.monotonic() < end
+        time.sleep(0.005)
