@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER, load_bundle, shipped_root
-from regrade.models.intake import open_photo
-from regrade.models.preprocess import model_input
-from regrade.models.runtime import Model
+from regrade.models.networks.runtime import Model
+from regrade.models.photos.intake import open_photo
+from regrade.models.photos.preprocess import model_input
+from regrade.models.registry.bundle import ROUTER, load_bundle, shipped_root
 
 VERSION = "2026.11.1"
 """Of the router; its card says that the backbone is EfficientNet-Lite0 with frozen ImageNet weights."""

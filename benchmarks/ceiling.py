@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from regrade.models.grader import Grader
-from regrade.models.intake import DEFAULT_LIMITS, open_photo
+from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
 
 NO_HASH = "0" * 64
 

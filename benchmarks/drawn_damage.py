@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from regrade.datasets.category import load_categories
 from regrade.datasets.manifest import Record, locate_manifest, read_manifest
 from regrade.datasets.synth.catalogue import VERSION, scene_of, synthesize, synthesize_harmless
-from regrade.models.bundle import shipped_root, versions
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import shipped_root, versions
 from regrade.models.types import Photo
 from regrade.training.judge.predictions import open_grader
 from regrade.training.metrics.classification import damage_auroc, estimate

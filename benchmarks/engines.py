@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from rig import PROJECT, bootstrap_ratio, interval, parser, write
 
-from regrade.models.bundle import PRECISIONS, installed_categories, load_bundle, shipped_root
-from regrade.models.detector import letterbox
-from regrade.models.intake import open_photo
-from regrade.models.preprocess import model_input
+from regrade.models.networks.detector import letterbox
+from regrade.models.photos.intake import open_photo
+from regrade.models.photos.preprocess import model_input
+from regrade.models.registry.bundle import PRECISIONS, installed_categories, load_bundle, shipped_root
 
 Arrays = list[NDArray[Any]]
 Run = Callable[[], object]
@@ -69,7 +69,7 @@ def networks() -> dict[str, tuple[Path, NDArray[np.uint8]]]:
 
 
 def settings() -> ort.SessionOptions:
-    """What serving uses (`models/runtime.py`)."""
+    """What serving uses (`models/networks/runtime.py`)."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

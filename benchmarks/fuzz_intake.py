@@ -29,7 +29,7 @@ from rich.progress import Progress
 from rig import cores, parser, write
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import DEFAULT_LIMITS, open_photo
+from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
 
 CHUNK: Final = 20_000
 """Inputs that a process is given at once, and what is lost when all is ended."""

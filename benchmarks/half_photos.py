@@ -23,7 +23,7 @@ from rich.progress import track
 from rig import PROJECT, parser, write
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 
 SHARES: Final = (0.2, 0.5, 0.7, 0.9, 0.98)
 END: Final = b"\xff\xd9"

@@ -18,10 +18,10 @@ from PIL import Image
 from rich.progress import Progress
 from rig import parser, write
 
-from regrade.models.intake import DEFAULT_LIMITS, SLACK, sniff
-from regrade.models.photos.formats import FORMATS
-from regrade.models.photos.pixels import decode
-from regrade.models.photos.structure import QUICK
+from regrade.models.photos.files.formats import FORMATS
+from regrade.models.photos.files.pixels import decode
+from regrade.models.photos.files.structure import QUICK
+from regrade.models.photos.intake import DEFAULT_LIMITS, SLACK, sniff
 
 SIDE: Final = 7_000
 CHANNELS: Final = {0: 1, 2: 3, 3: 1, 6: 4}

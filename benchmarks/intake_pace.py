@@ -23,9 +23,9 @@ from rich.progress import track
 from rig import PROJECT, bootstrap_ratio, interval, parser, write
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import DEFAULT_LIMITS, SLACK, open_photo
-from regrade.models.orientation import orientation_of, upright
-from regrade.models.photos.pixels import to_srgb
+from regrade.models.photos.files.pixels import to_srgb
+from regrade.models.photos.intake import DEFAULT_LIMITS, SLACK, open_photo
+from regrade.models.photos.orientation import orientation_of, upright
 
 SIDE: Final = round(DEFAULT_LIMITS.working_side * SLACK)
 KINDS: Final = (".jpg", ".jpeg", ".png", ".webp")

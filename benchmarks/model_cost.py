@@ -14,7 +14,7 @@ import numpy as np
 from rig import PROJECT, parser, percentiles, write
 
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 
 PHOTOS = sorted((PROJECT / "serving" / "demo" / "photos").glob("*.jpg"))
 

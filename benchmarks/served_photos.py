@@ -22,7 +22,7 @@ from photos import SIZES, photo_of
 from PIL import Image
 from rig import parser, percentiles, write
 
-from regrade.models.intake import IntakeLimits, open_photo
+from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.serving.photostore import LocalPhotoStore
 from regrade.serving.picture_cache import PictureCache
 from regrade.serving.records import StoredPhoto

@@ -14,7 +14,7 @@ from regrade.datasets.category import Category
 from regrade.datasets.manifest import UNUSABLE, Record
 from regrade.datasets.photo_size import MIN_SHORT_SIDE, is_too_small, some_of
 from regrade.datasets.validation import OWN_CATEGORIES
-from regrade.models.orientation import SIDEWAYS, orientation_of
+from regrade.models.photos.orientation import SIDEWAYS, orientation_of
 from regrade.models.types import Box
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from regrade.datasets.manifest import Record
-from regrade.models.quality import DEFAULT_LIMITS
+from regrade.models.photos.quality import DEFAULT_LIMITS
 
 MIN_SHORT_SIDE: Final = DEFAULT_LIMITS.min_short_side
 """Pixels of the full-size photo; that of the quality gate."""

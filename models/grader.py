@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.models.arithmetic import Arithmetic, arithmetic_for
-from regrade.models.bundle import PRECISIONS, ROUTER, Bundle
-from regrade.models.bundle_store import BundleStore, store_of
-from regrade.models.detector import Detection, Detector
 from regrade.models.errors import BundleError, UnknownCategoryError
 from regrade.models.fusion import add_detector, fuse, mean_probabilities
+from regrade.models.networks.arithmetic import Arithmetic, arithmetic_for
+from regrade.models.networks.detector import Detection, Detector
+from regrade.models.networks.runtime import Model, as_float
 from regrade.models.photo_evidence import PhotoEvidence, best_score, detected, mapped, stacked
-from regrade.models.preprocess import model_input, reduced
-from regrade.models.quality import MEASURED_SIDE, QualityLimits, assess
-from regrade.models.runtime import Model, as_float
+from regrade.models.photos.preprocess import model_input, reduced
+from regrade.models.photos.quality import MEASURED_SIDE, QualityLimits, assess
+from regrade.models.registry.bundle import PRECISIONS, ROUTER, Bundle
+from regrade.models.registry.store import BundleStore, store_of
 from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo
 
 

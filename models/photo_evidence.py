@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.models.bundle import Bundle
-from regrade.models.detector import Detection
-from regrade.models.localize import strongest_region
-from regrade.models.runtime import as_float
+from regrade.models.networks.detector import Detection
+from regrade.models.networks.localize import strongest_region
+from regrade.models.networks.runtime import as_float
+from regrade.models.registry.bundle import Bundle
 from regrade.models.types import Defect, Quality
 
 

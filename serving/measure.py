@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
-from regrade.models.intake import IntakeLimits, open_photo
+from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.serving.demo.enlarge import camera_photo
 from regrade.serving.errors import DataDirError
 from regrade.serving.service_process import Posted, ServiceProcess

@@ -16,7 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from regrade.models.arithmetic import Arithmetic
+from regrade.models.networks.arithmetic import Arithmetic
 from regrade.serving import tracing
 from regrade.serving.disk import Space
 from regrade.serving.records import Inspection

@@ -12,8 +12,8 @@ from importlib.metadata import version
 from typing import ParamSpec, TypeVar
 
 from regrade.models.grader import Grader
-from regrade.models.intake import IntakeLimits, open_photo
 from regrade.models.photo_evidence import PhotoEvidence
+from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.models.types import ItemResult
 from regrade.serving import tracing
 from regrade.serving.admission import Admission, Ticket

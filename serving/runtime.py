@@ -11,8 +11,8 @@ from typing import ParamSpec, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from regrade.models.grader import Grader
-from regrade.models.intake import IntakeLimits
-from regrade.models.site_folder import prepare
+from regrade.models.photos.intake import IntakeLimits
+from regrade.models.registry.site_folder import prepare
 from regrade.serving import private
 from regrade.serving.admission import Admission
 from regrade.serving.auth import KeyStore

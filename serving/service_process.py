@@ -19,9 +19,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from regrade.models.activations import LOG_NAME
-from regrade.models.bundle_store import FOLDER
 from regrade.models.errors import RegradeError
+from regrade.models.registry.activations import LOG_NAME
+from regrade.models.registry.store import FOLDER
 from regrade.serving.auth import KeyStore
 from regrade.serving.demo.client import multipart
 from regrade.serving.installation import open_database

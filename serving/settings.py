@@ -17,7 +17,7 @@ from regrade.serving.erasure.rules import Rules, parse_rules
 from regrade.serving.errors import SettingsError
 
 if TYPE_CHECKING:
-    from regrade.models.bundle_store import BundleStore
+    from regrade.models.registry.store import BundleStore
 
 MIB = 1024 * 1024
 
@@ -221,8 +221,8 @@ class Settings(BaseSettings):
     def bundle_store(self) -> "BundleStore":
         """The bundles: the site's own in the data directory, over those in `bundles_dir`."""
         # Here, as every command that is typed reads the settings' names.
-        from regrade.models.bundle import shipped_root
-        from regrade.models.bundle_store import site_store
+        from regrade.models.registry.bundle import shipped_root
+        from regrade.models.registry.store import site_store
 
         return site_store(self.data_dir, self.bundles_dir or shipped_root())
 

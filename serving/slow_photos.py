@@ -1,8 +1,8 @@
 """Photos that are not quick to decode: it happens ahead of their item's turn, where it keeps nobody else from a core.
 
-The threads here only wait for helper processes (`regrade.models.photos.helper`), which yield the cores to the threads
-that look at photos. Items take turns, and no item has all threads, so that one of twelve slow photos does not keep the
-next one waiting.
+The threads here only wait for helper processes (`regrade.models.photos.files.helper`), which yield the cores to the
+threads that look at photos. Items take turns, and no item has all threads, so that one of twelve slow photos does not
+keep the next one waiting.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from regrade.models.intake import IntakeLimits, open_photo
-from regrade.models.photos.refusals import too_slow
+from regrade.models.photos.files.refusals import too_slow
+from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.models.types import Photo
 from regrade.serving import tracing
 from regrade.serving.admission import Ticket

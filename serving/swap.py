@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from regrade.models import registry
-from regrade.models.bundle_store import BundleStore
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
-from regrade.models.release_defaults import follow_defaults
+from regrade.models.registry import changes as registry
+from regrade.models.registry.release_defaults import follow_defaults
+from regrade.models.registry.store import BundleStore
 from regrade.serving.disk import fault_of
 from regrade.serving.errors import BusyError, NotFoundError, SpoiltBundleError
 from regrade.serving.i18n import Message

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from regrade.models.intake import IntakeLimits
-from regrade.models.shown import JPEG, Picture, drawn, encoded, untouched
-from regrade.models.shown import QUALITY as FULL_QUALITY
+from regrade.models.photos.intake import IntakeLimits
+from regrade.models.photos.shown import JPEG, Picture, drawn, encoded, untouched
+from regrade.models.photos.shown import QUALITY as FULL_QUALITY
 from regrade.serving.photostore import PhotoStore
 from regrade.serving.picture_cache import PictureCache
 from regrade.serving.records import StoredPhoto

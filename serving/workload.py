@@ -16,7 +16,7 @@ from typing import Final
 from PIL import Image, ImageChops, ImageDraw
 
 from regrade.models.grader import Grader
-from regrade.models.intake import DEFAULT_LIMITS, open_photo, survey
+from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo, survey
 
 _WEIGHT: Final = 0.1
 """Of the newest item in the factor: a change of pace is followed within some ten items."""

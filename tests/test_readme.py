@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from regrade.datasets.manifest import find_bench
-from regrade.models.bundle import load_bundle, shipped_root
+from regrade.models.registry.bundle import load_bundle, shipped_root
 from regrade.serving.cli.main import build_app
 
 PROJECT = Path(__file__).parents[1]

@@ -2,5 +2,5 @@
 
 import os
 
-# As in `regrade.models.runtime`, before anything here imports ONNX Runtime: it must not report home.
+# As in `regrade.models.networks.runtime`, before anything here imports ONNX Runtime: it must not report home.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

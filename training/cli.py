@@ -111,7 +111,7 @@ def train(
 
 def _place(data_dir: Path | None, out: Path | None) -> dict[str, object]:
     """Where the bundles are to be registered, as settings of a run; empty where nothing was said."""
-    from regrade.models.bundle_store import is_shipped, site_store
+    from regrade.models.registry.store import is_shipped, site_store
 
     if out is not None and data_dir is not None:
         raise typer.BadParameter("--out and --data-dir name two places to register in; give one of them")

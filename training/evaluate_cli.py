@@ -61,7 +61,7 @@ def evaluate(
 
     from rich.console import Console
 
-    from regrade.models.bundle_store import named_store
+    from regrade.models.registry.store import named_store
     from regrade.training.run.progress import bar
 
     config = EvaluationConfig(

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from regrade.datasets.category import Category, load_categories
 from regrade.datasets.manifest import locate_manifest
-from regrade.models.bundle_store import BundleStore, site_store, store_of
 from regrade.models.errors import RunError
+from regrade.models.registry.store import BundleStore, site_store, store_of
 from regrade.training.pipeline import StageChoice, needs_of
 from regrade.training.preflight import check_photos
 from regrade.training.run.run import ALL, Run, RunConfig

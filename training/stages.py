@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import torch
 
-from regrade.models.registry import install
+from regrade.models.registry.changes import install
 from regrade.training.export.backbone import SCHEMES, export_fp32, quantize_int8
 from regrade.training.fit import networks
 from regrade.training.fit.finetune import Schedule, backbone_of, fine_tune

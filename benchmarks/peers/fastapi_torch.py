@@ -7,7 +7,7 @@ from fastapi_app import app_of, run
 from grading import CATEGORY, PeerGrader
 from torch_networks import TorchNetworks
 
-from regrade.models.bundle import load_bundle, shipped_root
+from regrade.models.registry.bundle import load_bundle, shipped_root
 
 app = app_of(lambda: PeerGrader(TorchNetworks(load_bundle(shipped_root(), CATEGORY))))
 

@@ -14,8 +14,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
 
-from regrade.models.bundle import Bundle, load_bundle, shipped_root
 from regrade.models.fusion import add_detector, fuse
+from regrade.models.registry.bundle import Bundle, load_bundle, shipped_root
 
 CATEGORY: Final = os.environ.get("PEER_CATEGORY", "packaging")
 DRAFT: Final = os.environ.get("PEER_DRAFT") == "1"

@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from regrade.models.arch.grading_backbone import GradingBackbone
-from regrade.models.bundle import Bundle
+from regrade.models.registry.bundle import Bundle
 
 TOLERANCE: Final = 1e-3
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from regrade.models.errors import DatasetError, PhotoError
-from regrade.models.intake import DEFAULT_LIMITS, open_photo
-from regrade.models.orientation import SIDEWAYS, exif_orientation, orientation_of
-from regrade.models.preprocess import reduced
+from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
+from regrade.models.photos.orientation import SIDEWAYS, exif_orientation, orientation_of
+from regrade.models.photos.preprocess import reduced
 from regrade.models.types import Box
 
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}

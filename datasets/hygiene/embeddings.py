@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.hygiene.duplicates import Fingerprint, fingerprint
-from regrade.models.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.errors import DatasetError, PhotoError
-from regrade.models.intake import open_photo
-from regrade.models.preprocess import model_input
-from regrade.models.runtime import Model
+from regrade.models.networks.runtime import Model
+from regrade.models.photos.intake import open_photo
+from regrade.models.photos.preprocess import model_input
+from regrade.models.registry.bundle import ROUTER, load_bundle, shipped_root
 
 _FEW = 64
 """Photos that are not worth saving the cache for."""

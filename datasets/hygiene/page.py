@@ -15,7 +15,7 @@ from PIL import Image
 from regrade.datasets.hygiene.findings import Hygiene, Issue
 from regrade.datasets.hygiene.fixes import Fix, fix_lines, fix_row
 from regrade.models.files import write_atomically
-from regrade.models.orientation import orientation_of, upright
+from regrade.models.photos.orientation import orientation_of, upright
 
 SHOWN = {"leak": 60, "group": 60, "copy": 60, "label": 48, "outlier": 16}
 """Issues of a kind shown for each category; the surest come first, and the files hold all."""

@@ -12,7 +12,7 @@ from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import damage, harmless, recipe, scene_of, synthesize, weights_of
 from regrade.datasets.synth.scene import PhotoScene, Rgb
 from regrade.models.errors import DatasetError
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 from regrade.models.types import Box
 
 _TILE, _COLUMNS, _GAP = 300, 6, 4

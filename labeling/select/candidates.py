@@ -13,7 +13,7 @@ from regrade.datasets.formats.files import is_photo, walk
 from regrade.datasets.manifest import Record
 from regrade.models.errors import DatasetError, PhotoError
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 from regrade.models.types import CONDITIONS
 
 _FEW = 64

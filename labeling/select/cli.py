@@ -64,9 +64,9 @@ def select(
     from regrade.labeling.select.selection import parse_quotas
     from regrade.labeling.select.selection import select as selected_of
     from regrade.labeling.select.words import CATALOGUES
-    from regrade.models.bundle_store import named_store
     from regrade.models.errors import DatasetError
     from regrade.models.grader import Grader
+    from regrade.models.registry.store import named_store
 
     for path in out:
         one_of_these(f"--out {path}: ending", path.suffix.lower(), ENDINGS)

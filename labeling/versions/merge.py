@@ -30,7 +30,7 @@ from regrade.datasets.manifest import UNUSABLE, DefectBox, ItemBox, Record
 from regrade.datasets.validation import OWN_CATEGORIES
 from regrade.labeling.versions.provenance import PhotoProvenance
 from regrade.models.errors import DatasetError
-from regrade.models.orientation import orientation_of
+from regrade.models.photos.orientation import orientation_of
 from regrade.models.types import Box
 
 READERS: Final[Mapping[str, str]] = {"label-studio": "label-studio", "coco": "coco", "cvat": "coco"}

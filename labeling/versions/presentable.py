@@ -14,8 +14,8 @@ from regrade.labeling.versions.decisions import DecidedPhoto, DeskDecision
 from regrade.labeling.versions.ledger import Ledger
 from regrade.labeling.versions.provenance import PhotoProvenance
 from regrade.models.errors import PhotoError
-from regrade.models.intake import SUFFIXES
-from regrade.models.shown import whole_picture
+from regrade.models.photos.intake import SUFFIXES
+from regrade.models.photos.shown import whole_picture
 
 Progress = Callable[[Sequence[DecidedPhoto]], Iterable[DecidedPhoto]]
 Place = tuple[str, int]

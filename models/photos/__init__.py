@@ -1,5 +1,4 @@
-"""Photo files: what they are made of, found before a pixel is decoded, and decoding that can be ended.
+"""A photo from bytes to what networks see: taken in, upright, in sRGB, judged for sharpness and light, drawn on.
 
-`structure` says how much work a file will be and refuses what is out of proportion; `jpeg`, `png` and `webp` know the
-formats; `helper` decodes in a process of its own what could take long.
+May import `regrade.models` at its root (errors, types, evidence) and `photos.files`, nothing of networks or bundles.
 """

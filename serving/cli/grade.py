@@ -133,7 +133,7 @@ def _decode(paths: Sequence[Path], contents: Sequence[bytes]) -> "tuple[list[Pho
     import time
 
     from regrade.models.errors import PhotoError
-    from regrade.models.intake import open_photo
+    from regrade.models.photos.intake import open_photo
 
     started = time.perf_counter()
     photos = []
@@ -151,9 +151,9 @@ def _draw(contents: Sequence[bytes], result: "ItemResult", out: "InspectionOut",
 
     from PIL import Image
 
-    from regrade.models.draw import contact_sheet, draw_grade
     from regrade.models.errors import RegradeError
-    from regrade.models.intake import DEFAULT_LIMITS, open_photo
+    from regrade.models.photos.draw import contact_sheet, draw_grade
+    from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
     from regrade.serving.cli.summary import title_lines
 
     # The grader works on reduced photos; boxes are those of the full-size one.

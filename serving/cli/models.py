@@ -11,9 +11,9 @@ from regrade.serving.cli.bundles import store_named
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from regrade.models.activations import Activation
-    from regrade.models.bundle_store import BundleStore
-    from regrade.models.registry import Entry
+    from regrade.models.registry.activations import Activation
+    from regrade.models.registry.changes import Entry
+    from regrade.models.registry.store import BundleStore
 
 DataDir = Annotated[
     Path | None,
@@ -58,7 +58,7 @@ def show(
 
     from rich.console import Console
 
-    from regrade.models.registry import inventory
+    from regrade.models.registry.changes import inventory
 
     store = store_named(data_dir, bundles)
     entries = inventory(store)
@@ -93,7 +93,7 @@ def _table(store: "BundleStore", entries: "Sequence[Entry]") -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    from regrade.models.bundle import ROUTER
+    from regrade.models.registry.bundle import ROUTER
 
     table = Table("category", "version", "active", "from", "tells apart", "defects", "without a human from")
     for entry in entries:
@@ -129,7 +129,7 @@ def install(
     This is also the way past the gate of a training run, by a person who has read its numbers: install the candidate,
     then activate it with a reason.
     """
-    from regrade.models import registry
+    from regrade.models.registry import changes as registry
 
     folder = registry.install(store_named(data_dir, bundles), source, category, version)
     typer.echo(f"installed {folder}; it is not active")
@@ -148,7 +148,7 @@ def activate(
     Both are kept in the data directory, so that an upgrade of the package takes neither away. To activate what is only
     the release's default keeps it whatever a newer release brings.
     """
-    from regrade.models import registry
+    from regrade.models.registry import changes as registry
 
     store = store_named(data_dir, bundles)
     done = registry.activate(store, category, version, by=by, reason=reason)
@@ -166,7 +166,7 @@ def rollback(
     reason: Reason = "rollback",
 ) -> None:
     """Make the version that was active before active again. Done twice, it comes back."""
-    from regrade.models import registry
+    from regrade.models.registry import changes as registry
 
     store = store_named(data_dir, bundles)
     _tell(store, registry.rollback(store, category, by=by, reason=reason))
@@ -180,7 +180,7 @@ def reset(
     reason: Reason = "reset",
 ) -> None:
     """Forget what was chosen: the release's default grades, and after an upgrade that of the newer release."""
-    from regrade.models import registry
+    from regrade.models.registry import changes as registry
 
     store = store_named(data_dir, bundles)
     done = registry.reset(store, category, by=by, reason=reason)
@@ -207,8 +207,8 @@ def diff(
     from rich.markup import escape
     from rich.table import Table
 
-    from regrade.models import registry
     from regrade.models.errors import BundleError
+    from regrade.models.registry import changes as registry
 
     store = store_named(data_dir, bundles)
     left = a or registry.previous_version(store, category)
@@ -243,7 +243,7 @@ def history(
     from rich.markup import escape
     from rich.table import Table
 
-    from regrade.models.registry import history as activations
+    from regrade.models.registry.changes import history as activations
 
     store = store_named(data_dir, bundles)
     found = activations(store, category)

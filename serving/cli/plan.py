@@ -71,7 +71,7 @@ def plan(
 
 
 def _check(settings: "Settings", photos: int, megapixels: float) -> None:
-    from regrade.models.intake import DEFAULT_LIMITS
+    from regrade.models.photos.intake import DEFAULT_LIMITS
     from regrade.serving.capacity import LoadError
 
     if photos > settings.max_photos:

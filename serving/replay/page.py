@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import IntakeLimits, open_photo
+from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.serving.i18n import catalogue, text
 from regrade.serving.policy.types import ACTIONS
 from regrade.serving.records import StoredPhoto

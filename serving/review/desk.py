@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from regrade.models.bundle_store import BundleStore
+from regrade.models.registry.store import BundleStore
 from regrade.serving import blind
 from regrade.serving.auth import ApiKey
 from regrade.serving.db import Database

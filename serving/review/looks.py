@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 
-from regrade.models.bundle_store import BundleStore, store_of
 from regrade.models.errors import RegradeError
+from regrade.models.registry.store import BundleStore, store_of
 from regrade.serving.review.bench import Bench
 from regrade.serving.review.drift_data import utc_day
 from regrade.serving.review.types import AutoGraded, Look

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from regrade.models.intake import MEDIA_TYPES
+from regrade.models.photos.intake import MEDIA_TYPES
 from regrade.serving.admission import Ticket
 from regrade.serving.auth import ApiKey
 from regrade.serving.body import receiver

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from regrade.models import registry
-from regrade.models.arithmetic import Arithmetic
-from regrade.models.bundle_store import BundleStore
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
+from regrade.models.networks.arithmetic import Arithmetic
+from regrade.models.registry import changes as registry
+from regrade.models.registry.store import BundleStore
 from regrade.serving.auth import ApiKey
 from regrade.serving.routes.common import ReaderDep, RuntimeDep, caller, json_body, problems, read_json
 from regrade.serving.schemas import ActivationIn, ArithmeticOut, BundleOut, CategoryModelsOut, ModelsOut

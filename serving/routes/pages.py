@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from regrade.models.intake import readable_types
+from regrade.models.photos.intake import readable_types
 from regrade.serving.errors import BusyError, NotFoundError
 from regrade.serving.i18n import LANGUAGES, catalogue, text
 from regrade.serving.routes.common import LanguageDep, RuntimeDep

@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from regrade.models.intake import SUFFIXES
+from regrade.models.photos.intake import SUFFIXES
 from regrade.serving.auth import ApiKey
 from regrade.serving.errors import NotFoundError, PhotoDamagedError
 from regrade.serving.i18n import Message, text

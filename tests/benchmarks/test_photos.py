@@ -8,8 +8,8 @@ from day import HOURS, MEAN_PHOTOS, PEAK, arrivals, items
 from multipart import parse_form_data
 from photos import SIZES, STAMP, bodies_of, item_body, item_of, photo_of, stamped, twin
 
-from regrade.models.intake import open_photo
-from regrade.models.quality import assess
+from regrade.models.photos.intake import open_photo
+from regrade.models.photos.quality import assess
 
 
 @pytest.mark.parametrize("megapixels", [0.5, 2, 5])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from regrade.models.bundle import DefectType
-from regrade.models.bundle_files import point, write_bundle
 from regrade.models.calibration import Calibration, Selective
+from regrade.models.registry.bundle import DefectType
+from regrade.models.registry.files import point, write_bundle
 
 MakeBundle = Callable[..., None]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regrade.models.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.errors import UnknownCategoryError
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.types import CONDITIONS, Photo
 
 DEMO = Path(__file__).parents[2] / "serving" / "demo" / "photos"

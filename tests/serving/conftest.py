@@ -28,9 +28,9 @@ from fastapi.routing import iter_route_contexts
 from PIL import Image, ImageDraw
 from starlette.routing import Mount
 
-from regrade.models.bundle import load_bundle, shipped_root
-from regrade.models.bundle_files import write_bundle
 from regrade.models.grader import Grader
+from regrade.models.registry.bundle import load_bundle, shipped_root
+from regrade.models.registry.files import write_bundle
 from regrade.serving import private
 from regrade.serving.app import create_app
 from regrade.serving.auth import Role

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from regrade.models.bundle import active_version, load_bundle, shipped_root
-from regrade.models.bundle_files import write_bundle
 from regrade.models.errors import RegradeError
+from regrade.models.registry.bundle import active_version, load_bundle, shipped_root
+from regrade.models.registry.files import write_bundle
 from regrade.serving.cli.main import build_app
 
 NEW = "2099.1.1"

@@ -12,10 +12,10 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from regrade.models import registry
-from regrade.models.activations import LOG_NAME
-from regrade.models.bundle import active_version, load_bundle
 from regrade.models.errors import RegradeError, UnknownCategoryError
+from regrade.models.registry import changes as registry
+from regrade.models.registry.activations import LOG_NAME
+from regrade.models.registry.bundle import active_version, load_bundle
 from regrade.serving.capacity import LoadError
 from regrade.serving.cli.main import build_app
 from regrade.serving.cli.plan_document import PlanOut

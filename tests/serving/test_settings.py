@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from regrade.models.bundle_store import BundleStore, site_store
+from regrade.models.registry.store import BundleStore, site_store
 from regrade.serving.cli.main import read_dotenv
 from regrade.serving.errors import SettingsError
 from regrade.serving.settings import Settings, load_settings

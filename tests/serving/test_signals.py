@@ -19,7 +19,7 @@ import psutil
 import pytest
 from odd_photos import many_scans
 
-from regrade.models import registry
+from regrade.models.registry import changes as registry
 from regrade.serving.auth import KeyStore
 from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from regrade.models import registry
-from regrade.models.activations import LOG_NAME, Activation
-from regrade.models.bundle import active_version, shipped_root
-from regrade.models.bundle_files import point
+from regrade.models.registry import changes as registry
+from regrade.models.registry.activations import LOG_NAME, Activation
+from regrade.models.registry.bundle import active_version, shipped_root
+from regrade.models.registry.files import point
 from regrade.serving.auth import KeyStore
 from regrade.serving.installation import open_database
 from regrade.serving.settings import Settings

@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from regrade.models import bundle_files, registry
-from regrade.models.bundle_store import BundleStore
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
+from regrade.models.registry import changes as registry
+from regrade.models.registry import files as bundle_files
+from regrade.models.registry.store import BundleStore
 
 NEW = "2099.1.1"
 PACKAGING = {"rma": "1", "category": "packaging"}

@@ -8,7 +8,7 @@ import pytest
 from odd_photos import encoded, picture
 from PIL import Image
 
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 from regrade.serving.workload import CostModel, Prices, Work, measure, work_of
 
 

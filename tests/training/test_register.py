@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from regrade.models.bundle import DefectType, active_version, load_bundle, shipped_root
-from regrade.models.bundle_files import write_bundle
-from regrade.models.bundle_store import BundleStore, site_store
-from regrade.models.registry import history
+from regrade.models.registry.bundle import DefectType, active_version, load_bundle, shipped_root
+from regrade.models.registry.changes import history
+from regrade.models.registry.files import write_bundle
+from regrade.models.registry.store import BundleStore, site_store
 from regrade.serving.cli.main import build_app
 from regrade.training import stages
 from regrade.training.fit import networks

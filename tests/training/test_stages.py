@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from regrade.models.arch.grading_backbone import GradingBackbone
-from regrade.models.bundle import active_version, load_bundle
 from regrade.models.errors import DatasetError, RunError
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
-from regrade.models.runtime import Model
+from regrade.models.networks.runtime import Model
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import active_version, load_bundle
 from regrade.training.calibrate.features import extract_features
 from regrade.training.data import pictures as corpus
 from regrade.training.fit import networks

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from regrade.models.bundle import ROUTER
 from regrade.models.fusion import add_detector
+from regrade.models.registry.bundle import ROUTER
 from regrade.training.calibrate.condition_heads import DRAWN_SHARE, CrossFitFeatures, DetectorScores, Fitted, fit
 from regrade.training.fit.crossfit import BackboneFeatures
 from regrade.training.metrics.head_scores import score

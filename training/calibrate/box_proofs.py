@@ -9,8 +9,8 @@ from PIL import Image
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record
-from regrade.models.detector import Detection
-from regrade.models.localize import strongest_region
+from regrade.models.networks.detector import Detection
+from regrade.models.networks.localize import strongest_region
 from regrade.models.types import DEFECT_TYPES, Box
 from regrade.training.calibrate.box_sources import BestBox, Probe, Proof, choose, prove
 from regrade.training.calibrate.condition_heads import CrossFitFeatures

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER
 from regrade.models.calibration import Calibration, DetectorEvidence, Selective
 from regrade.models.fusion import add_detector
+from regrade.models.registry.bundle import ROUTER
 from regrade.training.calibrate import calibration as calibrate
 from regrade.training.data.targets import FITTED_SPLITS, rows_of, soft_targets
 from regrade.training.fit.crossfit import BackboneFeatures

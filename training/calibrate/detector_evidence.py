@@ -14,11 +14,11 @@ from sklearn.metrics import roc_auc_score
 
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER
 from regrade.models.calibration import DetectorEvidence
-from regrade.models.detector import Detection, Detector
 from regrade.models.fusion import SCORE_FLOOR, add_detector
-from regrade.models.intake import open_photo
+from regrade.models.networks.detector import Detection, Detector
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import ROUTER
 from regrade.training.calibrate import calibration as calibrate
 from regrade.training.calibrate.condition_heads import CrossFitFeatures, DetectorScores, Fitted
 from regrade.training.fit import networks

@@ -13,7 +13,7 @@ from regrade.datasets.manifest import Record
 from regrade.models.arch.efficientnet_lite import pretrained_weights_path
 from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.models.errors import RunError
-from regrade.models.runtime import Model
+from regrade.models.networks.runtime import Model
 from regrade.training.calibrate.condition_heads import CrossFitFeatures
 from regrade.training.data.pictures import LOCAL_TYPES, Corpus, TrainingPicture
 from regrade.training.fit import networks

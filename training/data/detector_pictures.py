@@ -23,7 +23,7 @@ from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import VERSION, recipe, scene_of, synthesize, synthesize_harmless
 from regrade.datasets.synth.scene import PhotoScene
 from regrade.models.errors import DatasetError
-from regrade.models.intake import IntakeLimits, open_photo
+from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.models.types import DEFECT_TYPES
 from regrade.training.data.close_up import Boxed, Labelled, close_up
 from regrade.training.run.progress import bar

@@ -17,8 +17,8 @@ from PIL import Image
 
 from regrade.datasets.manifest import Record
 from regrade.datasets.synth import segment
-from regrade.models.bundle import sha256
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import sha256
 from regrade.models.types import Box, Photo
 
 GREY: Final = (128, 128, 128)

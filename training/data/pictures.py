@@ -24,8 +24,8 @@ from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import VERSION, scene_of, synthesize, synthesize_harmless
 from regrade.datasets.synth.scene import PhotoScene
-from regrade.models.bundle import sha256
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import sha256
 from regrade.models.types import DEFECT_TYPES
 from regrade.training.run.progress import bar
 from regrade.training.run.seeding import seeded

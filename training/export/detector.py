@@ -20,8 +20,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from regrade.datasets.manifest import Record
-from regrade.models.detector import letterbox
-from regrade.models.intake import open_photo
+from regrade.models.networks.detector import letterbox
+from regrade.models.photos.intake import open_photo
 from regrade.training.export.onnx_files import PixelReader, onnx_of, stripped
 
 KEPT_BLOCKS: Final = 3

@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
-from regrade.models.arithmetic import EXPECTED, PROBE
+from regrade.models.networks.arithmetic import EXPECTED, PROBE
 
 CHANNELS: Final = 32
 LARGEST: Final = 255 * 127

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record, locate_manifest, read_manifest
 from regrade.models.errors import DatasetError
-from regrade.models.intake import open_photo
-from regrade.models.preprocess import model_input
+from regrade.models.photos.intake import open_photo
+from regrade.models.photos.preprocess import model_input
 from regrade.training.data.pictures import Corpus, Variant, variants
 from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS, rows_of
 from regrade.training.fit.crossfit import Ints, deal

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER, Bundle
-from regrade.models.detector import Detector
-from regrade.models.registry import activate
-from regrade.models.runtime import Model
+from regrade.models.networks.detector import Detector
+from regrade.models.networks.runtime import Model
+from regrade.models.registry.bundle import ROUTER, Bundle
+from regrade.models.registry.changes import activate
 from regrade.training.fit.inputs import graded_records
 from regrade.training.run.run import ALL, Run
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
-from regrade.models.detector import Detection
 from regrade.models.estimates import Estimate, Resamples
+from regrade.models.networks.detector import Detection
 from regrade.models.types import DEFECT_TYPES, Box, Defect
 from regrade.training.calibrate.box_sources import centre_inside
 from regrade.training.judge.predictions import Predictions

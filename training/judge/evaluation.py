@@ -11,11 +11,11 @@ import numpy as np
 
 from regrade.datasets.manifest import SPLITS, Record, locate_manifest, read_manifest
 from regrade.datasets.photo_size import is_too_small
-from regrade.models.bundle import Bundle, sha256, shipped_root
-from regrade.models.bundle_store import BundleStore, store_of
 from regrade.models.errors import DatasetError
 from regrade.models.estimates import Estimate
 from regrade.models.grader import Grader
+from regrade.models.registry.bundle import Bundle, sha256, shipped_root
+from regrade.models.registry.store import BundleStore, store_of
 from regrade.training.judge.box_hits import BoxFigures, box_figures
 from regrade.training.judge.figures import Promise, SubsetFigures, figures
 from regrade.training.judge.prediction_cache import PredictionCache, fingerprint

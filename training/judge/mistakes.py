@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from regrade.datasets.manifest import Record
-from regrade.models.draw import draw_grade, line_width
-from regrade.models.intake import open_photo
+from regrade.models.photos.draw import draw_grade, line_width
+from regrade.models.photos.intake import open_photo
 from regrade.models.types import Defect
 from regrade.training.judge.box_hits import is_hit
 from regrade.training.judge.predictions import Predictions

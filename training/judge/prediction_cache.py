@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from regrade.models.bundle import Bundle, shipped_root
-from regrade.models.detector import Detection
+from regrade.models.networks.detector import Detection
+from regrade.models.registry.bundle import Bundle, shipped_root
 from regrade.models.types import Defect
 
 
@@ -46,7 +46,7 @@ def fingerprint(bundle: Bundle, precision: str, edit: str = "") -> str:
     """What makes a cached grade worthless when it changes: the bundle's files, the precision, the photo's edit, and
     the code of the grader."""
     parts = [(bundle.folder / "manifest.json").read_bytes(), f"{precision}|{edit}".encode()]
-    code = [*sorted(shipped_root().parent.glob("*.py")), Path(__file__), Path(__file__).with_name("predictions.py")]
+    code = [*sorted(shipped_root().parent.rglob("*.py")), Path(__file__), Path(__file__).with_name("predictions.py")]
     parts += [path.read_bytes() for path in code]
     return _digest(b"".join(parts))[:24]
 

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import ROUTER, SHARED
-from regrade.models.bundle_store import BundleStore, store_of
-from regrade.models.detector import Detection
 from regrade.models.errors import BundleError, DatasetError, PhotoError
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
-from regrade.models.quality import QualityLimits, assess
+from regrade.models.networks.detector import Detection
+from regrade.models.photos.intake import open_photo
+from regrade.models.photos.quality import QualityLimits, assess
+from regrade.models.registry.bundle import ROUTER, SHARED
+from regrade.models.registry.store import BundleStore, store_of
 from regrade.models.types import Defect, Photo
 from regrade.training.judge.prediction_cache import Graded, PredictionCache
 

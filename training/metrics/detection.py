@@ -8,9 +8,9 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from regrade.models.detector import Detection, Detector
 from regrade.models.errors import DatasetError
-from regrade.models.intake import open_photo
+from regrade.models.networks.detector import Detection, Detector
+from regrade.models.photos.intake import open_photo
 from regrade.models.types import Box
 from regrade.training.metrics.average_precision import Matches, match
 from regrade.training.run.progress import bar

@@ -12,7 +12,7 @@ from regrade.datasets.options import CATEGORIES_HELP
 from regrade.models.errors import RunError
 
 if TYPE_CHECKING:
-    from regrade.models.bundle_store import BundleStore
+    from regrade.models.registry.store import BundleStore
 
 ALL: Final = "all"
 """The category name that stands for every category that is both defined and photographed."""
@@ -100,7 +100,7 @@ class RunConfig:
     @property
     def store(self) -> "BundleStore":
         """The bundles that the run is compared with, keeps networks of, and registers what it makes among."""
-        from regrade.models.bundle_store import BundleStore, is_shipped, site_store
+        from regrade.models.registry.store import BundleStore, is_shipped, site_store
 
         # Runs of older releases were to register in the folder of the package, which is not written any more.
         if is_shipped(self.out):

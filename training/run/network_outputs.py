@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from regrade.datasets.manifest import Record
-from regrade.models import detector, intake, preprocess, runtime
 from regrade.models.arch import grading_backbone
 from regrade.models.files import write_atomically
+from regrade.models.networks import detector, runtime
+from regrade.models.photos import intake, preprocess
 from regrade.training.run.run import Run
 
 FOLDER: Final = "network-outputs"

@@ -9,8 +9,8 @@ from typing import Any, Final
 from regrade.datasets.category import Category
 from regrade.datasets.manifest import locate_manifest
 from regrade.datasets.synth.catalogue import VERSION
-from regrade.models.bundle import ROUTER, DefectType, load_bundle, sha256
-from regrade.models.bundle_files import NewDetector, point, write_bundle
+from regrade.models.registry.bundle import ROUTER, DefectType, load_bundle, sha256
+from regrade.models.registry.files import NewDetector, point, write_bundle
 from regrade.training.calibrate import box_proofs
 from regrade.training.calibrate.ablation import ablate
 from regrade.training.calibrate.condition_heads import CrossFitFeatures, DetectorScores, Fitted, Trained, conclude, fit

@@ -9,7 +9,7 @@ import pytest
 from fuzz_files import damaged, files
 from fuzz_intake import CHUNK, Tally, input_of, run, run_apart
 
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 
 
 def test_a_sample_of_damaged_files_becomes_photos_or_refusals() -> None:

@@ -19,9 +19,9 @@ import pytest
 from odd_photos import encoded, many_scans, picture, png_of
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import DEFAULT_LIMITS, open_photo, survey
-from regrade.models.photos import helper
-from regrade.models.photos.pixels import decode
+from regrade.models.photos.files import helper
+from regrade.models.photos.files.pixels import decode
+from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo, survey
 
 SLOW = many_scans(4000, 4000, 63, in_order=True)
 """Half a second of decoding in 3 KB, for it has no more scans than it may."""

@@ -11,7 +11,7 @@ from odd_photos import ahead_of_pixels, behind_start, chunk, encoded, many_scans
 from PIL import Image
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import open_photo, survey
+from regrade.models.photos.intake import open_photo, survey
 
 JPEG, PNG, WEBP = (encoded(picture(), kind) for kind in ("JPEG", "PNG", "WEBP"))
 

@@ -21,7 +21,7 @@ from odd_photos import (
 from PIL import Image
 
 from regrade.models.errors import PhotoError
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 
 END = b"\xff\xd9"
 JPEGS = {

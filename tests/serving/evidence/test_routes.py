@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from regrade.models.bundle import shipped_root
+from regrade.models.registry.bundle import shipped_root
 from regrade.serving.evidence.bundle import check_bundle
 from regrade.serving.evidence.keys import KeyRing, read_keys
 

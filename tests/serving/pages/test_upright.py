@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from regrade.models import heif
-from regrade.models.intake import open_photo, sniff
-from regrade.models.orientation import orientation_of
+from regrade.models.photos import heif
+from regrade.models.photos.intake import open_photo, sniff
+from regrade.models.photos.orientation import orientation_of
 from regrade.serving.routes import pages
 
 TAG, EXIF_DIRECTORY = 0x112, 0x8769

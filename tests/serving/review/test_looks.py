@@ -145,7 +145,7 @@ def test_the_time_of_others_counts_to_nobody_else(kit: Any) -> None:
 
 
 def test_a_grade_promises_what_its_bundle_says(kit: Any) -> None:
-    from regrade.models.bundle import active_version, load_bundle, shipped_root
+    from regrade.models.registry.bundle import active_version, load_bundle, shipped_root
 
     version = active_version(shipped_root(), "packaging")
     bundle = load_bundle(shipped_root(), "packaging", version).calibration.selective

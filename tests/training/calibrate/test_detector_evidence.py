@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from regrade.datasets.manifest import read_manifest
-from regrade.models.bundle import load_bundle, shipped_root
-from regrade.models.runtime import Model
+from regrade.models.networks.runtime import Model
+from regrade.models.registry.bundle import load_bundle, shipped_root
 from regrade.training.calibrate.detector_evidence import detect_all, detect_on_pictures
 from regrade.training.fit import networks
 from regrade.training.run.run import Run, RunConfig

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from regrade.datasets.manifest import Record, read_manifest
-from regrade.models.detector import Detection, Detector
-from regrade.models.intake import open_photo
-from regrade.models.runtime import Model
+from regrade.models.networks.detector import Detection, Detector
+from regrade.models.networks.runtime import Model
+from regrade.models.photos.intake import open_photo
 from regrade.training.export.detector import detector_inputs, export_detector, kept_in_float, quantize_detector
 from regrade.training.fit.detector import classes_of, find_weights, module_of
 from regrade.training.metrics.average_precision import iou

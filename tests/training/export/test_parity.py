@@ -8,11 +8,11 @@ import torch
 
 from regrade.models.arch.efficientnet_lite import lite0, pretrained_weights_path, timm_name
 from regrade.models.arch.grading_backbone import GradingBackbone
-from regrade.models.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
-from regrade.models.preprocess import model_input
-from regrade.models.runtime import Model
+from regrade.models.networks.runtime import Model
+from regrade.models.photos.intake import open_photo
+from regrade.models.photos.preprocess import model_input
+from regrade.models.registry.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.types import Photo
 from regrade.training.data.pictures import LOCAL_TYPES
 from regrade.training.export.backbone import export_fp32

@@ -2,7 +2,7 @@
 
 import onnx
 
-from regrade.models.arithmetic import PROBE
+from regrade.models.networks.arithmetic import PROBE
 from regrade.training.export.saturation_probe import build
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from regrade.datasets.manifest import Record, read_manifest
-from regrade.models.bundle import load_bundle, shipped_root
 from regrade.models.errors import DatasetError
 from regrade.models.estimates import Estimate
+from regrade.models.registry.bundle import load_bundle, shipped_root
 from regrade.training.judge.evaluation import (
     ELSEWHERE,
     FITTED,

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from regrade.datasets.manifest import DefectBox, Record
-from regrade.models.detector import Detection
+from regrade.models.networks.detector import Detection
 from regrade.training.judge.box_hits import box_figures, covered_share, is_hit
 from regrade.training.judge.ceiling import ceiling
 from regrade.training.judge.figures import Promise, SubsetFigures, figures

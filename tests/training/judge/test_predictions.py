@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from regrade.datasets.manifest import Record
-from regrade.models.bundle import active_version, load_bundle, shipped_root
 from regrade.models.errors import BundleError, DatasetError
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import active_version, load_bundle, shipped_root
 from regrade.models.types import Photo
 from regrade.training.judge.prediction_cache import PredictionCache, fingerprint
 from regrade.training.judge.predictions import Predictions, open_grader, predict

@@ -10,7 +10,7 @@ from PIL import Image
 
 from regrade.datasets.manifest import ItemBox, Record, read_manifest
 from regrade.models.grader import Grader
-from regrade.models.intake import open_photo
+from regrade.models.photos.intake import open_photo
 from regrade.training.data.edits import EDITS, Editor, Subject, clearness
 from regrade.training.judge.predictions import Predictions
 from regrade.training.judge.shortcuts import check_shortcuts, survival

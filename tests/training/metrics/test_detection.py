@@ -9,7 +9,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from regrade.models.detector import Detection
+from regrade.models.networks.detector import Detection
 from regrade.models.types import Box
 from regrade.training.metrics.detection import Ap, ap50, mean_ap, rounded
 from regrade.training.run.files import json_bytes
