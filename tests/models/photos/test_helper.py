@@ -135,7 +135,7 @@ def test_a_helper_may_use_no_more_than_its_memory() -> None:
 
 SCRIPT = """
 import sys, time
-from regrade.models.photos import helper
+from regrade.models.photos.files import helper
 from pathlib import Path
 helper.decode(Path(sys.argv[1]).read_bytes(), "image/jpeg", 395, 20)
 print("ready", flush=True)
