@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from regrade.models.errors import PhotoError
-from regrade.models.photos import heif
-from regrade.models.photos.files import helper
+from regrade.models.photos.files import heif, helper
 from regrade.models.photos.files.formats import FORMATS
 from regrade.models.photos.files.pixels import decode
 from regrade.models.photos.files.structure import Structure

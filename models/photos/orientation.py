@@ -8,7 +8,7 @@ and Skia's `SkExif`), with which `tests/models/test_orientation_in_browsers.py` 
 - In it: the first entry 0x0112 of type SHORT and count 1 with a value from 1 to 8, in the first directory and in the
   Exif directory that it points to. Any other type, count or value says nothing, and neither does damaged EXIF.
 - AVIF and HEIC are turned by `irot` and `imir` of the container, not by EXIF (ISO/IEC 23008-12, 6.5): their decoders
-  see to that, see `regrade.models.photos.heif`.
+  see to that, see `regrade.models.photos.files.heif`.
 """
 
 import struct

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from regrade.models.photos import heif
+from regrade.models.photos.files import heif
 
 
 def png_header(width: int, height: int) -> bytes:

@@ -9,8 +9,7 @@ from typing import Final, cast
 from PIL import Image
 
 from regrade.models.errors import PhotoError
-from regrade.models.photos import heif
-from regrade.models.photos.files import jpeg, jpeg_pixels, png, webp
+from regrade.models.photos.files import heif, jpeg, jpeg_pixels, png, webp
 from regrade.models.photos.files.refusals import animated, truncated
 from regrade.models.photos.files.structure import Structure
 from regrade.models.photos.orientation import orientation_of

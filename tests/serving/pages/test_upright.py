@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from regrade.models.photos import heif
+from regrade.models.photos.files import heif
 from regrade.models.photos.intake import open_photo, sniff
 from regrade.models.photos.orientation import orientation_of
 from regrade.serving.routes import pages

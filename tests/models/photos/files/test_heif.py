@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from regrade.models.errors import PhotoError
-from regrade.models.photos import heif
+from regrade.models.photos.files import heif
 from regrade.models.photos.intake import IntakeLimits, open_photo, readable_types, sniff, survey
 
 pillow_heif.register_heif_opener()
