@@ -24,12 +24,12 @@ from rich.progress import track
 from rig import Service, parser, percentiles, write
 from sqlalchemy import event
 
-from regrade.serving.auth import ApiKey
-from regrade.serving.db import Database
+from regrade.serving.access.keys import ApiKey
 from regrade.serving.evidence import Signer
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Filters, Lottery, Verdict
 from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.storage.database import Database
 
 T = TypeVar("T")
 

@@ -11,15 +11,16 @@ import numpy as np
 from sqlalchemy import Table, insert
 
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
-from regrade.serving.auth import ApiKey, KeyStore
-from regrade.serving.db import Database
-from regrade.serving.installation import open_database
+from regrade.serving.access.keys import ApiKey, KeyStore
+from regrade.serving.base.settings import Settings
+from regrade.serving.inspections.store import review_row, rows_of
+from regrade.serving.installation.data_dir import open_database
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import load_policy
-from regrade.serving.records import FirstLook, Inspection, Review, StoredPhoto, new_id
-from regrade.serving.settings import Settings
-from regrade.serving.store import review_row, rows_of
-from regrade.serving.tables import reviews, tasks
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.records import FirstLook, Inspection, StoredPhoto, new_id
+from regrade.serving.storage.reviews import Review
+from regrade.serving.storage.tables import reviews, tasks
 
 CATEGORIES = ("apparel", "electronics", "footwear", "packaging")
 SELLERS = tuple(f"seller-{number:02}" for number in range(24))

@@ -35,7 +35,7 @@ from regrade.models.registry.bundle import PRECISIONS, installed_categories, loa
 
 Arrays = list[NDArray[Any]]
 Run = Callable[[], object]
-PHOTOS: Final = sorted((PROJECT / "serving" / "demo" / "photos").glob("*.jpg"))[:6]
+PHOTOS: Final = sorted((PROJECT / "serving" / "examples" / "photos").glob("*.jpg"))[:6]
 SURE: Final = 0.25
 LEVELS: Final = ort.GraphOptimizationLevel
 

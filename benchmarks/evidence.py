@@ -21,14 +21,14 @@ from rich.progress import track
 from rig import parser, percentiles, write
 from sqlalchemy import insert, select, text
 
-from regrade.serving.db import Database
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill, sign_batch
 from regrade.serving.evidence.head import HeadFile
 from regrade.serving.evidence.store_check import check_evidence
-from regrade.serving.records import Inspection, new_id
-from regrade.serving.store import InspectionStore, asked_for, find, rows_of
-from regrade.serving.tables import inspections
+from regrade.serving.inspections.store import InspectionStore, asked_for, find, rows_of
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.records import Inspection, new_id
+from regrade.serving.storage.tables import inspections
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def taken_with(data: bytes, whole: bytes) -> float | None:
 def main() -> None:
     """Run from the command line."""
     made = parser(__doc__, service=False)
-    made.add_argument("--photos", type=Path, default=PROJECT / "serving" / "demo" / "photos", help="folder of photos")
+    made.add_argument("--photos", type=Path, default=PROJECT / "serving/examples/photos", help="folder of photos")
     made.add_argument("--count", type=int, default=400, help="photos, evenly of all in the folder")
     options = made.parse_args()
     files = sorted(path for path in options.photos.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))

@@ -81,7 +81,7 @@ def compared(files: Sequence[Path], folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Run from the command line."""
     made = parser(__doc__, service=False)
-    made.add_argument("--photos", type=Path, default=PROJECT / "serving" / "demo" / "photos", help="folder of photos")
+    made.add_argument("--photos", type=Path, default=PROJECT / "serving/examples/photos", help="folder of photos")
     options = made.parse_args()
     files = sorted(path for path in options.photos.rglob("*") if path.suffix.lower() in KINDS)
     some = files[:: max(1, len(files) // (20 if options.quick else 400))]

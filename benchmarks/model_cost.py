@@ -16,7 +16,7 @@ from rig import PROJECT, parser, percentiles, write
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import open_photo
 
-PHOTOS = sorted((PROJECT / "serving" / "demo" / "photos").glob("*.jpg"))
+PHOTOS = sorted((PROJECT / "serving" / "examples" / "photos").glob("*.jpg"))
 
 
 def measure(rounds: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import psutil
 from launched import Launched, free_port
 from numpy.typing import ArrayLike
 
-from regrade.serving.process_memory import peak_bytes
+from regrade.serving.telemetry.process_memory import peak_bytes
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = PROJECT / "benchmarks" / "results"

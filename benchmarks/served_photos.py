@@ -23,10 +23,10 @@ from PIL import Image
 from rig import parser, percentiles, write
 
 from regrade.models.photos.intake import IntakeLimits, open_photo
-from regrade.serving.photostore import LocalPhotoStore
-from regrade.serving.picture_cache import PictureCache
-from regrade.serving.records import StoredPhoto
-from regrade.serving.thumbnails import Thumbnails
+from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.picture_cache import PictureCache
+from regrade.serving.storage.records import StoredPhoto
+from regrade.serving.storage.thumbnails import Thumbnails
 
 ROOM = 1 << 30
 UNITS = {"cpu_ms": time.process_time, "clock_ms": time.perf_counter}

@@ -22,20 +22,20 @@ from rig import parser, percentiles, write
 from sqlalchemy import insert
 
 from regrade.models.types import ItemResult, Quality
-from regrade.serving.auth import KeyStore
-from regrade.serving.backup.check import check_backup
-from regrade.serving.backup.make import make_backup
-from regrade.serving.backup.restore import restore
-from regrade.serving.db import Database
-from regrade.serving.disk import Disk
+from regrade.serving.access.keys import KeyStore
+from regrade.serving.base.settings import Settings
 from regrade.serving.evidence import Signer
-from regrade.serving.installation import open_database
-from regrade.serving.photostore import LocalPhotoStore
-from regrade.serving.records import Inspection, StoredPhoto, new_id
-from regrade.serving.settings import Settings
-from regrade.serving.sqlite.soundness import state_of
-from regrade.serving.store import InspectionStore, asked_for
-from regrade.serving.tables import audit
+from regrade.serving.inspections.store import InspectionStore, asked_for
+from regrade.serving.installation.backup.check import check_backup
+from regrade.serving.installation.backup.make import make_backup
+from regrade.serving.installation.backup.restore import restore
+from regrade.serving.installation.data_dir import open_database
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.disk import Disk
+from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
+from regrade.serving.storage.sqlite.soundness import state_of
+from regrade.serving.storage.tables import audit
 
 
 def commits(folder: Path, count: int) -> dict[str, Any]:

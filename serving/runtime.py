@@ -13,39 +13,39 @@ from sqlalchemy.exc import SQLAlchemyError
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import IntakeLimits
 from regrade.models.registry.site_folder import prepare
-from regrade.serving import private
-from regrade.serving.admission import Admission
-from regrade.serving.auth import KeyStore
+from regrade.serving.access.credentials import Lookups
+from regrade.serving.access.keys import KeyStore
+from regrade.serving.access.photo_views import PhotoViews
+from regrade.serving.access.sessions import LoginBrake, SessionStore
+from regrade.serving.base.errors import BusyError, StorageError
+from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
+from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
+from regrade.serving.base.settings import Settings
 from regrade.serving.connections import descriptors
 from regrade.serving.connections.table import Connections
-from regrade.serving.credentials import Lookups
-from regrade.serving.db import Database
-from regrade.serving.disk import Disk
 from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
-from regrade.serving.errors import BusyError, StorageError
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
 from regrade.serving.evidence.log import notice_loss
-from regrade.serving.health import WATCH_SECONDS, Finding, Health
-from regrade.serving.i18n import LANGUAGES, Message, catalogue
-from regrade.serving.installation import DataDirLock, open_database
-from regrade.serving.metrics import Metrics
-from regrade.serving.photo_views import PhotoViews
-from regrade.serving.photostore import LocalPhotoStore
-from regrade.serving.picture_cache import PictureCache
-from regrade.serving.pipeline import Pipeline
+from regrade.serving.grading.admission import Admission
+from regrade.serving.grading.graders import Graders
+from regrade.serving.grading.pipeline import Pipeline
+from regrade.serving.grading.workload import CostModel, measure
+from regrade.serving.inspections.store import InspectionStore
+from regrade.serving.installation.data_dir import DataDirLock, open_database
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
 from regrade.serving.rubric.load import load_rubrics
-from regrade.serving.sessions import LoginBrake, SessionStore
-from regrade.serving.settings import Settings
-from regrade.serving.store import InspectionStore
-from regrade.serving.swap import Graders
-from regrade.serving.thumbnails import Thumbnails
-from regrade.serving.workload import CostModel, measure
+from regrade.serving.storage import private
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.disk import Disk
+from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.picture_cache import PictureCache
+from regrade.serving.storage.thumbnails import Thumbnails
+from regrade.serving.telemetry.metrics import Metrics
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -39,22 +39,6 @@ def test_every_dependency_is_pinned_by_the_constraints() -> None:
         assert name.lower().replace("_", "-") in pinned, f"add {name} to constraints.txt: make constraints"
 
 
-def test_rooms_import_only_the_rooms_they_may() -> None:
-    allowed = {
-        "models": {"models"},
-        "datasets": {"datasets", "models"},
-        "labeling": {"labeling", "datasets", "models"},
-        "training": {"training", "datasets", "models"},
-        "serving": {"serving", "models"},
-    }
-    for room, may in allowed.items():
-        for file in (PROJECT / room).rglob("*.py"):
-            for line in file.read_text().splitlines():
-                words = line.split()
-                if len(words) > 1 and words[0] in ("from", "import") and words[1].startswith("regrade."):
-                    assert words[1].split(".")[1] in may, f"{file}: {line.strip()}"
-
-
 def test_the_runtime_of_models_needs_only_numpy_pillow_and_onnxruntime() -> None:
     heavy = ("torch", "timm", "sklearn", "scipy", "pydantic", "yaml")
     for file in (PROJECT / "models").glob("*.py"):

@@ -1,0 +1,1 @@
+"""What the repository runs for itself: rendering demo photos and figures. In no wheel."""

@@ -83,8 +83,8 @@ def train(
     if missing := [name for name in ("torch", "torchvision", "onnx", "sklearn") if find_spec(name) is None]:
         raise typer.BadParameter(f"training needs {', '.join(missing)}; install with: pip install 'regrade[train]'")
     from regrade.models.errors import GateRefusedError
+    from regrade.training.data.preflight import notices
     from regrade.training.pipeline import StageChoice, execute, plan
-    from regrade.training.preflight import notices
     from regrade.training.run_start import Wanted, open_run, resume_command, terminating
     from regrade.training.runs_cli import stage_table
 

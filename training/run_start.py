@@ -16,8 +16,8 @@ from regrade.datasets.category import Category, load_categories
 from regrade.datasets.manifest import locate_manifest
 from regrade.models.errors import RunError
 from regrade.models.registry.store import BundleStore, site_store, store_of
+from regrade.training.data.preflight import check_photos
 from regrade.training.pipeline import StageChoice, needs_of
-from regrade.training.preflight import check_photos
 from regrade.training.run.run import ALL, Run, RunConfig
 
 RUNS: Final = Path("runs")

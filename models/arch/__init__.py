@@ -1,0 +1,1 @@
+"""Networks in PyTorch, for training alone; serving never imports this."""

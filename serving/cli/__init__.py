@@ -1,0 +1,1 @@
+"""The command line: one module a command. May import everything but `demo`, which it finds by name."""

@@ -8,8 +8,8 @@ import typer
 
 if TYPE_CHECKING:
     from regrade.models.types import ItemResult, Photo
-    from regrade.serving.policy.types import Decision, Money
-    from regrade.serving.schemas import InspectionOut
+    from regrade.serving.base.dispositions import Decision, Money
+    from regrade.serving.http.schemas import InspectionOut
 
 
 def register(app: typer.Typer) -> None:
@@ -43,11 +43,11 @@ def grade(
 
     from regrade.models.errors import RegradeError
     from regrade.models.grader import Grader
+    from regrade.serving.base.dispositions import Money
     from regrade.serving.cli.bundles import store_named
     from regrade.serving.cli.summary import print_inspection
     from regrade.serving.policy.decide import decide
     from regrade.serving.policy.load import load_policy
-    from regrade.serving.policy.types import Money
 
     if value is not None and not math.isfinite(value):
         raise RegradeError("The value must be a finite number.")
@@ -85,9 +85,9 @@ def inspection_of(
     from dataclasses import replace
     from datetime import UTC, datetime
 
-    from regrade.serving.i18n import LANGUAGES
-    from regrade.serving.records import Inspection, Status, StoredPhoto, new_id
-    from regrade.serving.render import inspection_out
+    from regrade.serving.base.i18n import LANGUAGES
+    from regrade.serving.http.render import inspection_out
+    from regrade.serving.storage.records import Inspection, Status, StoredPhoto, new_id
 
     status: Status = "retake"
     if decision is not None and not result.retake:

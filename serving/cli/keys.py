@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from regrade.serving.auth import KeyStore
+    from regrade.serving.access.keys import KeyStore
 
 DataDir = Annotated[Path | None, typer.Option(help="The service's data directory.")]
 
@@ -27,7 +27,7 @@ def create(
 ) -> None:
     """Make a key and print it. It is shown only now: what is stored is its hash."""
     from regrade.models.errors import RegradeError
-    from regrade.serving.auth import ROLES
+    from regrade.serving.access.keys import ROLES
 
     known = next((one for one in ROLES if one == role), None)
     if known is None:
@@ -62,10 +62,10 @@ def revoke(
 
 def _store(data_dir: Path | None, *, fresh: bool = True) -> "KeyStore":
     """The keys of an installation, of a new one too only if `fresh`."""
-    from regrade.serving.auth import KeyStore
-    from regrade.serving.errors import DataDirError
-    from regrade.serving.installation import open_database
-    from regrade.serving.settings import load_settings
+    from regrade.serving.access.keys import KeyStore
+    from regrade.serving.base.errors import DataDirError
+    from regrade.serving.base.settings import load_settings
+    from regrade.serving.installation.data_dir import open_database
 
     settings = load_settings(data_dir=data_dir)
     if not fresh and settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():

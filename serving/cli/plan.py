@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from regrade.serving.settings import Settings
+    from regrade.serving.base.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -43,12 +43,12 @@ def plan(
 
     from rich.console import Console
 
-    from regrade.serving.capacity import Load, LoadError, Targets, calibrated
-    from regrade.serving.capacity import plan as plan_for
-    from regrade.serving.cli.plan_document import document
-    from regrade.serving.cli.plan_table import print_plan
-    from regrade.serving.measure import measure
-    from regrade.serving.settings import load_settings
+    from regrade.serving.base.settings import load_settings
+    from regrade.serving.planning.capacity import Load, LoadError, Targets, calibrated
+    from regrade.serving.planning.capacity import plan as plan_for
+    from regrade.serving.planning.document import document
+    from regrade.serving.planning.measure import measure
+    from regrade.serving.planning.table import print_plan
 
     load, targets = Load(items_per_day, photos, hours, peak), Targets(utilisation, p99_ms / 1000)
     settings = load_settings(data_dir=data_dir)
@@ -72,7 +72,7 @@ def plan(
 
 def _check(settings: "Settings", photos: int, megapixels: float) -> None:
     from regrade.models.photos.intake import DEFAULT_LIMITS
-    from regrade.serving.capacity import LoadError
+    from regrade.serving.planning.capacity import LoadError
 
     if photos > settings.max_photos:
         raise LoadError(

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     import datetime
 
     from regrade.models.types import ItemResult
+    from regrade.serving.base.dispositions import Decision, Money
     from regrade.serving.policy.schema import Economics
     from regrade.serving.policy.terms import Policy
-    from regrade.serving.policy.types import Decision, Money
 
 app = typer.Typer(help="Check a disposition policy, and look at what it does.", no_args_is_help=True)
 
@@ -63,11 +63,11 @@ def show(
     from rich.table import Table
 
     from regrade.models.types import CONDITIONS
-    from regrade.serving.money import format_money
+    from regrade.serving.base.dispositions import ACTIONS
+    from regrade.serving.base.money import format_money
     from regrade.serving.policy.load import load_policy
     from regrade.serving.policy.rules import Case, closed_actions, if_known
     from regrade.serving.policy.schema import COST_PARTS
-    from regrade.serving.policy.types import ACTIONS
     from regrade.serving.policy.value import best_action
 
     policy = load_policy(policy_file)
@@ -112,7 +112,7 @@ def explain(
 ) -> None:
     """Decide on an item that has the given probabilities, and say why."""
     from regrade.models.errors import PolicyError
-    from regrade.serving.i18n import LANGUAGES
+    from regrade.serving.base.i18n import LANGUAGES
     from regrade.serving.policy.decide import decide
     from regrade.serving.policy.load import load_policy
 
@@ -131,9 +131,9 @@ def _print(decision: "Decision", lang: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from regrade.serving.i18n import render, text
-    from regrade.serving.money import format_money
-    from regrade.serving.policy.types import Option
+    from regrade.serving.base.dispositions import Option
+    from regrade.serving.base.i18n import render, text
+    from regrade.serving.base.money import format_money
 
     disposition = decision.disposition
     table = Table("action", "expected recovery", title=f"{disposition.policy}")
@@ -189,7 +189,7 @@ def _shares(written: list[str]) -> dict[str, float]:
 
 
 def _declared(policy: "Policy", value: float | None, currency: str | None) -> "Money | None":
-    from regrade.serving.policy.types import Money
+    from regrade.serving.base.dispositions import Money
 
     return None if value is None else Money(value, currency or policy.currency)
 

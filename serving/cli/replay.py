@@ -9,8 +9,8 @@ import typer
 if TYPE_CHECKING:
     import datetime
 
-    from regrade.serving.records import Inspection
     from regrade.serving.replay.past import Past
+    from regrade.serving.storage.records import Inspection
 
 
 def register(app: typer.Typer) -> None:
@@ -57,9 +57,10 @@ def replay(
     """
     import json
 
-    from regrade.serving.errors import ReplayError
-    from regrade.serving.i18n import LANGUAGES
-    from regrade.serving.installation import open_to_read
+    from regrade.serving.base.errors import ReplayError
+    from regrade.serving.base.i18n import LANGUAGES
+    from regrade.serving.base.settings import load_settings
+    from regrade.serving.installation.data_dir import open_to_read
     from regrade.serving.policy.load import load_policy
     from regrade.serving.replay.document import policy_document, rubric_document
     from regrade.serving.replay.page import Photos, policy_page, rubric_page
@@ -68,7 +69,6 @@ def replay(
     from regrade.serving.replay.rubric import RubricReplay
     from regrade.serving.replay.summary import print_policy, print_rubric
     from regrade.serving.rubric.load import load_rubrics
-    from regrade.serving.settings import load_settings
 
     if (policy is None) == (not rubric):
         raise ReplayError("Name either the new policy (--policy FILE) or the new rubrics (--rubric FILE).")
@@ -120,7 +120,7 @@ def _moment(written: str | None, option: str, whole_day: bool = False) -> "datet
     """A moment in UTC: that written (RFC 3339), or the begin of a day; with `whole_day` its end."""
     import datetime
 
-    from regrade.serving.errors import ReplayError
+    from regrade.serving.base.errors import ReplayError
 
     if written is None:
         return None

@@ -28,9 +28,9 @@ def check_command(
     rubric_dir: DirOption = None,
 ) -> None:
     """Validate a rubric. Exit code 2 for faults, and where its text has changed but its version has not gone up."""
+    from regrade.serving.base.settings import load_settings
     from regrade.serving.rubric.changes import refuse_same_version
     from regrade.serving.rubric.load import load_rubric, load_rubrics
-    from regrade.serving.settings import load_settings
 
     rubric_dir = load_settings(rubric_dir=rubric_dir).rubric_dir
     rubric = load_rubric(file, rubric_dir)
@@ -59,10 +59,10 @@ def show(
     rubric_dir: DirOption = None,
 ) -> None:
     """Print the rubric that is in force for a category and seller."""
-    from regrade.serving.errors import RubricError
-    from regrade.serving.i18n import LANGUAGES
+    from regrade.serving.base.errors import RubricError
+    from regrade.serving.base.i18n import LANGUAGES
+    from regrade.serving.base.settings import load_settings
     from regrade.serving.rubric.load import load_rubrics
-    from regrade.serving.settings import load_settings
 
     if lang not in LANGUAGES:
         raise RubricError(f"There are no texts in {lang!r}. Legal values: {', '.join(LANGUAGES)}.")
@@ -78,7 +78,7 @@ def _print(rubric: "Rubric", lang: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from regrade.serving.i18n import text
+    from regrade.serving.base.i18n import text
 
     table = Table(text("rubric.condition", lang), text("rubric.meaning", lang), title=rubric.label, show_lines=True)
     for name, entry in rubric.conditions.items():
@@ -101,7 +101,7 @@ def _print(rubric: "Rubric", lang: str) -> None:
 
 def rule_words(rule: "GradeRule", lang: str) -> str:
     """When a grade is given, in words."""
-    from regrade.serving.i18n import text
+    from regrade.serving.base.i18n import text
 
     parts = []
     if rule.condition_in is not None:

@@ -9,7 +9,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    from regrade.serving.settings import Settings
+    from regrade.serving.base.settings import Settings
 
     fields = Settings.model_fields
     listed = "\n\n".join(
@@ -35,13 +35,13 @@ def serve(
     import logging
     import os
 
-    from regrade.serving.app import create_app
+    from regrade.serving.base.settings import load_settings
     from regrade.serving.connections.descriptors import raise_limit
     from regrade.serving.connections.listen import listen
-    from regrade.serving.process_memory import collect_garbage_seldom
+    from regrade.serving.http.app import create_app
+    from regrade.serving.http.server import build_server, set_up_logging
     from regrade.serving.runtime import Runtime
-    from regrade.serving.server import build_server, set_up_logging
-    from regrade.serving.settings import load_settings
+    from regrade.serving.telemetry.process_memory import collect_garbage_seldom
 
     # What is kept makes itself private; this also holds for what libraries write beside it.
     os.umask(0o077)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.i18n import LANGUAGES, text
-from regrade.serving.money import format_money, format_percent
+from regrade.serving.base.i18n import LANGUAGES, text
+from regrade.serving.base.money import format_money, format_percent
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from regrade.serving.schemas import InspectionOut, OptionOut
+    from regrade.serving.http.schemas import InspectionOut, OptionOut
 
 _LANG = LANGUAGES[0]
 _BAR = 24

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from regrade.serving.base.problems import Problem
+from regrade.serving.base.throttle import Throttle
 from regrade.serving.connections.descriptors import SHORTAGE
 from regrade.serving.connections.outlet import whole_answer
 from regrade.serving.connections.table import Connections
-from regrade.serving.problems import Problem
-from regrade.serving.throttle import Throttle
 
 _AT_ONCE: Final = 32
 """How many are taken before the event loop looks at its other work: some 5 ms, with what is done for each."""

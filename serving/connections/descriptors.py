@@ -6,9 +6,9 @@ import resource
 import sqlite3
 from typing import Final
 
-from regrade.serving.errors import BusyError
-from regrade.serving.health import Finding
-from regrade.serving.i18n import Message
+from regrade.serving.base.errors import BusyError
+from regrade.serving.base.health import Finding
+from regrade.serving.base.i18n import Message
 
 MOST_WANTED: Final = 65_536
 """Nothing here needs more, and some systems would give a thousand million."""

@@ -2,31 +2,48 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol, cast
 
 from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from regrade.models.errors import RegradeError
-from regrade.serving.errors import UploadError
-from regrade.serving.i18n import Message
-
-if TYPE_CHECKING:
-    from regrade.serving.connections.protocol import GuardedProtocol
+from regrade.serving.base.errors import UploadError
+from regrade.serving.base.i18n import Message
+from regrade.serving.connections.limits import Limits
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSES: Final = (b"connection", b"close")
 
 
+class Carrier(Protocol):
+    """What an exchange needs of the connection that carries it."""
+
+    known: bool
+    moved_bytes: int
+    wire: asyncio.Transport
+    flow: FlowControl
+    limits: Limits
+
+    def leave_out_the_parser(self) -> None: ...
+    def begin_anew(self) -> None: ...
+    def settle(self) -> None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def eof_received(self) -> None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+
 class Exchange:
-    """A request under way, as a part of the ASGI scope, and as `regrade.serving.body` wants a connection.
+    """A request under way, as a part of the ASGI scope, and as `regrade.serving.connections.body` wants a connection.
 
     Until `trust` is called it counts as one of somebody without a key. The clock of the body runs from the moment at
     which the application first asks for it.
     """
 
-    def __init__(self, protocol: "GuardedProtocol", cycle: RequestResponseCycle, announced: int) -> None:
-        self.protocol: asyncio.BaseProtocol = protocol
+    def __init__(self, protocol: Carrier, cycle: RequestResponseCycle, announced: int) -> None:
+        self.protocol: asyncio.BaseProtocol = cast("asyncio.BaseProtocol", protocol)
         self.transport = protocol.wire
         self.trusted = False
         self.wanted = False

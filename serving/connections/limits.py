@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Self
 
-from regrade.serving.settings import Settings
+from regrade.serving.base.settings import Settings
 
 FOR_FILES: Final = 256
 FEW_FILES: Final = 96

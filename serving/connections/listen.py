@@ -3,8 +3,8 @@
 import errno
 import socket
 
-from regrade.serving.errors import ListenError
-from regrade.serving.settings import Settings
+from regrade.serving.base.errors import ListenError
+from regrade.serving.base.settings import Settings
 
 
 def listen(settings: Settings) -> list[socket.socket]:

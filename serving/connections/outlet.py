@@ -10,8 +10,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from regrade.serving.headers import COMMON
-from regrade.serving.problems import MEDIA_TYPE, Problem
+from regrade.serving.base.headers import COMMON
+from regrade.serving.base.problems import MEDIA_TYPE, Problem
 
 MOST_THROWN_AWAY: Final = 64 * 1024 * 1024
 _scratch: Final = memoryview(bytearray(128 * 1024))

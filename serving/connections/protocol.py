@@ -13,13 +13,13 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from regrade.serving import body
+from regrade.serving.base.errors import UploadError
+from regrade.serving.base.i18n import pick
+from regrade.serving.base.problems import Problem, ProblemError, problem_of
+from regrade.serving.connections import body
 from regrade.serving.connections.exchange import Exchange
 from regrade.serving.connections.table import EXTENSION, Connections
 from regrade.serving.connections.timed import TimedProtocol
-from regrade.serving.errors import UploadError
-from regrade.serving.i18n import pick
-from regrade.serving.problems import Problem, ProblemError, problem_of
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 MOST_PIPELINED: Final = 8

@@ -9,13 +9,13 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from regrade.serving.base.errors import UploadError
+from regrade.serving.base.i18n import Message
+from regrade.serving.base.problems import Problem
 from regrade.serving.connections.exchange import Exchange
 from regrade.serving.connections.outlet import Discarding, Outlet, whole_answer
 from regrade.serving.connections.pace import Pace
 from regrade.serving.connections.table import Connections, Phase, origin_of
-from regrade.serving.errors import UploadError
-from regrade.serving.i18n import Message
-from regrade.serving.problems import Problem
 
 _REST_SECONDS: Final = 60.0
 _REST_WINDOW: Final = 5.0

@@ -21,24 +21,25 @@ from sqlalchemy import Table, insert, select
 
 from regrade.models.errors import RegradeError
 from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult, Quality
-from regrade.serving.auth import ApiKey, KeyStore
-from regrade.serving.db import Database
-from regrade.serving.demo.items import PHOTOS
+from regrade.serving.access.keys import ApiKey, KeyStore
+from regrade.serving.base.dispositions import Disposition, Money
+from regrade.serving.base.settings import Settings
 from regrade.serving.demo.site import PEOPLE, PROMISED, THRESHOLD, Arrival, Person, arrivals, seen
 from regrade.serving.evidence import Signer
-from regrade.serving.installation import open_database
-from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.examples.items import PHOTOS
+from regrade.serving.inspections.store import InspectionStore, review_row, rows_of, standing_columns
+from regrade.serving.installation.data_dir import open_database
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy, load_policy
-from regrade.serving.policy.types import Disposition, Money
-from regrade.serving.records import Inspection, Kind, Review, StoredPhoto
 from regrade.serving.review import Desk, Filters, FirstLooks, Lottery, Verdict
 from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.rubric.types import Rubrics
-from regrade.serving.settings import Settings
-from regrade.serving.store import InspectionStore, review_row, rows_of, standing_columns
-from regrade.serving.tables import inspections, reviews, tasks
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.records import Inspection, StoredPhoto
+from regrade.serving.storage.reviews import Kind, Review
+from regrade.serving.storage.tables import inspections, reviews, tasks
 
 SIMULATED: Final = "simulated"
 """The bundle version of the simulated grades."""

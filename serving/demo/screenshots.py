@@ -21,16 +21,16 @@ import yaml
 from sqlalchemy import select, update
 
 from regrade.models.errors import RegradeError
-from regrade.serving.auth import KeyStore
-from regrade.serving.cli.demo import DemoService, running
-from regrade.serving.db import Database
-from regrade.serving.demo.client import post_inspection
+from regrade.serving.access.keys import KeyStore
+from regrade.serving.base.i18n import LANGUAGES
+from regrade.serving.base.settings import load_settings
+from regrade.serving.demo.command import DemoService, running
 from regrade.serving.demo.history import write_history
-from regrade.serving.demo.items import demo_items
-from regrade.serving.i18n import LANGUAGES
+from regrade.serving.examples.items import demo_items
+from regrade.serving.planning.client import post_inspection
 from regrade.serving.policy.load import DEFAULT_POLICY
-from regrade.serving.settings import load_settings
-from regrade.serving.tables import inspections, tasks
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.tables import inspections, tasks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

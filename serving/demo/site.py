@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.demo.items import DemoItem, demo_items
+from regrade.serving.examples.items import DemoItem, demo_items
 
 STATIONS: Final = (*(f"LA-{number:02}" for number in range(1, 9)), *(f"NJ-{number:02}" for number in range(1, 5)))
 LAMP: Final = "LA-07"

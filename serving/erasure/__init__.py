@@ -2,12 +2,13 @@
 
 | module | what is in it |
 |---|---|
-| `criteria` | which inspections are meant |
 | `fields` | what goes of each, and what stays |
 | `pseudonyms` | what stands in place of an idempotency key, and of a seller's name |
 | `records` | the record of each erasure, signed as a step of the inspection's evidence |
 | `eraser` | the erasure itself, which a crash may interrupt anywhere |
-| `rules`, `retention`, `keeper` | after how long what is erased without being asked; when the service does that |
+| `retention`, `keeper` | after how long what is erased without being asked; when the service does that |
+
+Which inspections are meant is in `regrade.serving.inspections.selection`.
 
 An erasure is one transaction: the fields, the record, and a note that it is not finished. Only then photos and their
 thumbnails are removed and the database's files are cleared of traces; then the note goes. What a crash leaves undone is

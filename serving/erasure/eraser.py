@@ -10,19 +10,19 @@ from sqlalchemy import Connection, delete, exists, func, insert, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from regrade.models.errors import RegradeError
-from regrade.serving.db import Database
+from regrade.serving.access.audit import record_erasure
+from regrade.serving.base.errors import NotFoundError
+from regrade.serving.base.i18n import Message
 from regrade.serving.erasure import records
-from regrade.serving.erasure.criteria import KEPT, Meant, held
 from regrade.serving.erasure.fields import INDEXED, SELLERS, clear
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
-from regrade.serving.errors import NotFoundError
 from regrade.serving.evidence import Signer, begin
-from regrade.serving.i18n import Message
-from regrade.serving.photostore import PhotoStore
-from regrade.serving.review.audit import record_erasure
-from regrade.serving.sqlite import traces
-from regrade.serving.tables import inspection_photos, inspections, reviews, tasks, unfinished_erasures
+from regrade.serving.inspections.selection import KEPT, Meant, held
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.photostore import PhotoStore
+from regrade.serving.storage.sqlite import traces
+from regrade.serving.storage.tables import inspection_photos, inspections, reviews, tasks, unfinished_erasures
 
 log = logging.getLogger("regrade")
 

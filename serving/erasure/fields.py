@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Row, select, update
 
+from regrade.serving.base.dispositions import Decision, Disposition, Reason
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.evidence import withhold
-from regrade.serving.policy.types import Decision, Disposition, Reason
-from regrade.serving.records import DECISION, DISPOSITION
 from regrade.serving.review.tasks import NOBODY
-from regrade.serving.tables import inspections, reviews, tasks
+from regrade.serving.storage.records import DECISION, DISPOSITION
+from regrade.serving.storage.tables import inspections, reviews, tasks
 
 INDEXED: Final[tuple[Column[Any], ...]] = (inspections.c.rma, inspections.c.sku, inspections.c.idempotency_key)
 SELLERS: Final[tuple[Column[Any], ...]] = (inspections.c.seller, tasks.c.seller)

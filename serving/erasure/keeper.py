@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from regrade.models.errors import RegradeError
+from regrade.serving.base.retention_rules import Rules, written
 from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.records import RETENTION
 from regrade.serving.erasure.retention import Due
-from regrade.serving.erasure.rules import Rules, written
 
 EVERY: Final = 60.0
 """Seconds from one look at what is due to the next."""

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from pathlib import Path
 
-from regrade.serving.keyfile import load_key
+from regrade.serving.storage.keyfile import load_key
 
 
 class Pseudonyms:

@@ -18,10 +18,10 @@ from typing import Final
 
 from sqlalchemy import Connection, func, insert, select
 
-from regrade.serving.auth import ApiKey
+from regrade.serving.access.keys import ApiKey
 from regrade.serving.evidence import Personal, Signer, append_step
 from regrade.serving.evidence.log import chain_of
-from regrade.serving.tables import erasures, inspection_photos
+from regrade.serving.storage.tables import erasures, inspection_photos
 
 
 @dataclass(frozen=True, slots=True)

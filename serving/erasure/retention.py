@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
-from regrade.serving.erasure.criteria import KEPT
-from regrade.serving.erasure.rules import Rules
-from regrade.serving.tables import inspections, tasks
+from regrade.serving.base.retention_rules import Rules
+from regrade.serving.inspections.selection import KEPT
+from regrade.serving.storage.tables import inspections, tasks
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from typing import Final
 
 from sqlalchemy import Connection, exists, func, select
 
-from regrade.serving.db import Database
-from regrade.serving.errors import StorageError
+from regrade.serving.base.errors import StorageError
 from regrade.serving.evidence.log import append_log_step, begin
 from regrade.serving.evidence.signer import Signer
-from regrade.serving.tables import evidence_steps, inspections
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.tables import evidence_steps, inspections
 
 log = logging.getLogger("regrade")
 

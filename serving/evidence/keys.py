@@ -19,7 +19,7 @@ from jwt.algorithms import OKPAlgorithm
 from jwt.api_jws import PyJWS
 
 from regrade.models.errors import RegradeError
-from regrade.serving.canonical import canonical_json
+from regrade.serving.base.canonical import canonical_json
 
 ALGORITHM: Final = "EdDSA"
 PUBLIC: Final = "evidence-{key_id}.pub.pem"

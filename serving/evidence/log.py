@@ -20,14 +20,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from regrade.serving.db import Database, after_commit
 from regrade.serving.evidence.head import Head
 from regrade.serving.evidence.sealed import plain, seal
 from regrade.serving.evidence.signer import Signer
 from regrade.serving.evidence.statements import as_stored, moment
 from regrade.serving.evidence.steps import FIRST, FORMAT, Signed, Step, open_chain
 from regrade.serving.evidence.view import view_of
-from regrade.serving.tables import evidence_disclosures, evidence_head, evidence_steps
+from regrade.serving.storage.database import Database, after_commit
+from regrade.serving.storage.tables import evidence_disclosures, evidence_head, evidence_steps
 
 log = logging.getLogger("regrade")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, select
 
-from regrade.serving.db import Database
-from regrade.serving.errors import NotFoundError
+from regrade.serving.base.errors import NotFoundError
+from regrade.serving.base.i18n import Message
 from regrade.serving.evidence.backfill import backfilled
 from regrade.serving.evidence.bundle import make_bundle
 from regrade.serving.evidence.keys import KeyRing
@@ -14,8 +14,8 @@ from regrade.serving.evidence.log import begin, chain_of
 from regrade.serving.evidence.signer import Signer
 from regrade.serving.evidence.steps import Finding
 from regrade.serving.evidence.store_check import check_inspection
-from regrade.serving.i18n import Message
-from regrade.serving.tables import inspections
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.tables import inspections
 
 
 @dataclass(frozen=True, slots=True)

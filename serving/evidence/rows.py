@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
-from regrade.serving.adjudication import standing
 from regrade.serving.evidence.statements import MEASURES, PHOTO, REVIEW, moment
 from regrade.serving.evidence.steps import FIRST, Finding, Step
 from regrade.serving.evidence.view import item_of
-from regrade.serving.tables import erasures, inspection_photos, inspections, review_undos, reviews
+from regrade.serving.storage.adjudication import standing
+from regrade.serving.storage.tables import erasures, inspection_photos, inspections, review_undos, reviews
 
 Row = Mapping[Any, Any]
 

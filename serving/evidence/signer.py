@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from regrade.models.files import create_private, sync_folder
-from regrade.serving.canonical import canonical_json
-from regrade.serving.errors import DataDirError
+from regrade.serving.base.canonical import canonical_json
+from regrade.serving.base.errors import DataDirError
 from regrade.serving.evidence.head import HEAD_TYPE, HeadFile
 from regrade.serving.evidence.keys import ALGORITHM, JWS, PUBLIC, KeyRing, PublicKey
-from regrade.serving.photostore import make_directories
+from regrade.serving.storage.photostore import make_directories
 
 log = logging.getLogger("regrade")
 

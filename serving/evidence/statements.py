@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from regrade.serving.evidence.sealed import Personal
-from regrade.serving.tables import api_keys, inspection_photos, inspections, review_undos, reviews
+from regrade.serving.storage.tables import api_keys, inspection_photos, inspections, review_undos, reviews
 
 Body = dict[str, Any]
 Row = Mapping[Any, Any]

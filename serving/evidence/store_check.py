@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, select
 
 from regrade.models.errors import RegradeError
-from regrade.serving.db import Database
 from regrade.serving.evidence.backfill import DONE
 from regrade.serving.evidence.head import FILE, Head, lost_heads, read_head
 from regrade.serving.evidence.keys import KeyRing, sha256
@@ -16,7 +15,8 @@ from regrade.serving.evidence.log import ROTATED, chains_of, head_of
 from regrade.serving.evidence.rows import Rows, compare, rows_of
 from regrade.serving.evidence.steps import Finding, Signed, Step, open_chain, open_step, trusted_step
 from regrade.serving.evidence.view import view_of
-from regrade.serving.tables import evidence_steps, inspections
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.tables import evidence_steps, inspections
 
 AT_ONCE = 200
 """Inspections that are read together."""

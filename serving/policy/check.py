@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.models.types import CONDITIONS
+from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.rules import Case, applies
 from regrade.serving.policy.schema import Economics, Rule, Terms
 from regrade.serving.policy.terms import Policy
-from regrade.serving.policy.types import ACTIONS
 
 Floats = NDArray[np.float64]
 

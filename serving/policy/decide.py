@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from regrade.models.errors import PolicyError
 from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult
+from regrade.serving.base.dispositions import ACTIONS, Decision, Disposition, Money, Option, Reason
 from regrade.serving.policy import reasons
 from regrade.serving.policy.rules import Case, applies, closed_actions, if_known
 from regrade.serving.policy.schema import Economics, Terms, Words
 from regrade.serving.policy.terms import Policy, economics_of
-from regrade.serving.policy.types import ACTIONS, Decision, Disposition, Money, Option, Reason
 from regrade.serving.policy.value import expected_recovery, value_of_information
 
 

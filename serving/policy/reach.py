@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from regrade.models.errors import PolicyError
+from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.schema import NeverRule, Terms
 from regrade.serving.policy.terms import Policy
-from regrade.serving.policy.types import ACTIONS
 
 
 def refuse_dead_ends(policy: Policy, name: str) -> None:

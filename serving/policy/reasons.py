@@ -4,8 +4,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 
 from regrade.models.types import CategoryCall, Grade
+from regrade.serving.base.dispositions import Money, Reason
 from regrade.serving.policy.schema import COST_PARTS, Economics, Words
-from regrade.serving.policy.types import Money, Reason
 
 
 def recovers(

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regrade.models.errors import PolicyError
+from regrade.serving.base.dispositions import Money
 from regrade.serving.policy.schema import OTHER, Economics, Fx, Terms
-from regrade.serving.policy.types import Money
 
 
 @dataclass(frozen=True, slots=True)

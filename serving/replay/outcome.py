@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from regrade.models.errors import PolicyError
+from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.policy.decide import case_of, decide
 from regrade.serving.policy.rules import Case, closed_actions
 from regrade.serving.policy.schema import Words
 from regrade.serving.policy.terms import Policy, economics_of
-from regrade.serving.policy.types import Disposition, Money
 from regrade.serving.policy.value import expected_recovery
-from regrade.serving.records import Inspection, StoredPhoto
+from regrade.serving.storage.records import Inspection, StoredPhoto
 
 
 @dataclass(frozen=True, slots=True)

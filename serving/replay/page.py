@@ -12,9 +12,9 @@ from PIL import Image
 
 from regrade.models.errors import PhotoError
 from regrade.models.photos.intake import IntakeLimits, open_photo
-from regrade.serving.i18n import catalogue, text
-from regrade.serving.policy.types import ACTIONS
-from regrade.serving.records import StoredPhoto
+from regrade.serving.base.dispositions import ACTIONS
+from regrade.serving.base.i18n import catalogue, text
+from regrade.serving.base.settings import Settings
 from regrade.serving.replay.charts import bar_chart, review_chart
 from regrade.serving.replay.document import item_url
 from regrade.serving.replay.outcome import Outcome
@@ -31,7 +31,7 @@ from regrade.serving.replay.words import (
     signed,
     versions,
 )
-from regrade.serving.settings import Settings
+from regrade.serving.storage.records import StoredPhoto
 
 THUMBNAIL: Final = 160
 """Width and height, in pixels, that a photo in a report has at most."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from regrade.serving.db import Database
-from regrade.serving.records import Inspection
-from regrade.serving.store import load
-from regrade.serving.tables import inspections
+from regrade.serving.inspections.store import load
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.tables import inspections
 
 ROWS = 500
 """Inspections read at once."""

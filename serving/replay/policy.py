@@ -9,8 +9,8 @@ from datetime import date
 from regrade.models.errors import PolicyError
 from regrade.serving.policy.schema import Words
 from regrade.serving.policy.terms import Policy
-from regrade.serving.records import Inspection
 from regrade.serving.replay.outcome import Outcome, replay
+from regrade.serving.storage.records import Inspection
 
 LARGEST = 10
 """Items listed of those that change most in money."""

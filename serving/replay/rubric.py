@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.records import Inspection, StoredPhoto
 from regrade.serving.replay.policy import Group
 from regrade.serving.rubric.changes import Change, changed_conditions, changes
 from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.rubric.types import Rubric, Rubrics
+from regrade.serving.storage.records import Inspection, StoredPhoto
 
 SAMPLE = 20
 """Decisions named for another look."""

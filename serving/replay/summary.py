@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from regrade.serving.i18n import text
-from regrade.serving.policy.types import ACTIONS
+from regrade.serving.base.dispositions import ACTIONS
+from regrade.serving.base.i18n import text
 from regrade.serving.replay.policy import Part, PolicyReplay
 from regrade.serving.replay.rubric import RubricChange, RubricReplay
 from regrade.serving.replay.words import (

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from regrade.serving.i18n import catalogue, text
-from regrade.serving.money import format_money, format_percent
+from regrade.serving.base.i18n import catalogue, text
+from regrade.serving.base.money import format_money, format_percent
 from regrade.serving.policy.schema import Words
 from regrade.serving.replay.rubric import RubricChange
 from regrade.serving.rubric.changes import Change

@@ -12,7 +12,8 @@
 | `lookup` | one item on its own: found by its label, and all that is known of it |
 | `audit` | who did what, when |
 
-Which decision stands is in `regrade.serving.adjudication`, who must not know what in `regrade.serving.blind`.
+Which decision stands is in `regrade.serving.storage.adjudication`, who must not know what in
+`regrade.serving.inspections.visibility`.
 """
 
 from regrade.serving.review.desk import Desk
@@ -23,7 +24,6 @@ from regrade.serving.review.types import (
     Counts,
     Decided,
     Dossier,
-    Entry,
     Filters,
     Look,
     Queue,
@@ -41,7 +41,6 @@ __all__ = [
     "Decided",
     "Desk",
     "Dossier",
-    "Entry",
     "Filters",
     "FirstLooks",
     "Look",

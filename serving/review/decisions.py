@@ -8,23 +8,24 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from regrade.serving.adjudication import owed, votes_of
-from regrade.serving.auth import ApiKey
-from regrade.serving.blind import own_decision
-from regrade.serving.errors import FieldFault, InvalidFieldsError, LeaseError
+from regrade.serving.access.audit import first_claim, record
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.dispositions import Disposition, Money, Option, Reason
+from regrade.serving.base.errors import FieldFault, InvalidFieldsError, LeaseError
+from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import reviewed
-from regrade.serving.i18n import Message
+from regrade.serving.inspections.store import find, insert_review, review_row, standing_columns
+from regrade.serving.inspections.visibility import own_decision
 from regrade.serving.policy.decide import decide as dispose
-from regrade.serving.policy.types import Disposition, Money, Option, Reason
-from regrade.serving.records import Inspection, Kind, Review, ReviewedDefect, StoredPhoto, new_id
-from regrade.serving.review.audit import first_claim, record
-from regrade.serving.review.bench import Bench, digest
+from regrade.serving.review.context import Bench, digest
 from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.rubric.grades import seller_grade as name_of
-from regrade.serving.store import find, insert_review, review_row, standing_columns
-from regrade.serving.tables import inspections, tasks
+from regrade.serving.storage.adjudication import owed, votes_of
+from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
+from regrade.serving.storage.reviews import Kind, Review, ReviewedDefect
+from regrade.serving.storage.tables import inspections, tasks
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from regrade.models.registry.store import BundleStore
-from regrade.serving import blind
-from regrade.serving.auth import ApiKey
-from regrade.serving.db import Database
-from regrade.serving.errors import BlindError
+from regrade.serving.access import audit
+from regrade.serving.access.audit import AuditEntry
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.errors import BlindError
+from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Signer
-from regrade.serving.i18n import Message
+from regrade.serving.inspections import visibility as blind
+from regrade.serving.inspections.store import find
 from regrade.serving.policy.load import Policy
-from regrade.serving.records import Inspection
-from regrade.serving.review import audit, decisions, disclosures, looks, lookup, queue, stats, tasks, undo
-from regrade.serving.review.bench import Bench, Clock
+from regrade.serving.review import decisions, disclosures, lookup, queue, stats, tasks, undo
+from regrade.serving.review.context import Bench, Clock
+from regrade.serving.review.quality import decision_rows as looks
 from regrade.serving.review.sampling import Lottery
 from regrade.serving.review.types import (
     AutoGraded,
@@ -22,7 +24,6 @@ from regrade.serving.review.types import (
     Counts,
     Decided,
     Dossier,
-    Entry,
     Filters,
     Look,
     Queue,
@@ -31,7 +32,8 @@ from regrade.serving.review.types import (
     Verdict,
 )
 from regrade.serving.rubric.types import Rubrics
-from regrade.serving.store import find
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.records import Inspection
 
 ANY = Filters()
 
@@ -144,7 +146,7 @@ class Desk:
         """The state of the queue, and the agreement of the model with the reviewers."""
         return stats.stats(self._bench)
 
-    def history(self, inspection_id: str) -> list[Entry]:
+    def history(self, inspection_id: str) -> list[AuditEntry]:
         """The audit trail of one inspection, oldest first. Not for reviewers who must not know: `refuse_blind`."""
         with self._bench.database.read() as connection:
             return audit.of_inspection(connection, inspection_id)
@@ -206,7 +208,7 @@ class Desk:
         return looks.auto_graded_counts(self._bench, since, until)
 
     @contextmanager
-    def trail(self, since: datetime | None = None) -> Iterator[Iterator[Entry]]:
+    def trail(self, since: datetime | None = None) -> Iterator[Iterator[AuditEntry]]:
         """The whole audit trail from `since` on, oldest first, a line at a time."""
         with self._bench.database.read() as connection:
             yield audit.since(connection, since)

@@ -1,8 +1,8 @@
 """To whom it was shown what the model or others found of an item: they are never given a blind look at it later.
 
 What is noted: a claim of an item that the model asked about, whether it was decided then or given back, and every
-single reading of an item that was not hidden (see `regrade.serving.blind`). Only for keys that may review, and only of
-items of which a human owes or has owed a look: no blind look ever follows at others.
+single reading of an item that was not hidden (see `regrade.serving.inspections.visibility`). Only for keys that may
+review, and only of items of which a human owes or has owed a look: no blind look ever follows at others.
 
 A claim counts whether or not the page has come to show the item, also of one that it loads ahead: its answer has taken
 what was found to the reviewer's computer, where it can be read, and that a page has not shown it is only its own word.
@@ -17,11 +17,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, FromClause, exists, insert, select
 
-from regrade.serving.auth import ApiKey
-from regrade.serving.db import Database
-from regrade.serving.errors import StorageError
-from regrade.serving.review.audit import record
-from regrade.serving.tables import disclosures, tasks
+from regrade.serving.access.audit import record
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.errors import StorageError
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.tables import disclosures, tasks
 
 
 class Disclosures:

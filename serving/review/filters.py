@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, literal_column, not_, or_
 
-from regrade.serving.records import BLIND_KINDS
 from regrade.serving.review.disclosures import disclosed
 from regrade.serving.review.types import Filters
-from regrade.serving.tables import review_undos, reviews, tasks
+from regrade.serving.storage.reviews import BLIND_KINDS
+from regrade.serving.storage.tables import review_undos, reviews, tasks
 
 OPEN = tasks.c.state == literal_column("'open'")
 """Written out: only then does SQLite know that an index of open tasks alone holds all that are meant."""

@@ -2,15 +2,16 @@
 
 from sqlalchemy import ColumnElement, and_, exists, select
 
-from regrade.serving import blind
-from regrade.serving.auth import ApiKey
-from regrade.serving.records import BLIND_KINDS, Inspection
-from regrade.serving.review import audit
-from regrade.serving.review.bench import Bench
+from regrade.serving.access import audit
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.inspections import visibility as blind
+from regrade.serving.inspections.store import load
+from regrade.serving.review.context import Bench
 from regrade.serving.review.filters import OPEN, allowed, barred, is_held
 from regrade.serving.review.types import Dossier
-from regrade.serving.store import load
-from regrade.serving.tables import api_keys, inspections, review_undos, reviews, tasks
+from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.reviews import BLIND_KINDS
+from regrade.serving.storage.tables import api_keys, inspections, review_undos, reviews, tasks
 
 SHORTEST = 3
 """Characters of a beginning that is looked for; fewer would find everything."""

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Row, and_, case, func, literal, or_, select, union_all
 
-from regrade.serving.auth import ApiKey
-from regrade.serving.cursors import decode_cursor, encode_cursor
-from regrade.serving.review.bench import Bench
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
+from regrade.serving.review.context import Bench
 from regrade.serving.review.filters import OPEN, TEXTS, allowed, barred, fitting, is_held
 from regrade.serving.review.tasks import task_of
 from regrade.serving.review.types import Counts, Filters, Queue, QueuePage
 from regrade.serving.review.types import Row as Line
-from regrade.serving.tables import api_keys, inspections, tasks
+from regrade.serving.storage.tables import api_keys, inspections, tasks
 
 ANY = Filters()
 LIST = "queue"

@@ -4,10 +4,11 @@ import hashlib
 import hmac
 from pathlib import Path
 
-from regrade.serving.keyfile import load_key
+from regrade.serving.base.dispositions import Money
 from regrade.serving.policy.load import Policy
-from regrade.serving.policy.types import Money
-from regrade.serving.records import FirstLook, Inspection, Kind
+from regrade.serving.storage.keyfile import load_key
+from regrade.serving.storage.records import FirstLook, Inspection
+from regrade.serving.storage.reviews import Kind
 
 
 class Lottery:

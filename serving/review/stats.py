@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from regrade.serving.records import KINDS
-from regrade.serving.review.agreement import agreement
-from regrade.serving.review.bench import Bench
+from regrade.serving.review.context import Bench
+from regrade.serving.review.quality.agreement import agreement
 from regrade.serving.review.queue import waiting
 from regrade.serving.review.types import Stats
-from regrade.serving.tables import inspections, review_undos, reviews, tasks
+from regrade.serving.storage.reviews import KINDS
+from regrade.serving.storage.tables import inspections, review_undos, reviews, tasks
 
 
 def stats(bench: Bench) -> Stats:

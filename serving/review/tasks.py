@@ -11,17 +11,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, exists, select, update
 
-from regrade.serving.auth import ApiKey
-from regrade.serving.blind import hide
-from regrade.serving.errors import LeaseError
-from regrade.serving.i18n import Message
-from regrade.serving.review.audit import record
-from regrade.serving.review.bench import Bench, digest
+from regrade.serving.access.audit import record
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.errors import LeaseError
+from regrade.serving.base.i18n import Message
+from regrade.serving.inspections.store import find
+from regrade.serving.inspections.visibility import hide
+from regrade.serving.review.context import Bench, digest
 from regrade.serving.review.disclosures import note_claim
 from regrade.serving.review.filters import allowed, fitting, free, held_by
 from regrade.serving.review.types import Claim, Filters, Task
-from regrade.serving.store import find
-from regrade.serving.tables import api_keys, tasks
+from regrade.serving.storage.tables import api_keys, tasks
 
 HELD = 2
 """The item before the reviewer, and the next one, which a page loads meanwhile."""

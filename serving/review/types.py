@@ -1,12 +1,14 @@
 """What passes between the review desk and whoever shows it. Small, frozen, free of HTTP and of SQL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from regrade.serving.records import Inspection, Kind, ReviewedDefect
-from regrade.serving.review.agreement import Agreement
+from regrade.serving.access.audit import AuditEntry
+from regrade.serving.review.quality.agreement import Agreement
+from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.reviews import Kind, ReviewedDefect
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +135,6 @@ class QueuePage:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the audit trail: who did what, when, to what."""
-
-    id: str
-    at: datetime
-    key_id: str | None
-    name: str | None
-    action: str
-    inspection_id: str | None
-    task_id: str | None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Dossier:
     """All that somebody may know of one item. `owed` are the looks that are open, `held_by` names who is at one now,
     and `free` says whether the reader may take one. Where a blind look is still before them, `inspection` is without
@@ -157,7 +145,7 @@ class Dossier:
     owed: tuple[Kind, ...]
     held_by: tuple[str, ...]
     free: bool
-    trail: tuple[Entry, ...]
+    trail: tuple[AuditEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from regrade.serving.adjudication import owed, votes_of
-from regrade.serving.auth import ApiKey
-from regrade.serving.errors import UndoError
+from regrade.serving.access.audit import record
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.errors import UndoError
+from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import undone
-from regrade.serving.i18n import Message
-from regrade.serving.records import Inspection, Review
-from regrade.serving.review.audit import record
-from regrade.serving.review.bench import Bench
+from regrade.serving.inspections.store import find
+from regrade.serving.review.context import Bench
 from regrade.serving.review.decisions import settle
 from regrade.serving.review.tasks import HELD, give_back, held, lease
 from regrade.serving.review.types import Claim
-from regrade.serving.store import find
-from regrade.serving.tables import review_undos, tasks
+from regrade.serving.storage.adjudication import owed, votes_of
+from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.reviews import Review
+from regrade.serving.storage.tables import review_undos, tasks
 
 
 def undo(bench: Bench, inspection_id: str, reviewer: ApiKey) -> Claim:

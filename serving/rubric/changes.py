@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from regrade.serving.errors import RubricError
+from regrade.serving.base.errors import RubricError
 from regrade.serving.rubric.schema import Words
 from regrade.serving.rubric.types import Rubric, identity
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.errors import RubricError
+from regrade.serving.base.errors import RubricError
 from regrade.serving.policy.faults import Place, describe
 from regrade.serving.policy.source import Source, Step, dotted
 from regrade.serving.rubric import grades

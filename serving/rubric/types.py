@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from regrade.serving.demo.items import PHOTOS
+from regrade.serving.examples.items import PHOTOS
 from regrade.serving.rubric.schema import ConditionRubric, DefectRubric, GradeRule, Words
 
 

@@ -27,7 +27,7 @@ assert found == {{"a" * 64: {{"b" * 64}}, "b" * 64: {{"a" * 64}}}}, found
 
 
 def test_copies_are_found_without_the_training_libraries(tmp_path: Path) -> None:
-    photo = Path(__file__).parents[2] / "serving/demo/photos/carton-torn-1.jpg"
+    photo = Path(__file__).parents[2] / "serving/examples/photos/carton-torn-1.jpg"
     code = COPIES.format(blocked=BLOCKED, here=str(tmp_path), photo=str(photo))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

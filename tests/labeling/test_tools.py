@@ -19,7 +19,7 @@ from regrade.datasets.manifest import DefectBox, Record, read_manifest, write_ma
 from regrade.models.errors import DatasetError
 
 FIXTURES = Path(__file__).parent / "fixtures"
-PHOTOS = Path(__file__).parents[2] / "serving/demo/photos"
+PHOTOS = Path(__file__).parents[2] / "serving/examples/photos"
 CRACK = DefectBox("crack", "major", (300.5, 200.25, 800.0, 700.0))
 TORN = (DefectBox("tear", "major", (400, 300, 700, 560)), DefectBox("crush", "major", (800, 200, 1000, 420)))
 ITEMS = {

@@ -13,7 +13,7 @@ from regrade.models.photos.intake import open_photo
 from regrade.models.registry.bundle import ROUTER, load_bundle, shipped_root
 from regrade.models.types import CONDITIONS, Photo
 
-DEMO = Path(__file__).parents[2] / "serving" / "demo" / "photos"
+DEMO = Path(__file__).parents[2] / "serving" / "examples" / "photos"
 Shots = Callable[[str], list[Photo]]
 
 

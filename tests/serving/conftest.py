@@ -31,13 +31,13 @@ from starlette.routing import Mount
 from regrade.models.grader import Grader
 from regrade.models.registry.bundle import load_bundle, shipped_root
 from regrade.models.registry.files import write_bundle
-from regrade.serving import private
-from regrade.serving.app import create_app
-from regrade.serving.auth import Role
-from regrade.serving.db import Database
+from regrade.serving.access.keys import Role
+from regrade.serving.base.settings import Settings
+from regrade.serving.http.app import create_app
+from regrade.serving.http.server import build_server
 from regrade.serving.runtime import Runtime
-from regrade.serving.server import build_server
-from regrade.serving.settings import Settings
+from regrade.serving.storage import private
+from regrade.serving.storage.database import Database
 
 RenderPhoto = Callable[..., bytes]
 

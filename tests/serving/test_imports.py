@@ -18,8 +18,8 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 
-from regrade.serving.app import create_app
-from regrade.serving.settings import Settings
+from regrade.serving.http.app import create_app
+from regrade.serving.base.settings import Settings
 
 photo = Path(sys.argv[2]).read_bytes()
 tokens = []

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from regrade.models.errors import RegradeError
-from regrade.serving.demo.items import demo_items
+from regrade.serving.examples.items import demo_items
 from regrade.serving.rubric.types import example_photos
 from tools.scenes import meshes, stage, textures
 from tools.scenes.goods import cloth, wear, worn_cloth
@@ -84,7 +84,7 @@ def test_the_service_and_its_commands_never_import_the_renderer() -> None:
     code = (
         "import sys; sys.modules.update(mitsuba=None, drjit=None, pyoidn=None)\n"
         "from regrade.serving.cli.main import build_app; build_app()\n"
-        "import regrade.serving.app, regrade.serving.cli.demo, regrade.serving.demo.items\n"
+        "import regrade.serving.http.app, regrade.serving.demo.command, regrade.serving.examples.items\n"
         "assert not [m for m in sys.modules if m.startswith('tools')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

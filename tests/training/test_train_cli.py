@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from regrade.datasets.category import load_categories
 from regrade.models.errors import RegradeError
 from regrade.serving.cli.main import build_app
-from regrade.training.preflight import check_photos, notices
+from regrade.training.data.preflight import check_photos, notices
 from regrade.training.run.config import option_name, options_of_train
 from regrade.training.run.run import STAGES, Run, RunConfig
 from regrade.training.run_start import latest_run, next_version

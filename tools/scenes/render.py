@@ -16,7 +16,7 @@ from tools.scenes import stage
 from tools.scenes.goods import carton, garment, phone, shoe
 from tools.scenes.stage import Shapes, View
 
-PHOTOS = Path(__file__).parents[2] / "serving" / "demo" / "photos"
+PHOTOS = Path(__file__).parents[2] / "serving" / "examples" / "photos"
 
 
 @dataclass(frozen=True)

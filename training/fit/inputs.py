@@ -13,10 +13,10 @@ from regrade.models.errors import DatasetError
 from regrade.models.photos.intake import open_photo
 from regrade.models.photos.preprocess import model_input
 from regrade.training.data.pictures import Corpus, Variant, variants
+from regrade.training.data.preflight import usable
 from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS, rows_of
 from regrade.training.fit.crossfit import Ints, deal
 from regrade.training.fit.finetune import Pictures, Trunk, embed
-from regrade.training.preflight import usable
 from regrade.training.run.progress import bar
 from regrade.training.run.run import Run
 

@@ -1,0 +1,1 @@
+"""Figures with their intervals: classification, calibration, detection. May import `run`."""

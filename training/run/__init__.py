@@ -1,0 +1,1 @@
+"""A training run: its configuration, its state on disk, its lock, its log. May import no other floor."""

@@ -20,7 +20,7 @@ from regrade.labeling.select.selection import Selection, parse_quotas, select
 from regrade.labeling.select.words import CATALOGUES
 from regrade.models.errors import DatasetError
 
-DEMO = Path(__file__).parents[3] / "serving" / "demo" / "photos"
+DEMO = Path(__file__).parents[3] / "serving" / "examples" / "photos"
 CONDITIONS = {name: one.condition_names for name, one in load_categories().items()}
 
 

@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 
 from regrade.models.photos.quality import ISSUES, assess, blur_by_axis
 from regrade.models.types import Photo
-from regrade.serving.i18n import text
+from regrade.serving.base.i18n import text
 
 
 def photo_of(image: Image.Image, width: int = 1600, height: int = 1200) -> Photo:

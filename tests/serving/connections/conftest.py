@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from regrade.serving.auth import KeyStore
-from regrade.serving.installation import open_database
-from regrade.serving.settings import Settings
-from regrade.serving.store import InspectionStore
+from regrade.serving.access.keys import KeyStore
+from regrade.serving.base.settings import Settings
+from regrade.serving.inspections.store import InspectionStore
+from regrade.serving.installation.data_dir import open_database
 
 REGRADE = Path(sys.executable).with_name("regrade")
 

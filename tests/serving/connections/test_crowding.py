@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from regrade.serving.base.settings import Settings
 from regrade.serving.connections.limits import FOR_FILES, Limits
 from regrade.serving.connections.table import GRACE, Connections, Phase, origin_of
 from regrade.serving.connections.turns import Turns
-from regrade.serving.settings import Settings
 
 LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 FORM = "POST /desk/login HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nContent-Length: 50\r\n\r\n"

@@ -14,19 +14,19 @@ import pytest
 from sqlalchemy import text
 
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
-from regrade.serving.auth import KeyStore
-from regrade.serving.db import Database
+from regrade.serving.access.keys import KeyStore
 from regrade.serving.evidence import KeyRing, Provenance, Signer
 from regrade.serving.evidence.backfill import Backfill
 from regrade.serving.evidence.read import Evidence, read_evidence
 from regrade.serving.evidence.store_check import EvidenceReport, check_evidence
-from regrade.serving.photostore import LocalPhotoStore
+from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import load_policy
-from regrade.serving.records import Inspection, StoredPhoto, new_id
 from regrade.serving.review import Desk, Lottery, Verdict
 from regrade.serving.rubric.load import load_rubrics
-from regrade.serving.store import InspectionStore
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
 
 PHOTO = b"not a photo, but nobody looks at it here"
 

@@ -9,7 +9,7 @@ import pytest
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
-from regrade.serving.errors import DataDirError
+from regrade.serving.base.errors import DataDirError
 from regrade.serving.evidence import KeyRing, Signer
 from regrade.serving.evidence.keys import KeyFormatError, SignatureError, UnknownKeyError, read_keys
 

@@ -25,11 +25,11 @@ from playwright.sync_api import (
 from sqlalchemy import delete
 
 from regrade.models.types import Defect
-from regrade.serving.demo.items import PHOTOS
+from regrade.serving.base.dispositions import Reason
+from regrade.serving.examples.items import PHOTOS
 from regrade.serving.policy.load import DEFAULT_POLICY
-from regrade.serving.policy.types import Reason
-from regrade.serving.records import Inspection, new_id
-from regrade.serving.tables import tasks
+from regrade.serving.storage.records import Inspection, new_id
+from regrade.serving.storage.tables import tasks
 
 expect.set_options(timeout=15_000)
 

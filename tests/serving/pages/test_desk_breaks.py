@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select, update
 
-from regrade.serving.tables import reviews, sessions, tasks
+from regrade.serving.storage.tables import reviews, sessions, tasks
 
 Put = Callable[..., list[str]]
 Sit = Callable[..., Page]

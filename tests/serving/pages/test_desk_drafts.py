@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import Error as PlaywrightError
 from sqlalchemy import select
 
-from regrade.serving.tables import reviews
+from regrade.serving.storage.tables import reviews
 
 Put = Callable[..., list[str]]
 Sit = Callable[..., Page]

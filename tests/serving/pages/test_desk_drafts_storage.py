@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from regrade.serving.tables import tasks
+from regrade.serving.storage.tables import tasks
 
 Put = Callable[..., list[str]]
 Sit = Callable[..., Page]

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from regrade.serving import i18n
-from regrade.serving.records import KINDS as KINDS_OF_LOOKS
-from regrade.serving.routes import desk_pages
-from regrade.serving.routes.desk_filters import KINDS
+from regrade.serving.base import i18n
+from regrade.serving.http.routes.desk import templates as desk_pages
+from regrade.serving.http.routes.desk.filters import KINDS
+from regrade.serving.storage.reviews import KINDS as KINDS_OF_LOOKS
 
 FOLDER = desk_pages.PAGES / "desk"
 FILES = sorted(FOLDER.iterdir())

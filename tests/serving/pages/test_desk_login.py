@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from regrade.serving.sessions import LoginBrake
+from regrade.serving.access.sessions import LoginBrake
 
 FORGED = [
     {"origin": "https://evil.example"},

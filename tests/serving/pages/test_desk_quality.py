@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.records import new_id
 from regrade.serving.review import Filters, Verdict
+from regrade.serving.storage.records import new_id
 
 Sit = Callable[..., Page]
 Put = Callable[..., list[str]]

@@ -6,7 +6,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
-from regrade.serving.tables import tasks
+from regrade.serving.storage.tables import tasks
 
 Put = Callable[..., list[str]]
 Sit = Callable[..., Page]

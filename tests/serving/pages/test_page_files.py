@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from regrade.serving import i18n
-from regrade.serving.routes import pages
+from regrade.serving.base import i18n
+from regrade.serving.http.routes.station import pages
 
-SOURCES = Path(pages.__file__).parent.parent / "pages"
+SOURCES = Path(pages.__file__).parents[3] / "pages"
 FILES = sorted(path for path in SOURCES.iterdir() if path.is_file())
 
 
@@ -83,7 +83,7 @@ def test_every_word_is_used_and_every_word_used_exists() -> None:
 
 
 def test_every_problem_that_has_words_of_its_own_exists() -> None:
-    from regrade.serving.problems import KINDS
+    from regrade.serving.base.problems import KINDS
 
     own = {key.removeprefix("station.problem.") for key in i18n.catalogue("en") if key.startswith("station.problem.")}
     assert own <= set(KINDS)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, FilePayload, Page, Request, Route, expect
 
-from regrade.serving.i18n import LANGUAGES
-from regrade.serving.money import format_money, format_percent
+from regrade.serving.base.i18n import LANGUAGES
+from regrade.serving.base.money import format_money, format_percent
 
 Stored = Callable[[str], list[dict[str, Any]]]
 Intercept = Callable[..., None]

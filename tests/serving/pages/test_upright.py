@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 from regrade.models.photos.files import heif
 from regrade.models.photos.intake import open_photo, sniff
 from regrade.models.photos.orientation import orientation_of
-from regrade.serving.routes import pages
+from regrade.serving.http.routes.station import pages
 
 TAG, EXIF_DIRECTORY = 0x112, 0x8769
 SHORT, LONG = 3, 4

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult
-from regrade.serving import i18n
+from regrade.serving.base import i18n
+from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.load import DEFAULT_POLICY, Policy, load_policy, merge, parse_policy
-from regrade.serving.policy.types import ACTIONS
 
 # Hundreds of policies are written and read here; the loader and dumper in C are ten times as fast.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

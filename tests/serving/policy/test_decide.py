@@ -4,9 +4,9 @@ import pytest
 
 from regrade.models.errors import PolicyError
 from regrade.models.types import ItemResult
-from regrade.serving.i18n import render
+from regrade.serving.base.dispositions import Money
+from regrade.serving.base.i18n import render
 from regrade.serving.policy.decide import decide
-from regrade.serving.policy.types import Money
 
 
 def usd(amount: float) -> Money:

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.i18n import LANGUAGES, render
+from regrade.serving.base.dispositions import ACTIONS, Money
+from regrade.serving.base.i18n import LANGUAGES, render
 from regrade.serving.policy.decide import decide
-from regrade.serving.policy.types import ACTIONS, Money
 from regrade.serving.policy.value import expected_recovery
 
 SEEDS = range(20)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from regrade.serving.i18n import render
+from regrade.serving.base.dispositions import Money
+from regrade.serving.base.i18n import render
 from regrade.serving.policy.decide import decide
-from regrade.serving.policy.types import Money
 
 
 def codes(policy, item, value: float = 30.0, **more) -> list[str]:

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from regrade.models.types import CONDITIONS
+from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.schema import COST_PARTS
-from regrade.serving.policy.types import ACTIONS
 from regrade.serving.policy.value import best_action, expected_recovery, value_of_information
 
 SEEDS = range(20)

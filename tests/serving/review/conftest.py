@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
-from regrade.serving.auth import ApiKey, KeyStore
-from regrade.serving.db import Database
+from regrade.serving.access.keys import ApiKey, KeyStore
+from regrade.serving.base.dispositions import Money
 from regrade.serving.evidence import Signer
+from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import DEFAULT_POLICY, Policy, parse_policy
-from regrade.serving.policy.types import Money
-from regrade.serving.records import Inspection, StoredPhoto, new_id
 from regrade.serving.review import Claim, Desk, FirstLooks, Lottery, Verdict
 from regrade.serving.rubric.load import load_rubrics
-from regrade.serving.store import InspectionStore
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
 
 SECRET = bytes(range(32))
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from regrade.serving.adjudication import owed, settled, standing, votes_of
-from regrade.serving.policy.types import Disposition, Money
-from regrade.serving.records import Review
+from regrade.serving.base.dispositions import Disposition, Money
+from regrade.serving.storage.adjudication import owed, settled, standing, votes_of
+from regrade.serving.storage.reviews import Review
 
 CLEARANCE = Disposition("clearance", Money(1.0, "USD"), (), (), "default@1")
 U, O, S, D = "unopened", "opened", "used", "damaged"  # noqa: E741

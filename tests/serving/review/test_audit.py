@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
+from regrade.serving.base.errors import InvalidFieldsError
 from regrade.serving.cli.main import build_app
-from regrade.serving.errors import InvalidFieldsError
-from regrade.serving.records import new_id
 from regrade.serving.review import Verdict
+from regrade.serving.storage.records import new_id
 
 
 def test_every_step_is_told_with_who_and_when(make_kit: Any) -> None:

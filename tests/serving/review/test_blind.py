@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from regrade.serving.errors import BlindError
+from regrade.serving.base.errors import BlindError
 from regrade.serving.policy.load import DEFAULT_POLICY
 from regrade.serving.review import Verdict
-from regrade.serving.tables import tasks
+from regrade.serving.storage.tables import tasks
 
 SECRETS = ("scuff", "0.87", "0.997", "clearance", "repackage", "refurbish", "no_guarantee", "Ann")
 """What the model and the first reviewer found; words that nothing else of the inspection holds."""

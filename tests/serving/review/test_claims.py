@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from regrade.serving.errors import InvalidFieldsError, LeaseError
+from regrade.serving.base.errors import InvalidFieldsError, LeaseError
 from regrade.serving.review import Filters, Verdict
 
 
@@ -127,8 +127,8 @@ def test_threads_are_never_given_the_same_item(kit: Any) -> None:
 WORK_OFF = """
 import sys
 from datetime import timedelta
-from regrade.serving.auth import KeyStore
-from regrade.serving.db import Database
+from regrade.serving.access.keys import KeyStore
+from regrade.serving.storage.database import Database
 from regrade.serving.evidence import Signer
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Lottery, Verdict

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from regrade.serving.review import Verdict
-from regrade.serving.tables import disclosures
+from regrade.serving.storage.tables import disclosures
 
 
 def given(kit: Any, name: str) -> str | None:

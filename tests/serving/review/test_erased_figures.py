@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from regrade.serving.erasure.criteria import Criteria
 from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
 from regrade.serving.evidence import Signer
-from regrade.serving.photostore import LocalPhotoStore
-from regrade.serving.review.drift_data import station_days
-from regrade.serving.review.quality import agreement_by, error_rates, pairs_of
-from regrade.serving.tables import tasks
+from regrade.serving.inspections.selection import Criteria
+from regrade.serving.review.quality.errors_and_agreement import agreement_by, error_rates, pairs_of
+from regrade.serving.review.quality.station_days import station_days
+from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.tables import tasks
 
 MakeKit = Callable[..., Any]
 BY = Actor("test")

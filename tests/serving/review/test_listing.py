@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from regrade.models.types import CONDITIONS
-from regrade.serving import blind
-from regrade.serving.auth import ApiKey
-from regrade.serving.listing import Filters, page_query
-from regrade.serving.policy.types import ACTIONS
-from regrade.serving.records import Inspection
-from regrade.serving.render import inspection_out
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.dispositions import ACTIONS
+from regrade.serving.http.render import inspection_out
+from regrade.serving.inspections import visibility as blind
+from regrade.serving.inspections.listing import Filters, page_query
+from regrade.serving.storage.records import Inspection
 
 
 def listed(kit: Any, reader: ApiKey, **filters: Any) -> set[str]:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from regrade.models.errors import PolicyError
-from regrade.serving.errors import DataDirError
+from regrade.serving.base.errors import DataDirError
 from regrade.serving.policy.load import DEFAULT_POLICY, load_policy, parse_policy
-from regrade.serving.records import new_id
 from regrade.serving.review import Lottery
+from regrade.serving.storage.records import new_id
 
 IDS = [new_id() for _ in range(20_000)]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from regrade.serving.errors import LeaseError, UndoError
+from regrade.serving.base.errors import LeaseError, UndoError
 from regrade.serving.review import Verdict
 
 

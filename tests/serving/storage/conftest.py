@@ -18,14 +18,14 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from regrade.models.types import ItemResult, Quality
-from regrade.serving.auth import KeyStore
+from regrade.serving.access.keys import KeyStore
+from regrade.serving.base.settings import Settings
 from regrade.serving.evidence import Signer
-from regrade.serving.installation import open_database
-from regrade.serving.photostore import LocalPhotoStore
-from regrade.serving.records import Inspection, StoredPhoto, new_id
+from regrade.serving.inspections.store import InspectionStore, asked_for
+from regrade.serving.installation.data_dir import open_database
 from regrade.serving.review import Lottery
-from regrade.serving.settings import Settings
-from regrade.serving.store import InspectionStore, asked_for
+from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
 
 SIZE = 96 * 2**20
 DEAR = {"rma": "1", "category": "electronics", "declared_value": {"amount": 5000, "currency": "USD"}}

@@ -9,12 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from regrade.models.errors import BundleError
-from regrade.serving.admission import Admission
-from regrade.serving.db import Database
-from regrade.serving.disk import GIB, Disk, Space, fault_of, space_of, storage_faults
-from regrade.serving.errors import SpoiltBundleError, StorageError
-from regrade.serving.health import Finding, Health
-from regrade.serving.settings import Settings
+from regrade.serving.base.errors import SpoiltBundleError, StorageError
+from regrade.serving.base.health import Finding, Health
+from regrade.serving.base.settings import Settings
+from regrade.serving.grading.admission import Admission
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.disk import GIB, Disk, Space, fault_of, space_of, storage_faults
 
 ROOM = Space("data", Path("/"), free=10 * GIB, reserve=GIB, files=10**6, reserve_files=1000, read_only=False)
 

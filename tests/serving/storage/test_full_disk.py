@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from regrade.serving.errors import DatabaseError, StorageError
-from regrade.serving.installation import open_database
-from regrade.serving.settings import Settings
+from regrade.serving.base.errors import DatabaseError, StorageError
+from regrade.serving.base.settings import Settings
+from regrade.serving.installation.data_dir import open_database
 
 DEAR = {"rma": "1", "category": "electronics", "declared_value": {"amount": 5000, "currency": "USD"}}
 VERDICT = {"condition": "used"}

@@ -19,16 +19,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
-from regrade.serving.auth import KeyStore
-from regrade.serving.backup.known import Known, remember
+from regrade.serving.access.keys import KeyStore
+from regrade.serving.base.errors import DamagedDatabaseError, DatabaseError, NewerDatabaseError
+from regrade.serving.base.settings import Settings
 from regrade.serving.cli.main import build_app
-from regrade.serving.db import Database
-from regrade.serving.errors import DamagedDatabaseError, DatabaseError, NewerDatabaseError
-from regrade.serving.installation import open_database, open_to_read
-from regrade.serving.migrations import HEAD
+from regrade.serving.installation.backup.known import Known, remember
+from regrade.serving.installation.data_dir import open_database, open_to_read
 from regrade.serving.policy.load import DEFAULT_POLICY
-from regrade.serving.settings import Settings
-from regrade.serving.sqlite.wal import FRAME_HEADER, HEADER, read_log
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.migrations import HEAD
+from regrade.serving.storage.sqlite.wal import FRAME_HEADER, HEADER, read_log
 
 COMMITS = 8
 COMMANDS = (
@@ -44,7 +44,7 @@ REGRADE = Path(sys.executable).with_name("regrade")
 WRITER = """
 import os, sys
 from sqlalchemy import text
-from regrade.serving.db import Database
+from regrade.serving.storage.database import Database
 database = Database(f"sqlite:///{sys.argv[1]}")
 database.migrate()
 for number in range(int(sys.argv[2])):

@@ -15,7 +15,7 @@ from regrade.training.calibrate.detector_evidence import detect_all, detect_on_p
 from regrade.training.fit import networks
 from regrade.training.run.run import Run, RunConfig
 
-PHOTOS = sorted((Path(__file__).parents[3] / "serving" / "demo" / "photos").glob("*.jpg"))[:3]
+PHOTOS = sorted((Path(__file__).parents[3] / "serving" / "examples" / "photos").glob("*.jpg"))[:3]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from regrade.models.types import Photo
 from regrade.training.data.pictures import LOCAL_TYPES
 from regrade.training.export.backbone import export_fp32
 
-PHOTOS = sorted((Path(__file__).parents[3] / "serving" / "demo" / "photos").glob("*.jpg"))
+PHOTOS = sorted((Path(__file__).parents[3] / "serving" / "examples" / "photos").glob("*.jpg"))
 
 # One worker exports for all of them.
 pytestmark = pytest.mark.xdist_group("parity")

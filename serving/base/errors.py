@@ -1,0 +1,181 @@
+"""What the steps of a request may raise. None knows HTTP; `problems.py` says how each is answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from regrade.models.errors import RegradeError
+from regrade.serving.base.i18n import LANGUAGES, Message, say, text
+
+
+class SpokenError(RegradeError):
+    """An error that a person at a bench or desk may read, in a language of theirs."""
+
+    def __init__(self, message: Message | str) -> None:
+        super().__init__(str(message))
+        self.message = message
+
+    def to(self, lang: str) -> str:
+        """What it says, in `lang`."""
+        return say(self.message, lang)
+
+
+class SettingsError(RegradeError):
+    """Settings that are unsafe or make no sense; the message names them."""
+
+
+class RubricError(RegradeError):
+    """A rubric that is wrong, or whose version does not fit what it says; the message names file, line and field."""
+
+
+class ReplayError(RegradeError):
+    """A replay that cannot be run as it was asked for; the message says what to ask for."""
+
+
+class DataDirError(RegradeError):
+    """The data directory cannot be used: taken by another server, not writable, or damaged."""
+
+
+class DatabaseError(RegradeError):
+    """The database cannot be opened: a wrong URL, no driver, no server there, or a schema that cannot be used."""
+
+
+class DamagedDatabaseError(DatabaseError):
+    """The database's files are damaged, or lack what was acknowledged; it must not be opened as if nothing were."""
+
+
+class NewerDatabaseError(DatabaseError):
+    """The database was written by a newer version, whose data this one would not understand."""
+
+
+class BackupError(RegradeError):
+    """A backup that cannot be made or restored: not one, damaged, in use, or not to be put there."""
+
+
+class ListenError(RegradeError):
+    """The address cannot be listened on: the port is taken or not allowed, or the host is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One wrong field: where it is (`declared_value.amount`) and what is expected there."""
+
+    field: str
+    message: Message | str
+
+    def to(self, lang: str) -> str:
+        """Both, in `lang`."""
+        message = say(self.message, lang)
+        return text("problem.field", lang, field=self.field, message=message) if self.field else message
+
+
+class UploadError(SpokenError):
+    """A request body that is refused. `code` is stable and part of the HTTP contract.
+
+    Codes: `not-multipart`, `malformed-multipart`, `encoded-part`, `unknown-part`, `missing-item`, `duplicate-item`,
+    `item-too-large`, `body-too-large`, `photo-too-large`, `too-many-photos`, `no-photos`, `upload-too-slow`,
+    `request-too-slow`.
+    """
+
+    def __init__(self, code: str, message: Message | str, *, photo: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.photo = photo
+
+
+class UploadAborted(RegradeError):  # noqa: N818 - not a fault of ours, and nobody is left to read an answer
+    """The client went away before its body was complete."""
+
+
+class InvalidFieldsError(RegradeError):
+    """JSON or a query whose fields are wrong; `faults` names each.
+
+    `code` is stable and part of the HTTP contract: `invalid-json`, `invalid-item`, `invalid-declared-value`,
+    `unknown-category`, `unknown-currency`, `invalid-request`, `invalid-query`, `action-not-permitted`.
+    """
+
+    def __init__(
+        self, code: str, what: Literal["item", "request", "review", "query"], faults: Sequence[FieldFault]
+    ) -> None:
+        self.code = code
+        self.what = what
+        self.faults = tuple(faults)
+        super().__init__(self.to(LANGUAGES[0]))
+
+    def to(self, lang: str) -> str:
+        """The sentence that lists all faults, in `lang`."""
+        listed = text("problem.fault_separator", lang).join(fault.to(lang) for fault in self.faults)
+        return text(f"problem.invalid_{self.what}", lang, faults=listed)
+
+
+class IdempotencyKeyError(RegradeError):
+    """An Idempotency-Key that is empty, too long, or not printable ASCII."""
+
+
+class IdempotencyConflictError(SpokenError):
+    """The Idempotency-Key was used before, with another body."""
+
+
+class BusyError(SpokenError):
+    """No room for another request. `retry_after` is in whole seconds; `reason` is a label for metrics."""
+
+    def __init__(self, reason: str, message: Message, retry_after: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class StorageError(SpokenError):
+    """There is no room for what was asked, or the disk cannot be written; nothing of it was stored.
+
+    `fault` is `full`, `read_only` or `failing` where a write has failed, None where none was tried. `retry_after` is in
+    whole seconds.
+    """
+
+    retry_after = 30
+
+    def __init__(self, message: Message | str, fault: str | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+class NotFoundError(SpokenError):
+    """What was asked for is not there."""
+
+
+class SpoiltBundleError(SpokenError):
+    """A model bundle that cannot be activated: damaged, of an unknown format, or in a folder that cannot be written."""
+
+    def __init__(self, category: str, version: str, fault: str) -> None:
+        # The models room speaks English; what it says of files is for an engineer.
+        super().__init__(Message("problem.bundle_spoilt", {"category": category, "version": version, "fault": fault}))
+
+
+class ErasedError(SpokenError):
+    """What was asked for has been erased; `key` says that an Idempotency-Key was what led to it."""
+
+    def __init__(self, inspection_id: str, at: datetime, *, key: bool = False) -> None:
+        params = {"inspection": inspection_id, "date": f"{at:%Y-%m-%d}"}
+        super().__init__(Message("problem.erased_key" if key else "problem.erased", params))
+
+
+class PhotoDamagedError(SpokenError):
+    """A stored photo whose file is gone (`missing`) or holds other bytes than its hash says."""
+
+    def __init__(self, sha256: str, *, missing: bool) -> None:
+        super().__init__(Message("problem.photo_missing" if missing else "problem.photo_damaged", {"photo": sha256}))
+        self.sha256 = sha256
+        self.missing = missing
+
+
+class LeaseError(SpokenError):
+    """A review lease that has expired, belongs to somebody else, or was never given."""
+
+
+class UndoError(SpokenError):
+    """A decision that cannot be undone: too late, followed by another one, undone already, or somebody else's."""
+
+
+class BlindError(SpokenError):
+    """What was asked for would tell a reviewer what they must not know before they have looked at the item blind."""

@@ -1,0 +1,284 @@
+"""Every setting of the service, in one object that is refused when it is unsafe.
+
+Values come from the command line, then from `REGRADE_…` in the environment, then from a `.env` file in the
+working directory. There is on purpose no switch that turns authentication off.
+"""
+
+import os
+import re
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from regrade.serving.base.errors import SettingsError
+from regrade.serving.base.retention_rules import Rules, parse_rules
+
+if TYPE_CHECKING:
+    from regrade.models.registry.store import BundleStore
+
+MIB = 1024 * 1024
+
+OWN_PATHS = frozenset(
+    {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk"}
+)
+"""First parts of the service's own paths; where a root path begins with one, nobody could tell them apart."""
+
+
+class Settings(BaseSettings):
+    """Settings of one server process. Sizes are in bytes, times in seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REGRADE_", env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    root_path: str = Field(
+        "", description="Path under which a proxy serves this, such as /regrade; empty where it has a host of its own."
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, commas between.",
+    )
+    data_dir: Path = Field(Path("data"), description="Where the database, photos, keys and installed bundles are kept.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the database; by default SQLite in the data directory."
+    )
+    policy_file: Path | None = Field(None, description="Disposition policy (YAML); by default the shipped one.")
+    rubric_dir: Path | None = Field(
+        None, description="Rubrics (YAML) that stand in place of the shipped ones, and those of sellers."
+    )
+    bundles_dir: Path | None = Field(
+        None,
+        description="Model bundles to go by where none was chosen here, only read; by default the shipped ones.",
+    )
+    precision: Literal["int8", "fp32"] = Field("int8", description="Which networks of a bundle to run.")
+    workers: int = Field(0, ge=0, le=256, description="Threads that look at photos; 0 means one per core.")
+
+    disk_reserve: int | None = Field(
+        None,
+        ge=0,
+        description="Space that must stay free where data is kept: below it nothing new is taken and the service is "
+        "not ready; by default 1 GiB, or a twentieth of a volume that is smaller than 20 GiB; 0 means none.",
+    )
+
+    max_photos: int = Field(12, ge=1, le=100, description="Photos of one item.")
+    max_photo_bytes: int = Field(20 * MIB, ge=1024, description="Size of one photo.")
+    max_item_bytes: int = Field(64 * 1024, ge=256, le=MIB, description="Size of the item JSON.")
+    max_body_bytes: int = Field(12 * 20 * MIB + MIB, ge=4096, description="Size of a whole request.")
+    max_bytes_in_flight: int = Field(
+        256 * MIB, ge=4096, description="Bodies held in memory at once, over all requests."
+    )
+    queue_limit: int = Field(
+        256, ge=1, le=10_000, description="Inspections under way or waiting, however little work they are."
+    )
+    upload_limit: int = Field(256, ge=1, le=10_000, description="Requests whose bodies may be coming in at once.")
+    deadline: float = Field(
+        10.0, gt=0, le=600, description="Time within which an item is answered, or refused at once with Retry-After."
+    )
+    max_deadline: float = Field(
+        60.0, gt=0, le=600, description="Longest deadline that a request may ask for with `Prefer: wait=N`."
+    )
+    photo_seconds: float = Field(
+        5.0, gt=0, le=600, description="Core time after which decoding one photo is cut off, and the photo refused."
+    )
+    active_items: int = Field(
+        0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means one more than workers."
+    )
+    picture_cache_bytes: int = Field(
+        1024 * MIB, ge=0, description="Size of the cache of pictures made for viewing; the oldest go first."
+    )
+    head_timeout: float = Field(
+        10.0, gt=0, le=120, description="Longest time from a connection, or the first byte of a request, to its body."
+    )
+    keep_alive: float = Field(15.0, gt=0, le=600, description="Time for which a connection may idle between requests.")
+    body_timeout: float = Field(
+        180.0,
+        gt=0,
+        le=3600,
+        description="Longest time that a client with a valid key may take to send a body: enough for a photo of 3 MB "
+        "over 0.2 Mbit/s.",
+    )
+    anonymous_body_timeout: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="Longest time to send a body without a valid key, such as the form of the login; "
+        "never more than `body_timeout`.",
+    )
+    anonymous_body_bytes: int = Field(
+        16 * 1024, ge=8 * 1024, le=MIB, description="Size of a body that comes without a valid key."
+    )
+    least_speed: int = Field(
+        2048,
+        ge=1,
+        le=16 * 1024,
+        description="Bytes a second that a body must bring, and of an answer be taken, on average over `speed_window`.",
+    )
+    speed_window: float = Field(
+        20.0, gt=0, le=300, description="Time over which `least_speed` is judged; shorter pauses of a network are fine."
+    )
+    answer_timeout: float = Field(
+        600.0, gt=0, le=3600, description="Longest time to take an answer; 60 s at most without a valid key."
+    )
+    connection_limit: int = Field(
+        10_000,
+        ge=16,
+        le=50_000,
+        description="Connections in all, or fewer where the process may not open so many files. Beyond it those are "
+        "closed that have waited longest for their clients, those without a key first.",
+    )
+    waiting_limit: int = Field(
+        4000,
+        ge=8,
+        le=50_000,
+        description="Connections without a key that wait for their client's first request, and as many for its next: "
+        "each more closes the one that has waited longest.",
+    )
+    waiting_limit_per_address: int = Field(
+        2000, ge=4, le=50_000, description="The same, from one address (of IPv6, one /64)."
+    )
+    drain_delay: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="Time to serve on before shutdown, but not ready, so that a load balancer notices.",
+    )
+    shutdown_timeout: int = Field(
+        30, ge=0, le=600, description="Time that requests under way have to end on shutdown; new ones are refused."
+    )
+    lease_minutes: float = Field(10.0, gt=0, le=24 * 60, description="How long a reviewer holds a claimed item.")
+    undo_seconds: float = Field(60.0, ge=0, le=3600, description="How long a reviewer can undo a decision.")
+    retention: str = Field(
+        "",
+        description="Days after which photos and personal fields are erased, by status, such as "
+        "reviewed=365d,graded=180d,retake=30d; what is not named is kept.",
+    )
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
+        "info", description="What is logged to standard error."
+    )
+
+    @field_validator("root_path")
+    @classmethod
+    def _rooted(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*", path):
+            raise ValueError(f"{path!r} is no path. Write it as /regrade: letters, digits and . _ ~ - between slashes.")
+        if path[1:].partition("/")[0] in OWN_PATHS:
+            raise ValueError(f"{path!r} begins like a path of the service's own. Choose another, such as /regrade.")
+        return path
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _few_proxies(cls, proxies: str) -> str:
+        for one in filter(None, (part.strip() for part in proxies.split(","))):
+            try:
+                network = ip_network(one)
+            except ValueError as error:
+                raise ValueError(f"{one!r} is no address or network. Write 10.0.0.5,10.1.0.0/16.") from error
+            if network.prefixlen == 0:
+                raise ValueError(f"{one} is everybody: any client could claim any address. Name the proxies alone.")
+        return proxies
+
+    @field_validator("retention")
+    @classmethod
+    def _with_legal_rules(cls, retention: str) -> str:
+        parse_rules(retention)
+        return retention
+
+    @model_validator(mode="after")
+    def _refuse_nonsense(self) -> Self:
+        if self.max_body_bytes < self.max_photo_bytes:
+            raise ValueError(
+                f"max_body_bytes ({self.max_body_bytes}) is below max_photo_bytes ({self.max_photo_bytes}): "
+                "a single legal photo would be refused. Raise the first or lower the second."
+            )
+        if self.max_bytes_in_flight < self.max_body_bytes:
+            raise ValueError(
+                f"max_bytes_in_flight ({self.max_bytes_in_flight}) is below max_body_bytes "
+                f"({self.max_body_bytes}): the largest legal request could never be accepted. "
+                "Raise the first or lower the second."
+            )
+        if self.deadline > self.max_deadline:
+            raise ValueError(
+                f"deadline ({self.deadline:g}) is above max_deadline ({self.max_deadline:g}). "
+                "Lower the first or raise the second."
+            )
+        if self.waiting_limit_per_address > self.waiting_limit or 2 * self.waiting_limit > self.connection_limit:
+            raise ValueError(
+                f"waiting_limit_per_address ({self.waiting_limit_per_address}) must be at most waiting_limit "
+                f"({self.waiting_limit}), and that at most half of connection_limit ({self.connection_limit}): "
+                "strangers would keep out who has a key. Lower the first two or raise the last."
+            )
+        if self.data_dir.exists() and not self.data_dir.is_dir():
+            raise ValueError(f"data_dir ({self.data_dir}) is a file. Name a directory.")
+        return self
+
+    @property
+    def bundle_store(self) -> "BundleStore":
+        """The bundles: the site's own in the data directory, over those in `bundles_dir`."""
+        # Here, as every command that is typed reads the settings' names.
+        from regrade.models.registry.bundle import shipped_root
+        from regrade.models.registry.store import site_store
+
+        return site_store(self.data_dir, self.bundles_dir or shipped_root())
+
+    @property
+    def retention_rules(self) -> Rules:
+        """What `retention` says."""
+        return parse_rules(self.retention)
+
+    @property
+    def worker_count(self) -> int:
+        """Threads that look at photos: `workers`, or the cores this process may use."""
+        if self.workers:
+            return self.workers
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+    @property
+    def window(self) -> int:
+        """Items whose photos share the cores: `active_items`, or one more than workers.
+
+        Enough that no core is idle while an item ends; each further one only makes all of them later.
+        """
+        return self.active_items or self.worker_count + 1
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        if self.database_url is not None:
+            return self.database_url
+        return f"sqlite:///{self.data_dir.absolute() / 'regrade.db'}"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of the database where it is SQLite, None where it is another."""
+        if self.database_url is None:
+            return self.data_dir.absolute() / "regrade.db"
+        # Every command loads this module, and few need these.
+        from sqlalchemy import make_url
+
+        from regrade.serving.base.database_url import file_of
+
+        return file_of(make_url(self.database_url))
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from `given` (those that are not None), the environment and `.env`.
+
+    Raises `SettingsError` that names each wrong setting, as an option and as a variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            name = ".".join(str(part) for part in problem["loc"])
+            where = f"REGRADE_{name.upper()}: " if name else ""
+            lines.append(f"{where}{problem['msg'].removeprefix('Value error, ')}")
+        raise SettingsError("These settings are refused. " + "; ".join(lines)) from error

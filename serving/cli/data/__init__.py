@@ -1,0 +1,1 @@
+"""Commands on what a site has stored: backup, store, erase, evidence, audit."""

@@ -1,0 +1,144 @@
+"""The grader in use, and how another takes its place while items are being graded.
+
+A new grader is loaded and warmed beside the old one, on a thread. What both need is shared. Then one reference is
+changed: items that began with the old grader are finished by it, and it is freed with the last of them.
+
+What is active is written to the data directory before the reference is changed. Writing can fail, changing cannot:
+whatever happens, the service grades with what `ACTIVE` names, or has not answered yet. A crash in between leaves an
+activation that nobody was told of, which the next start goes by, as the log of activations does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from regrade.models.errors import BundleError
+from regrade.models.grader import Grader
+from regrade.models.registry import changes as registry
+from regrade.models.registry.release_defaults import follow_defaults
+from regrade.models.registry.store import BundleStore
+from regrade.serving.base.errors import BusyError, NotFoundError, SpoiltBundleError
+from regrade.serving.base.i18n import Message
+from regrade.serving.storage.disk import fault_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("regrade")
+
+
+class Graders:
+    """Loads graders and holds the one that new items are graded with. Belongs to one event loop."""
+
+    def __init__(self, store: BundleStore, precision: str) -> None:
+        self.store = store
+        self._precision = precision
+        self._current: Grader | None = None
+        self._changing = asyncio.Lock()
+        # One, and apart from all others: loading takes a second or two, and nothing else may wait for it.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
+
+    @property
+    def current(self) -> Grader:
+        """The grader for an item that begins now. Raises `BusyError` while there is none yet."""
+        if self._current is None:
+            raise BusyError("starting", Message("problem.starting"), 2)
+        return self._current
+
+    async def start(self, given: Grader | None = None) -> Grader:
+        """Load and warm the first grader, or take the one `given`. Raises `BundleError`."""
+        async with self._changing:
+            grader = await self._in_thread(self._load, {}, None) if given is None else given
+            self._current = grader
+            await self._in_thread(_tell_changes, self.store)
+            return grader
+
+    async def activate(self, category: str, version: str, *, by: str, reason: str) -> Grader:
+        """Grade items of `category` with `version` from now on, after every restart and every upgrade.
+
+        Returns the grader in use. Nothing is done where it was chosen already. Raises `NotFoundError` for an unknown
+        category or version, `SpoiltBundleError` for one that cannot be used, or a folder that cannot be written, and
+        `StorageError` where there is no room; the old one then stays.
+        """
+        async with self._changing:
+            old = self.current
+            await self._in_thread(_find, self.store, category, version)
+            runs = old.versions.get(category) == version
+            if runs and await self._in_thread(_chosen, self.store, category) == version:
+                return old
+            try:
+                # Those of other categories stay: what somebody else has changed on the disk was not asked for.
+                new = old if runs else await self._in_thread(self._load, {**old.versions, category: version}, old)
+                await self._in_thread(_record, self.store, category, version, by, reason)
+            except BundleError as error:
+                if await self._in_thread(_chosen, self.store, category) != version:
+                    if (fault := fault_of(error)) is not None:
+                        raise fault from error
+                    raise SpoiltBundleError(category, version, str(error)) from error
+                log.error("%s %s is active, but the log of activations was not written: %s", category, version, error)
+            self._current = new
+            log.info("%s is graded with %s from now on (%s)", category, version, by)
+            return new
+
+    async def reload(self) -> Grader:
+        """Take over what has become active on the disk, all categories at once. Raises `BundleError`; the old stays."""
+        async with self._changing:
+            old = self.current
+            if dict(old.versions) != await self._in_thread(self.store.active_versions):
+                self._current = await self._in_thread(self._load, {}, old)
+                log.info("took over what is active: %s", _told(self._current.versions))
+            await self._in_thread(_tell_changes, self.store)
+            return self.current
+
+    def close(self) -> None:
+        """Wait for what is being loaded and end the thread."""
+        self._thread.shutdown()
+
+    def _load(self, versions: Mapping[str, str], old: Grader | None) -> Grader:
+        grader = Grader.load(self.store, precision=self._precision, versions=versions, reuse=old)
+        grader.warm_up(old)
+        return grader
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+
+def _find(store: BundleStore, category: str, version: str) -> None:
+    """Raise `NotFoundError` for a bundle that is not there. Names are only compared: they are no paths."""
+    there = store.names()
+    versions = sorted(v for c, v in there if c == category)
+    if not versions:
+        known = ", ".join(sorted({c for c, _ in there}))
+        raise NotFoundError(Message("problem.no_category", {"category": category, "known": known}))
+    if version not in versions:
+        params = {"category": category, "version": version, "known": ", ".join(versions)}
+        raise NotFoundError(Message("problem.no_version", params))
+
+
+def _record(store: BundleStore, category: str, version: str, by: str, reason: str) -> None:
+    registry.activate(store, category, version, by=by, reason=reason)
+
+
+def _chosen(store: BundleStore, category: str) -> str | None:
+    try:
+        return store.chosen(category)
+    except BundleError:
+        return None
+
+
+def _tell_changes(store: BundleStore) -> None:
+    """Log what another release has changed, and bundles whose name it gave to others."""
+    try:
+        for told in follow_defaults(store):
+            log.warning("%s", told)
+    except BundleError as error:
+        log.warning("the release's defaults were not noted: %s", error)
+    for category, version in store.active_versions().items():
+        if store.clashes(category, version):
+            log.warning("%s", store.clash(category, version))
+
+
+def _told(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{category} {version}" for category, version in sorted(versions.items()))

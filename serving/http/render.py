@@ -1,0 +1,174 @@
+"""A stored inspection in the words of one language, as it goes over the wire."""
+
+from collections.abc import Mapping, Sequence
+
+from regrade.models.types import CONDITIONS, ItemResult
+from regrade.serving.base.dispositions import Disposition, Money
+from regrade.serving.base.i18n import render, text
+from regrade.serving.http.schemas import (
+    CategoryOut,
+    DecidedOut,
+    DefectOut,
+    DispositionOut,
+    ErasedOut,
+    GradeOut,
+    InspectionOut,
+    MoneyOut,
+    OptionOut,
+    PhotoOut,
+    QualityOut,
+    RetakeOut,
+    ReviewOut,
+    TimingsOut,
+)
+from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.reviews import Review
+from regrade.serving.telemetry.timings import PARTS
+
+
+def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
+    """The inspection as it stands: a human decision takes the place of the machine's."""
+    result, review = inspection.result, inspection.review
+    disposition = inspection.decision.disposition if inspection.decision else None
+    if review is not None:
+        disposition = review.disposition
+    call = result.category
+    retaken = inspection.status == "retake"
+    return InspectionOut(
+        id=inspection.id,
+        status=inspection.status,
+        created_at=inspection.created_at,
+        item=dict(inspection.item),
+        category=None
+        if call is None
+        else CategoryOut.model_validate(
+            {
+                "name": call.name,
+                "source": call.source,
+                "confidence": None if inspection.blind else _share(call.confidence),
+            }
+        ),
+        grade=None if retaken else _grade(result, review),
+        defects=[] if retaken else _defects(result, review),
+        disposition=None if disposition is None else _disposition(disposition, lang),
+        review=_review(inspection, lang),
+        photos=[
+            PhotoOut(
+                index=photo.index,
+                sha256=photo.sha256,
+                width=photo.width,
+                height=photo.height,
+                quality=QualityOut(ok=quality.ok, issues=list(quality.issues)),
+            )
+            for photo, quality in zip(inspection.photos, result.quality, strict=inspection.erased is None)
+        ],
+        models=dict(result.models),
+        timings_ms=timings_out(result.timings_ms),
+        retake=_retake(result, lang) if retaken and inspection.erased is None else None,
+        erased=None if inspection.erased is None else ErasedOut.model_validate(inspection.erased, from_attributes=True),
+    )
+
+
+def _grade(result: ItemResult, review: Review | None) -> GradeOut | None:
+    if review is not None:
+        return GradeOut.model_validate(
+            {
+                "condition": review.condition,
+                "probabilities": {c: float(c == review.condition) for c in CONDITIONS},
+                "prediction_set": [review.condition],
+                "confidence": 1.0,
+            }
+        )
+    grade = result.grade
+    if grade is None:
+        return None
+    return GradeOut.model_validate(
+        {
+            "condition": grade.condition,
+            "probabilities": {c: _share(grade.probabilities.get(c, 0.0)) for c in CONDITIONS},
+            "prediction_set": list(grade.prediction_set),
+            "confidence": _share(grade.confidence),
+        }
+    )
+
+
+def _defects(result: ItemResult, review: Review | None) -> list[DefectOut]:
+    if review is not None and review.defects is not None:
+        return [
+            DefectOut(photo=d.photo, type=d.type, score=_share(d.score), box=d.box, severity=d.severity)
+            for d in review.defects
+        ]
+    return [
+        DefectOut(photo=d.photo, type=d.type, score=_share(d.score), box=_pixels(d.box), severity=d.severity)
+        for d in result.defects
+    ]
+
+
+def _disposition(disposition: Disposition, lang: str) -> DispositionOut:
+    return DispositionOut.model_validate(
+        {
+            "action": disposition.action,
+            "expected_recovery": _money(disposition.expected_recovery),
+            "reasons": [render(reason, lang) for reason in disposition.reasons],
+            "alternatives": [
+                OptionOut.model_validate(
+                    {"action": option.action, "expected_recovery": _money(option.expected_recovery)}
+                )
+                for option in disposition.alternatives
+            ],
+            "policy": disposition.policy,
+        }
+    )
+
+
+def _review(inspection: Inspection, lang: str) -> ReviewOut:
+    # Of an erased item the figures are gone that reasons speak of.
+    reasons = inspection.decision.review if inspection.decision and inspection.erased is None else ()
+    review = inspection.review
+    decided = None
+    if review is not None:
+        decided = DecidedOut(
+            by=review.reviewer,
+            at=review.decided_at,
+            model_condition=review.model_condition,
+            disposition_source=review.disposition_source,
+            note=review.note,
+        )
+    return ReviewOut(
+        required=inspection.status == "needs_review" and inspection.erased is None,
+        reasons=[render(reason, lang) for reason in reasons],
+        decided=decided,
+    )
+
+
+def _retake(result: ItemResult, lang: str) -> list[RetakeOut]:
+    return [
+        RetakeOut(photo=index, issue=issue, advice=text(f"advice.{issue}", lang))
+        for index, quality in enumerate(result.quality)
+        if not quality.ok
+        for issue in quality.issues
+    ]
+
+
+def _money(money: Money) -> MoneyOut:
+    return MoneyOut(amount=money.amount, currency=money.currency)
+
+
+def timings_out(milliseconds: Mapping[str, float]) -> TimingsOut:
+    """All parts of what was stored, and `total`."""
+    parts = {name: milliseconds.get(name, 0.0) for name in PARTS}
+    total = milliseconds.get("total", 0.0)
+    # What was stored before all parts were told apart, or graded without a server, says nothing of some.
+    if "other" not in milliseconds:
+        parts["other"] = round(max(0.0, total - sum(parts.values())), 1)
+    return TimingsOut(**parts, total=total)
+
+
+def _share(value: float) -> float:
+    # Rounding keeps what a person can use; sums of floats may be off 1 by a hair.
+    return round(min(1.0, max(0.0, value)), 6)
+
+
+def _pixels(box: Sequence[float]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (round(side, 1) for side in box)
+    return x1, y1, x2, y2

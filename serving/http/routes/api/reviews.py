@@ -1,0 +1,139 @@
+"""The review desk over HTTP: claim an item, decide on it, see how it goes."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.text_forms import Label
+from regrade.serving.http.render import inspection_out
+from regrade.serving.http.review_schemas import (
+    AgreementOut,
+    ClaimOut,
+    KindOut,
+    LeaseOut,
+    QueueOut,
+    ReviewerAgreementOut,
+    StatsOut,
+)
+from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
+from regrade.serving.http.schemas import InspectionOut, ReviewIn
+from regrade.serving.review import Claim, Filters, Verdict
+from regrade.serving.review.quality.agreement import Agreement
+from regrade.serving.storage.reviews import ReviewedDefect
+
+router = APIRouter(prefix="/v1/reviews", tags=["review"])
+
+BODIES = (ReviewIn,)
+
+ReviewerDep = Annotated[ApiKey, Depends(caller("reviewer"))]
+
+
+@router.post(
+    "/claim",
+    summary="Claim an item to review",
+    response_model=ClaimOut,
+    responses=problems(401, 403, 422, 507, also={204: {"description": "Nothing waits"}}),
+)
+async def claim(
+    runtime: RuntimeDep,
+    lang: LanguageDep,
+    reviewer: ReviewerDep,
+    category: Label | None = None,
+    seller: Label | None = None,
+    station: Label | None = None,
+    reason: Annotated[Label | None, Query(description="Code of the first reason for the review.")] = None,
+    kind: Annotated[Literal["unsure", "blind"] | None, Query(description="Why a human looks.")] = None,
+    min_value: Annotated[float | None, Query(ge=0, le=1e12, description="In the policy's currency.")] = None,
+    max_value: Annotated[float | None, Query(ge=0, le=1e12, description="In the policy's currency.")] = None,
+    older_than: Annotated[float | None, Query(ge=0, le=1e9, description="Seconds that it has waited.")] = None,
+) -> ClaimOut | Response:
+    """Leases the item that has waited longest; nobody else is given it until the lease expires.
+
+    Who holds an item already is given that one again, under a new lease that takes the place of the old; unless the
+    query asks for others: it then goes back to the queue. An empty text asks for items without a category, and so on.
+    """
+    age = None if older_than is None else timedelta(seconds=older_than)
+    filters = Filters(category, seller, station, reason, kind, min_value, max_value, age)
+    claimed = await runtime.call(runtime.desk.claim, reviewer, filters)
+    return Response(status_code=204) if claimed is None else _claim(claimed, lang)
+
+
+@router.post(
+    "/{inspection_id}",
+    summary="Decide on a claimed item",
+    openapi_extra=json_body(ReviewIn),
+    responses=problems(401, 403, 404, 409, 410, 413, 422, 507),
+)
+async def decide(
+    inspection_id: str,
+    request: Request,
+    response: Response,
+    runtime: RuntimeDep,
+    lang: LanguageDep,
+    reviewer: ReviewerDep,
+) -> InspectionOut:
+    """Records the decision. Without a `disposition`, the policy's for the given condition is taken.
+
+    The same decision under the same lease may be sent again, should its answer have been lost.
+    """
+    body = await read_json(request, ReviewIn)
+    defects = None
+    if body.defects is not None:
+        defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box, d.score) for d in body.defects)
+    verdict = Verdict(
+        body.condition, body.disposition, defects, body.note, body.rubric, body.seller_grade, body.seconds
+    )
+    decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
+    call = decided.inspection.result.category
+    if decided.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    elif decided.model_condition is not None and call is not None:
+        agreed = decided.model_condition == body.condition
+        runtime.metrics.reviewed.labels(call.name, str(agreed).lower()).inc()
+    return inspection_out(decided.inspection, lang)
+
+
+@router.post(
+    "/{inspection_id}/undo",
+    summary="Take a decision back",
+    responses=problems(401, 403, 404, 409, 410, 507),
+)
+async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep) -> ClaimOut:
+    """Undoes the caller's own decision, shortly after it was made, and leases the item to them again.
+
+    The decision is kept, and marked as undone. This may be sent again, should its answer have been lost.
+    """
+    return _claim(await runtime.call(runtime.desk.undo, inspection_id, reviewer), lang)
+
+
+@router.get("/stats", summary="Read the state of the desk", responses=problems(401, 403))
+async def stats(runtime: RuntimeDep, key: Annotated[ApiKey, Depends(caller("reviewer", "engineer"))]) -> StatsOut:
+    """Depth and age of the queue, and how the model and the reviewers agree.
+
+    Only decisions on items that the model was unsure of count, so this agreement is below that over all items.
+    """
+    found = await runtime.call(runtime.desk.stats)
+    queue = found.queue
+    by = {part: {name: _agreement(one) for name, one in groups.items()} for part, groups in found.by.items()}
+    return StatsOut(
+        queue=QueueOut(depth=queue.depth, leased=queue.leased, oldest_seconds=queue.oldest_seconds),
+        agreement=_agreement(found.overall),
+        by_category=by["category"],
+        by_reviewer={
+            key_id: ReviewerAgreementOut(name=found.names[key_id], **_agreement(one).model_dump())
+            for key_id, one in found.by["key_id"].items()
+        },
+        by_station=by["station"],
+        kinds={kind: KindOut(**counts) for kind, counts in found.kinds.items()},
+    )
+
+
+def _claim(claimed: Claim, lang: str) -> ClaimOut:
+    lease = LeaseOut(token=claimed.token, expires_at=claimed.expires_at)
+    return ClaimOut(inspection=inspection_out(claimed.inspection, lang), lease=lease, blind=claimed.task.blind)
+
+
+def _agreement(found: Agreement) -> AgreementOut:
+    return AgreementOut(items=found.items, raw=found.raw, kappa=found.kappa)

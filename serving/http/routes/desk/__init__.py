@@ -1,0 +1,1 @@
+"""The review desk's pages, and the routes that only they use."""

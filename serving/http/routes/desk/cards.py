@@ -1,0 +1,157 @@
+"""What the desk's page is told of one item, as JSON values in one language; of a blind look, nothing of the model's."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from regrade.models.errors import PolicyError
+from regrade.models.types import CONDITIONS, Defect
+from regrade.serving.base.dispositions import Disposition, Money
+from regrade.serving.base.i18n import render
+from regrade.serving.policy.decide import decide
+from regrade.serving.review import Claim
+from regrade.serving.rubric.grades import seller_grade
+from regrade.serving.runtime import Runtime
+from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.reviews import Review, ReviewedDefect
+
+Json = dict[str, Any]
+
+SUGGESTED: Final = ""
+"""The key of the disposition that the policy suggests before the reviewer has said anything."""
+
+
+def card(claim: Claim, runtime: Runtime, lang: str) -> Json:
+    """A claimed item with the lease under which it may be decided."""
+    left = (claim.expires_at - datetime.now(UTC)).total_seconds()
+    return {
+        **item(claim.inspection, runtime, lang),
+        "task": {"id": claim.task.id, "blind": claim.task.blind},
+        "lease": lease(claim.token, left, runtime),
+    }
+
+
+def lease(token: str, left: float, runtime: Runtime) -> Json:
+    """A lease that lasts `left` seconds on."""
+    return {"token": token, "seconds": runtime.settings.lease_minutes * 60, "seconds_left": round(left, 1)}
+
+
+def item(inspection: Inspection, runtime: Runtime, lang: str) -> Json:
+    """An item as it came, what the model says of it, what each condition would lead to, rubric and history."""
+    return {
+        "inspection": _inspection(inspection, lang),
+        "dispositions": None if inspection.blind else dispositions(inspection, runtime, lang),
+        "rubric": _rubric(inspection, runtime, lang),
+        "history": [_entry(review) for review in inspection.reviews],
+    }
+
+
+def dispositions(inspection: Inspection, runtime: Runtime, lang: str) -> Json | None:
+    """The policy's disposition for each condition that the reviewer may find, and under `SUGGESTED` for the model's
+    own view. None where the policy cannot say, such as for a currency that it no longer knows."""
+    told, value = inspection.item, inspection.item.get("declared_value")
+    if inspection.result.grade is None or inspection.result.category is None:
+        return None
+    found: dict[str, Disposition] = {}
+    try:
+        for condition in (None, *CONDITIONS):
+            found[condition or SUGGESTED] = decide(
+                runtime.policy,
+                inspection.result,
+                declared_value=None if value is None else Money(value["amount"], value["currency"]),
+                seller=told.get("seller"),
+                sku=told.get("sku"),
+                human_condition=condition,
+            ).disposition
+    except PolicyError:
+        return None
+    return {condition: _disposition(disposition, lang) for condition, disposition in found.items()}
+
+
+def _inspection(inspection: Inspection, lang: str) -> Json:
+    result, decision = inspection.result, inspection.decision
+    grade, shown = result.grade, None
+    if grade is not None and not inspection.blind:
+        shown = {
+            "condition": grade.condition,
+            "probabilities": {c: grade.probabilities.get(c, 0.0) for c in CONDITIONS},
+            "confidence": grade.confidence,
+            "needed": needed(inspection),
+        }
+    return {
+        "id": inspection.id,
+        "created_at": inspection.created_at.isoformat(),
+        "age_seconds": max(0.0, (datetime.now(UTC) - inspection.created_at).total_seconds()),
+        "item": dict(inspection.item),
+        "category": None if result.category is None else {"name": result.category.name},
+        "photos": [{"index": p.index, "width": p.width, "height": p.height} for p in inspection.photos],
+        "grade": shown,
+        "defects": [] if inspection.blind else [defect_of(defect) for defect in result.defects],
+        "reasons": [] if decision is None or inspection.blind else [render(reason, lang) for reason in decision.review],
+    }
+
+
+def defect_of(defect: Defect | ReviewedDefect) -> Json:
+    """A defect of the model's or of a reviewer's, who may have drawn no box."""
+    box = None if defect.box is None else [round(side, 1) for side in defect.box]
+    return {
+        "photo": defect.photo,
+        "type": defect.type,
+        "severity": defect.severity,
+        "score": round(min(1.0, max(0.0, defect.score)), 6),
+        "box": box,
+    }
+
+
+def needed(inspection: Inspection) -> float | None:
+    """The confidence from which this item would have gone without a human, where there is one."""
+    for reason in inspection.decision.review if inspection.decision else ():
+        if reason.code == "confidence_short":
+            return float(reason.params["needed"])
+    return inspection.result.grade.auto_threshold if inspection.result.grade else None
+
+
+def _disposition(disposition: Disposition, lang: str) -> Json:
+    return {
+        "action": disposition.action,
+        "expected_recovery": _money(disposition.expected_recovery),
+        "reasons": [render(reason, lang) for reason in disposition.reasons],
+        "alternatives": [
+            {"action": option.action, "expected_recovery": _money(option.expected_recovery)}
+            for option in disposition.alternatives
+        ],
+    }
+
+
+def _money(money: Money) -> Json:
+    return {"amount": money.amount, "currency": money.currency}
+
+
+def _rubric(inspection: Inspection, runtime: Runtime, lang: str) -> Json | None:
+    call = inspection.result.category
+    rubric = None if call is None else runtime.rubrics.of(call.name, inspection.item.get("seller"))
+    if rubric is None:
+        return None
+    return {
+        "label": rubric.label,
+        "conditions": {
+            condition: {
+                "text": said.text.to(lang),
+                "examples": list(said.examples),
+                "grade": seller_grade(rubric, condition, ()),
+            }
+            for condition, said in rubric.conditions.items()
+        },
+        "defects": list(rubric.defects),
+        "clarifications": [words.to(lang) for words in rubric.clarifications],
+    }
+
+
+def _entry(review: Review) -> Json:
+    return {
+        "at": review.decided_at.isoformat(),
+        "who": review.reviewer,
+        "condition": review.condition,
+        "disposition": review.disposition.action,
+        "note": review.note,
+        "undone": review.undone_at is not None,
+    }

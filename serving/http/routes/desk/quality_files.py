@@ -1,0 +1,71 @@
+"""The tables of the quality page as files: CSV that a spreadsheet opens and takes for nothing but data."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from regrade.serving.review.quality.drift import Alarm, Chart
+from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, Pair, agreement_by
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a cell begins with that a spreadsheet takes for a formula, or strips to find one behind it (OWASP, "CSV
+Injection")."""
+
+
+def as_csv(rows: Iterable[Sequence[object]]) -> str:
+    """`rows` as RFC 4180 has them, after a byte order mark, by which alone spreadsheets take a file for UTF-8."""
+    out = io.StringIO()
+    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
+    return "\ufeff" + out.getvalue()
+
+
+def harmless(cell: object) -> object:
+    """`cell`, with a quote before a text that a spreadsheet would take for a formula: whoever names a seller or a
+    station is not asked. Numbers are left alone, negative ones too."""
+    if not isinstance(cell, str):
+        return cell
+    # Spaces before it do not keep every spreadsheet from it.
+    return f"'{cell}" if cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA) else cell
+
+
+def error_rows(errors: Mapping[str, Sequence[ErrorRate]]) -> Iterable[Sequence[object]]:
+    """Header and rows; in this and the others, numbers are not rounded, and what is not known is empty."""
+    counted = ("items", "covered", "sampled", "looked_at", "wrong", "pending")
+    yield "by", "part", *counted, "rate", "low", "high", "expected_wrong", "promised", "verdict"
+    for by, rows in errors.items():
+        for row in rows:
+            low, high = (row.interval.low, row.interval.high) if row.interval else (None, None)
+            counts = row.items, row.covered, row.sampled, row.looked_at, row.wrong, row.pending
+            yield by, row.part, *counts, row.rate, low, high, row.expected_wrong, row.promised, row.verdict
+
+
+def agreement_rows(pairs: Sequence[Pair]) -> Iterable[Sequence[object]]:
+    """Agreement of every subject, by every part."""
+    yield "between", "by", "part", "items", "raw", "raw_low", "raw_high", "kappa", "kappa_low", "kappa_high"
+    for subject in SUBJECTS:
+        of = [pair for pair in pairs if pair.subject == subject]
+        for by in PARTS:
+            for part, one in agreement_by(of, by):
+                raw, kappa = one.raw_interval, one.kappa_interval
+                ends = (raw and raw.low, raw and raw.high, one.kappa, kappa and kappa.low, kappa and kappa.high)
+                yield subject, by, part, one.items, one.raw, *ends
+
+
+def station_rows(charts: Sequence[Chart]) -> Iterable[Sequence[object]]:
+    """A row for each day and measure of each station."""
+    yield "station", "measure", "day", "value", "usual", "usual_low", "usual_high", "cusum", "changed"
+    for chart in charts:
+        for point in chart.points:
+            changed = chart.changed is not None and point.day >= chart.changed.since
+            usual = chart.centre, chart.low, chart.high
+            yield chart.station, chart.measure, point.day, point.value, *usual, point.cusum, int(changed)
+
+
+def alarm_rows(broken: Iterable[tuple[str, str]], alarms: Iterable[Alarm], lang: str) -> Iterable[Sequence[object]]:
+    """What stands at the top of the page; `broken` are verdict and words of promises that are not kept."""
+    yield "kind", "station", "since", "message"
+    for verdict, words in broken:
+        yield f"error_{verdict}", None, None, words
+    for alarm in alarms:
+        yield alarm.kind, alarm.station, alarm.since, alarm.message.to(lang)

@@ -1,0 +1,107 @@
+"""`/station`: the page at which an inspector grades a return in a browser.
+
+It is one HTML file with its styles and scripts, all served from here; nothing is built and nothing is fetched
+from elsewhere. The page itself holds no data and needs no key: its script sends the inspector's key with every
+call to the API.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from regrade.models.photos.intake import readable_types
+from regrade.serving.base.errors import BusyError, NotFoundError
+from regrade.serving.base.i18n import LANGUAGES, catalogue, text
+from regrade.serving.http.routes.common import LanguageDep, RuntimeDep
+
+router = APIRouter(include_in_schema=False)
+
+_PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_WORDS: Final = ("station.", "condition.", "action.", "category.", "defect.", "severity.", "advice.")
+"""Beginnings of the catalogue keys that the page may show."""
+
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    # Always asked for anew, and answered 304 while unchanged: a new version is seen at once.
+    "Cache-Control": "no-cache",
+}
+
+
+@router.get("/station")
+async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
+    """The page, in the language that the browser asks for until the inspector chooses another."""
+    try:
+        categories = runtime.grader.categories
+    except BusyError as error:
+        headers = {**SECURITY_HEADERS, "Refresh": str(error.retry_after), "Retry-After": str(error.retry_after)}
+        headers["Vary"] = "Accept-Language"
+        return HTMLResponse(_page("starting.html", lang), 503, headers)
+    page = _page(
+        "station.html",
+        lang,
+        languages=[(code, text("station.language_name", code)) for code in LANGUAGES],
+        categories=categories,
+        currencies=runtime.policy.currencies,
+        max_photos=runtime.settings.max_photos,
+        max_photo_bytes=runtime.settings.max_photo_bytes,
+        photo_types=readable_types(),
+    )
+    return HTMLResponse(page, headers={**SECURITY_HEADERS, "Vary": "Accept-Language"})
+
+
+@router.get("/station/strings")
+async def strings() -> Response:
+    """The words of the page, by language and key."""
+    words = {
+        lang: {key: value for key, value in catalogue(lang).items() if key.startswith(_WORDS)} for lang in LANGUAGES
+    }
+    return JSONResponse(words, headers=SECURITY_HEADERS)
+
+
+@router.get("/station/{name}")
+async def asset(name: str, request: Request) -> Response:
+    """A script, style or picture of the page."""
+    found = _assets().get(name)
+    if found is None:
+        raise NotFoundError(f"There is no page file {name!r}.")
+    body, media_type, etag = found
+    headers = {**SECURITY_HEADERS, "ETag": etag}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+@cache
+def _assets() -> dict[str, tuple[bytes, str, str]]:
+    """Name → bytes, media type and entity tag: a closed list, so that no name can reach outside it."""
+    found = {}
+    for path in sorted(_PAGES.iterdir()):
+        if path.suffix in _TYPES:
+            body = path.read_bytes()
+            found[path.name] = (body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return found
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
+
+
+def _page(template: str, lang: str, **values: object) -> str:
+    def named(kind: str, code: str) -> str:
+        return catalogue(lang).get(f"{kind}.{code}", code)
+
+    words = {"t": lambda key: text(key, lang), "named": named, "asset": lambda name: f"station/{name}"}
+    return _templates().get_template(template).render(lang=lang, **words, **values)

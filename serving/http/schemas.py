@@ -1,0 +1,332 @@
+"""What goes over the wire: the bodies of answers (`…Out`) and of requests (`…In`)."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from regrade.models.types import CONDITIONS, DEFECT_TYPES, Box
+from regrade.serving.base.dispositions import ACTIONS
+from regrade.serving.base.text_forms import Label, Note, ShortLabel, ShortNote
+from regrade.serving.storage.records import Status
+
+Condition = Literal["unopened", "opened", "used", "damaged"]
+DefectType = Literal[
+    "tear", "hole", "crush", "wet", "stain", "crack", "scratch", "scuff", "wear", "broken", "display", "dirt", "open"
+]
+Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
+assert tuple(get_args(one) for one in (Condition, Action, DefectType)) == (CONDITIONS, ACTIONS, DEFECT_TYPES)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# To JSON Schema (6.1.1) 1.0 is a whole number as 1 is.
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+
+class MoneyOut(BaseModel):
+    amount: float
+    currency: str
+
+
+class CategoryOut(BaseModel):
+    name: str
+    source: Literal["declared", "predicted"]
+    confidence: Share | None = Field(
+        description="The model's probability of this category; null where the item must be looked at blind."
+    )
+
+
+class GradeOut(BaseModel):
+    condition: Condition
+    probabilities: dict[str, Share]
+    prediction_set: list[str]
+    confidence: Share
+
+
+class DefectOut(BaseModel):
+    photo: int
+    type: str
+    score: Share
+    box: Box | None = Field(description="x1, y1, x2, y2 in pixels of the upright photo.")
+    severity: str
+
+
+class OptionOut(BaseModel):
+    action: Action
+    expected_recovery: MoneyOut
+
+
+class DispositionOut(OptionOut):
+    reasons: list[str]
+    alternatives: list[OptionOut]
+    policy: str
+
+
+class DecidedOut(BaseModel):
+    by: str
+    at: datetime
+    model_condition: str | None
+    disposition_source: Literal["policy", "reviewer"]
+    note: str | None
+
+
+class ReviewOut(BaseModel):
+    required: bool
+    reasons: list[str]
+    decided: DecidedOut | None = Field(None, description="Only where a human has decided.")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "decided")
+
+
+class QualityOut(BaseModel):
+    ok: bool
+    issues: list[str]
+
+
+class PhotoOut(BaseModel):
+    index: int
+    sha256: str
+    width: int
+    height: int
+    quality: QualityOut
+
+
+class RetakeOut(BaseModel):
+    photo: int
+    issue: str
+    advice: str
+
+
+class TimingsOut(BaseModel):
+    """Where the time went, in milliseconds: parts of the wall time that follow one another and sum to `total`.
+
+    Photos of an item are decoded and looked at side by side, and take turns with those of other items: a moment counts
+    as what was being done for this item then, in equal shares where that was several things.
+    """
+
+    read: float = Field(description="From the end of the request's head until its body was there; the key is checked.")
+    queue: float = Field(description="Waiting for a turn, or for a core that worked on other items.")
+    decode: float = Field(description="Decoding the photos.")
+    infer: float = Field(description="The quality gate, the networks, and fusing what they saw into a grade.")
+    store: float = Field(
+        description="Waiting until the photos, written since they came in, were safe on the disk. Not yet in it: "
+        "writing these lines themselves, which the `Server-Timing` header of the 201 includes."
+    )
+    other: float = Field(description="Checking and hashing what was sent, applying the policy, and all the rest.")
+    total: float = Field(
+        description="From the end of the request's head until the inspection was ready to be written; the "
+        "`Server-Timing` header of the 201 goes on until it was written."
+    )
+
+
+class ErasedOut(BaseModel):
+    """That photos and personal fields were erased: when, by whom, and why where that was said."""
+
+    at: datetime
+    by: str
+    reason: str | None
+
+
+class InspectionOut(BaseModel):
+    """A graded item. Boxes and sizes are those of the upright photo."""
+
+    id: str
+    status: Status
+    created_at: datetime
+    item: dict[str, Any]
+    category: CategoryOut | None
+    grade: GradeOut | None
+    defects: list[DefectOut]
+    disposition: DispositionOut | None
+    review: ReviewOut
+    photos: list[PhotoOut]
+    models: dict[str, str]
+    timings_ms: TimingsOut
+    retake: list[RetakeOut] | None = Field(
+        None, description="Only with status `retake`: which photos to take again, and how."
+    )
+    erased: ErasedOut | None = Field(
+        None, description="Only where it was erased: `photos` is then empty, and the RMA an empty text."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(_without(handler(self), "retake"), "erased")
+
+
+class InspectionsOut(BaseModel):
+    items: list[InspectionOut]
+    next_cursor: str | None
+
+
+class DefectIn(BaseModel):
+    """A defect as a reviewer saw it. A box lies within its photo: 0 ≤ x1 < x2 ≤ width, 0 ≤ y1 < y2 ≤ height."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    photo: Whole = Field(ge=0)
+    type: DefectType
+    severity: Literal["minor", "major"] = "major"
+    box: Box | None = Field(None, description="x1, y1, x2, y2 in pixels of the upright photo.")
+    score: Share = Field(1.0, description="The model's, where the reviewer kept a defect of the model's.")
+
+
+class ReviewIn(BaseModel):
+    """A reviewer's decision."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lease: str = Field(min_length=1, max_length=128, description="The token of the claim.")
+    condition: Condition
+    disposition: Action | None = Field(None, description="If left out, the policy's for this condition.")
+    defects: list[DefectIn] | None = Field(
+        None,
+        max_length=200,
+        description="All that are visible, `[]` where none are; if left out, the model's stand.",
+    )
+    note: Note | None = None
+    rubric: Label | None = Field(None, description="The rubric that was shown, such as `packaging@1`.")
+    seller_grade: ShortLabel | None = Field(None, description="The seller's own name for the condition.")
+    seconds: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."
+    )
+
+
+class ActivationIn(BaseModel):
+    """Which version of a category is to grade from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(min_length=1, max_length=64, description="One of those that `GET /v1/models` lists.")
+    reason: ShortNote = Field("", description="Why, for the log of activations.")
+
+
+class BundleOut(BaseModel):
+    version: str
+    active: bool
+    origin: Literal["site", "release"] = Field(
+        description="`site`: kept in the data directory, where no upgrade removes it. `release`: only in the package."
+    )
+    fault: str | None = Field(None, description="What is wrong with a spoilt bundle, which cannot be activated.")
+    conditions: list[str] = []
+    defect_types: list[str] = []
+    auto_threshold: float | None = None
+    metrics: dict[str, Any] = {}
+    card: str = ""
+
+
+class CategoryModelsOut(BaseModel):
+    category: str
+    active: str | None = Field(description="The version that grades.")
+    chosen: bool = Field(
+        description="Whether this site chose what is active, which then stays; otherwise the release's default grades, "
+        "and after an upgrade that of the newer release."
+    )
+    default: str | None = Field(description="The version that the release grades with where a site has not chosen.")
+    versions: list[BundleOut]
+
+
+class ArithmeticOut(BaseModel):
+    """How the networks are computed on this machine. Grades do not depend on it; how fast they come does."""
+
+    precision: Literal["int8", "fp32"] = Field(description="What runs.")
+    kernels: Literal["u8s8", "u8u8", "fp32"] = Field(
+        description="`u8u8`: exact and slower, on a CPU where sums of the usual INT8 products saturate."
+    )
+    cpu: list[str] = Field(description="Instructions of the CPU that matter for it, as far as the system tells.")
+    description: str
+
+
+class ModelsOut(BaseModel):
+    categories: list[CategoryModelsOut]
+    arithmetic: ArithmeticOut
+
+
+class HealthOut(BaseModel):
+    status: Literal["ok", "starting", "failing"]
+    version: str
+    checks: dict[str, Literal["ok", "starting", "failing"]]
+    reasons: dict[str, str] = Field(description="What is wrong and what to do, for each check that is not `ok`.")
+
+
+class ReadyOut(BaseModel):
+    ready: bool
+    reasons: dict[str, str] = Field({}, description="Why not, by check; also what else is not well.")
+
+
+class PublicKeyOut(BaseModel):
+    algorithm: str
+    key_id: str
+    public_key: str = Field(description="32 raw bytes in base64.")
+
+
+class JwkOut(BaseModel):
+    """An Ed25519 public key as a JSON Web Key (RFC 8037)."""
+
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    alg: str
+
+
+class EvidenceKeyOut(PublicKeyOut):
+    jwk: JwkOut
+    pem: str
+    former: list[PublicKeyOut] = Field(description="Keys that evidence was signed with before.")
+
+
+class SignatureOut(PublicKeyOut):
+    canonicalization: str = Field(description="The form of `payload` that is signed: RFC 8785.")
+    value: str = Field(description="64 raw bytes in base64, made when the last step was.")
+
+
+class DifferenceOut(BaseModel):
+    """Something that is not as it was signed."""
+
+    code: str
+    message: str
+    fields: list[str] = Field(description="What differs in a row, such as `inspection.result`.")
+
+
+class EvidenceOut(BaseModel):
+    """What was seen and decided, signed when it was: all but `consistent` and `differences`, which are of now."""
+
+    payload: dict[str, Any] = Field(description="What the steps say together.")
+    signature: SignatureOut
+    steps: list[str] = Field(description="Each step as an SD-JWT (RFC 9901): a JWS in compact form, and disclosures.")
+    keys: list[JwkOut] = Field(description="The keys that the steps are signed with.")
+    consistent: bool = Field(description="Whether the database still says what was signed.")
+    differences: list[DifferenceOut]
+
+
+class FaultOut(BaseModel):
+    field: str
+    message: str
+
+
+class ProblemOut(BaseModel):
+    """A problem (RFC 9457). `detail` says what to do; other members depend on the type."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    photo: int | None = Field(None, description="Index of the photo at fault.")
+    errors: list[FaultOut] | None = Field(None, description="The fields at fault.")
+
+
+def _without(values: Any, name: str) -> dict[str, Any]:
+    kept: dict[str, Any] = values
+    if kept.get(name) is None:
+        kept.pop(name, None)
+    return kept

@@ -1,0 +1,213 @@
+"""Where the bytes of photos live, under the hash of their content.
+
+A photo is staged (durable, under a temporary name) while it is being graded, and published (durable, under
+its hash) only once the whole item has been graded, so that a refused item leaves nothing behind. Whoever
+keeps photos elsewhere (an object store) writes another `PhotoStore`.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from regrade.models.files import sync_folder
+from regrade.serving.base.errors import PhotoDamagedError, StorageError
+from regrade.serving.storage import private
+from regrade.serving.storage.directio import write_new
+from regrade.serving.storage.disk import storage_faults
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPhoto:
+    """A photo on its way in: its hash (SHA-256, hex) and the store's own handle for it."""
+
+    sha256: str
+    handle: str
+
+
+Used = Callable[[Collection[str]], set[str]]
+"""Given hashes of photos, those that something stored needs."""
+
+
+class PhotoStore(Protocol):
+    """Content-addressed bytes. Every method may be called from any thread."""
+
+    def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
+        """Write photos (bytes and their SHA-256) durably, not yet visible under their hashes: all, or none.
+
+        Raises `StorageError` where there is no room for them."""
+
+    def publish(self, staged: Sequence[StagedPhoto]) -> None:
+        """Make photos visible under their hashes, durably. Publishing what is there already is no error."""
+
+    def published(self, staged: Sequence[StagedPhoto], used: Used) -> AbstractContextManager[None]:
+        """Publish photos for what is done within. Where that finds no room (`StorageError`), those of them that `used`
+        does not name are removed again."""
+
+    def discard(self, staged: Sequence[StagedPhoto]) -> None:
+        """Remove staged photos that were not published."""
+
+    def keeping(self, hashes: Collection[str]) -> AbstractContextManager[None]:
+        """While this is held, `remove` takes none of these photos, in no process: the row that needs them is coming."""
+
+    def remove(self, hashes: Collection[str], used: Used) -> None:
+        """Remove published photos, durably, but those that `used` names when nobody keeps them any more."""
+
+    def holds(self, sha256: str) -> bool:
+        """Whether there is a photo under `sha256`, whole or not."""
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes stored under `sha256`. Raises `PhotoDamagedError` where they are gone or are not those bytes."""
+
+
+class LocalPhotoStore:
+    """Photos as files, `ROOT/ab/abcd…`, and `ROOT/tmp` for those on their way in.
+
+    Durable means: the file is fsynced before it is renamed, and afterwards so is every directory in which a
+    name was made (fsync(2): "fsync does not necessarily ensure that the entry in the directory has reached
+    disk"). A crash in between leaves a temporary file or an orphan, never half a photo under a hash.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.staging = root / "tmp"
+        make_directories(self.staging)
+
+    @storage_faults()
+    def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
+        paths = [self.staging / uuid4().hex for _ in photos]
+        descriptors: list[int] = []
+        try:
+            for path, (data, _) in zip(paths, photos, strict=True):
+                descriptors.append(write_new(path, data))
+            # Only once all are written: the first sync then takes most of what the others would have to wait for.
+            for descriptor in descriptors:
+                os.fsync(descriptor)
+        except BaseException:
+            _remove(paths)
+            raise
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return [StagedPhoto(sha256, path.name) for (_, sha256), path in zip(photos, paths, strict=True)]
+
+    def publish(self, staged: Sequence[StagedPhoto]) -> None:
+        # The root too, each time: another thread may have made `ab/` a moment ago and not yet synced its name.
+        touched = {self.root}
+        for photo in staged:
+            target = self.path(photo.sha256)
+            make_directories(target.parent)
+            # Replacing a file of the same content is harmless and mends one that was damaged.
+            (self.staging / photo.handle).replace(target)
+            touched.add(target.parent)
+        for directory in touched:
+            sync_folder(directory)
+
+    @contextmanager
+    def published(self, staged: Sequence[StagedPhoto], used: Used) -> Iterator[None]:
+        hashes = {photo.sha256 for photo in staged}
+        try:
+            with storage_faults(), self.keeping(hashes):
+                self.publish(staged)
+                yield
+        except StorageError as error:
+            # A commit that could not be synced may be there again after a crash, and needs its photos then.
+            if error.fault != "failing":
+                with suppress(OSError):
+                    self.remove(hashes, used)
+            raise
+
+    def discard(self, staged: Sequence[StagedPhoto]) -> None:
+        _remove([self.staging / photo.handle for photo in staged])
+
+    @contextmanager
+    def keeping(self, hashes: Collection[str]) -> Iterator[None]:
+        # In one order, so that two who keep several folders never wait for each other.
+        with ExitStack() as stack:
+            for folder in sorted({self.path(sha256).parent for sha256 in hashes}):
+                make_directories(folder)
+                stack.enter_context(_locked(folder, fcntl.LOCK_SH))
+            yield
+
+    def remove(self, hashes: Collection[str], used: Used) -> None:
+        folders = defaultdict(set)
+        for sha256 in hashes:
+            folders[self.path(sha256).parent].add(sha256)
+        for folder, here in folders.items():
+            if folder.is_dir():
+                with _locked(folder, fcntl.LOCK_EX):
+                    for sha256 in here - used(here):
+                        self.path(sha256).unlink(missing_ok=True)
+                    sync_folder(folder)
+
+    def read(self, sha256: str) -> bytes:
+        try:
+            data = self.path(sha256).read_bytes()
+        except FileNotFoundError:
+            raise PhotoDamagedError(sha256, missing=True) from None
+        # A few milliseconds for the largest photo: what is shown as evidence must be what was sent.
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise PhotoDamagedError(sha256, missing=False)
+        return data
+
+    def holds(self, sha256: str) -> bool:
+        return self.path(sha256).exists()
+
+    def path(self, sha256: str) -> Path:
+        """The file that holds, or would hold, the photo `sha256`."""
+        return place(self.root, sha256)
+
+    def hashes(self) -> Iterator[str]:
+        """The hashes of all photos present, as their file names say."""
+        for directory in sorted(self.root.iterdir()):
+            if directory != self.staging and directory.is_dir():
+                yield from sorted(entry.name for entry in directory.iterdir())
+
+    def leftovers(self) -> list[Path]:
+        """Staged files; while no server runs, they are the remains of a crash."""
+        return sorted(self.staging.iterdir())
+
+    def clear_leftovers(self) -> int:
+        """Remove the remains of a crash and say how many. Only for the one server that owns the store."""
+        leftovers = self.leftovers()
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+        return len(leftovers)
+
+
+def place(root: Path, sha256: str) -> Path:
+    """Where the photo `sha256` lies in the store `root`."""
+    return root / sha256[:2] / sha256
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    """Remove files, as far as that is possible: what stays is cleared at the next start, or an orphan."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock on `folder` (flock(2)), which other threads and processes mind; it ends with the process."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make_directories(path: Path) -> None:
+    """Make `path` and its parents, for their owner alone, so that each new name is durable where it stands."""
+    if path.is_dir():
+        return
+    make_directories(path.parent)
+    path.mkdir(private.FOLDER, exist_ok=True)
+    sync_folder(path.parent)

@@ -1,0 +1,111 @@
+"""What is stored of an inspection, and how it turns into JSON columns and back."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from regrade.models.types import ItemResult
+from regrade.serving.base.dispositions import Decision, Disposition
+from regrade.serving.base.errors import ErasedError
+from regrade.serving.storage.adjudication import standing
+from regrade.serving.storage.reviews import Kind, Review
+
+Status = Literal["graded", "needs_review", "reviewed", "retake"]
+
+RESULT: TypeAdapter[ItemResult] = TypeAdapter(ItemResult)
+DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+DISPOSITION: TypeAdapter[Disposition] = TypeAdapter(Disposition)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """One photo of an inspection. `width` and `height` are those of the upright photo, `size` is in bytes."""
+
+    index: int
+    sha256: str
+    media_type: str
+    size: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """Whether a human owes a new inspection a look (`kind` is None where not), and what the queue says of it.
+
+    `share` is the chance that an item which the model was sure of had of being drawn for a blind look; None where
+    the model asked. `reason` is the code of its first reason to ask, `value` is in the policy's currency.
+    """
+
+    kind: Kind | None
+    share: float | None
+    reason: str | None
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """That an inspection was erased: when, by whom, and why where that was said."""
+
+    at: datetime
+    by: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """An inspection as it is stored. `result` and `decision` are the machine's and never change;
+    `reviews` are the humans' decisions, oldest first, the undone ones included.
+
+    Of one that was `erased` there are no photos and no words of people; its `item` has no RMA.
+
+    `blind` says that what the model and others found has been taken out, for a reviewer who must not know it.
+    """
+
+    id: str
+    created_at: datetime
+    status: Status
+    key_id: str
+    idempotency_key: str | None
+    body_digest: str
+    item: Mapping[str, Any]
+    result: ItemResult
+    decision: Decision | None
+    photos: tuple[StoredPhoto, ...]
+    reviews: tuple[Review, ...] = ()
+    blind: bool = False
+    erased: Erased | None = None
+
+    def refuse_erased(self) -> None:
+        """Raise `ErasedError` where it was erased."""
+        if self.erased is not None:
+            raise ErasedError(self.id, self.erased.at)
+
+    @property
+    def model_condition(self) -> str | None:
+        """The condition that the model graded the item as; None where it graded nothing."""
+        return self.result.grade.condition if self.result.grade else None
+
+    @property
+    def review(self) -> Review | None:
+        """The human decision that stands, if there is one."""
+        return standing(self.model_condition, self.reviews)
+
+
+def new_id() -> str:
+    """A UUID of version 7 (RFC 9562, 5.7): in the order of time, so that indexes stay compact.
+
+    The 12 bits after the milliseconds hold their fraction (6.2, method 3): ids that one process makes one after another
+    are in that order too, to a quarter of a microsecond.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    value = milliseconds << 80 | rest * 4096 // 1_000_000 << 64 | int.from_bytes(os.urandom(8))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(UUID(int=value))

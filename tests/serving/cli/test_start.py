@@ -1,0 +1,74 @@
+"""What can keep the service from starting: one line that says what to do, and nothing spent."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from regrade.serving.base.errors import DatabaseError, ListenError
+from regrade.serving.base.settings import Settings
+from regrade.serving.connections.listen import listen
+from regrade.serving.storage.database import Database
+
+
+def settings(**given: object) -> Settings:
+    return Settings(_env_file=None, **given)
+
+
+def test_a_port_that_is_taken_spends_no_key(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [Path(sys.executable).with_name("regrade"), "serve", "--port", port, "--data-dir", tmp_path / "data"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert f"Port {port} of 127.0.0.1 is already in use. Choose another with --port" in done.stderr
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_free_port_is_held_at_once() -> None:
+    (held,) = listen(settings(port=0))
+    with held, pytest.raises(ListenError, match="already in use"):
+        listen(settings(port=held.getsockname()[1]))
+
+
+def test_all_addresses_of_a_name_share_a_port() -> None:
+    made = listen(settings(host="localhost", port=0))
+    ports = {one.getsockname()[1] for one in made}
+    for one in made:
+        one.close()
+    assert len(ports) == 1
+
+
+def test_an_unknown_host_is_named() -> None:
+    with pytest.raises(ListenError, match=r"'no\.such\.host\.invalid' cannot be found.*--host"):
+        listen(settings(host="no.such.host.invalid", port=0))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "",
+        "://",
+        "nosuchkind://host/name",
+        "postgresql+nosuchdriver://host/name",
+        "postgresql+pg8000://u:secret@host/name",
+        "sqlite:////no/such/folder/regrade.db",
+        "sqlite:////proc/version",
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_an_error_without_its_password(url: str) -> None:
+    with pytest.raises(DatabaseError, match="REGRADE_DATABASE_URL") as caught:
+        Database(url).migrate()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_database_is_one_line_and_not_a_traceback(tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("regrade"), "serve", "--port", "0", "--data-dir", tmp_path / "data"]
+    environment = {"REGRADE_DATABASE_URL": "nonsense"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

@@ -1,0 +1,144 @@
+"""The simulated history: what it holds is what the product itself would have made of it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from regrade.models.errors import RegradeError
+from regrade.serving.base.settings import Settings
+from regrade.serving.demo.history import SIMULATED, History, write_history
+from regrade.serving.demo.site import LAMP, LAMP_CHANGED, PEOPLE, STATIONS, arrivals
+from regrade.serving.evidence import Signer
+from regrade.serving.policy.load import load_policy
+from regrade.serving.review import Desk, Look, Lottery
+from regrade.serving.review.context import Bench
+from regrade.serving.review.decisions import settle
+from regrade.serving.review.quality.drift import alarms
+from regrade.serving.review.quality.errors_and_agreement import agreement_by, error_rates, pairs_of
+from regrade.serving.review.quality.station_days import station_days
+from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.tables import inspection_photos, inspections, tasks
+
+NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
+WEEKS = 6
+TIMES = (timedelta(minutes=30), timedelta(seconds=60))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("site") / "data")
+
+
+@pytest.fixture(scope="module")
+def written(settings: Settings) -> History:
+    """Six weeks of a site, written once for this module."""
+    return write_history(settings, NOW, WEEKS)
+
+
+@pytest.fixture
+def database(settings: Settings, written: History) -> Iterator[Database]:
+    opened = Database(settings.url, read_only=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    rules = (load_policy(), load_rubrics(), Lottery(bytes(32)))
+    return Desk(database, *rules, lease=TIMES[0], undo=TIMES[1], signer=Signer.generate(), now=lambda: NOW)
+
+
+@pytest.fixture
+def looks(desk: Desk) -> list[Look]:
+    return desk.looks()
+
+
+def test_it_tells_how_much_was_written(written: History, database: Database, looks: list[Look]) -> None:
+    with database.read() as connection:
+        stored = connection.execute(select(func.count()).select_from(inspections)).scalar_one()
+    assert (written.inspections, written.decisions) == (stored, len(looks))
+    assert written.reviewers == tuple(person.name for person in PEOPLE)
+    assert {look.versions[str(look.category)] for look in looks} == {SIMULATED}
+
+
+def test_the_changed_lamp_is_found_with_its_explanation_and_no_other(database: Database) -> None:
+    days = station_days(database, NOW - timedelta(weeks=WEEKS))
+    assert set(days) == set(STATIONS)
+    found = [alarm for station, of in days.items() for alarm in alarms(station, of)]
+    (light,) = (alarm for alarm in found if alarm.kind == "light")
+    assert light.station == LAMP
+    assert abs(light.since - (NOW - LAMP_CHANGED).date()) <= timedelta(days=2)
+    assert "darker and bluer" in light.message.to("en")
+
+
+def test_one_category_breaks_its_promise_for_sure_and_no_other(desk: Desk, looks: list[Look]) -> None:
+    rows = error_rates(looks, desk.auto_graded_counts(), "category")
+    assert len(rows) == 4
+    assert [row.part for row in rows if row.verdict == "alarm"] == ["footwear"]
+    assert [row.promised for row in rows] == pytest.approx([0.05] * 4)
+    share = load_policy().terms(None).quality_control.sample_share
+    assert {look.share for look in looks if look.kind == "sample"} == {share}
+
+
+def test_the_pairs_with_the_newcomer_agree_least(looks: list[Look]) -> None:
+    pairs = [pair for pair in pairs_of(looks) if pair.subject == "reviewers"]
+    agreed = {True: Counter[bool](), False: Counter[bool]()}
+    for pair in pairs:
+        agreed[PEOPLE[-1].name in pair.people][pair.conditions[0] == pair.conditions[1]] += 1
+    new, others = (agreed[one][True] / agreed[one].total() for one in (True, False))
+    assert new < others - 0.05
+    assert len(agreement_by(pairs, "people")) == 10
+
+
+def test_tasks_and_states_are_what_the_desk_makes_of_the_decisions(settings: Settings, written: History) -> None:
+    """Had a first look not been written as the desk writes it, settling it again would change something."""
+    database = Database(settings.url)
+    bench = Bench(database, load_policy(), load_rubrics(), Lottery(bytes(32)), *TIMES, lambda: NOW, Signer.generate())
+
+    def state(connection: Any) -> list[Any]:
+        kept = [column for column in inspections.c if column.name != "updated_at"]  # settling is a change
+        return [connection.execute(select(*columns)).all() for columns in (kept, tasks.c)]
+
+    with database.write() as connection:
+        before = state(connection)
+        for name in (
+            connection.execute(select(inspections.c.id).where(inspections.c.status != "x")).scalars().all()[::7]
+        ):
+            settle(connection, bench, name, NOW)
+        assert state(connection) == before
+    database.close()
+
+
+def test_every_blind_look_was_by_somebody_else_and_is_in_the_audit_trail(desk: Desk, looks: list[Look]) -> None:
+    people = Counter((look.inspection_id, look.key_id) for look in looks)
+    assert max(people.values()) == 1
+    blind = {look.review_id for look in looks if look.blind}
+    with desk.trail() as trail:
+        decided = {entry.detail["review"] for entry in trail if entry.action == "decide"}
+    assert decided == blind
+
+
+def test_every_photo_is_a_demo_photo_that_is_there(settings: Settings, database: Database) -> None:
+    with database.read() as connection:
+        hashes = set(connection.execute(select(inspection_photos.c.sha256).distinct()).scalars())
+    stored = {path.name for path in (settings.data_dir / "photos").rglob("*") if path.is_file()}
+    assert hashes
+    assert hashes <= stored
+
+
+def test_the_same_now_and_seed_give_the_same_site_and_another_seed_another() -> None:
+    first, again, other = (list(arrivals(NOW, 1, seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+    assert all(one.at < NOW for one in first)
+
+
+def test_a_data_directory_in_use_is_left_alone(settings: Settings, written: History, tmp_path: Path) -> None:
+    with pytest.raises(RegradeError, match="has inspections already"):
+        write_history(settings, NOW, 1)

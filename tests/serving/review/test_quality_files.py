@@ -1,0 +1,25 @@
+"""The quality page's files are data to a spreadsheet, and nothing else."""
+
+import csv
+import io
+
+import pytest
+
+from regrade.serving.http.routes.desk.quality_files import as_csv, harmless
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", " =1", "\u00a0=1"])
+def test_a_text_that_a_spreadsheet_would_reckon_is_quoted(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("cell", ["acme", "LA-07", "a=b", "", None, -0.25, 3])
+def test_other_texts_and_numbers_are_left_alone(cell: object) -> None:
+    assert harmless(cell) is cell
+
+
+def test_a_file_is_marked_as_utf8_and_keeps_its_cells_apart() -> None:
+    written = as_csv([["a", 'say "hi", 你好\nthere', -1], ["=x", None, 0.5]])
+    assert written.startswith("\ufeff")
+    rows = list(csv.reader(io.StringIO(written.removeprefix("\ufeff"))))
+    assert rows == [["a", 'say "hi", 你好\nthere', "-1"], ["'=x", "", "0.5"]]

@@ -1,0 +1,216 @@
+"""What a rubric file may hold, how a seller's is completed, and how its faults are told."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from regrade.models.types import CONDITIONS, DEFECT_TYPES
+from regrade.serving.base.errors import RubricError
+from regrade.serving.examples.items import demo_items
+from regrade.serving.rubric.load import SHIPPED, load_rubric, load_rubrics
+from regrade.serving.rubric.types import example_photo, example_photos
+
+BOTH = {"en": "Has our own label.", "zh-CN": "贴有我方标签。"}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a rubric into a folder of its own: `write("acme.yaml", seller="acme", …)`."""
+
+    def to(name: str, text: str | None = None, **fields: object) -> Path:
+        folder = tmp_path / "rubrics"
+        folder.mkdir(exist_ok=True)
+        path = folder / name
+        path.write_text(text or yaml.safe_dump(fields, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        return path
+
+    return to
+
+
+@pytest.fixture
+def acme(write):
+    """A seller's rubric for packaging, with the fields given: the file."""
+
+    def make(**fields: object) -> Path:
+        return write("acme.yaml", category="packaging", version=2, seller="acme", extends="packaging@1", **fields)
+
+    return make
+
+
+@pytest.fixture
+def broken(write):
+    """The message for the shipped packaging rubric with `old` replaced by `new`."""
+
+    def message(old: str, new: str) -> str:
+        text = (SHIPPED / "packaging.yaml").read_text(encoding="utf-8")
+        assert old in text
+        with pytest.raises(RubricError) as caught:
+            load_rubric(write("mine.yaml", text.replace(old, new, 1)))
+        return str(caught.value)
+
+    return message
+
+
+def line_of(text: str, file: Path = SHIPPED / "packaging.yaml") -> int:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+@pytest.mark.parametrize("category", ["packaging", "electronics", "footwear", "apparel"])
+def test_every_category_has_a_shipped_rubric_in_both_languages(category):
+    rubric = load_rubrics().of(category, "nobody in particular")
+    assert rubric.label == f"{category}@1"
+    assert tuple(rubric.conditions) == CONDITIONS
+    texts = [entry.text for entry in rubric.conditions.values()]
+    for words in (*texts, *rubric.clarifications, *rubric.defects.values()):
+        assert words.to("en").isascii()
+        assert words.to("zh-CN").endswith("。")
+        assert words.to("fr") == words.to("en")
+
+
+def test_shipped_examples_show_the_condition_under_which_they_stand():
+    meant = {path.name: (i.item["category"], i.condition) for i in demo_items() for path in i.photos}
+    shown = {
+        example: (rubric.category, name)
+        for rubric in load_rubrics()
+        for name, entry in rubric.conditions.items()
+        for example in entry.examples
+    }
+    own = {"carton": "packaging", "phone": "electronics", "shirt": "apparel", "shoes": "footwear"}
+    meant |= {f"{thing}-used-{n}.jpg": (category, "used") for thing, category in own.items() for n in (1, 2)}
+    assert shown == meant
+    assert all(example_photo(name).read_bytes().startswith(b"\xff\xd8") for name in shown)
+
+
+def test_no_other_file_is_an_example_photo():
+    for name in ("../items.json", "items.json", "", "carton-open-1.JPG"):
+        with pytest.raises(KeyError):
+            example_photo(name)
+    assert len(example_photos()) == 24
+
+
+def test_a_category_without_a_rubric_has_none():
+    rubrics = load_rubrics()
+    assert rubrics.of("toys", None) is None
+    assert rubrics.of(None, "acme") is None
+
+
+def test_a_sellers_rubric_takes_over_what_it_leaves_out(acme):
+    path = acme(conditions={"used": {"text": BOTH}}, clarifications=[BOTH])
+    rubrics = load_rubrics(path.parent)
+    house, own = rubrics.of("packaging", "other"), rubrics.of("packaging", "acme")
+    assert (house.label, own.label) == ("packaging@1", "acme/packaging@2")
+    assert own.conditions["used"].text.to("zh-CN") == BOTH["zh-CN"]
+    assert own.conditions["damaged"] == house.conditions["damaged"]
+    assert own.clarifications[:-1] == house.clarifications
+    assert own.clarifications[-1].en == BOTH["en"]
+    assert (own.defects, own.grades) == (house.defects, house.grades)
+    assert rubrics.of("footwear", "acme").label == "footwear@1"
+
+
+def test_a_house_rubric_in_the_folder_stands_in_place_of_the_shipped_one(write):
+    text = (SHIPPED / "packaging.yaml").read_text(encoding="utf-8").replace("version: 1", "version: 7")
+    rubrics = load_rubrics(write("packaging.yaml", text).parent)
+    assert [rubric.label for rubric in rubrics] == ["apparel@1", "electronics@1", "footwear@1", "packaging@7"]
+
+
+def test_a_seller_who_extends_another_version_is_refused_with_what_to_do(acme, write):
+    text = (SHIPPED / "packaging.yaml").read_text(encoding="utf-8").replace("version: 1", "version: 2")
+    path = acme()
+    write("packaging.yaml", text)
+    with pytest.raises(RubricError, match=r"acme\.yaml has 1 fault") as caught:
+        load_rubrics(path.parent)
+    assert "line 4: extends: 'packaging@1' is not in force, packaging@2 is" in str(caught.value)
+    assert "set extends to packaging@2, and raise version" in str(caught.value)
+
+
+def test_a_seller_must_say_what_he_extends_and_the_house_must_not(write):
+    with pytest.raises(RubricError, match=r"extends: missing; .* such as packaging@1"):
+        load_rubrics(write("a.yaml", category="packaging", version=1, seller="acme").parent)
+    with pytest.raises(RubricError, match="extends: only a seller's rubric extends another"):
+        load_rubrics(write("a.yaml", category="packaging", version=1, extends="packaging@1").parent)
+
+
+def test_one_language_of_two_is_refused(acme):
+    with pytest.raises(RubricError, match=r"line 7: conditions\.used\.text\.zh-CN: missing; it must be set"):
+        load_rubric(acme(conditions={"used": {"text": {"en": "Only English."}}}))
+
+
+def test_faults_in_an_added_clarification_are_told_where_it_stands_in_the_sellers_file(acme):
+    path = acme(clarifications=[BOTH, {"en": "Half."}])
+    line = line_of("Half.", path)
+    with pytest.raises(RubricError, match=rf"line {line}: clarifications\[1\]\.zh-CN: missing"):
+        load_rubric(path)
+
+
+def test_an_unknown_condition_is_told_with_the_legal_ones(broken):
+    message = broken("  opened:", "  openend:")
+    line = line_of("  opened:")
+    assert f"line {line}: conditions.openend: no such field. Legal fields: {', '.join(CONDITIONS)}." in message
+    assert "conditions.opened: missing; it must be set." in message
+
+
+def test_an_unknown_code_is_told_with_the_legal_ones(broken):
+    message = broken("code: crush", "code: crushed")
+    legal = ", ".join(DEFECT_TYPES)
+    assert f"line {line_of('code: crush')}: defects[2].code: 'crushed' is not legal. Legal values: {legal}." in message
+
+
+def test_an_unknown_category_is_told_with_the_legal_ones(broken, write):
+    legal = "Legal values: packaging, electronics, footwear, apparel."
+    assert f"line 3: category: 'toys' is not legal. {legal}" in broken("category: packaging", "category: toys")
+    with pytest.raises(RubricError, match=r"line 1: category: 'toys' is not legal"):
+        load_rubric(write("a.yaml", category="toys", version=1, seller="acme", extends="toys@1"))
+
+
+def test_an_unknown_photo_is_told_with_the_legal_ones(broken):
+    message = broken("[carton-open-1.jpg,", "[../../secret.jpg,")
+    assert "conditions.opened.examples[0]: there is no photo '../../secret.jpg'. Legal values: carton-" in message
+
+
+def test_a_code_that_stands_twice_is_refused(broken):
+    line = line_of("code: hole")
+    assert f"line {line}: defects[1].code: tear stands above already" in broken("code: hole", "code: tear")
+
+
+@pytest.mark.parametrize(
+    ("seller", "words"),
+    [("a/b", "is not legal"), ("a@2", "is not legal"), (" a", "is not legal"), ("", "says something")],
+)
+def test_sellers_whose_labels_would_be_ambiguous_are_refused(write, seller, words):
+    path = write("a.yaml", category="packaging", version=1, seller=seller, extends="packaging@1")
+    with pytest.raises(RubricError, match=rf"line 3: seller: .*{words}"):
+        load_rubric(path)
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "1.5", '"2"', "true"])
+def test_a_version_is_a_whole_number_from_one(broken, version):
+    assert "line 4: version: " in broken("version: 1", f"version: {version}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("- a\n- b\n", "a rubric must be a mapping"), ("a: 1\na: 2\n", "line 2: a is already set on line 1"),
+     ("a: [\n", "line 2: not valid YAML"), ("", "a rubric must be a mapping")],
+)  # fmt: skip
+def test_what_is_no_mapping_is_refused_with_its_line(write, text, words):
+    with pytest.raises(RubricError, match=words):
+        load_rubric(write("a.yaml", text or "\n"))
+
+
+def test_two_files_for_the_same_place_are_refused(acme, write):
+    path = acme()
+    write("again.yaml", path.read_text(encoding="utf-8"))
+    with pytest.raises(RubricError, match=r"again\.yaml and .*acme\.yaml are both the rubric acme/packaging"):
+        load_rubrics(path.parent)
+
+
+def test_missing_folders_and_files_are_told(tmp_path):
+    with pytest.raises(RubricError, match="Set REGRADE_RUBRIC_DIR"):
+        load_rubrics(tmp_path / "nowhere")
+    with pytest.raises(RubricError, match="Cannot read the rubric"):
+        load_rubric(tmp_path / "nothing.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"category: \xff")
+    with pytest.raises(RubricError, match="is not UTF-8"):
+        load_rubric(tmp_path / "latin.yaml")
