@@ -1,1 +1,1 @@
-"""Photos as networks see them in training: views, drawn damage, features kept between runs. May import `run`, `metrics`."""
+"""Photos as networks see them in training: which are usable, their views, drawn damage. May import `run`, `metrics`."""
