@@ -9,7 +9,7 @@ PORT ?= 8080
 DATA_DIR ?= data
 ROOMS := datasets labeling models serving training
 
-.PHONY: install install-dev run test lint constraints demo-photos clean
+.PHONY: install install-dev run test lint types constraints demo-photos clean
 
 install: $(VENV)/.serve
 
@@ -40,10 +40,12 @@ run: install
 	@for room in $(ROOMS); do ln -sfn ../../$$room .dev/regrade/$$room; done
 	@ln -sfn ../tools .dev/tools
 
-lint: install-dev .dev/regrade
+lint: install-dev types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(addprefix -p regrade.,$(ROOMS)) -p tools
+
+types: install-dev .dev/regrade
+	$(BIN)/mypy
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"

@@ -3,6 +3,8 @@
 import tomllib
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[1]
 CONFIG = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 ROOMS = CONFIG["tool"]["setuptools"]["package-dir"]
@@ -66,3 +68,10 @@ def test_the_one_opencv_on_disk_needs_no_screen() -> None:
     import cv2
 
     assert cv2.__version__
+
+
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_every_room_tells_type_checkers_that_it_is_typed(package: str) -> None:
+    """PEP 561: without the file in the wheel, who imports a room gets none of its types."""
+    assert (PROJECT / ROOMS[package] / "py.typed").is_file()
+    assert "py.typed" in CONFIG["tool"]["setuptools"]["package-data"][package]
