@@ -1,4 +1,5 @@
 import asyncio
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def test_a_warm_service_is_ready_and_well(service: Any) -> None:
     assert client.get("/v2/health/ready").json() == {"ready": True}
     assert client.get("/healthz").json() == {
         "status": "ok",
-        "version": "0.1.0",
+        "version": version("regrade"),
         "checks": {"models": "ok", "database": "ok", "photos": "ok", "disk": "ok", "descriptors": "ok"},
         "reasons": {},
     }

@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -183,7 +184,7 @@ def test_spans_reach_a_collector(environment: pytest.MonkeyPatch) -> None:
         tracing.shutdown()
     (sent,) = ExportTraceServiceRequest.FromString(bodies[0]).resource_spans
     resource = {pair.key: pair.value.string_value for pair in sent.resource.attributes}
-    assert (resource["service.name"], resource["service.version"]) == ("regrade-east", "0.1.0")
+    assert (resource["service.name"], resource["service.version"]) == ("regrade-east", version("regrade"))
     assert [span.name for span in sent.scope_spans[0].spans] == ["decode"]
 
 
