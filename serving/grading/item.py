@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
 from regrade.serving.base.canonical import canonical_json
+from regrade.serving.base.dispositions import Money
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message
 from regrade.serving.base.json_text import read_model
@@ -58,6 +59,11 @@ class Item(BaseModel):
         except ValueError as error:  # a number that no two JSON readers agree on
             raise PydanticCustomError("beyond_numbers", "must hold only numbers that fit a double") from error
         return answers
+
+    @property
+    def value(self) -> Money | None:
+        """The declared value as the policy takes it."""
+        return None if self.declared_value is None else Money(self.declared_value.amount, self.declared_value.currency)
 
     def canonical(self) -> dict[str, Any]:
         """The item as JSON values, without what was left out."""

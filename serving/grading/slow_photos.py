@@ -7,37 +7,21 @@ keep the next one waiting.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from regrade.models.photos.files.refusals import too_slow
 from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.models.types import Photo
 from regrade.serving.grading.admission import Ticket
 from regrade.serving.grading.scheduler import Scheduler
-from regrade.serving.telemetry import tracing
-from regrade.serving.telemetry.timings import Interval
+from regrade.serving.telemetry.item_clock import ItemClock, below
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """A photo, and when (perf_counter) it was begun and decoded."""
+class PhotoFile:
+    """A photo's file, as it was sent, and its hash."""
 
-    photo: Photo
-    begun: float
-    ended: float
-
-    @property
-    def work(self) -> Interval:
-        return "decode", self.begun, self.ended
-
-
-@dataclass(frozen=True, slots=True)
-class Slow:
-    """A photo's file that is not quick to decode, its place in the item and its hash."""
-
-    index: int
     data: bytes
     sha256: str
 
@@ -53,42 +37,45 @@ class SlowPhotos:
         """Wait for the photos under way, which have bounds, and end the threads."""
         self._scheduler.close()
 
-    async def decode(self, photos: Sequence[Slow], limits: IntakeLimits, ticket: Ticket) -> dict[int, Decoded]:
-        """The decoded `photos` of an item, by place.
+    async def decode(
+        self, files: Mapping[int, PhotoFile], limits: IntakeLimits, ticket: Ticket, clock: ItemClock
+    ) -> dict[int, Photo]:
+        """The decoded photos of an item, by place, as `files` are.
 
         Raises `PhotoError`, also for what is not decoded when the item must be answered; `BusyError` where nothing of
         it was begun by then; `UploadAborted` where its client has gone.
         """
-        item = _Item(limits, ticket, time.monotonic() + ticket.answer_by - asyncio.get_running_loop().time())
-        jobs = [tracing.carry(partial(item.decode, photo)) for photo in photos]
-        decoded: list[Decoded] = []
+        until = time.monotonic() + ticket.answer_by - asyncio.get_running_loop().time()
+        item = _SlowItem(limits, ticket, clock, until)
+        jobs = [below("wait", item.decode, index, file, photo=index) for index, file in files.items()]
+        decoded: list[Photo] = []
         for first in range(0, len(jobs), self._at_once):
             decoded += await self._scheduler.run(jobs[first : first + self._at_once])
         ticket.decoded()
-        return {one.photo.index: one for one in decoded}
+        return {photo.index: photo for photo in decoded}
 
 
-class _Item:
+class _SlowItem:
     """The slow photos of one item. `until` (monotonic) is when it must be answered."""
 
-    def __init__(self, limits: IntakeLimits, ticket: Ticket, until: float) -> None:
+    def __init__(self, limits: IntakeLimits, ticket: Ticket, clock: ItemClock, until: float) -> None:
         self._limits = limits
         self._ticket = ticket
+        self._clock = clock
         self._until = until
         self._begun = False
 
-    def decode(self, photo: Slow) -> Decoded:
-        begun, left = time.perf_counter(), self._until - time.monotonic()
+    def decode(self, index: int, file: PhotoFile) -> Photo:
+        left = self._until - time.monotonic()
         if left <= 0 or self._ticket.gone:
-            raise self._given_up(photo)
+            raise self._given_up(index)
         self._begun = True
-        with tracing.span("decode", photo=photo.index):
-            opened = open_photo(photo.data, photo.index, self._limits, sha256=photo.sha256, patience=left)
-        return Decoded(opened, begun, time.perf_counter())
+        with self._clock.piece("decode", "decode"):
+            return open_photo(file.data, index, self._limits, sha256=file.sha256, patience=left)
 
-    def _given_up(self, photo: Slow) -> Exception:
+    def _given_up(self, index: int) -> Exception:
         if self._ticket.gone or not self._begun:
             return self._ticket.given_up()
         error = too_slow(self._ticket.wait)
-        error.photo = photo.index
+        error.photo = index
         return error

@@ -17,6 +17,7 @@ from regrade.serving.base.text_forms import Label, Name
 from regrade.serving.connections.body import receiver
 from regrade.serving.grading.admission import Ticket
 from regrade.serving.grading.item import Item
+from regrade.serving.grading.item_grading import Sender
 from regrade.serving.grading.pipeline import Outcome, Submission
 from regrade.serving.grading.upload import Upload
 from regrade.serving.http.middleware import started
@@ -152,7 +153,7 @@ async def create(
         upload = await _read(request, runtime, ticket, announced)
         timings.mark("read")
         async with when_gone(request, ticket.leave):
-            outcome = await pipeline.submit(Submission(key.id, idempotency_key, upload, timings, ticket))
+            outcome = await pipeline.submit(Submission(Sender(key.id, idempotency_key), upload, timings, ticket))
     if not outcome.replayed:
         response.headers["Server-Timing"] = server_timing(timings.as_ms())
     return _answer(outcome, response, runtime, lang, request.scope["root_path"])

@@ -1,0 +1,214 @@
+"""One item's way from its upload to what is stored of it: looked at, judged, decided, kept."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Final
+
+from regrade.models.grader import Grader
+from regrade.models.photo_evidence import PhotoEvidence
+from regrade.models.photos.intake import IntakeLimits, open_photo
+from regrade.models.types import ItemResult, Photo
+from regrade.serving.base.dispositions import Decision
+from regrade.serving.evidence import Provenance
+from regrade.serving.grading.admission import Admission, Ticket
+from regrade.serving.grading.item import Item
+from regrade.serving.grading.scheduler import Scheduler
+from regrade.serving.grading.slow_photos import PhotoFile, SlowPhotos
+from regrade.serving.grading.threads import Threads
+from regrade.serving.grading.workload import Work
+from regrade.serving.inspections.store import InspectionStore
+from regrade.serving.policy.decide import decide
+from regrade.serving.policy.load import Policy
+from regrade.serving.storage.photostore import PhotoStore, StagedPhoto
+from regrade.serving.storage.records import Inspection, Status, StoredPhoto, new_id
+from regrade.serving.telemetry.item_clock import ItemClock, below, side_by_side, step
+
+SOFTWARE: Final = version("regrade")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A checked item, its photos with the hash of each, and what judges all of it: one grader, one policy.
+
+    `digest` identifies the whole body, `work` is what grading it will cost.
+    """
+
+    grader: Grader
+    policy: Policy
+    item: Item
+    photos: tuple[bytes, ...]
+    hashes: tuple[str, ...]
+    digest: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose item it is: the key that sent it, and the idempotency key that came with it."""
+
+    key_id: str
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What items are graded and kept with; the same for all of them."""
+
+    admission: Admission
+    scheduler: Scheduler
+    slow_photos: SlowPhotos
+    threads: Threads
+    photos: PhotoStore
+    inspections: InspectionStore
+    limits: IntakeLimits
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPhoto:
+    """A photo as it will be stored, and what was seen on it."""
+
+    stored: StoredPhoto
+    evidence: PhotoEvidence
+
+
+class ItemGrading:
+    """One item under way. Call `run` once."""
+
+    def __init__(self, means: Means, intake: Intake, sender: Sender, ticket: Ticket, clock: ItemClock) -> None:
+        self.clock = clock
+        self._means = means
+        self._intake = intake
+        self._sender = sender
+        self._ticket = ticket
+        self._limits = replace(means.limits, working_side=intake.grader.working_side)
+        self._staging: asyncio.Future[list[StagedPhoto]] | None = None
+
+    async def run(self) -> Inspection:
+        """Grade the item, decide what to do with it, and store both with the photos.
+
+        Raises `PhotoError`, `BusyError`, `UploadAborted`, `DuplicateKeyError` or `StorageError`, and has then stored
+        nothing.
+        """
+        self._ticket.enqueue(self._intake.work)
+        try:
+            decoded = await self._decode_slow_photos()
+            async with self._turn():
+                self._begin_to_stage_photos()
+                seen = await self._look_at_photos(decoded)
+            result = await self._fuse([photo.evidence for photo in seen])
+            decision = await self._decide(result)
+            staged = await self._staged_photos()
+            inspection = self._inspection(result, decision, seen)
+            await self._keep(inspection, staged)
+        except BaseException:
+            await self._discard_photos()
+            raise
+        self.clock.stored(inspection)
+        return inspection
+
+    @side_by_side
+    async def _decode_slow_photos(self) -> Mapping[int, Photo]:
+        """Those that would keep a core from other items, by place."""
+        intake = self._intake
+        if not intake.work.slow:
+            return {}
+        slow = {n: PhotoFile(intake.photos[n], intake.hashes[n]) for n in intake.work.slow}
+        return await self._means.slow_photos.decode(slow, self._limits, self._ticket, self.clock)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """The item's turn on the cores."""
+        async with self._means.admission.turn(self._ticket):
+            self.clock.waited()
+            yield
+            self._ticket.spent(self.clock.core_seconds)
+
+    def _begin_to_stage_photos(self) -> None:
+        # Beside inference: writing and syncing waits for the disk, not for a core.
+        files = list(zip(self._intake.photos, self._intake.hashes, strict=True))
+        self._staging = asyncio.ensure_future(self._means.threads.call(self._means.photos.stage, files))
+
+    @side_by_side
+    async def _look_at_photos(self, decoded: Mapping[int, Photo]) -> list[SeenPhoto]:
+        places = range(len(self._intake.photos))
+        return await self._means.scheduler.run(
+            [below("look", self._look, index, decoded.get(index), photo=index) for index in places]
+        )
+
+    def _look(self, index: int, decoded: Photo | None) -> SeenPhoto:
+        data, sha256 = self._intake.photos[index], self._intake.hashes[index]
+        photo = decoded or self._open(index, data, sha256)
+        stored = StoredPhoto(index, photo.sha256, photo.media_type, len(data), photo.width, photo.height)
+        return SeenPhoto(stored, self._see(photo))
+
+    def _open(self, index: int, data: bytes, sha256: str) -> Photo:
+        with self.clock.piece("decode", "decode"):
+            return open_photo(data, index, self._limits, sha256=sha256)
+
+    def _see(self, photo: Photo) -> PhotoEvidence:
+        with self.clock.piece("infer"):
+            evidence = self._intake.grader.look(photo, self._intake.item.category)
+            self.clock.took(evidence.timings_ms)
+        return evidence
+
+    @step("infer", "fuse")
+    async def _fuse(self, evidence: Sequence[PhotoEvidence]) -> ItemResult:
+        return await self._means.threads.call(self._intake.grader.conclude, evidence, self._intake.item.category)
+
+    @step("other", "policy")
+    async def _decide(self, result: ItemResult) -> Decision | None:
+        """What to do with the item; None where photos must be taken again."""
+        if result.retake or result.grade is None:
+            return None
+        return await self._means.threads.call(self._decision, result)
+
+    def _decision(self, result: ItemResult) -> Decision:
+        item = self._intake.item
+        return decide(self._intake.policy, result, declared_value=item.value, seller=item.seller, sku=item.sku)
+
+    @step("store")
+    async def _staged_photos(self) -> list[StagedPhoto]:
+        assert self._staging is not None
+        staged = await self._staging
+        self._ticket.written()
+        return staged
+
+    def _inspection(self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto]) -> Inspection:
+        return Inspection(
+            id=new_id(),
+            created_at=datetime.now(UTC),
+            status=_status_of(result, decision),
+            key_id=self._sender.key_id,
+            idempotency_key=self._sender.idempotency_key,
+            body_digest=self._intake.digest,
+            item=self._intake.item.canonical(),
+            result=replace(result, timings_ms=self.clock.timings.as_ms()),
+            decision=decision,
+            photos=tuple(photo.stored for photo in seen),
+        )
+
+    @step("store", span=True)
+    async def _keep(self, inspection: Inspection, staged: Sequence[StagedPhoto]) -> None:
+        provenance = Provenance(self._intake.grader.digests, self._intake.policy.sha256, SOFTWARE)
+        await self._means.threads.call(self._store, inspection, staged, provenance)
+
+    def _store(self, inspection: Inspection, staged: Sequence[StagedPhoto], provenance: Provenance) -> None:
+        # The row comes last: whatever the power does, a row never speaks of a photo that is not there.
+        with self._means.photos.published(staged, self._means.inspections.using):
+            self._means.inspections.insert(inspection, provenance)
+
+    async def _discard_photos(self) -> None:
+        if self._staging is not None:
+            (staged,) = await asyncio.gather(self._staging, return_exceptions=True)
+            if not isinstance(staged, BaseException):
+                await self._means.threads.call(self._means.photos.discard, staged)
+
+
+def _status_of(result: ItemResult, decision: Decision | None) -> Status:
+    if decision is None or result.retake:
+        return "retake"
+    return "needs_review" if decision.needs_review else "graded"
