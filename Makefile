@@ -9,7 +9,7 @@ PORT ?= 8080
 DATA_DIR ?= data
 ROOMS := datasets labeling models serving training
 
-.PHONY: install install-dev run test lint types constraints demo-photos clean
+.PHONY: install install-dev run test lint types docs constraints demo-photos clean
 
 install: $(VENV)/.serve
 
@@ -54,6 +54,10 @@ test: lint
 constraints: install-dev
 	$(BIN)/python -m pip freeze --exclude-editable | sed '1i # Exact versions of everything; `make constraints` writes them anew.' > constraints.new
 	mv constraints.new constraints.txt
+
+# The reference pages, after a change of settings or commands; a test fails while they are stale.
+docs: install-dev
+	$(BIN)/python -m tools.reference
 
 demo-photos: install-dev
 	$(BIN)/python -m tools.scenes.render

@@ -8,7 +8,7 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 
+
+class Unit(str):
+    """What a setting is counted in, for its page in the reference."""
+
+
+Bytes = Annotated[int, Unit("bytes")]
+Seconds = Annotated[float, Unit("s")]
+
 OWN_PATHS = frozenset(
     {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk"}
 )
@@ -28,7 +36,7 @@ OWN_PATHS = frozenset(
 
 
 class Settings(BaseSettings):
-    """Settings of one server process. Sizes are in bytes, times in seconds unless the name says otherwise."""
+    """Settings of one server process. Each says what it is counted in; docs/settings.md has them all."""
 
     model_config = SettingsConfigDict(
         env_prefix="REGRADE_", env_file=".env", extra="ignore", frozen=True, validate_default=True
@@ -58,7 +66,7 @@ class Settings(BaseSettings):
     precision: Literal["int8", "fp32"] = Field("int8", description="Which networks of a bundle to run.")
     workers: int = Field(0, ge=0, le=256, description="Threads that look at photos; 0 means one per core.")
 
-    disk_reserve: int | None = Field(
+    disk_reserve: Bytes | None = Field(
         None,
         ge=0,
         description="Space that must stay free where data is kept: below it nothing new is taken and the service is "
@@ -66,62 +74,64 @@ class Settings(BaseSettings):
     )
 
     max_photos: int = Field(12, ge=1, le=100, description="Photos of one item.")
-    max_photo_bytes: int = Field(20 * MIB, ge=1024, description="Size of one photo.")
-    max_item_bytes: int = Field(64 * 1024, ge=256, le=MIB, description="Size of the item JSON.")
-    max_body_bytes: int = Field(12 * 20 * MIB + MIB, ge=4096, description="Size of a whole request.")
-    max_bytes_in_flight: int = Field(
+    max_photo_bytes: Bytes = Field(20 * MIB, ge=1024, description="Size of one photo.")
+    max_item_bytes: Bytes = Field(64 * 1024, ge=256, le=MIB, description="Size of the item JSON.")
+    max_body_bytes: Bytes = Field(12 * 20 * MIB + MIB, ge=4096, description="Size of a whole request.")
+    max_bytes_in_flight: Bytes = Field(
         256 * MIB, ge=4096, description="Bodies held in memory at once, over all requests."
     )
     queue_limit: int = Field(
         256, ge=1, le=10_000, description="Inspections under way or waiting, however little work they are."
     )
     upload_limit: int = Field(256, ge=1, le=10_000, description="Requests whose bodies may be coming in at once.")
-    deadline: float = Field(
+    deadline: Seconds = Field(
         10.0, gt=0, le=600, description="Time within which an item is answered, or refused at once with Retry-After."
     )
-    max_deadline: float = Field(
+    max_deadline: Seconds = Field(
         60.0, gt=0, le=600, description="Longest deadline that a request may ask for with `Prefer: wait=N`."
     )
-    photo_seconds: float = Field(
+    photo_seconds: Seconds = Field(
         5.0, gt=0, le=600, description="Core time after which decoding one photo is cut off, and the photo refused."
     )
     active_items: int = Field(
         0, ge=0, le=1024, description="Items whose photos share the cores, others wait; 0 means one more than workers."
     )
-    picture_cache_bytes: int = Field(
+    picture_cache_bytes: Bytes = Field(
         1024 * MIB, ge=0, description="Size of the cache of pictures made for viewing; the oldest go first."
     )
-    head_timeout: float = Field(
+    head_timeout: Seconds = Field(
         10.0, gt=0, le=120, description="Longest time from a connection, or the first byte of a request, to its body."
     )
-    keep_alive: float = Field(15.0, gt=0, le=600, description="Time for which a connection may idle between requests.")
-    body_timeout: float = Field(
+    keep_alive: Seconds = Field(
+        15.0, gt=0, le=600, description="Time for which a connection may idle between requests."
+    )
+    body_timeout: Seconds = Field(
         180.0,
         gt=0,
         le=3600,
         description="Longest time that a client with a valid key may take to send a body: enough for a photo of 3 MB "
         "over 0.2 Mbit/s.",
     )
-    anonymous_body_timeout: float = Field(
+    anonymous_body_timeout: Seconds = Field(
         5.0,
         gt=0,
         le=60,
         description="Longest time to send a body without a valid key, such as the form of the login; "
         "never more than `body_timeout`.",
     )
-    anonymous_body_bytes: int = Field(
+    anonymous_body_bytes: Bytes = Field(
         16 * 1024, ge=8 * 1024, le=MIB, description="Size of a body that comes without a valid key."
     )
-    least_speed: int = Field(
+    least_speed: Annotated[int, Unit("bytes/s")] = Field(
         2048,
         ge=1,
         le=16 * 1024,
         description="Bytes a second that a body must bring, and of an answer be taken, on average over `speed_window`.",
     )
-    speed_window: float = Field(
+    speed_window: Seconds = Field(
         20.0, gt=0, le=300, description="Time over which `least_speed` is judged; shorter pauses of a network are fine."
     )
-    answer_timeout: float = Field(
+    answer_timeout: Seconds = Field(
         600.0, gt=0, le=3600, description="Longest time to take an answer; 60 s at most without a valid key."
     )
     connection_limit: int = Field(
@@ -141,17 +151,19 @@ class Settings(BaseSettings):
     waiting_limit_per_address: int = Field(
         2000, ge=4, le=50_000, description="The same, from one address (of IPv6, one /64)."
     )
-    drain_delay: float = Field(
+    drain_delay: Seconds = Field(
         0.0,
         ge=0,
         le=600,
         description="Time to serve on before shutdown, but not ready, so that a load balancer notices.",
     )
-    shutdown_timeout: int = Field(
+    shutdown_timeout: Annotated[int, Unit("s")] = Field(
         30, ge=0, le=600, description="Time that requests under way have to end on shutdown; new ones are refused."
     )
-    lease_minutes: float = Field(10.0, gt=0, le=24 * 60, description="How long a reviewer holds a claimed item.")
-    undo_seconds: float = Field(60.0, ge=0, le=3600, description="How long a reviewer can undo a decision.")
+    lease_minutes: Annotated[float, Unit("min")] = Field(
+        10.0, gt=0, le=24 * 60, description="How long a reviewer holds a claimed item."
+    )
+    undo_seconds: Seconds = Field(60.0, ge=0, le=3600, description="How long a reviewer can undo a decision.")
     retention: str = Field(
         "",
         description="Days after which photos and personal fields are erased, by status, such as "
@@ -164,6 +176,7 @@ class Settings(BaseSettings):
     @field_validator("root_path")
     @classmethod
     def _rooted(cls, path: str) -> str:
+        """Refuse what is no path such as /regrade, and what begins like a path of the service's own."""
         path = path.rstrip("/")
         if not re.fullmatch(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*", path):
             raise ValueError(f"{path!r} is no path. Write it as /regrade: letters, digits and . _ ~ - between slashes.")
@@ -174,6 +187,7 @@ class Settings(BaseSettings):
     @field_validator("forwarded_allow_ips")
     @classmethod
     def _few_proxies(cls, proxies: str) -> str:
+        """Refuse what is no address or network, and everybody (0.0.0.0/0)."""
         for one in filter(None, (part.strip() for part in proxies.split(","))):
             try:
                 network = ip_network(one)
@@ -186,11 +200,18 @@ class Settings(BaseSettings):
     @field_validator("retention")
     @classmethod
     def _with_legal_rules(cls, retention: str) -> str:
+        """Refuse what is no list of a status and its days, `status=Nd`."""
         parse_rules(retention)
         return retention
 
     @model_validator(mode="after")
     def _refuse_nonsense(self) -> Self:
+        """Refuse `max_body_bytes` below `max_photo_bytes`: one legal photo would not fit;
+        `max_bytes_in_flight` below `max_body_bytes`: the largest legal request would never be accepted;
+        `deadline` above `max_deadline`;
+        `waiting_limit_per_address` above `waiting_limit`, or that above half of `connection_limit`;
+        `data_dir` that is a file.
+        """
         if self.max_body_bytes < self.max_photo_bytes:
             raise ValueError(
                 f"max_body_bytes ({self.max_body_bytes}) is below max_photo_bytes ({self.max_photo_bytes}): "
