@@ -1,6 +1,6 @@
 """How well bundles tell damage drawn onto photos of the test split from harmless edits of the same photos.
 
-    .venv/bin/python benchmarks/drawn_damage.py 2026.11.1 2026.11.2     # writes benchmarks/results/drawn_damage.json
+    .venv/bin/python benchmarks/drawn_damage.py 2026.11.1 2026.11.3     # writes benchmarks/results/drawn_damage.json
 
 No substitute for photos of really damaged goods: it says whether a bundle sees cracks, tears and stains such as the
 synthesis draws, on photos that no network was trained on. Versions are compared on the same pictures; intervals (95%)
@@ -33,10 +33,11 @@ def pictures(records: list[Record], seed: int) -> list[tuple[str, bool, Photo]]:
     categories = load_categories()
     made = []
     for record in records:
-        drawn = categories[record.category].synthesis
+        category = categories[record.category]
+        drawn = category.synthesis
         assert drawn is not None
         photo = open_photo(record.file.read_bytes())
-        scene = scene_of(photo.rgb, record.category, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
+        scene = scene_of(photo.rgb, category.outline, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
         rng = np.random.default_rng([seed, int(record.sha256[:8], 16)])
         damaged = synthesize(scene, drawn.damage, rng)
         if damaged is not None:

@@ -1,7 +1,7 @@
 """The grader: checked photos of one item → condition, defects and a calibrated confidence.
 
     grader = Grader.load()
-    result = grader.grade([open_photo(path.read_bytes())], category="packaging")
+    result = grader.grade([open_photo(path.read_bytes())], category="toys")
 
 `look` is the costly step and concerns one photo, so that a server can run photos of one item side by side;
 `conclude` is cheap and fuses what was seen. `grade` does both.
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regrade.models.category.schema import Category
 from regrade.models.errors import BundleError, UnknownCategoryError
 from regrade.models.fusion import add_detector, fuse, mean_probabilities
 from regrade.models.networks.arithmetic import Arithmetic, arithmetic_for
@@ -74,6 +75,8 @@ class Grader:
         self.working_side = max(sides)
         """The long side, in pixels, that photos should be decoded for (`IntakeLimits.working_side`)."""
         self.categories = tuple(sorted(name for name in heads if name != ROUTER))
+        self.definitions: Mapping[str, Category] = store.definitions(self.versions)
+        """What is known of each category: what the bundle that grades it was sealed with."""
 
     @classmethod
     def load(

@@ -14,6 +14,7 @@ from regrade.datasets.manifest import DefectBox
 from regrade.datasets.synth.drawing import box_of
 from regrade.datasets.synth.scene import PhotoScene, Recipe, Rgb, Synthetic
 from regrade.datasets.synth.segment import item_mask
+from regrade.models.category.schema import ItemOutline
 from regrade.models.errors import DatasetError
 from regrade.models.types import Box
 
@@ -78,9 +79,9 @@ def weights_of(category: Category) -> tuple[Mapping[str, float], Mapping[str, fl
     return asked.damage, asked.harmless
 
 
-def scene_of(rgb: Rgb, category: str, item_type: str, item_box: Box | None) -> PhotoScene:
+def scene_of(rgb: Rgb, outline: ItemOutline, item_type: str, item_box: Box | None) -> PhotoScene:
     """The scene of a photo, uint8 (h, w, 3), its item found by `segment.item_mask`; `item_box` in pixels of `rgb`."""
-    return PhotoScene(rgb, item_mask(rgb, item_box, category), category, item_type, item_box)
+    return PhotoScene(rgb, item_mask(rgb, item_box, outline), outline, item_type, item_box)
 
 
 def synthesize(

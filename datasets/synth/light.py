@@ -23,7 +23,7 @@ _SQUARE = np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
 
 def face_of(scene: PhotoScene) -> Canvas:
     """The display of a device; the box of anything else."""
-    return canvas(scene, display(scene) if scene.category == "electronics" else box_face(scene.box))
+    return canvas(scene, display(scene) if scene.outline.display else box_face(scene.box))
 
 
 def everything(scene: PhotoScene) -> Canvas:

@@ -11,6 +11,7 @@ from regrade.datasets.category import Category
 from regrade.datasets.manifest import Record, scaled
 from regrade.datasets.synth.catalogue import damage, harmless, recipe, scene_of, synthesize, weights_of
 from regrade.datasets.synth.scene import PhotoScene, Rgb
+from regrade.models.category.schema import ItemOutline
 from regrade.models.errors import DatasetError
 from regrade.models.photos.intake import open_photo
 from regrade.models.types import Box
@@ -42,10 +43,10 @@ def contact_sheet(
     if not whole:
         raise DatasetError(f"no undamaged photo of {category.name!r} to draw on")
     queue = iter([whole[i] for i in rng.permutation(len(whole))])
-    tiles = [tile for pair in _damaged(queue, drawn, count if drawn else 0, rng) for tile in pair]
+    tiles = [tile for pair in _damaged(queue, category.outline, drawn, count if drawn else 0, rng) for tile in pair]
     pairs = len(tiles) // 2
     tiles += _blank(-len(tiles) % _COLUMNS)
-    harmlessly = list(_harmless(queue, edits, _COLUMNS if drawn else count, rng)) if edits else []
+    harmlessly = list(_harmless(queue, category.outline, edits, _COLUMNS if drawn else count, rng)) if edits else []
     tiles += harmlessly + _blank(-len(harmlessly) % _COLUMNS)
     broken = [r for r in records if r.condition == "damaged"]
     real = [broken[i] for i in rng.permutation(len(broken))[: 2 * _COLUMNS]]
@@ -58,12 +59,16 @@ def contact_sheet(
 
 
 def _damaged(
-    queue: Iterator[Record], weights: Mapping[str, float], count: int, rng: np.random.Generator
+    queue: Iterator[Record],
+    outline: ItemOutline,
+    weights: Mapping[str, float],
+    count: int,
+    rng: np.random.Generator,
 ) -> Iterator[tuple[Rgb, Rgb]]:
     for record in queue:
         if count == 0:
             return
-        scene = _scene(record)
+        scene = _scene(record, outline)
         made = synthesize(scene, weights, rng)
         if made is None:
             continue
@@ -73,14 +78,18 @@ def _damaged(
 
 
 def _harmless(
-    queue: Iterator[Record], weights: Mapping[str, float], count: int, rng: np.random.Generator
+    queue: Iterator[Record],
+    outline: ItemOutline,
+    weights: Mapping[str, float],
+    count: int,
+    rng: np.random.Generator,
 ) -> Iterator[Rgb]:
     """As many different edits as there are, before any comes a second time."""
     seen: Counter[str] = Counter(dict.fromkeys(weights, 0))
     for record in queue:
         if count == 0:
             return
-        scene = _scene(record)
+        scene = _scene(record, outline)
         names = sorted(weights, key=lambda name: (seen[name], rng.random()))
         for name in names[:3]:
             seen[name] += 1
@@ -100,9 +109,9 @@ def _opened(record: Record) -> Rgb:
     return rgb
 
 
-def _scene(record: Record) -> PhotoScene:
+def _scene(record: Record, outline: ItemOutline) -> PhotoScene:
     rgb = _opened(record)
-    return scene_of(rgb, record.category, record.item_type, record.largest_item_at(rgb.shape[1]))
+    return scene_of(rgb, outline, record.item_type, record.largest_item_at(rgb.shape[1]))
 
 
 def _tile(rgb: Rgb, title: str, boxes: Sequence[tuple[str, Box]]) -> Rgb:

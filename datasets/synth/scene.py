@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import DefectBox
+from regrade.models.category.schema import ItemOutline
 from regrade.models.types import Box
 
 Rgb = NDArray[np.uint8]
@@ -22,7 +23,7 @@ class PhotoScene:
 
     rgb: Rgb
     item: Mask
-    category: str
+    outline: ItemOutline
     item_type: str
     item_box: Box | None = None
     """The item's box in pixels of `rgb`, where one was drawn (devices, some cartons)."""

@@ -9,32 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.datasets.synth.scene import Mask, Rgb
+from regrade.models.category.schema import ItemOutline
 from regrade.models.types import Box
 
 _SIDE: Final = 144
 """Long side in pixels of the copy that is cut; GrabCut's time grows with the area."""
 _CLUSTERS: Final = 6
-_LEAST: Final = {"packaging": 0.05, "electronics": 0.05, "apparel": 0.06, "footwear": 0.04}
-"""Share of the photo below which a cut without a box is not believed."""
-_RIGID: Final = ("packaging", "electronics")
-"""Categories whose items fill the convex outline of their cut: what it left out inside is print, glare or glass."""
 
 _Trimap = NDArray[np.uint8]
 
 
-def item_mask(rgb: Rgb, box: Box | None, category: str) -> Mask:
+def item_mask(rgb: Rgb, box: Box | None, outline: ItemOutline) -> Mask:
     """The mask of the item on a photo, float32 (h, w) in [0, 1], soft by about a pixel at its edge.
 
     `rgb` is uint8 (h, w, 3); `box` encloses the item in its pixels, or is None where nobody drew one. Where the cut
     is degenerate (next to nothing, or nearly all), the mask falls back to the box, or to the whole photo, which is
-    what a close-up of one surface is; to the middle of it for footwear.
+    what a close-up of one surface is; to the middle of it where items are `centred`.
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
     size = max(8, round(width * scale)), max(8, round(height * scale))
     small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
     limits = _limits(box, size[0] / width, size[1] / height, size)
-    mask = _cut(small, limits, category) if limits is not None else _cut_unboxed(small, category)
+    mask = _cut(small, limits, outline) if limits is not None else _cut_unboxed(small, outline)
     big = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     # The small cut's staircase becomes a smooth outline again.
     smooth = cv2.GaussianBlur(big, (0, 0), max(0.6, 0.6 / scale))
@@ -50,7 +47,7 @@ def _limits(box: Box | None, sx: float, sy: float, size: tuple[int, int]) -> tup
     return (x1, y1, x2, y2) if x2 - x1 >= 6 and y2 - y1 >= 6 else None
 
 
-def _cut(small: Rgb, limits: tuple[int, int, int, int], category: str) -> NDArray[np.bool_]:
+def _cut(small: Rgb, limits: tuple[int, int, int, int], outline: ItemOutline) -> NDArray[np.bool_]:
     """The item within its box; the box itself where the cut leaves too little of it."""
     x1, y1, x2, y2 = limits
     boxed = np.zeros(small.shape[:2], dtype=bool)
@@ -65,29 +62,29 @@ def _cut(small: Rgb, limits: tuple[int, int, int, int], category: str) -> NDArra
     trimap = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     dx, dy = (x2 - x1) / 4, (y2 - y1) / 4
     trimap[round(y1 + dy) - top : round(y2 - dy) - top, round(x1 + dx) - left : round(x2 - dx) - left] = cv2.GC_FGD
-    cut = _tidy(_grabcut(part, trimap, 2), category)
-    if cut.sum() < (0.45 if category in _RIGID else 0.25) * inside.sum():
+    cut = _tidy(_grabcut(part, trimap, 2), outline)
+    if cut.sum() < (0.45 if outline.rigid else 0.25) * inside.sum():
         return boxed
     mask = np.zeros_like(boxed)
     mask[top : y2 + pad_y, left : x2 + pad_x] = cut & inside
     return mask
 
 
-def _cut_unboxed(small: Rgb, category: str) -> NDArray[np.bool_]:
+def _cut_unboxed(small: Rgb, outline: ItemOutline) -> NDArray[np.bool_]:
     """The item where nobody drew a box: colours that the middle has more of than the border does."""
     whole = np.ones(small.shape[:2], dtype=bool)
-    if category == "footwear":  # nobody takes a close-up of leather alone; shoes stand in the middle
+    if outline.centred:
         height, width = small.shape[:2]
         rows, columns = np.indices((height, width))
         whole = np.hypot((rows + 0.5) / height - 0.5, (columns + 0.5) / width - 0.5) < 0.38
     trimap = _middle_against_border(small)
     if trimap is None:
         return whole
-    cut = _rejoined(small, _tidy(_grabcut(small, trimap, 2), category), category)
+    cut = _rejoined(small, _tidy(_grabcut(small, trimap, 2), outline), outline)
     share = float(cut.mean())
-    if category == "footwear" and share > 0.8:
+    if outline.centred and share > 0.8:
         return whole
-    if share < _LEAST.get(category, 0.05) or share > 0.94:
+    if share < outline.least_share or share > 0.94:
         return whole
     return cut
 
@@ -121,7 +118,7 @@ def _middle_against_border(small: Rgb) -> _Trimap | None:
     return trimap
 
 
-def _rejoined(small: Rgb, cut: NDArray[np.bool_], category: str) -> NDArray[np.bool_]:
+def _rejoined(small: Rgb, cut: NDArray[np.bool_], outline: ItemOutline) -> NDArray[np.bool_]:
     """With the parts of the background that no edge parts from the item: a shaded end of the same surface."""
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
     near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
@@ -138,7 +135,7 @@ def _rejoined(small: Rgb, cut: NDArray[np.bool_], category: str) -> NDArray[np.b
             continue
         here, there = np.median(lab[inner], axis=0), np.median(lab[outer], axis=0)
         hue, light = float(np.hypot(*(here - there)[1:])), abs(float(here[0] - there[0]))
-        board = category == "packaging" and min(here[2], there[2]) > 128 + 10 and hue < 14
+        board = outline.cardboard and min(here[2], there[2]) > 128 + 10 and hue < 14
         if np.hypot(hue, 0.5 * light) < 7 or (board and light < 60):
             mask |= part
     return mask
@@ -154,18 +151,18 @@ def _grabcut(small: Rgb, trimap: _Trimap, rounds: int) -> NDArray[np.bool_]:
     return np.asarray((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD))
 
 
-def _tidy(cut: NDArray[np.bool_], category: str) -> NDArray[np.bool_]:
+def _tidy(cut: NDArray[np.bool_], outline: ItemOutline) -> NDArray[np.bool_]:
     """Without specks and pinholes: the parts at least a fifth as large as the largest, closed and filled."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     mask = cv2.morphologyEx(cut.astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel, iterations=2 if category in _RIGID else 1)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel, iterations=2 if outline.rigid else 1)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     if count < 2:
         return np.zeros_like(cut)
     areas = stats[1:, cv2.CC_STAT_AREA]
     kept = np.isin(labels, 1 + np.flatnonzero(areas >= 0.2 * areas.max())).astype(np.uint8)
     outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    if category in _RIGID:
+    if outline.rigid:
         hulls = [cv2.convexHull(o) for o in outlines]
         # A hull far larger than its part says that the part is no box: an open carton, two parts, a bad cut.
         outlines = [

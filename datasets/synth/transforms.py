@@ -16,7 +16,7 @@ import albumentations as A
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.category import load_categories
+from regrade.datasets.category import Category, load_categories
 from regrade.datasets.synth.catalogue import (
     check,
     damage,
@@ -44,6 +44,7 @@ class _Edit(A.DualTransform):  # type: ignore[misc]
     def __init__(self, category: str, recipes: Mapping[str, float] | None = None, p: float = 0.5) -> None:
         super().__init__(p=p)
         self.category = category
+        self._outline = _shipped(category).outline
         self.recipes = recipes
 
     def _scene(self, data: Mapping[str, Any]) -> PhotoScene:
@@ -52,7 +53,7 @@ class _Edit(A.DualTransform):  # type: ignore[misc]
             raise DatasetError(f"the photo must be uint8 (h, w, 3), got {image.dtype} {image.shape}")
         item: Mapping[str, Any] = data.get(ITEM_KEY) or {}
         box: Box | None = item.get("box")
-        return scene_of(image, self.category, str(item.get("type", "")), box)
+        return scene_of(image, self._outline, str(item.get("type", "")), box)
 
     def apply_to_mask(self, mask: NDArray[Any], *args: Any, **params: Any) -> NDArray[Any]:
         return mask
@@ -140,12 +141,16 @@ class HarmlessEdit(_Edit):
         return img if edited is None else edited
 
 
-def _weights(category: str, kind: str) -> Mapping[str, float]:
-    """What the category's file asks for. Raises `DatasetError` where there is no such category, or nothing asked."""
+def _shipped(category: str) -> Category:
     known = load_categories()
     if category not in known:
         raise DatasetError(f"no category {category!r}; legal names: {', '.join(known)}")
-    weights = weights_of(known[category])[kind == "harmless"]
+    return known[category]
+
+
+def _weights(category: str, kind: str) -> Mapping[str, float]:
+    """What the category's file asks for. Raises `DatasetError` where there is no such category, or nothing asked."""
+    weights = weights_of(_shipped(category))[kind == "harmless"]
     if not weights:
         raise DatasetError(f"category {category!r} asks for none under synthesis.{kind}; give recipes")
     return weights

@@ -106,7 +106,12 @@ def select(
     title = " and ".join(str(place) for place in (data, photos) if place is not None)
     for path in out:
         write_selection(
-            selection, path, title, lambda rows: track(rows, "Drawing", console=stderr, transient=True), lang
+            selection,
+            path,
+            title,
+            lambda rows: track(rows, "Drawing", console=stderr, transient=True),
+            lang,
+            grader.definitions,
         )
     for why, count in selection.passed_over.items():
         typer.echo(f"passed over: {count} photos that {why}")

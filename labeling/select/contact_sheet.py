@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from regrade.datasets.hygiene.page import thumbnail
 from regrade.datasets.validation import one_of_these
 from regrade.labeling.select.selection import BAD_PHOTO, COPY, LABELLED, METHOD, SelectedPhoto, Selection
 from regrade.labeling.select.words import named, words
+from regrade.models.category.schema import Category
 from regrade.models.files import write_atomically
 from regrade.models.types import CONDITIONS
 
@@ -37,15 +38,18 @@ def write_selection(
     title: str,
     progress: Callable[[Sequence[SelectedPhoto]], Iterable[SelectedPhoto]] = iter,
     lang: str = "en",
+    categories: Mapping[str, Category] | None = None,
 ) -> None:
-    """Write `out`, by its ending a CSV table or an HTML contact sheet, in one step. The sheet is in `lang`.
+    """Write `out`, by its ending a CSV table or an HTML contact sheet, in one step. The sheet is in `lang`, and
+    titles of categories are those of their definitions.
 
     A table is always the same, for whatever reads it. Letters are drawn by the reader's browser, with its own fonts.
 
     Raises `DatasetError` for another ending.
     """
     one_of_these(f"--out {out}: ending", out.suffix.lower(), ENDINGS)
-    text = as_csv(selection) if out.suffix.lower() == ".csv" else _page(selection, title, progress, lang)
+    titles = {name: one.title.to(lang) for name, one in (categories or {}).items()}
+    text = as_csv(selection) if out.suffix.lower() == ".csv" else _page(selection, title, progress, lang, titles)
     write_atomically(out, text.encode())
 
 
@@ -63,14 +67,18 @@ def as_csv(selection: Selection) -> str:
 
 
 def _page(
-    selection: Selection, title: str, progress: Callable[[Sequence[SelectedPhoto]], Iterable[SelectedPhoto]], lang: str
+    selection: Selection,
+    title: str,
+    progress: Callable[[Sequence[SelectedPhoto]], Iterable[SelectedPhoto]],
+    lang: str,
+    titles: Mapping[str, str],
 ) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.get_template("contact_sheet.html.j2").render(
         lang=lang,
         t=lambda key, **given: words(key, lang, **given),
-        named=lambda name: named(name, lang),
+        named=lambda name: titles.get(name) or named(name, lang),
         reasons={BAD_PHOTO: "bad-photo", LABELLED: "labelled", COPY: "copy"},
         title=title,
         method=METHOD,

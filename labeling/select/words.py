@@ -22,10 +22,6 @@ _EN: Final[Mapping[str, str]] = {
     "opened": "opened",
     "used": "used",
     "damaged": "damaged",
-    "packaging": "packaging",
-    "electronics": "electronics",
-    "footwear": "footwear",
-    "apparel": "apparel",
 }
 _ZH: Final[Mapping[str, str]] = {
     "title": "下一批待标注照片",
@@ -46,10 +42,6 @@ _ZH: Final[Mapping[str, str]] = {
     "opened": "已拆封",
     "used": "有使用痕迹",
     "damaged": "破损",
-    "packaging": "包装",
-    "electronics": "电子产品",
-    "footwear": "鞋类",
-    "apparel": "服装",
 }
 CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {"en": _EN, "zh-CN": _ZH}
 
@@ -60,5 +52,5 @@ def words(key: str, lang: str, **given: object) -> str:
 
 
 def named(name: str, lang: str) -> str:
-    """A condition or a category in `lang`; one of a user's own category file as it is written there."""
+    """A condition in `lang`."""
     return CATALOGUES[lang].get(name, name)

@@ -58,6 +58,11 @@ def adopt(store: BundleStore, shipped: Mapping[str, Shipped]) -> None:
             _take(store.base, store.site, category, version)
     for category, (version, before) in _choices(store.base, shipped).items():
         if store.chosen(category) is None:
+            if _sealed_anew(store, category, version):
+                log.info(
+                    "%s %s grades as %s, the same networks, from now on", category, version, store.active(category)
+                )
+                continue
             for one in (before, version):
                 if one is not None:
                     _take(store.base, store.site, category, one)
@@ -98,6 +103,18 @@ def _before(change: Activation) -> str | None:
 
 def _other(before: str | None, active: str) -> str | None:
     return None if before == active else before
+
+
+def _sealed_anew(store: BundleStore, category: str, version: str) -> bool:
+    """Whether the release has the bundle no more, as its default is the same one under another version."""
+    default = store.default(category)
+    if default is None or version in BundleStore(site=store.base).versions(category):
+        return False
+    try:
+        origin = BundleStore(site=store.base).load(category, default).metrics.get("resealed_from")
+    except BundleError:
+        return False
+    return origin is not None and origin["version"] == version
 
 
 def _take(base: Path, site: Path, category: str, version: str) -> None:

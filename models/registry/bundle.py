@@ -2,8 +2,8 @@
 
     bundles/
       _router/2026.11.1/             which category is this?
-      electronics/ACTIVE             a version's name: the active one, replaced atomically; PREVIOUS beside it
-      electronics/2026.11.1/         manifest.json  head.onnx  calibration.json  metrics.json  card.md
+      toys/ACTIVE                    a version's name: the active one, replaced atomically; PREVIOUS beside it
+      toys/2026.11.1/                manifest.json  category.yaml  head.onnx  calibration.json  metrics.json  card.md
       _shared/<sha256>.onnx          backbones and detectors, by content: several bundles may name the same one
 
 Bundles are immutable. A file whose hash is not the manifest's is never loaded. A network that several bundles
@@ -22,11 +22,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from regrade.models.calibration import Calibration
-from regrade.models.errors import BundleError
+from regrade.models.category.read import read_category
+from regrade.models.category.schema import Category
+from regrade.models.errors import BundleError, DatasetError
 
-FORMAT: Final = 2
-"""2 added the detector; bundles of format 1 have none and are still read."""
-READABLE: Final = (1, 2)
+FORMAT: Final = 3
+"""2 added the detector, 3 the category's YAML; older bundles have none and are still read."""
+READABLE: Final = (1, 2, 3)
+DEFINITION: Final = "category.yaml"
+"""What the bundle says of its category, as it was written for training; the router has none."""
 ROUTER: Final = "_router"
 SHARED: Final = "_shared"
 ACTIVE: Final = "ACTIVE"
@@ -73,6 +77,8 @@ class Bundle:
     metrics: Mapping[str, Any]
     card: str
     detector: DetectorFiles | None = None
+    definition: Category | None = None
+    """Its category as its YAML describes it; None in the router, and in bundles of older formats."""
     sha256: str = ""
     """That of the manifest, which holds the hashes of all files: it stands for the whole bundle."""
 
@@ -184,10 +190,46 @@ def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle
             metrics=_read_json(folder / "metrics.json"),
             card=(folder / "card.md").read_text(encoding="utf-8"),
             detector=detector,
+            definition=_definition(folder, manifest),
             sha256=sha256((folder / "manifest.json").read_bytes()),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error
+
+
+def sealed_definition(root: Path, category: str, version: str) -> Category | None:
+    """What one bundle says of its category, without a look at its networks; None where it says nothing.
+
+    Raises `BundleError` for a bundle that is not there, or whose YAML is not what its manifest names.
+    """
+    folder = root / category / version
+    manifest = _read_json(folder / "manifest.json")
+    try:
+        if DEFINITION in manifest["files"]:
+            _check(folder / DEFINITION, manifest["files"][DEFINITION])
+        return _definition(folder, manifest)
+    except (KeyError, TypeError) as error:
+        raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error
+
+
+def _definition(folder: Path, manifest: Mapping[str, Any]) -> Category | None:
+    """The category that a checked `category.yaml` defines; raises `BundleError` where it is not that of the bundle."""
+    if DEFINITION not in manifest["files"]:
+        return None
+    path = folder / DEFINITION
+    try:
+        found = read_category(path.read_bytes(), str(path))
+    except DatasetError as error:
+        raise BundleError(f"{error}. Restore the bundle, or upgrade regrade.") from error
+    defects = {entry["name"] for entry in manifest["defects"]}
+    if (found.name, found.condition_names) != (manifest["category"], tuple(manifest["labels"])) or not (
+        defects <= set(found.defect_names)
+    ):
+        raise BundleError(
+            f"{path} defines {found.name} with the conditions {', '.join(found.condition_names)}, which is not what "
+            "the bundle grades. Restore the bundle or roll back."
+        )
+    return found
 
 
 def _detector(entry: Mapping[str, Any] | None) -> DetectorFiles | None:

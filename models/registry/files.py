@@ -44,8 +44,8 @@ def write_bundle(
 ) -> Path:
     """Write a bundle so that it is there wholly or not at all; returns its folder.
 
-    `files` must hold head.onnx, calibration.json, metrics.json and card.md; `backbones` maps a precision to the
-    ONNX bytes. Raises `BundleError` if the version exists: bundles are immutable.
+    `files` must hold head.onnx, calibration.json, metrics.json and card.md, and category.yaml unless it is the router;
+    `backbones` maps a precision to the ONNX bytes. Raises `BundleError` if the version exists: bundles are immutable.
     """
     folder = root / category / version
     if not VERSION_NAME.fullmatch(version):

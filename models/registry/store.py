@@ -11,10 +11,11 @@ has a data directory of its own. `registry` changes what is active.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from regrade.models.category.schema import Category, minimal
 from regrade.models.errors import BundleError
 from regrade.models.registry.bundle import (
     ACTIVE,
@@ -23,6 +24,7 @@ from regrade.models.registry.bundle import (
     Bundle,
     load_bundle,
     read_pointer,
+    sealed_definition,
     shipped_root,
 )
 
@@ -106,6 +108,29 @@ class BundleStore:
         self._require_a_folder()
         version = version or self.active(category)
         return load_bundle(self.root_of(category, version), category, version)
+
+    def definition(self, category: str, version: str) -> Category:
+        """What is known of the category of a bundle: what it was sealed with.
+
+        One of an older format was sealed with nothing: the release's default of the category speaks for it, where it
+        grades the same conditions, else the little that its own manifest says. Raises `BundleError`.
+        """
+        root = self.root_of(category, version)
+        sealed = sealed_definition(root, category, version)
+        if sealed is not None:
+            return sealed
+        bundle = load_bundle(root, category, version)
+        default = self.default(category)
+        if default is not None and self.base is not None:
+            lent = sealed_definition(self.base, category, default)
+            if lent is not None and lent.condition_names == bundle.labels:
+                return lent
+        return minimal(category, bundle.labels, {d.name: d.severity for d in bundle.defects})
+
+    def definitions(self, versions: Mapping[str, str] | None = None) -> dict[str, Category]:
+        """What is known of every category that grades, or of those of `versions`; the router is none."""
+        asked = self.active_versions() if versions is None else versions
+        return {name: self.definition(name, version) for name, version in sorted(asked.items()) if name != ROUTER}
 
     def clash(self, category: str, version: str) -> str:
         """In words: that two different bundles have one name, and what to do."""

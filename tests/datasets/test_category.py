@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from regrade.datasets.category import SHIPPED, load_categories, load_category
+from regrade.datasets.category import SHIPPED, Category, load_categories, load_category
 from regrade.models.errors import DatasetError
+from regrade.models.registry.bundle import installed_categories, load_bundle, shipped_root
 from regrade.models.types import CONDITIONS
-from regrade.serving.policy.load import load_policy
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -34,16 +34,49 @@ def test_ships_four_categories_with_all_conditions() -> None:
 
 def test_rubrics_and_hints_are_in_both_languages() -> None:
     for category in load_categories().values():
-        words = [category.title, *(c.rubric for c in category.conditions), *(v.hint for v in category.views)]
+        rubrics = [one.rubric for one in (*category.conditions, *category.defect_types) if one.rubric is not None]
+        words = [category.title, *rubrics, *category.clarifications, *(v.hint for v in category.views)]
         assert all(w.en.isascii() for w in words)
         assert all(any("一" <= letter <= "鿿" for letter in w.zh_cn) for w in words)
 
 
-def test_policy_defaults_are_those_of_the_shipped_policy() -> None:
-    base = load_policy().base
-    for name, category in load_categories().items():
-        assert category.policy.default_value.amount == base.categories[name].default_value
-        assert category.policy.review_cost.amount == base.review.cost
+def test_every_shipped_bundle_is_sealed_with_the_definition_that_stands_here() -> None:
+    for name in installed_categories(shipped_root()):
+        sealed = load_bundle(shipped_root(), name).folder / "category.yaml"
+        assert sealed.read_bytes() == (SHIPPED / f"{name}.yaml").read_bytes(), "regrade models reseal"
+
+
+def test_a_name_and_conditions_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "garden_tools.yaml").write_text("name: garden_tools\nconditions: [opened, damaged]\n")
+    found = load_category(tmp_path / "garden_tools.yaml")
+    assert (found.title.en, found.item_types, found.views) == ("Garden tools", ("garden_tools",), ())
+    assert (found.policy, found.has_rubric, found.version) == (None, False, 1)
+
+
+def test_a_defect_that_does_not_say_what_it_implies_is_wear_or_the_worst(tmp_path: Path) -> None:
+    text = "name: toys\nconditions: [opened, used, damaged]\ndefect_types: [faded, {name: cracked, severity: major}]\n"
+    (tmp_path / "toys.yaml").write_text(text)
+    defects = load_category(tmp_path / "toys.yaml").defect_types
+    assert [(d.name, d.severity, d.implies) for d in defects] == [
+        ("faded", "minor", "used"),
+        ("cracked", "major", "damaged"),
+    ]
+
+
+def test_a_scale_is_a_name_for_each_condition(tmp_path: Path) -> None:
+    scale = "{unopened: good, used: fair, damaged: {en: poor, zh-CN: 差}}"
+    (tmp_path / "toys.yaml").write_text(f"name: toys\nconditions: [unopened, used, damaged]\ngrades: {scale}\n")
+    found = load_category(tmp_path / "toys.yaml").grades
+    assert [(r.grade.en, r.grade.zh_cn, r.condition_in) for r in found][1:] == [
+        ("fair", "fair", ["used"]),
+        ("poor", "差", ["damaged"]),
+    ]
+
+
+def test_money_may_be_a_number_or_say_its_currency(document: dict[str, Any]) -> None:
+    policies = [{"default_value": 3}, {"default_value": {"amount": 3, "currency": "EUR"}}]
+    found = [Category.model_validate(document | {"policy": policy}).policy for policy in policies]
+    assert [(p.default_value, p.currency) for p in found if p is not None] == [(3, "USD"), (3, "EUR")]
 
 
 def test_a_new_category_is_one_new_file(tmp_path: Path, document: dict[str, Any]) -> None:
@@ -52,16 +85,22 @@ def test_a_new_category_is_one_new_file(tmp_path: Path, document: dict[str, Any]
 
 
 def test_a_category_may_have_fewer_conditions(tmp_path: Path, document: dict[str, Any]) -> None:
-    del document["conditions"][0]
+    del document["conditions"][0], document["grades"]["unopened"], document["policy"]["rates"]["unopened"]
     assert load_category(save(tmp_path, document)).condition_names == ("opened", "used", "damaged")
 
 
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda d: d.update(colour="red"), "colour: unknown field; legal fields: name, title, item_types"),
-        (lambda d: d.pop("views"), "views: missing"),
-        (lambda d: d.update(views=[]), "views: tuple should have at least 1 item"),
+        (lambda d: d.update(colour="red"), "colour: unknown field; legal fields: name, title, version, item_types"),
+        (lambda d: d.update(item_types=[]), "item_types: tuple should have at least 1 item"),
+        (lambda d: d.update(name="other"), "name: 'other' has a meaning of its own"),
+        (lambda d: d["grades"].pop("used"), "grades: no rule names an item that is used"),
+        (lambda d: d["conditions"].pop(0), "grades: 'unopened' is no condition of this category"),
+        (
+            lambda d: d.update(grades=[{"grade": "A"}, {"grade": "B", "defect_in": ["rust"]}]),
+            r"grades\[1\].defect_in: 'rust' is none of its defect_types",
+        ),
         (lambda d: d.update(item_types="carton"), "item_types: input should be a valid tuple, got 'carton'"),
         (lambda d: d.update(name="Packaging!"), "name: string should match pattern"),
         (lambda d: d["title"].pop("zh-CN"), "title.zh-CN: missing"),
@@ -86,7 +125,12 @@ def test_a_category_may_have_fewer_conditions(tmp_path: Path, document: dict[str
             r"defect_types\[0\].implies: .*unopened, opened",
         ),
         (
-            lambda d: d["conditions"].pop(0) and d["defect_types"][1].update(implies="unopened"),
+            lambda d: (
+                d["conditions"].pop(0),
+                d.pop("grades"),
+                d.pop("policy"),
+                d["defect_types"][1].update(implies="unopened"),
+            ),
             r"defect_types\[1\]",
         ),
         (
@@ -97,14 +141,23 @@ def test_a_category_may_have_fewer_conditions(tmp_path: Path, document: dict[str
         (lambda d: d["views"].append(d["views"][0]), "views: named more than once: label"),
         (lambda d: d["views"][0].update(hint="top"), r"views\[0\].hint: .*got 'top'"),
         (
-            lambda d: d["policy"]["review_cost"].update(amount=-1),
-            "policy.review_cost.amount: .*equal to 0, got -1",
+            lambda d: d["policy"].update(default_value=0),
+            "policy.default_value: .*greater than 0, got 0",
         ),
         (
-            lambda d: d["policy"]["review_cost"].update(amount=float("nan")),
-            "policy.review_cost.amount: .*finite",
+            lambda d: d["policy"].update(review_cost=float("nan")),
+            "policy.review_cost: .*finite",
         ),
-        (lambda d: d["policy"]["default_value"].update(currency="$"), "policy.default_value.currency: "),
+        (lambda d: d["policy"].update(currency="$"), "policy.currency: "),
+        (lambda d: d["policy"]["rates"]["used"].update(burn=1), "policy.rates.used.burn"),
+        (
+            lambda d: d["policy"].update(review_cost={"amount": 1, "currency": "EUR"}),
+            "policy.review_cost: is in EUR, other amounts of the block are in USD",
+        ),
+        (
+            lambda d: d["policy"]["never"][0].update(when={"category_in": ["toys"]}),
+            r"policy.never\[0\].when.category_in: remove it",
+        ),
     ],
 )
 def test_a_wrong_file_is_refused_by_field(tmp_path: Path, document: dict[str, Any], edit: Edit, message: str) -> None:

@@ -17,7 +17,9 @@ MakeBundle = Callable[..., None]
 def make_bundle() -> MakeBundle:
     """Writes a bundle into a folder. `content` tells one from another of its name, `active` makes it the default."""
 
-    def make(root: Path, category: str, version: str, *, content: str = "", active: bool = False) -> None:
+    def make(
+        root: Path, category: str, version: str, *, content: str = "", active: bool = False, **metrics: object
+    ) -> None:
         calibration = Calibration(1.5, 1.0, 0.1, 0.4, Selective(0.05, 0.1, 0.9, 80, 0.7, "proven"), {"tear": 0.5})
         write_bundle(
             root,
@@ -26,7 +28,7 @@ def make_bundle() -> MakeBundle:
             files={
                 "head.onnx": f"head {category} {version} {content}".encode(),
                 "calibration.json": json.dumps(calibration.to_json()).encode(),
-                "metrics.json": b"{}",
+                "metrics.json": json.dumps(metrics).encode(),
                 "card.md": b"# card\n",
             },
             backbones={"int8": f"backbone of {version}".encode()},

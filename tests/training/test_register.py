@@ -114,7 +114,7 @@ def test_a_place_that_makes_no_sense_is_refused(
 
 def test_a_version_is_new_to_the_site_and_to_the_release(tmp_path: Path) -> None:
     site = BundleStore(tmp_path / "data" / "bundles", shipped_root())
-    assert next_version(site, date(2026, 11, 28)) == "2026.11.3"
-    (tmp_path / "data" / "bundles" / "toys" / "2026.11.3").mkdir(parents=True)
-    (tmp_path / "data" / "bundles" / "toys" / "2026.11.3" / "manifest.json").write_text(json.dumps({}))
     assert next_version(site, date(2026, 11, 28)) == "2026.11.4"
+    (tmp_path / "data" / "bundles" / "toys" / "2026.11.4").mkdir(parents=True)
+    (tmp_path / "data" / "bundles" / "toys" / "2026.11.4" / "manifest.json").write_text(json.dumps({}))
+    assert next_version(site, date(2026, 11, 28)) == "2026.11.5"

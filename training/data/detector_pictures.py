@@ -173,7 +173,7 @@ def pictures_of(record: Record, category: Category, *, seed: int, synthesis: boo
         yield "clean", real
     if not synthesis or category.synthesis is None:
         return
-    scene = scene_of(photo.rgb, record.category, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
+    scene = scene_of(photo.rgb, category.outline, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
     yield from _drawn_on(scene, real, record, category, seed)
 
 

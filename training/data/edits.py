@@ -17,6 +17,7 @@ from PIL import Image
 
 from regrade.datasets.manifest import Record
 from regrade.datasets.synth import segment
+from regrade.models.category.schema import ItemOutline
 from regrade.models.photos.intake import open_photo
 from regrade.models.registry.bundle import sha256
 from regrade.models.types import Box, Photo
@@ -180,9 +181,11 @@ EDITS: Final[tuple[PhotoEdit, ...]] = (
 class Editor:
     """Applies edits to photos of a dataset; finds each photo's item once and keeps its mask."""
 
-    def __init__(self, records: Sequence[Record], seed: int = 0) -> None:
+    def __init__(self, records: Sequence[Record], seed: int = 0, outline: ItemOutline | None = None) -> None:
+        """`outline`: how the items of these records stand on their photos."""
         self._records = tuple(records)
         self._seed = seed
+        self._outline = outline or ItemOutline()
         self._masks: dict[str, tuple[NDArray[np.uint8], tuple[int, int]]] = {}
 
     def editing(self, edit: PhotoEdit) -> Callable[[Photo, Record], Photo]:
@@ -199,7 +202,7 @@ class Editor:
     def mask(self, photo: Photo, record: Record) -> Mask:
         """Where the item is on the photo's pixels, float32 (h, w), 0 or 1."""
         if record.id not in self._masks:
-            found = segment.item_mask(photo.rgb, _scaled(record, photo), record.category) > 0.5
+            found = segment.item_mask(photo.rgb, _scaled(record, photo), self._outline) > 0.5
             self._masks[record.id] = (np.packbits(found), photo.rgb.shape[:2])
         bits, (height, width) = self._masks[record.id]
         return np.unpackbits(bits, count=height * width).reshape(height, width).astype(np.float32)

@@ -171,7 +171,7 @@ def pictures_of(
     if record.split == "test":
         return
     photo = open_photo(record.file.read_bytes())
-    scene = scene_of(photo.rgb, record.category, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
+    scene = scene_of(photo.rgb, category.outline, record.item_type, record.largest_item_at(photo.rgb.shape[1]))
     known = known_grid(record, photo.rgb.shape[:2])
     for way in ways:
         rng = seeded(record, f"{way.name}-{seed}")

@@ -72,7 +72,7 @@ def check_shortcuts(
     call after each.
     """
     plain = plain.labelled
-    editor = Editor(plain.records, seed)
+    editor = Editor(plain.records, seed, grader.definitions[plain.category].outline)
     tick = watch(f"{plain.category}: cutting out items", len(plain))
     clear = []
     for record in plain.records:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
-from regrade.datasets.category import Category
+from regrade.datasets.category import SHIPPED, Category
 from regrade.datasets.manifest import locate_manifest
 from regrade.datasets.synth.catalogue import VERSION
-from regrade.models.registry.bundle import ROUTER, DefectType, load_bundle, sha256
+from regrade.models.registry.bundle import DEFINITION, ROUTER, DefectType, load_bundle, sha256
 from regrade.models.registry.files import NewDetector, point, write_bundle
 from regrade.training.calibrate import box_proofs
 from regrade.training.calibrate.ablation import ablate
@@ -103,6 +103,7 @@ def _write_one(
             "calibration.json": json_bytes(trained.calibration.to_json()),
             "metrics.json": json_bytes({**provenance, **trained.to_json()}),
             "card.md": card.encode(),
+            **_definition(run, trained.category),
         },
         backbones={p: networks.read(run, f"{networks.FOLDER}/backbone-{p}.onnx") for p in ("int8", "fp32")},
         labels=trained.labels,
@@ -122,6 +123,14 @@ def _defects(category: Category | None, chosen: box_proofs.Chosen) -> tuple[Defe
     if category is None:
         return ()
     return tuple(DefectType(d.name, d.severity) for d in category.defect_types if d.name in chosen)
+
+
+def _definition(run: Run, name: str) -> Mapping[str, bytes]:
+    """The YAML that the run was begun with, which seals the bundle; none for the router."""
+    if name == ROUTER:
+        return {}
+    folder = SHIPPED if run.config.categories is None else run.config.categories
+    return {DEFINITION: (folder / f"{name}.yaml").read_bytes()}
 
 
 def _provenance(run: Run, views: CrossFitFeatures) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from regrade.datasets.category import load_categories
 from regrade.datasets.synth.board.damage import RECIPES
 from regrade.datasets.synth.board.harmless import HARMLESS
 from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
+from regrade.models.category.schema import ItemOutline
+
+CARTON = ItemOutline(rigid=True, cardboard=True)
 
 EVERYTHING = (*RECIPES, *HARMLESS)
 WHOLE_PHOTO = ("cast_shadow", "background_light", "bent_view")
@@ -32,11 +35,11 @@ def carton(height: int = 240, width: int = 320) -> PhotoScene:
     middle = ((corners[0] + corners[1]) / 2).astype(int), ((corners[2] + corners[3]) / 2).astype(int)
     cv2.line(pixels, middle[0].tolist(), middle[1].tolist(), (120, 85, 50), max(1, size // 20))
     rgb = np.clip(pixels + rng.normal(0, 4, pixels.shape), 0, 255).astype(np.uint8)
-    return PhotoScene(rgb, item, "packaging", "carton")
+    return PhotoScene(rgb, item, CARTON, "carton")
 
 
 def with_mask(scene: PhotoScene, item: np.ndarray) -> PhotoScene:
-    return PhotoScene(scene.rgb, item.astype(np.float32), scene.category, scene.item_type)
+    return PhotoScene(scene.rgb, item.astype(np.float32), scene.outline, scene.item_type)
 
 
 def drawn(one: Recipe, scene: PhotoScene, count: int = 2) -> list[Painted]:
@@ -114,7 +117,7 @@ def test_degenerate_masks_are_survived(one: Recipe, item: str) -> None:
 @pytest.mark.parametrize("name", ["board_tear", "board_hole", "dent", "crumpled", "water_stain"])
 def test_a_close_up_of_board_can_be_damaged(name: str) -> None:
     board = np.random.default_rng(0).normal((170, 130, 85), 4, (240, 320, 3)).clip(0, 255).astype(np.uint8)
-    scene = PhotoScene(board, np.ones((240, 320), np.float32), "packaging", "carton")
+    scene = PhotoScene(board, np.ones((240, 320), np.float32), CARTON, "carton")
     one = next(r for r in RECIPES if r.name == name)
     assert len(drawn(one, scene, 3)) >= 2
 

@@ -11,7 +11,10 @@ from regrade.datasets.category import Category, Synthesis, load_categories
 from regrade.datasets.synth import catalogue
 from regrade.datasets.synth.catalogue import damage, recipe, scene_of, synthesize, synthesize_harmless, weights_of
 from regrade.datasets.synth.scene import PhotoScene
+from regrade.models.category.schema import ItemOutline
 from regrade.models.errors import DatasetError
+
+CARTON = ItemOutline(rigid=True, cardboard=True)
 
 CATEGORIES = load_categories()
 each_category = pytest.mark.parametrize("category", CATEGORIES.values(), ids=lambda c: c.name)
@@ -25,11 +28,17 @@ def scene() -> PhotoScene:
     cv2.rectangle(item, (70, 40), (250, 200), 1.0, -1)
     pixels[item > 0] = (120, 95, 70)
     pixels += rng.normal(0, 4, pixels.shape)
-    return PhotoScene(np.clip(pixels, 0, 255).astype(np.uint8), item, "packaging", "carton", (70.0, 40.0, 251.0, 201.0))
+    return PhotoScene(
+        np.clip(pixels, 0, 255).astype(np.uint8),
+        item,
+        CARTON,
+        "carton",
+        (70.0, 40.0, 251.0, 201.0),
+    )
 
 
 def of(scene: PhotoScene, category: Category) -> PhotoScene:
-    return PhotoScene(scene.rgb, scene.item, category.name, category.item_types[0], scene.item_box)
+    return PhotoScene(scene.rgb, scene.item, category.outline, category.item_types[0], scene.item_box)
 
 
 @each_category
@@ -124,7 +133,7 @@ def test_a_category_that_asks_for_what_it_does_not_list_is_refused() -> None:
 
 
 def test_the_scene_of_a_photo_knows_its_item(scene: PhotoScene) -> None:
-    found = scene_of(scene.rgb, "packaging", "carton", scene.item_box)
+    found = scene_of(scene.rgb, CARTON, "carton", scene.item_box)
     assert found.item[100:140, 120:200].mean() > 0.9
     assert found.item[:20].mean() < 0.1
     assert catalogue.VERSION >= 6

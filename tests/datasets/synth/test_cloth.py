@@ -7,6 +7,9 @@ import pytest
 from regrade.datasets.category import load_categories
 from regrade.datasets.synth.cloth.damage import RECIPES, close_up
 from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
+from regrade.models.category.schema import ItemOutline
+
+CLOTH = ItemOutline(least_share=0.06)
 
 by_name = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)
 
@@ -19,7 +22,7 @@ def garment(side: int, tone: float = 170.0) -> PhotoScene:
     cv2.ellipse(item, (width // 2, height // 2), (int(width * 0.36), int(height * 0.4)), 0, 0, 360, 1, -1)
     pixels = np.where(item[..., None] > 0.5, np.array([tone, tone * 0.9, tone * 0.8]), np.full(3, 205.0))
     pixels = pixels + rng.normal(0, 3, pixels.shape)
-    return PhotoScene(np.clip(pixels, 0, 255).astype(np.uint8), item, "apparel", "t-shirt")
+    return PhotoScene(np.clip(pixels, 0, 255).astype(np.uint8), item, CLOTH, "t-shirt")
 
 
 def paint(recipe: Recipe) -> tuple[PhotoScene, Painted]:
@@ -98,7 +101,7 @@ def test_sizes_follow_the_garment_on_tiny_and_on_large_photos(recipe: Recipe, si
 @by_name
 def test_no_garment_leaves_no_place(recipe: Recipe) -> None:
     scene = garment(200)
-    bare = PhotoScene(scene.rgb, np.zeros_like(scene.item), "apparel", "t-shirt")
+    bare = PhotoScene(scene.rgb, np.zeros_like(scene.item), CLOTH, "t-shirt")
     assert recipe.paint(bare, np.random.default_rng(0)) is None
 
 
@@ -106,7 +109,7 @@ def test_a_dye_lets_the_weave_show_through() -> None:
     striped = garment(400, 200.0)
     rgb = striped.rgb.copy()
     rgb[::8] = rgb[::8] // 2
-    scene = PhotoScene(rgb, striped.item, "apparel", "t-shirt")
+    scene = PhotoScene(rgb, striped.item, CLOTH, "t-shirt")
     spill = next(r for r in RECIPES if r.name == "stain_spill")
     made = next(p for s in range(40) if (p := spill.paint(scene, np.random.default_rng(s))) and p.mask.sum() > 400)
     deep = made.mask > 0.9

@@ -10,6 +10,9 @@ from regrade.datasets.synth.drawing import VISIBLE
 from regrade.datasets.synth.harmless import HARMLESS
 from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 from regrade.datasets.synth.surfaces import display
+from regrade.models.category.schema import ItemOutline
+
+DEVICE = ItemOutline(rigid=True, display=True)
 
 damaging = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)
 any_edit = pytest.mark.parametrize("recipe", RECIPES + HARMLESS, ids=lambda r: r.name)
@@ -30,7 +33,7 @@ def device(side: int, item_type: str = "phone", height: int | None = None) -> Ph
         float(corners[:, 0].max()),
         float(corners[:, 1].max()),
     )
-    return PhotoScene(rgb, item, "electronics", item_type, box)
+    return PhotoScene(rgb, item, DEVICE, item_type, box)
 
 
 def paint(recipe: Recipe, side: int = 320) -> tuple[PhotoScene, Painted]:
@@ -103,7 +106,7 @@ def test_pen_writes_words_of_any_length() -> None:
 def test_an_item_that_was_not_found_and_a_misplaced_box_do_no_harm(recipe: Recipe) -> None:
     whole = device(160)
     for item, box in ((np.zeros_like(whole.item), None), (whole.item, (900.0, 900.0, 990.0, 990.0))):
-        scene = PhotoScene(whole.rgb, item, "electronics", "phone", box)
+        scene = PhotoScene(whole.rgb, item, DEVICE, "phone", box)
         made = recipe.paint(scene, np.random.default_rng(2))
         assert made is None or made.rgb.shape == whole.rgb.shape
 
@@ -128,7 +131,13 @@ def test_the_display_is_found_within_a_few_pixels_of_its_corners() -> None:
 def test_cracks_are_pale_on_dark_displays_and_follow_the_light_of_the_photo() -> None:
     recipe = next(r for r in RECIPES if r.name == "spider_web")
     scene, made = paint(recipe)
-    dim = PhotoScene((scene.rgb * 0.3).astype(np.uint8), scene.item, "electronics", "phone", scene.item_box)
+    dim = PhotoScene(
+        (scene.rgb * 0.3).astype(np.uint8),
+        scene.item,
+        DEVICE,
+        "phone",
+        scene.item_box,
+    )
     drawn = recipe.paint(dim, np.random.default_rng(0))
     assert drawn is not None
     assert made.rgb[made.mask > 0.9].mean() > scene.rgb[made.mask > 0.9].mean() + 15

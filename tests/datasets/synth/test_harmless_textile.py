@@ -6,6 +6,9 @@ import pytest
 
 from regrade.datasets.synth.cloth.harmless import HARMLESS
 from regrade.datasets.synth.scene import PhotoScene, Recipe
+from regrade.models.category.schema import ItemOutline
+
+CLOTH = ItemOutline(least_share=0.06)
 
 EDITS = [pytest.param(r, id=r.name) for r in HARMLESS]
 BEYOND = ("shadow", "glare", "ruler", "arrow", "hang_tag")
@@ -20,7 +23,10 @@ def garment(side: int, tone: float = 120) -> PhotoScene:
     cv2.ellipse(item, (side // 2, side * 3 // 8), (side * 9 // 25, side * 3 // 10), 0, 0, 360, 1.0, -1)
     pixels[item > 0.5] = (tone, tone * 0.85, tone * 0.75)
     return PhotoScene(
-        np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8), item, "apparel", "t-shirt"
+        np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8),
+        item,
+        CLOTH,
+        "t-shirt",
     )
 
 
@@ -72,6 +78,6 @@ def test_what_belongs_to_the_cloth_stays_on_it(recipe: Recipe) -> None:
 @pytest.mark.parametrize("recipe", EDITS)
 def test_a_photo_whose_item_was_not_found_does_no_harm(recipe: Recipe) -> None:
     scene = garment(160)
-    empty = PhotoScene(scene.rgb, np.zeros_like(scene.item), "apparel", "t-shirt")
+    empty = PhotoScene(scene.rgb, np.zeros_like(scene.item), CLOTH, "t-shirt")
     painted = recipe.paint(empty, np.random.default_rng(0))
     assert painted is None or painted.rgb.shape == scene.rgb.shape

@@ -7,7 +7,10 @@ import pytest
 from regrade.datasets.synth.catalogue import box_of
 from regrade.datasets.synth.cloth.shoes import RECIPES, sole_gap
 from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
+from regrade.models.category.schema import ItemOutline
 from regrade.models.types import DEFECT_TYPES
+
+SHOE = ItemOutline(centred=True, least_share=0.04)
 
 DAMAGE = [pytest.param(r, id=r.name) for r in RECIPES]
 
@@ -21,7 +24,10 @@ def shoe(side: int, tone: float = 130) -> PhotoScene:
     cv2.fillPoly(item, [np.round(share * side).astype(np.int32)], 1.0)
     pixels[item > 0.5] = (tone, tone * 0.75, tone * 0.6)
     return PhotoScene(
-        np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8), item, "footwear", "shoes"
+        np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8),
+        item,
+        SHOE,
+        "shoes",
     )
 
 
@@ -84,4 +90,4 @@ def test_a_sole_comes_off_along_the_lower_edge() -> None:
 @pytest.mark.parametrize("recipe", DAMAGE)
 def test_a_photo_without_a_shoe_gets_no_damage(recipe: Recipe) -> None:
     scene = shoe(160)
-    assert not draw(recipe, PhotoScene(scene.rgb, np.zeros_like(scene.item), "footwear", "shoes"), 3)
+    assert not draw(recipe, PhotoScene(scene.rgb, np.zeros_like(scene.item), SHOE, "shoes"), 3)

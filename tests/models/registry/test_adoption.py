@@ -95,6 +95,17 @@ def test_a_choice_that_the_upgrade_took_away_is_not_passed_over_in_silence(store
         store.load("packaging")
 
 
+def test_a_choice_that_the_release_has_sealed_anew_follows_it(
+    store: BundleStore, release: Path, make_bundle: MakeBundle
+) -> None:
+    changed_by_an_older_release(release, "packaging", "2", "1")
+    make_bundle(release, "packaging", "3", resealed_from={"version": "1", "manifest_sha256": "0"})
+    point(release, "packaging", "3", before=None)
+    shutil.rmtree(release / "packaging" / "1")
+    prepare(store)
+    assert (store.chosen("packaging"), store.active("packaging")) == (None, "3")
+
+
 def test_bundles_that_a_site_trained_are_taken_over_active_or_not(
     store: BundleStore, release: Path, make_bundle: MakeBundle
 ) -> None:

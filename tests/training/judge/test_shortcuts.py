@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from regrade.datasets.manifest import ItemBox, Record, read_manifest
+from regrade.models.category.schema import ItemOutline
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import open_photo
 from regrade.training.data.edits import EDITS, Editor, Subject, clearness
@@ -95,7 +96,7 @@ def test_a_drawn_box_is_believed(cartons: list[Record], tmp_path: Path) -> None:
     boxed = dataclasses.replace(
         on_photo(cartons[0], board, tmp_path), category="electronics", items=(ItemBox("phone", (40, 40, 160, 160)),)
     )
-    editor = Editor([boxed])
+    editor = Editor([boxed], outline=ItemOutline(rigid=True))
     assert editor.can_cut_out(boxed)
     assert editor.mask(open_photo(boxed.file.read_bytes()), boxed).mean() == pytest.approx(0.36, abs=0.05)
 

@@ -1,0 +1,130 @@
+"""What may be done with a returned item, and what each action brings in and costs, by condition."""
+
+from functools import cached_property
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field
+
+from regrade.models.category.fields import Amount, Model, Probability
+
+Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
+
+ACTIONS: tuple[str, ...] = get_args(Action)
+"""What may be done with a returned item. Of two actions that recover the same, the earlier one is taken."""
+
+COST_PARTS: tuple[str, ...] = ("handling", "parts", "freight", "customs", "duty", "fees")
+"""What an action costs, broken out. Their sum is what counts."""
+
+
+def _fixed(value: Any) -> Any:
+    """A bare number is a fixed cost."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"fixed": value}
+    return value
+
+
+class Cost(Model):
+    """A cost an item: `fixed` in the policy's currency plus `share` of the item's value."""
+
+    fixed: Amount = 0.0
+    share: Probability = 0.0
+
+    def at(self, value: float) -> float:
+        """The cost for an item of `value`, both in the policy's currency."""
+        return self.fixed + self.share * value
+
+
+CostPart = Annotated[Cost, BeforeValidator(_fixed)]
+
+
+class ActionCosts(Model):
+    """What one action costs, broken out; a part that is left out costs nothing."""
+
+    handling: CostPart = Cost()
+    parts: CostPart = Cost()
+    freight: CostPart = Cost()
+    customs: CostPart = Cost()
+    duty: CostPart = Cost()
+    fees: CostPart = Cost()
+
+    def part(self, name: str) -> Cost:
+        """The cost of one of `COST_PARTS`."""
+        cost: Cost = getattr(self, name)
+        return cost
+
+    def at(self, value: float) -> float:
+        """All parts together for an item of `value`."""
+        return sum([fixed + share * value for fixed, share in self._charged])
+
+    @cached_property
+    def _charged(self) -> tuple[tuple[float, float], ...]:
+        """Fixed amount and share of the parts that cost anything. Most do not, and an item's decision asks often."""
+        parts = [self.part(name) for name in COST_PARTS]
+        return tuple((part.fixed, part.share) for part in parts if part.fixed or part.share)
+
+
+class Costs(Model):
+    """The costs of every action."""
+
+    relist: ActionCosts
+    repackage: ActionCosts
+    refurbish: ActionCosts
+    clearance: ActionCosts
+    return_to_origin: ActionCosts
+    destroy: ActionCosts
+
+    def of(self, action: str) -> ActionCosts:
+        """The costs of one action."""
+        costs: ActionCosts = getattr(self, action)
+        return costs
+
+
+Rate = Annotated[float, Field(ge=0, le=2)]
+
+
+class Rates(Model):
+    """What every action brings in, as a share of the item's value, for one condition."""
+
+    relist: Rate
+    repackage: Rate
+    refurbish: Rate
+    clearance: Rate
+    return_to_origin: Rate
+    destroy: Rate
+
+    def of(self, action: str) -> float:
+        """The rate of one action."""
+        rate: float = getattr(self, action)
+        return rate
+
+
+class RatesByCondition(Model):
+    """What every action brings in, for every condition."""
+
+    unopened: Rates
+    opened: Rates
+    used: Rates
+    damaged: Rates
+
+    def of(self, condition: str) -> Rates:
+        """The rates for one condition."""
+        rates: Rates = getattr(self, condition)
+        return rates
+
+
+class Economics(Model):
+    """The economics of a category.
+
+    `default_value` is used when none is declared. `review_cost` replaces the policy's own. `min_confidence`
+    raises, and never lowers, the confidence from which the model bundle lets items go without a human.
+    """
+
+    default_value: Annotated[float, Field(gt=0)]
+    review_cost: Amount | None = None
+    min_confidence: Probability | None = None
+    rates: RatesByCondition
+    costs: Costs
+
+    def recovery(self, condition: str, action: str, value: float) -> float:
+        """Net recovery of `action` on an item of `value` that truly is `condition`: rate x value - costs."""
+        return self.rates.of(condition).of(action) * value - self.costs.of(action).at(value)

@@ -1,0 +1,69 @@
+"""What the parts of a category are made of: strict models, words in both languages, names."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from regrade.models.types import CONDITIONS
+
+INCONSISTENT = "inconsistent"
+"""Error type of a fault between fields, whose message names them itself."""
+
+Condition = Literal["unopened", "opened", "used", "damaged"]
+assert get_args(Condition) == CONDITIONS
+
+
+class Model(BaseModel):
+    """Strict, frozen, and deaf to nothing: an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)]
+"""A name of the machine's: of a category, a defect, a view."""
+Line = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0)]
+
+
+class Words(Model):
+    """A text in both languages of the product: whoever reads either must be told the same."""
+
+    en: Line
+    zh_cn: Line = Field(alias="zh-CN")
+
+    def to(self, lang: str) -> str:
+        """The text in `lang`; English for a language that there is no text in."""
+        return self.zh_cn if lang == "zh-CN" else self.en
+
+
+def same(text: str) -> Words:
+    """`text` as it is in every language."""
+    return Words.model_validate({"en": text, "zh-CN": text})
+
+
+def _alike(value: object) -> object:
+    return {"en": value, "zh-CN": value} if isinstance(value, str) else value
+
+
+Title = Annotated[Words, BeforeValidator(_alike)]
+"""A short name for people; one text stands for both languages, as `A` does."""
+
+
+def as_tuple(value: object) -> object:
+    """A list of YAML as the tuple that a frozen model holds."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+AsTuple = BeforeValidator(as_tuple)
+
+
+def inconsistent(fault: str) -> PydanticCustomError:
+    """A fault between fields; `fault` names them."""
+    return PydanticCustomError(INCONSISTENT, "{fault}", {"fault": fault})
+
+
+def named(value: Any) -> Any:
+    """A bare name in a list stands for an entry that says no more than its name."""
+    return {"name": value} if isinstance(value, str) else value
