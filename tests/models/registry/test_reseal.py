@@ -37,7 +37,7 @@ def test_what_items_are_worth_changes_and_the_networks_stay(store: BundleStore, 
 def test_other_conditions_need_another_training(store: BundleStore, tmp_path: Path) -> None:
     path = tmp_path / "footwear.yaml"
     path.write_text("name: footwear\nconditions: [used, damaged]\n")
-    with pytest.raises(BundleError, match="grades unopened, opened, used, damaged, .* regrade train footwear"):
+    with pytest.raises(BundleError, match=r"grades unopened, opened, used, damaged, .* regrade train footwear"):
         reseal(store, path, "2099.1.1")
 
 
@@ -47,7 +47,7 @@ def test_a_defect_that_the_networks_find_must_stay(store: BundleStore, tmp_path:
 
 
 def test_what_reviewers_judge_by_changes_only_with_its_version(store: BundleStore, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="version: grades changed since footwear@1. Set version to 2"):
+    with pytest.raises(DatasetError, match=r"version: grades changed since footwear@1\. Set version to 2"):
         reseal(store, edited(tmp_path, grades=[]), "2099.1.1")
     reseal(store, edited(tmp_path, grades=[], version=2), "2099.1.1")
 
