@@ -23,6 +23,7 @@ from regrade.serving.connections.descriptors import shortage_of
 from regrade.serving.http.front import Front, method_not_allowed
 from regrade.serving.http.middleware import Wrap, asked_method
 from regrade.serving.http.openapi import describe
+from regrade.serving.http.routes import home
 from regrade.serving.http.routes.api import (
     audit,
     docs,
@@ -105,7 +106,7 @@ def create_app(
         redoc_url=None,
     )
     api = (inspections, erasures, evidence, reviews, audit, rubrics, models, health, ops)
-    for room in (*api, docs, pages, desk_quality, desk_api, desk):
+    for room in (*api, home, docs, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)
@@ -143,6 +144,8 @@ async def _answer_expected(request: Request, error: Exception) -> Response:
     metrics.problems.labels(problem.slug).inc()
     if isinstance(error, BusyError):
         metrics.refused.labels(error.reason).inc()
+    if problem.status == 404 and home.wants_page(request):
+        return await home.missing_page(request, problem)
     response = problem.response()
     if (applied := getattr(request.state, "preference_applied", None)) is not None:
         response.headers["Preference-Applied"] = applied
@@ -159,7 +162,8 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return Problem("not-found", f"There is nothing at {request.url.path}. See /docs for what there is.").response()
+        problem = Problem("not-found", f"There is nothing at {request.url.path}. See /docs for what there is.")
+        return await home.missing_page(request, problem) if home.wants_page(request) else problem.response()
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "").split(", ")
         return method_not_allowed(asked_method(request.scope), allowed).response()

@@ -42,7 +42,9 @@ class Front:
     def _place(self, scope: Scope) -> None:
         """Make the path begin with the root path, as ASGI has it, whether the proxy has taken it off or not."""
         root, path = self._root, scope["path"]
-        if root and path != root and not path.startswith(f"{root}/"):
+        if root and path == root:  # the first page, without its slash
+            scope["path"], scope["raw_path"] = f"{root}/", f"{root}/".encode()
+        elif root and not path.startswith(f"{root}/"):
             scope["path"] = root + path
             scope["raw_path"] = root.encode() + scope.get("raw_path", b"")
         scope["root_path"] = root

@@ -16,6 +16,7 @@ ANY_KEY = {STATION, REVIEWER, ENGINEER, ADMIN}
 TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /openapi.json": (OPEN, set()),
     "GET /static-offline-docs/{path}": (OPEN, set()),
+    "GET /": (OPEN, set()),
     "GET /docs": (OPEN, set()),
     "GET /healthz": (OPEN, set()),
     "GET /v2/health/live": (OPEN, set()),

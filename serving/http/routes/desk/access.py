@@ -30,7 +30,7 @@ LANGUAGE_COOKIE: Final = "regrade_language"
 MAX_FORM_BYTES: Final = 8 * 1024
 
 _COOKIE: Final = "regrade_desk"
-_LOCAL: Final = re.compile(r"/desk(?:[/?][!-\[\]-~]*)?")
+_LOCAL: Final = re.compile(r"/|/desk(?:[/?][!-\[\]-~]*)?")
 
 
 class TurnedAway(RegradeError):  # noqa: N818 - being asked to log in is no error
@@ -72,7 +72,7 @@ def cookie_options(request: Request) -> dict[str, Any]:
 
 
 def local_path(wanted: str | None) -> str | None:
-    """`wanted` where it is a page of the desk, on this host; None for anything else."""
+    """`wanted` where it is a page of the desk or the first page, on this host; None for anything else."""
     return wanted if wanted is not None and _LOCAL.fullmatch(wanted) else None
 
 
