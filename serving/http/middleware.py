@@ -53,7 +53,7 @@ class Wrap:
             scope = {**scope, "method": "GET", ASKED: "HEAD"}
         call = _Call(scope, receive, send)
         scope[STARTED] = call.started
-        with tracing.request(scope, asked_method(scope)) as trace:
+        with tracing.request(scope, asked_method(scope)) as answered:
             try:
                 await self.app(scope, call.receive, call.send)
             except Exception as error:
@@ -67,7 +67,7 @@ class Wrap:
                 route = getattr(scope.get("route"), "path", "other")
                 status, seconds = call.status or 0, time.perf_counter() - call.started
                 _metrics(scope).answered(asked_method(scope), route, status, seconds)
-                trace.answered(route, status)
+                answered(route, status)
 
     async def _answer_unexpected(self, error: Exception, scope: Scope, call: "_Call") -> None:
         if (shortage := shortage_of(error)) is not None and call.status is None:

@@ -1,15 +1,15 @@
 """An installation: the data directory, who may use it, and the database that belongs to it."""
 
-import fcntl
 import getpass
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+
+from filelock import FileLock, Timeout
 
 from regrade.models.files import sync_folder, write_atomically
 from regrade.serving.access.audit import record_command
@@ -32,22 +32,21 @@ class DataDirLock:
 
     def __init__(self, data_dir: Path) -> None:
         _refuse_unfinished(data_dir)
+        # One whose holder another thread may release, and never a mere file that would outlive a crash.
+        self._lock = FileLock(data_dir / "serve.lock", mode=0o600, thread_local=False, fallback_to_soft=False)
         try:
             make_directories(data_dir.absolute())
-            self._descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DataDirError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._descriptor)
+            self._lock.acquire(blocking=False)
+        except Timeout:
             raise DataDirError(
                 f"A server is already using the data directory {data_dir}. Stop it, or choose another --data-dir."
             ) from None
+        except OSError as error:
+            raise DataDirError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from error
 
     def release(self) -> None:
         """Give the directory free."""
-        os.close(self._descriptor)
+        self._lock.release()
 
 
 def open_database(settings: Settings) -> Database:

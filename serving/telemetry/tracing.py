@@ -4,7 +4,8 @@
 
 needs `pip install "regrade[telemetry]"`. A request is a server span, which continues the trace of a `traceparent`
 header (W3C Trace Context); each stage and each photo is a span below it. All OTEL_* variables of the SDK apply:
-sampler, limits, `OTEL_SERVICE_NAME`, headers of the exporter. Without the packages or the variables no span is made.
+sampler, limits, `OTEL_SERVICE_NAME`, headers of the exporter. Without the packages or the variables the API of
+OpenTelemetry does nothing.
 """
 
 import contextvars
@@ -13,12 +14,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import entry_points, version
-from types import TracebackType
-from typing import Any, Final, ParamSpec, Self, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
+from opentelemetry import propagate, trace
+from opentelemetry.trace import NoOpTracerProvider, Span, SpanKind, StatusCode, Tracer, TracerProvider
 from starlette.types import Scope
 
 P = ParamSpec("P")
@@ -35,97 +37,49 @@ _LAST_SECONDS: Final = 3.0
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
-
-class Nothing:
-    """Stands for a span where there is none."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def answered(self, route: str, status: int) -> None:
-        """Take no note of an answer."""
-
-
-_NOTHING: Final = Nothing()
-
-
-class Tracing:
-    """Spans of one tracer provider of the OpenTelemetry SDK. The API is imported here and nowhere earlier."""
-
-    def __init__(self, provider: Any) -> None:
-        self.provider = provider
-        self.trace: Any = importlib.import_module("opentelemetry.trace")
-        self.propagate: Any = importlib.import_module("opentelemetry.propagate")
-        self.tracer: Any = provider.get_tracer("regrade", version("regrade"))
-
-
-class Request:
-    """The server span of one HTTP request, named and described as OpenTelemetry's conventions for HTTP say."""
-
-    def __init__(self, tracing: Tracing, scope: Scope, method: str) -> None:
-        self._trace = tracing.trace
-        self._method = method
-        # Of repeated headers the last counts, as in a dict anyway: more than one traceparent is malformed.
-        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        self._span = tracing.tracer.start_span(
-            method,
-            context=tracing.propagate.extract(carrier),
-            kind=self._trace.SpanKind.SERVER,
-            attributes={"http.request.method": method, "url.path": scope["path"], "url.scheme": scope["scheme"]},
-        )
-        self._current = self._trace.use_span(self._span, end_on_exit=True)
-
-    def __enter__(self) -> Self:
-        self._current.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._current.__exit__(kind, error, trace)
-
-    def answered(self, route: str, status: int) -> None:
-        """Note the answer: its status, 0 for none, and the template of the path."""
-        self._span.update_name(f"{self._method} {route}")
-        self._span.set_attribute("http.route", route)
-        self._span.set_attribute("http.response.status_code", status)
-        # A refusal is the client's matter; only answers of 500 and above are errors of a server.
-        if status >= 500 or status == 0:
-            self._span.set_status(self._trace.StatusCode.ERROR)
-
-
-_tracing: Tracing | None = None
+# Not the provider that OpenTelemetry holds for the whole process: that can be set once, and never ended.
+_provider: TracerProvider = NoOpTracerProvider()
+_tracer: Tracer = _provider.get_tracer("regrade")
 
 
 def enabled() -> bool:
     """Whether spans are made."""
-    return _tracing is not None
+    return not isinstance(_provider, NoOpTracerProvider)
 
 
-def span(name: str, **attributes: str | float | bool) -> AbstractContextManager[object]:
+def span(name: str, **attributes: str | float | bool) -> AbstractContextManager[Span]:
     """A span around a `with` block, below the current one. An attribute `photo` is called `regrade.photo`."""
-    if _tracing is None:
-        return _NOTHING
-    current: AbstractContextManager[object] = _tracing.tracer.start_as_current_span(name, attributes=_own(attributes))
-    return current
+    return _tracer.start_as_current_span(name, attributes=_own(attributes))
 
 
-def request(scope: Scope, method: str) -> Request | Nothing:
-    """The span of a whole request, to be entered before anything else is done for it."""
-    if _tracing is None or scope["path"] in _UNTRACED:
-        return _NOTHING
-    return Request(_tracing, scope, method)
+@contextmanager
+def request(scope: Scope, method: str) -> Iterator[Callable[[str, int], None]]:
+    """The server span of a whole request, named and described as OpenTelemetry's conventions for HTTP say.
+
+    Gives a function to be told the answer: the template of the path, and the status, 0 for none.
+    """
+    if not enabled() or scope["path"] in _UNTRACED:
+        yield lambda route, status: None
+        return
+    # Of repeated headers the last counts, as in a dict anyway: more than one traceparent is malformed.
+    carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    attributes = {"http.request.method": method, "url.path": scope["path"], "url.scheme": scope["scheme"]}
+    context = propagate.extract(carrier)
+    with _tracer.start_as_current_span(method, context, SpanKind.SERVER, attributes) as current:
+
+        def answered(route: str, status: int) -> None:
+            current.update_name(f"{method} {route}")
+            current.set_attributes({"http.route": route, "http.response.status_code": status})
+            # A refusal is the client's matter; only answers of 500 and above are errors of a server.
+            if status >= 500 or status == 0:
+                current.set_status(StatusCode.ERROR)
+
+        yield answered
 
 
 def annotate(**attributes: str | float | bool) -> None:
     """Add attributes to the current span."""
-    if _tracing is not None:
-        _tracing.trace.get_current_span().set_attributes(_own(attributes))
+    trace.get_current_span().set_attributes(_own(attributes))
 
 
 def steps(started: float, milliseconds: Mapping[str, float]) -> None:
@@ -133,18 +87,18 @@ def steps(started: float, milliseconds: Mapping[str, float]) -> None:
 
     For code that times itself and knows nothing of traces, such as the grader.
     """
-    if _tracing is None:
+    if not enabled():
         return
     begun = time.time_ns() - round((time.perf_counter() - started) * 1e9)
     for name, duration in milliseconds.items():
         ended = begun + round(duration * 1e6)
-        _tracing.tracer.start_span(name, start_time=begun).end(ended)
+        _tracer.start_span(name, start_time=begun).end(ended)
         begun = ended
 
 
 def carry(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, to be called once on another thread, where its spans lie below the span that is current here."""
-    if _tracing is None:
+    if not enabled():
         return function
     context = contextvars.copy_context()
 
@@ -185,19 +139,20 @@ def configure() -> bool:
     return True
 
 
-def use(provider: Any) -> None:
-    """Make spans with `provider` (`opentelemetry.sdk.trace.TracerProvider`) from now on; with None, none."""
-    global _tracing
-    _tracing = None if provider is None else Tracing(provider)
+def use(provider: TracerProvider | None) -> None:
+    """Make spans with `provider` from now on; with None, none."""
+    global _provider, _tracer
+    _provider = NoOpTracerProvider() if provider is None else provider
+    _tracer = _provider.get_tracer("regrade", version("regrade"))
 
 
 def shutdown() -> None:
     """Make no more spans, and send what has not been sent; what a collector does not take in time is lost."""
-    ended = _tracing
-    use(None)
-    if ended is not None:
+    ended: Any = _provider
+    if enabled():
+        use(None)
         # The SDK itself would wait half a minute for a collector that is gone.
-        sending = threading.Thread(target=ended.provider.shutdown, name="last-spans", daemon=True)
+        sending = threading.Thread(target=ended.shutdown, name="last-spans", daemon=True)
         sending.start()
         sending.join(_LAST_SECONDS)
 
