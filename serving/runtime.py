@@ -125,7 +125,7 @@ class Runtime:
         self._pipeline: Pipeline | None = None
         # Reads and small writes; apart from the pipeline's threads, so that a full queue starves no reader.
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")
-        # Few and apart: decoding 50 megapixels can take 200 MB, and must hold up neither readers nor the door.
+        # Few and apart: decoding 50 megapixels can take 200 MB, and must hold up neither readers nor admission.
         self._drawers = ThreadPoolExecutor(2, thread_name_prefix="draw")
         # One, for they would wait for each other anyway, and apart, lest readers wait for them.
         self._erasing = ThreadPoolExecutor(1, thread_name_prefix="erase")

@@ -1,4 +1,4 @@
-"""How much work may be in the house: whatever could not be answered in time is turned away at once.
+"""How much work is taken on: whatever could not be answered in time is turned away at once.
 
 A request is let in before its body is read, or turned away with the time after which to come back: a server that
 accepts everything ends up serving nobody. Once its body is there, its work is estimated; an item joins the line only
@@ -143,7 +143,7 @@ class Ticket:
 
 
 class Admission:
-    """The door. Belongs to one event loop and is only touched on it."""
+    """Admits items, or refuses them. Belongs to one event loop and is only touched on it."""
 
     def __init__(self, settings: Settings, refuse_if_full: Callable[[int], None] = lambda size: None) -> None:
         self.refuse_if_full = refuse_if_full
@@ -156,7 +156,7 @@ class Admission:
         self.workers = settings.worker_count
         self.costs = CostModel()
         self.closed = False
-        """Whether the service is going away: those in the house are served, and nobody else is let in."""
+        """Whether the service is going away: those admitted are served, and nobody else is."""
         self.uploads = 0
         """Requests whose bodies are still coming in, or whose answers are looked up."""
         self.requests = 0
@@ -177,12 +177,12 @@ class Admission:
 
     @property
     def predicted_wait(self) -> float:
-        """Seconds until all that is in the house will have been looked at."""
+        """Seconds until all that was admitted will have been looked at."""
         return self.backlog / self.workers
 
     @property
     def empty(self) -> bool:
-        """Whether nobody is in the house."""
+        """Whether nothing that was admitted is under way."""
         return self.uploads + self.requests == 0
 
     @contextmanager
@@ -261,7 +261,7 @@ class Admission:
         return max(1, math.ceil((self.backlog - room) / self.workers))
 
     def until_freed(self) -> int:
-        """Whole seconds, 1 or more, until the next of those in the house should be done."""
+        """Whole seconds, 1 or more, until the next of those admitted should be done."""
         return max(1, math.ceil(self.predicted_wait / max(len(self.pending), 1)))
 
     def next(self) -> None:

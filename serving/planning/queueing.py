@@ -19,7 +19,7 @@ def latencies(arrivals: NDArray[np.float64], work: NDArray[np.float64], cores: i
     """Seconds from the arrival of each item to the end of its last photo, (N,).
 
     `arrivals` (N,): seconds, ascending; `work` (N, K): seconds that each photo keeps a core busy. At most `window`
-    items have photos under way; the others wait at the door in order of arrival.
+    items have photos under way; the others wait in order of arrival.
     """
     total, photos = work.shape
     at, seconds = arrivals.tolist(), work.tolist()
