@@ -1,6 +1,6 @@
 """Is the service well? Named checks, which health, readiness and metrics go through alike.
 
-Whoever has something to watch writes a `Look` and adds it to `Health`; what it finds is then told everywhere.
+Whoever has something to watch writes a `Check` and adds it to `Health`; what it finds is then told everywhere.
 """
 
 import logging
@@ -30,7 +30,7 @@ class Finding:
     told: str | None = None
 
 
-Look = Callable[[], Finding]
+Check = Callable[[], Finding]
 """One check. It may wait for the disk or the database, and is called on any thread; it must not raise."""
 
 
@@ -38,11 +38,11 @@ class Health:
     """All checks of a service. Changes are logged, each once."""
 
     def __init__(self) -> None:
-        self._looks: list[Look] = []
+        self._looks: list[Check] = []
         self._last: dict[str, State] = {}
         self._lock = threading.Lock()
 
-    def add(self, look: Look) -> None:
+    def add(self, look: Check) -> None:
         """Look at one more thing from now on."""
         self._looks.append(look)
 

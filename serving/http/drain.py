@@ -4,8 +4,8 @@
    load balancer can notice.
 2. Then new inspections are refused with `Retry-After`, and every answer closes its connection, so that clients move
    to another server. Requests under way, those among them whose bodies are still coming in, are answered.
-3. When nothing that was admitted is left, or after `shutdown_timeout` seconds, it stops listening and ends. What is still
-   under way then is answered 503; nothing of it is stored. A second signal goes there at once. Nobody waits for
+3. When nothing that was admitted is left, or after `shutdown_timeout` seconds, it stops listening and ends. What is
+   still under way then is answered 503; nothing of it is stored. A second signal goes there at once. Nobody waits for
    connections that ask nothing, stand still without a key, or do not take what they were answered.
 
 SIGHUP makes it take over the models that are active on the disk.
