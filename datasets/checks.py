@@ -119,6 +119,13 @@ def _check_boxes(record: Record) -> Iterator[DatasetFinding]:
             yield _error("box_outside", record, f"{box} leaves the {record.width}×{record.height} photo")
 
 
+def _settled(record: Record) -> set[str | None]:
+    """The conditions that its votes allow: their majority; and the last of them on a photo that was looked at again
+    (`view` tells), where that look is what decided."""
+    found = {majority(record.votes), *(record.votes[-1:] if record.view is not None else ())}
+    return {None if vote == UNUSABLE else vote for vote in found}
+
+
 def _check_labels(record: Record, categories: Mapping[str, Category]) -> Iterator[DatasetFinding]:
     category = categories.get(record.category)
     if category is None:
@@ -137,8 +144,7 @@ def _check_labels(record: Record, categories: Mapping[str, Category]) -> Iterato
             known = False
             message = f"{field} '{value}' in {category.name}; legal values: {', '.join(legal_values)}"
             yield _error(f"unknown_{field}", record, message)
-    decided = majority(record.votes)
-    if record.votes and record.condition != (None if decided == UNUSABLE else decided):
+    if record.votes and record.condition not in _settled(record):
         message = f"condition is {record.condition or 'null'}, the votes are {', '.join(record.votes)}"
         yield _error("not_the_majority", record, message)
     if known and record.condition:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -19,6 +19,8 @@ from regrade.models.files import write_atomically
 from regrade.models.types import CONDITIONS, Box
 
 MANIFEST_NAME = "bench.jsonl"
+CORRECTED_NAME: Final = "bench-v2.jsonl"
+"""A second version of the same photos' records, with corrected groups, splits and labels: where it is, it is read."""
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 SEVERITIES: tuple[str, ...] = ("minor", "major")
 UNUSABLE = "unusable"
@@ -62,7 +64,10 @@ class Record:
     `condition` is the majority of `votes`, None where they all differ or nobody has voted. `votes` holds the
     single votes in the order of the labelling passes. `defect_codes` are rubric codes, most named first.
     No box in `defects` does not mean no damage. `group` joins near-duplicates and must not be split.
-    `tag` says whether a retail tag or polybag is visible, None where nobody looked.
+    `tag` says whether a retail tag or polybag is visible, None where nobody looked. `view` is how much of the item
+    the photo shows (`texture`: a close-up of its surface, `scrap`: a piece torn off); `decidable` whether the
+    conditions can be told apart on it, `damage_decidable` whether damage can; None where nobody looked.
+    `licence_evidence` is where the licence stands, `augmented` and `aspect_stretched` what its source did to the photo.
     """
 
     __pydantic_config__ = _FORBID
@@ -87,6 +92,17 @@ class Record:
     defects: tuple[DefectBox, ...] = ()
     items: tuple[ItemBox, ...] = ()
     tag: bool | None = None
+    view: Literal["whole", "part", "texture", "scrap"] | None = None
+    decidable: bool | None = None
+    damage_decidable: bool | None = None
+    licence_evidence: str = ""
+    augmented: str | None = None
+    aspect_stretched: bool | None = None
+
+    @property
+    def gradable(self) -> bool:
+        """Whether it has a condition, and shows enough for one to be told: what heads are fitted and scored on."""
+        return self.condition is not None and self.decidable is not False
 
     @property
     def largest_item(self) -> Box | None:
@@ -107,12 +123,14 @@ def scaled(box: Box, scale: float) -> Box:
 
 _RECORD = TypeAdapter(Record)
 FIELDS: tuple[str, ...] = tuple(Record.__dataclass_fields__)
+_LOOKED_AT: Final = ("view", "decidable", "damage_decidable", "licence_evidence", "augmented", "aspect_stretched")
+"""Fields that are written only where somebody has filled them in."""
 
 
 def read_manifest(path: Path) -> list[Record]:
     """The records of a manifest, in the order of the file.
 
-    `path` is a `.jsonl` file or a folder that holds `bench.jsonl`. Raises `DatasetError` naming file, line
+    `path` is a `.jsonl` file or a folder that holds one (`locate_manifest`). Raises `DatasetError` naming file, line
     and field (with the legal values of a closed vocabulary) at the first thing that is wrong.
     """
     file = locate_manifest(path)
@@ -147,17 +165,22 @@ def write_manifest(path: Path, records: Iterable[Record]) -> None:
     for record in records:
         row = _RECORD.dump_python(record, mode="json")
         row["file"] = record.file.resolve().relative_to(folder).as_posix()
+        row = {name: value for name, value in row.items() if name not in _LOOKED_AT or value not in (None, "")}
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_atomically(path, "".join(lines).encode())
 
 
 def locate_manifest(path: Path | None = None) -> Path:
-    """The manifest file that `path` means; None means the bench photos. Raises `DatasetError`."""
+    """The manifest file that `path` means: itself, or that in the folder, `bench-v2.jsonl` before `bench.jsonl`; None
+    means the bench photos. Raises `DatasetError`."""
     if path is None:
         path = find_bench()
         if path is None:
             raise DatasetError("no bench photos found; give a path, or set REGRADE_BENCH to their folder")
-    file = path / MANIFEST_NAME if path.is_dir() else path
+    file = path
+    if path.is_dir():
+        corrected = path / CORRECTED_NAME
+        file = corrected if corrected.is_file() else path / MANIFEST_NAME
     if not file.is_file():
         raise DatasetError(f"{file}: no such manifest; give a .jsonl file or a folder with {MANIFEST_NAME}")
     return file

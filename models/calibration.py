@@ -40,6 +40,29 @@ class DetectorEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsEvidence:
+    """How parts of a photo count beside the whole: four, of `share` of each side, at its corners (`photos.parts`).
+
+    They are looked at where the whole photo's probability of `damaged` lies from `low` to `high`: what it is sure of,
+    they would not change. The odds of `damaged` are pooled over whole and parts as `fusion.fuse_parts` does, with
+    `sharpness` r > 0. Fitted on photos of sources that nothing was fitted on.
+    """
+
+    share: float
+    low: float
+    high: float
+    sharpness: float
+
+    def __post_init__(self) -> None:
+        if not 0.25 <= self.share < 1.0 or not 0.0 <= self.low <= self.high <= 1.0 or not self.sharpness > 0:
+            raise ValueError("parts need a share of 0.25 to 1, low ≤ high in [0, 1] and a positive sharpness")
+
+    def wanted(self, damaged: float) -> bool:
+        """Whether parts are looked at where the whole photo is damaged with this probability."""
+        return self.low <= damaged <= self.high
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """Per-bundle constants, all fitted on predictions for photos that the head was not fitted on.
 
@@ -47,7 +70,9 @@ class Calibration:
     `conformal_quantile` is the largest non-conformity 1 − p that the prediction set admits, at
     `conformal_alpha` (split conformal, Vovk et al.; LAC of Sadinle et al. 2019). `defect_thresholds` maps a
     defect type to the least score that is reported; `box_sources` to where its boxes come from, `detector` or `map`
-    (the default). `detector` is None where the detector has no say in the condition.
+    (the default). `detector` is None where the detector has no say in the condition; what it boxes is then of interest
+    only on a photo that is damaged with a probability of `detector_from` or more, and it is not run on others. `parts`
+    is None where photos are looked at as a whole only.
     """
 
     temperature: float
@@ -58,6 +83,18 @@ class Calibration:
     defect_thresholds: Mapping[str, float] = field(default_factory=dict)
     box_sources: Mapping[str, str] = field(default_factory=dict)
     detector: DetectorEvidence | None = None
+    detector_from: float = 0.0
+    parts: PartsEvidence | None = None
+
+    @property
+    def needs_detector(self) -> bool:
+        """Whether a detector can change anything: it has a say in the condition, or boxes something."""
+        boxed = (self.box_sources.get(kind) == "detector" for kind in self.defect_thresholds)
+        return self.detector is not None or any(boxed)
+
+    def asks_detector(self, damaged: float) -> bool:
+        """Whether the detector is run on a photo that is damaged with this probability."""
+        return self.needs_detector and (self.detector is not None or damaged >= self.detector_from)
 
     def probabilities(self, logits: Floats) -> Floats:
         """Calibrated probabilities of photos: logits (n, k) → (n, k), rows sum to 1."""
@@ -71,7 +108,9 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal one."""
-        return asdict(self)
+        # What an older release would not understand is written only where it is used.
+        unused = {name for name, value in (("parts", None), ("detector_from", 0.0)) if getattr(self, name) == value}
+        return {name: value for name, value in asdict(self).items() if name not in unused}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
@@ -81,7 +120,9 @@ class Calibration:
         if evidence is not None:
             evidence = DetectorEvidence(evidence["weight"], evidence["offset"], tuple(evidence["types"]))
         selective = Selective(**fields.pop("selective"))
-        calibration = cls(**fields, selective=selective, detector=evidence)
+        parts = fields.pop("parts", None)
+        parts = None if parts is None else PartsEvidence(**parts)
+        calibration = cls(**fields, selective=selective, detector=evidence, parts=parts)
         if not calibration.temperature > 0 or not calibration.fusion_sharpness > 0:
             raise ValueError("temperature and fusion_sharpness must be positive")
         return calibration

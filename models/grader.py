@@ -8,7 +8,7 @@
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from regrade.models.category.schema import Category
 from regrade.models.errors import BundleError, UnknownCategoryError
-from regrade.models.fusion import add_detector, fuse, mean_probabilities
+from regrade.models.fusion import fuse, mean_probabilities
+from regrade.models.heads import Head, load_detector
 from regrade.models.networks.arithmetic import Arithmetic, arithmetic_for
 from regrade.models.networks.detector import Detection, Detector
 from regrade.models.networks.runtime import Model, as_float
-from regrade.models.photo_evidence import PhotoEvidence, best_score, detected, mapped, stacked
+from regrade.models.photo_evidence import PhotoEvidence, Seen, detected, mapped, see, stacked
+from regrade.models.photos.parts import working_side
 from regrade.models.photos.preprocess import model_input, reduced
 from regrade.models.photos.quality import MEASURED_SIDE, QualityLimits, assess
-from regrade.models.registry.bundle import PRECISIONS, ROUTER, Bundle
+from regrade.models.registry.bundle import PRECISIONS, ROUTER
 from regrade.models.registry.store import BundleStore, store_of
 from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo
 
@@ -44,21 +46,13 @@ class BundleInfo:
     auto_threshold: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    bundle: Bundle
-    model: Model
-    backbone: str
-    detector: str | None
-
-
 class Grader:
     """Grades items with the active bundles of a store. Immutable and thread-safe once loaded."""
 
     def __init__(
         self,
         store: BundleStore,
-        heads: Mapping[str, _Head],
+        heads: Mapping[str, Head],
         backbones: Mapping[str, Model],
         detectors: Mapping[str, Detector],
         quality: QualityLimits,
@@ -71,7 +65,13 @@ class Grader:
         self._detectors = detectors
         self._quality = quality
         self._sides = {h.backbone: h.bundle.input_side for h in heads.values()}
-        sides = (MEASURED_SIDE, *self._sides.values(), *(d.side for d in detectors.values()))
+        parts = [(h.bundle.input_side, h.bundle.calibration.parts) for h in heads.values()]
+        sides = (
+            MEASURED_SIDE,
+            *self._sides.values(),
+            *(d.side for d in detectors.values()),
+            *(working_side(side, one.share) for side, one in parts if one is not None),
+        )
         self.working_side = max(sides)
         """The long side, in pixels, that photos should be decoded for (`IntakeLimits.working_side`)."""
         self.categories = tuple(sorted(name for name in heads if name != ROUTER))
@@ -105,7 +105,7 @@ class Grader:
         names = sorted({*store.categories(), *asked} - {ROUTER})
         if not names:
             raise BundleError(f"No category is active under {store}. Train one with `regrade train all`.")
-        heads: dict[str, _Head] = {}
+        heads: dict[str, Head] = {}
         backbones: dict[str, Model] = {}
         detectors: dict[str, Detector] = {}
         loaded = {} if reuse is None else reuse._backbones
@@ -117,15 +117,16 @@ class Grader:
             digest = bundle.backbones[precision]
             if digest not in backbones:
                 backbones[digest] = loaded.get(digest) or Model(path)
-            detector = _load_detector(bundle, precision, detectors, {} if reuse is None else reuse._detectors)
+            detector = load_detector(bundle, precision, detectors, {} if reuse is None else reuse._detectors)
             same = old is not None and old.bundle == bundle  # bundles are immutable: the folder tells
             head = old.model if old is not None and same else Model(bundle.head_path)
-            heads[name] = _Head(bundle, head, digest, detector)
+            heads[name] = Head(bundle, head, digest, detector)
         return cls(store, heads, backbones, detectors, quality or QualityLimits(), arithmetic)
 
     def look(self, photo: Photo, category: str | None = None) -> PhotoEvidence:
-        """Gate one photo and run the networks on it, once each: those that a `category` declared for the item needs,
-        or all of them when None. A photo that fails the gate is not looked at further.
+        """Gate one photo and run the networks on it: those that a `category` declared for the item needs, or all of
+        them when None. A photo that fails the gate is not looked at further; what is costly (parts, a detector that
+        only boxes) is done where the whole photo leaves it open.
 
         Raises `UnknownCategoryError` for a category without a bundle.
         """
@@ -136,20 +137,33 @@ class Grader:
         quality = assess(replace(photo, rgb=small), self._quality)
         gated = time.perf_counter()
         steps = {"gate": gated - started}
-        seen: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        seen: dict[str, Seen] = {}
+        parts: dict[tuple[str, float], Seen] = {}
         found: dict[str, tuple[Detection, ...]] = {}
         if quality.ok:
             for digest in dict.fromkeys(head.backbone for head in needed):
                 pixels = model_input(photo.rgb, self._sides[digest])[np.newaxis]
-                features, feature_map = self._backbones[digest].run({"pixels": pixels}, ("features", "map"))
-                seen[digest] = (features, feature_map)
+                seen[digest] = see(self._backbones[digest], pixels)
+            closer = self._looked_closer_at(needed, seen, category)
+            for head, whole in closer:
+                parts |= head.see_parts(photo, whole, self._backbones[head.backbone], parts)
             classified = time.perf_counter()
             steps["classify"] = classified - gated
-            for digest in dict.fromkeys(head.detector for head in needed if head.detector is not None):
+            for digest in dict.fromkeys(h.detector for h, whole in closer if h.detector and h.asks_detector(whole)):
                 found[digest] = self._detectors[digest].detect(small, photo.width, photo.height)
                 steps["detect"] = time.perf_counter() - classified
         timings = {name: seconds * 1000 for name, seconds in steps.items()}
-        return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, timings, found)
+        return PhotoEvidence(photo.index, photo.width, photo.height, quality, seen, timings, found, parts)
+
+    def _looked_closer_at(
+        self, needed: Iterable[Head], seen: Mapping[str, Seen], category: str | None
+    ) -> list[tuple[Head, NDArray[np.float64]]]:
+        """The heads that may ask for a closer look, with what each makes of the whole photo, (k,): that of the
+        category, or of the one that this photo looks most like; and those whose detector looks at every photo."""
+        router = self._heads[ROUTER]
+        likely = category or self._named(router.probabilities(seen[router.backbone])[0])
+        chosen = [h for h in needed if h.bundle.category == likely or h.always_asks_detector]
+        return [(head, head.probabilities(seen[head.backbone])[0]) for head in chosen if head.has_closer_look]
 
     def conclude(self, evidence: Sequence[PhotoEvidence], category: str | None = None) -> ItemResult:
         """Fuse the evidence of one item's photos, in order, into its grade.
@@ -234,7 +248,7 @@ class Grader:
                 )
         return infos
 
-    def _head(self, category: str) -> _Head:
+    def _head(self, category: str) -> Head:
         self._require(category)
         return self._heads[category]
 
@@ -247,25 +261,26 @@ class Grader:
 
     def _category(self, evidence: Sequence[PhotoEvidence], declared: str | None) -> CategoryCall:
         head = self._heads[ROUTER]
-        features, feature_map = stacked(evidence, head.backbone)
-        (logits,) = head.model.run({"features": features, "map": feature_map}, ("class_logits",))
-        item = mean_probabilities(head.bundle.calibration.probabilities(as_float(logits)))
-        by_name = dict(zip(head.bundle.labels, item.tolist(), strict=True))
-        # A category can have a bundle that the router was not trained on; it is then graded when declared.
-        known = {name: by_name.get(name, 0.0) for name in self.categories}
+        item = mean_probabilities(head.probabilities(stacked(evidence, head.backbone)))
+        known = self._by_category(item)
         best = max(known, key=lambda name: known[name])
         name = declared or best
         return CategoryCall(name, "declared" if declared else "predicted", known[name], best)
 
-    def _condition(self, evidence: Sequence[PhotoEvidence], head: _Head) -> tuple[Grade, tuple[Defect, ...]]:
+    def _by_category(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
+        """The router's probabilities by category. One can have a bundle that the router was not trained on: it is
+        graded when it is declared."""
+        told = dict(zip(self._heads[ROUTER].bundle.labels, probabilities.tolist(), strict=True))
+        return {name: told.get(name, 0.0) for name in self.categories}
+
+    def _named(self, probabilities: NDArray[np.float64]) -> str:
+        known = self._by_category(probabilities)
+        return max(known, key=lambda name: known[name])
+
+    def _condition(self, evidence: Sequence[PhotoEvidence], head: Head) -> tuple[Grade, tuple[Defect, ...]]:
         bundle, calibration = head.bundle, head.bundle.calibration
-        features, feature_map = stacked(evidence, head.backbone)
-        out = dict(zip(head.model.outputs, head.model.run({"features": features, "map": feature_map}), strict=True))
-        photos = calibration.probabilities(as_float(out["class_logits"]))
-        if head.detector is not None and calibration.detector is not None:
-            types = calibration.detector.types
-            scores = np.array([best_score(e.detections[head.detector], types) for e in evidence])
-            photos = add_detector(photos, scores, calibration.detector)
+        out = head.of_whole(evidence)
+        photos = head.of_photos(evidence, as_float(out["class_logits"]))
         item = fuse(photos, calibration.fusion_sharpness)
         best = int(item.argmax())
         promise = calibration.selective
@@ -281,19 +296,3 @@ class Grader:
         if head.detector is not None:
             found += detected(evidence, bundle, head.detector)
         return grade, tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type)))
-
-
-def _load_detector(
-    bundle: Bundle, precision: str, loaded: dict[str, Detector], reuse: Mapping[str, Detector]
-) -> str | None:
-    """The hash of the bundle's detector, which is loaded unless another bundle has brought it already."""
-    path = bundle.detector_path(precision)
-    if path is None or bundle.detector is None:
-        return None
-    digest = bundle.detector.files[precision]
-    if digest not in loaded:
-        side, classes = bundle.detector.side, bundle.detector.classes
-        known = reuse.get(digest)
-        same = known is not None and (known.side, known.classes) == (side, classes)
-        loaded[digest] = known if known is not None and same else Detector(Model(path), side, classes)
-    return digest

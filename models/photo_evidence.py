@@ -9,24 +9,35 @@ from numpy.typing import NDArray
 
 from regrade.models.networks.detector import Detection
 from regrade.models.networks.localize import strongest_region
-from regrade.models.networks.runtime import as_float
+from regrade.models.networks.runtime import Model, as_float
 from regrade.models.registry.bundle import Bundle
 from regrade.models.types import Defect, Quality
+
+Seen = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""What a backbone saw on n photos or parts: features, float32 (n, D), and maps, float32 (n, C, h, w)."""
+
+
+def see(backbone: Model, pixels: NDArray[np.uint8]) -> Seen:
+    """What `backbone` sees on `pixels`, uint8 (n, side, side, 3)."""
+    features, feature_map = backbone.run({"pixels": pixels}, ("features", "map"))
+    return features, feature_map
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoEvidence:
-    """What was seen on one photo. `seen` maps a backbone's SHA-256 to its `features`, float32 (1, D), and `map`,
-    float32 (1, C, h, w); `detections` a detector's SHA-256 to what it found. Both are empty where the photo failed the
-    quality gate. `timings_ms` has those of the steps `gate`, `classify` and `detect` that were done."""
+    """What was seen on one photo. `seen` maps a backbone's SHA-256 to what it saw on the whole photo (n = 1); `parts`
+    the same, with a share, to what it saw on parts of that share of its sides; `detections` a detector's SHA-256 to
+    what it found. All are empty where the photo failed the gate, the latter two where nobody asked. `timings_ms` has
+    those of the steps `gate`, `classify` and `detect` that were done."""
 
     photo: int
     width: int
     height: int
     quality: Quality
-    seen: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+    seen: Mapping[str, Seen]
     timings_ms: Mapping[str, float]
     detections: Mapping[str, tuple[Detection, ...]] = field(default_factory=dict)
+    parts: Mapping[tuple[str, float], Seen] = field(default_factory=dict)
 
 
 def best_score(detections: Sequence[Detection], types: Sequence[str]) -> float:
@@ -34,7 +45,7 @@ def best_score(detections: Sequence[Detection], types: Sequence[str]) -> float:
     return max((d.score for d in detections if d.type in types), default=0.0)
 
 
-def stacked(evidence: Sequence[PhotoEvidence], backbone: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def stacked(evidence: Sequence[PhotoEvidence], backbone: str) -> Seen:
     """What the backbone of that SHA-256 saw on n photos: features, float32 (n, D), and maps, float32 (n, C, h, w)."""
     features = np.concatenate([e.seen[backbone][0] for e in evidence])
     return features, np.concatenate([e.seen[backbone][1] for e in evidence])
@@ -63,7 +74,7 @@ def detected(evidence: Sequence[PhotoEvidence], bundle: Bundle, detector: str) -
     thresholds = {name: _threshold(bundle, name, "detector") for name in severities}
     found: list[Defect] = []
     for seen in evidence:
-        for d in seen.detections[detector]:
+        for d in seen.detections.get(detector, ()):
             threshold = thresholds.get(d.type)
             if threshold is not None and d.score >= threshold:
                 found.append(Defect(seen.photo, d.type, d.score, d.box, severities[d.type]))

@@ -27,7 +27,7 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.demo.site import PEOPLE, PROMISED, THRESHOLD, Arrival, Person, arrivals, seen
 from regrade.serving.evidence import Signer
 from regrade.serving.examples.items import PHOTOS
-from regrade.serving.inspections.store import InspectionStore, rows_of, standing_columns
+from regrade.serving.inspections.store import InspectionStore, review_row, rows_of, standing_columns
 from regrade.serving.installation.data_dir import open_database
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy, load_policy
@@ -38,7 +38,7 @@ from regrade.serving.rubric.types import Rubrics
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto
-from regrade.serving.storage.reviews import Kind, Review, row_of
+from regrade.serving.storage.reviews import Kind, Review
 from regrade.serving.storage.tables import inspections, reviews, tasks
 
 SIMULATED: Final = "simulated"
@@ -154,7 +154,7 @@ class _Writer:
         condition = seen(self.random, arrival.truth, person, arrival.graded)
         share = self.policy.terms(arrival.seller).quality_control.second_share
         review = self._review(inspection, task["id"], key, condition, at, person)
-        rows[reviews] = [row_of(review)]
+        rows[reviews] = [review_row(review)]
         stands = standing_columns(replace(inspection, reviews=(review,)))
         rows[inspections][0] |= {"status": "reviewed", "updated_at": at, **stands}
         task |= {"state": "done", "done_at": at}

@@ -1,6 +1,5 @@
 """What goes over the wire: the bodies of answers (`…Out`) and of requests (`…In`)."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -10,7 +9,6 @@ from regrade.models.types import CONDITIONS, DEFECT_TYPES, Box
 from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.base.text_forms import Label, Note, ShortLabel, ShortNote
 from regrade.serving.storage.records import Status
-from regrade.serving.storage.reviews import ReviewedDefect
 
 Condition = Literal["unopened", "opened", "used", "damaged"]
 DefectType = Literal[
@@ -178,13 +176,6 @@ class DefectIn(BaseModel):
     severity: Literal["minor", "major"] = "major"
     box: Box | None = Field(None, description="x1, y1, x2, y2 in pixels of the upright photo.")
     score: Share = Field(1.0, description="The model's, where the reviewer kept a defect of the model's.")
-
-
-def recorded(defects: Sequence[DefectIn] | None) -> tuple[ReviewedDefect, ...] | None:
-    """Defects as they are stored of a reviewer; None where nothing was said of them."""
-    if defects is None:
-        return None
-    return tuple(ReviewedDefect(one.photo, one.type, one.severity, one.box, one.score) for one in defects)
 
 
 class ReviewIn(BaseModel):

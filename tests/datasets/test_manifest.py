@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 
 from regrade.datasets.manifest import DefectBox, find_bench, read_manifest
+from regrade.datasets.manifest import write_manifest as write_again
 from regrade.models.errors import DatasetError
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -30,6 +32,26 @@ def test_file_is_absolute_and_exists(make_row: MakeRow, write_manifest: Write) -
 def test_takes_the_file_as_well_as_its_folder(make_row: MakeRow, write_manifest: Write) -> None:
     folder = write_manifest(make_row("a"), make_row("b"))
     assert read_manifest(folder) == read_manifest(folder / "bench.jsonl")
+
+
+def test_a_corrected_manifest_is_read_in_place_of_the_first(make_row: MakeRow, write_manifest: Write) -> None:
+    folder = write_manifest(make_row("a"), make_row("b"))
+    (folder / "bench-v2.jsonl").write_text(json.dumps(make_row("a", group="box-7")) + "\n")
+    assert [r.group for r in read_manifest(folder)] == ["box-7"]
+    assert len(read_manifest(folder / "bench.jsonl")) == 2
+
+
+def test_a_close_up_that_shows_too_little_is_not_gradable(make_row: MakeRow, write_manifest: Write) -> None:
+    rows = [make_row("a", decidable=False, view="texture"), make_row("b", decidable=True), make_row("c")]
+    assert [r.gradable for r in read_manifest(write_manifest(*rows))] == [False, True, True]
+
+
+def test_what_nobody_has_looked_at_is_not_written(make_row: MakeRow, write_manifest: Write) -> None:
+    folder = write_manifest(make_row("a"), make_row("b", decidable=False, damage_decidable=True, view="part"))
+    write_again(folder / "again.jsonl", read_manifest(folder))
+    plain, looked_at = (json.loads(line) for line in (folder / "again.jsonl").read_text().splitlines())
+    assert "decidable" not in plain
+    assert (looked_at["decidable"], looked_at["damage_decidable"], looked_at["view"]) == (False, True, "part")
 
 
 def test_unlabelled_records_need_no_labels(make_row: MakeRow, write_manifest: Write) -> None:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from regrade.models.calibration import Calibration, Selective, softmax
+from regrade.models.calibration import Calibration, DetectorEvidence, PartsEvidence, Selective, softmax
 
 SELECTIVE = Selective(0.05, 0.1, 0.9, 200, 0.6, "2 wrong of 120")
 
@@ -47,6 +47,32 @@ def test_it_survives_json() -> None:
 def test_impossible_constants_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="positive"):
         Calibration.from_json({**calibration().to_json(), **bad})
+
+
+def test_what_older_releases_do_not_know_is_written_only_where_it_is_used() -> None:
+    assert not {"parts", "detector_from"} & set(calibration().to_json())
+    parts = PartsEvidence(share=0.6, low=0.05, high=0.9, sharpness=0.25)
+    closer = calibration(parts=parts, detector_from=0.3)
+    assert Calibration.from_json(json.loads(json.dumps(closer.to_json()))) == closer
+
+
+@pytest.mark.parametrize("bad", [{"share": 1.0}, {"low": 0.9, "high": 0.1}, {"sharpness": 0.0}])
+def test_parts_that_make_no_sense_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="parts need"):
+        PartsEvidence(**{"share": 0.6, "low": 0.0, "high": 1.0, "sharpness": 0.25, **bad})
+
+
+def test_a_detector_is_needed_where_it_has_a_say_or_boxes_something() -> None:
+    assert not calibration().needs_detector
+    assert calibration(detector=DetectorEvidence(0.4, -2.0, ("tear",))).needs_detector
+    assert calibration(box_sources={"tear": "detector"}).needs_detector
+    assert not calibration(box_sources={"hole": "detector"}).needs_detector
+
+
+def test_a_detector_with_a_say_looks_at_every_photo_and_one_that_boxes_at_likely_damage() -> None:
+    boxing = calibration(box_sources={"tear": "detector"}, detector_from=0.3)
+    assert [boxing.asks_detector(p) for p in (0.1, 0.3)] == [False, True]
+    assert calibration(detector=DetectorEvidence(0.4, -2.0, ("tear",)), detector_from=0.3).asks_detector(0.1)
 
 
 def test_softmax_does_not_overflow() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from regrade.models.fusion import fuse, mean_probabilities
+from regrade.models.fusion import fuse, fuse_parts, mean_probabilities
 
 CLEAN = [0.02, 0.93, 0.04, 0.01]
 CRACKED = [0.00, 0.01, 0.01, 0.98]
@@ -70,3 +70,24 @@ def test_no_photos_is_an_error() -> None:
 def test_mean_probabilities_let_no_photo_outrank_another() -> None:
     mean = mean_probabilities(np.array([[0.9, 0.1], [0.1, 0.9]]))
     np.testing.assert_allclose(mean, [0.5, 0.5])
+
+
+WHOLE = np.array([0.3, 0.3, 0.3, 0.1])
+
+
+def _parts(*damaged: float) -> np.ndarray:
+    return np.array([[(1 - d) / 3] * 3 + [d] for d in damaged])
+
+
+def test_parts_that_all_show_damage_make_it_likelier_and_leave_the_rest_in_proportion() -> None:
+    out = fuse_parts(WHOLE, _parts(0.8, 0.7, 0.9, 0.8), 0.25)
+    assert out[-1] > 0.5
+    np.testing.assert_allclose(out[:-1], (1 - out[-1]) / 3)
+
+
+def test_one_noisy_part_does_not_condemn_a_photo() -> None:
+    assert fuse_parts(WHOLE, _parts(0.9, 0.05, 0.05, 0.05), 0.25)[-1] < 0.3
+
+
+def test_parts_like_the_whole_change_nothing() -> None:
+    np.testing.assert_allclose(fuse_parts(WHOLE, _parts(0.1, 0.1, 0.1, 0.1), 0.25), WHOLE)

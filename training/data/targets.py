@@ -34,12 +34,8 @@ def soft_targets(records: Sequence[Record], classes: Sequence[str]) -> Floats:
 
 
 def rows_of(records: Sequence[Record], category: str | None, splits: Sequence[str]) -> Ints:
-    """Indices of the graded records of `category` (any when None) in `splits`."""
+    """Indices of the records of `category` (any when None) in `splits` that have a condition and show enough for it."""
     return np.array(
-        [
-            i
-            for i, r in enumerate(records)
-            if r.condition is not None and r.split in splits and category in (None, r.category)
-        ],
+        [i for i, r in enumerate(records) if r.gradable and r.split in splits and category in (None, r.category)],
         dtype=np.intp,
     )

@@ -196,7 +196,7 @@ class _Targets:
         kinds: Sequence[tuple[str, str]],
         labels: bool,
     ) -> "_Targets":
-        graded = np.array([labels and r.condition is not None and r.split != "test" for r in records])
+        graded = np.array([labels and r.gradable and r.split != "test" for r in records])
         soft: dict[str, Tensor] = {}
         for name, names in classes.items():
             table = np.zeros((len(records), len(names)), dtype=np.float32)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-PENALTIES = (12.0, 4.0, 1.5, 0.5, 0.15)
+PENALTIES = (100.0, 35.0, 12.0, 4.0, 1.5, 0.5, 0.15, 0.05)
 RANK = 512
 """Candidate L2 penalties, from strong to weak; the objective is mean cross-entropy + penalty/2 · ‖W‖²."""
 

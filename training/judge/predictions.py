@@ -20,7 +20,8 @@ from regrade.datasets.manifest import Record
 from regrade.models.errors import BundleError, DatasetError, PhotoError
 from regrade.models.grader import Grader
 from regrade.models.networks.detector import Detection
-from regrade.models.photos.intake import open_photo
+from regrade.models.photo_evidence import PhotoEvidence
+from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
 from regrade.models.photos.quality import QualityLimits, assess
 from regrade.models.registry.bundle import ROUTER, SHARED
 from regrade.models.registry.store import BundleStore, store_of
@@ -152,7 +153,7 @@ def collect(category: str, records: Sequence[Record], graded: Sequence[Graded]) 
         category=category,
         labels=labels,
         ids=tuple(r.id for r in records),
-        truth=np.array([-1 if r.condition is None else labels.index(r.condition) for r in records], dtype=np.intp),
+        truth=np.array([labels.index(r.condition or "") if r.gradable else -1 for r in records], dtype=np.intp),
         probabilities=np.array([g.probabilities for g in graded], dtype=np.float64),
         groups=np.array([r.group for r in records], dtype=np.str_),
         sources=np.array([r.source for r in records], dtype=np.str_),
@@ -232,12 +233,12 @@ def _bytes_of(record: Record) -> bytes:
 
 def _grade(grader: Grader, data: bytes, record: Record, detector: str | None, edit: Edit | None) -> Graded:
     try:
-        photo = open_photo(data)
+        photo = open_photo(data, limits=replace(DEFAULT_LIMITS, working_side=grader.working_side))
     except PhotoError as error:
         raise DatasetError(f"photo {record.id} ({record.file}): {error}") from error
     if edit is not None:
         photo = edit(photo, record)
-    seen = grader.look(photo)
+    seen = grader.look(photo, record.category)
     result = grader.conclude([seen], record.category)
     if result.grade is None:
         raise ValueError("the grader refused a photo; load it with open_grader, or with quality=ANY_PHOTO")
@@ -249,8 +250,14 @@ def _grade(grader: Grader, data: bytes, record: Record, detector: str | None, ed
         defects=result.defects,
         # An edit is no photo that anybody took; whether serving would want it taken again is of no interest.
         issues=assess(photo).issues if edit is None else (),
-        detections=None if detector is None else seen.detections[detector][:MOST_DETECTIONS],
+        detections=_detections(seen, detector),
     )
+
+
+def _detections(seen: PhotoEvidence, detector: str | None) -> tuple[Detection, ...] | None:
+    """The surest boxes; None without a detector, or where it was not asked."""
+    found = None if detector is None else seen.detections.get(detector)
+    return None if found is None else found[:MOST_DETECTIONS]
 
 
 def _vote_shares(record: Record, labels: tuple[str, ...]) -> Floats:

@@ -19,6 +19,7 @@ from regrade.training.calibrate.features import extract_features, untrained
 from regrade.training.data.pictures import LOCAL_TYPES
 from regrade.training.data.targets import FITTED_SPLITS, rows_of
 from regrade.training.fit import networks
+from regrade.training.fit.crossfit import BackboneFeatures
 from regrade.training.run.files import json_bytes
 from regrade.training.run.run import Run
 from regrade.training.ship.card import condition_card, router_card
@@ -42,10 +43,13 @@ def write(run: Run) -> None:
     detections = detect_all(run, views.records) if networks.detector_files(run) is not None else None
     heard = {} if detections is None else weigh(views, list(fitted.values()), detections, run.categories)
     proofs = box_proofs.prove_all(run, views, detections)
-    bought = ablate(views, fitted, heard, None if material is None else untrained(run, material), run.config.seed)
+    plain = None if material is None else untrained(run, material)
+    bought = ablate(views, fitted, heard, plain, run.config.seed)
     provenance = _provenance(run, views)
     for name, one in fitted.items():
-        trained = replace(_conclude(run, views, one, heard.get(name), proofs), ablation=bought.get(name, ()))
+        concluded = _conclude(run, views, one, heard.get(name), proofs, plain)
+        trained = replace(concluded, ablation=bought.get(name, ()))
+        _warn(run, trained)
         _write_one(run, trained, one, views, provenance, proofs)
         load_bundle(root, name, run.config.version)
         point(root, name, run.config.version, before=None)
@@ -64,6 +68,7 @@ def _conclude(
     fitted: Fitted,
     heard: DetectorScores | None,
     proofs: Mapping[str, box_proofs.Chosen],
+    plain: BackboneFeatures | None,
 ) -> Trained:
     chosen = proofs.get(fitted.name, {})
     return conclude(
@@ -76,7 +81,24 @@ def _conclude(
         thresholds={kind: c.best.threshold for kind, c in chosen.items() if c.best is not None},
         sources={kind: c.best.source for kind, c in chosen.items() if c.best is not None},
         detector=heard,
+        plain=plain,
     )
+
+
+def _warn(run: Run, trained: Trained) -> None:
+    """Say what nobody should have to look for in a report."""
+    if trained.penalty_at_edge:
+        run.log.warning(
+            "%s: the best penalty, %g, is at the edge of those tried: distrust the folds before the grid",
+            trained.category,
+            trained.penalty,
+        )
+    if trained.category != ROUTER and trained.unbeaten:
+        run.log.warning(
+            "%s: not better than a plain logistic regression on frozen features in %s",
+            trained.category,
+            " and ".join(trained.unbeaten),
+        )
 
 
 def _write_one(
@@ -110,7 +132,7 @@ def _write_one(
         defects=defects,
         input_side=run.config.side,
         detector=None
-        if detector is None
+        if detector is None or not trained.calibration.needs_detector
         else NewDetector(
             {p: networks.read(run, f"{networks.FOLDER}/detector-{p}.onnx") for p in ("int8", "fp32")},
             int(detector["side"]),

@@ -37,8 +37,9 @@ def condition_card(trained: "Trained", provenance: Mapping[str, Any], records: S
         f"# {name} {provenance['settings']['version']}",
         "",
         f"Grades the condition ({', '.join(trained.labels)}) of {name} from bench photos. EfficientNet-Lite0 "
-        "(ImageNet weights, upper stages fine-tuned) with a linear head, and YOLO26n for boxes where there is a "
-        "detector; ONNX, INT8 with FP32 beside it.",
+        "(ImageNet weights, upper stages fine-tuned) with a linear head"
+        f"{', and YOLO26n for boxes' if trained.calibration.needs_detector else ', and no detector'}; ONNX, INT8 with "
+        "FP32 beside it.",
         "",
         f"Made on {provenance['date']} by `{provenance['command']}` from {len(fitted)} photos "
         f"(manifest SHA-256 {provenance['manifest_sha256'][:12]}…), scored on {len(test)} test photos. No group of "
@@ -46,6 +47,7 @@ def condition_card(trained: "Trained", provenance: Mapping[str, Any], records: S
         "",
         *_score_table(trained),
         "",
+        *_beside_baseline(trained),
         *_edits(trained, provenance),
         "Intervals are 95%, by bootstrap over groups. The labels are votes of vision models that read contact "
         "sheets against a rubric, not of warehouse inspectors; their agreement flatters, and so may these scores.",
@@ -119,6 +121,8 @@ def _score_table(trained: "Trained", names: Sequence[str] = tuple(_SCORES)) -> l
         "held out, train + val": trained.cv,
         "test, INT8": trained.test,
         "test, FP32": trained.test_fp32,
+        "plain baseline, held out": trained.baseline["cv"],
+        "plain baseline, test": trained.baseline["test"],
     }
     heads = [f"{name} (N={scored.estimates['accuracy'].n})" for name, scored in columns.items()]
     rows = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
@@ -126,6 +130,22 @@ def _score_table(trained: "Trained", names: Sequence[str] = tuple(_SCORES)) -> l
         cells = " | ".join(str(scored.estimates[key]) for scored in columns.values())
         rows.append(f"| {_SCORES[key]} | {cells} |")
     return rows
+
+
+def _beside_baseline(trained: "Trained") -> list[str]:
+    """What the baseline is, whether the candidate beats it, and that all of this is about known sources."""
+    names = " and ".join(_SCORES[name] for name in trained.unbeaten)
+    verdict = f"**It does not beat the plain baseline in {names}.**" if names else "It is above the plain baseline."
+    edge = (
+        f" The best penalty, {trained.penalty:g}, was at the edge of those tried: better ones may lie beyond."
+        if trained.penalty_at_edge
+        else ""
+    )
+    return [
+        "The plain baseline is a logistic regression (C = 1e-4) on a frozen backbone, fitted on the same photos. "
+        f"{verdict}{edge} All of this is about other photos of known sources; photos from elsewhere are graded worse.",
+        "",
+    ]
 
 
 def _confusion(trained: "Trained") -> list[str]:
@@ -173,8 +193,18 @@ def _detector(trained: "Trained") -> list[str]:
     note = trained.detector
     if not note:
         return []
+    if not trained.calibration.needs_detector:
+        return [
+            "## Detector",
+            "",
+            "None: it was not shown to tell damage better, nor to box a defect that this category may report, so the "
+            "bundle is without it. Damage AUROC on val "
+            f"({note['val_photos']} photos, {note['val_damaged']} damaged): {_figure(note['val_auroc_without'])} "
+            f"without it, {_figure(note['val_auroc_with'])} with it.",
+            "",
+        ]
     heard = (
-        "It has no say in the condition: on val it added nothing."
+        "It has no say in the condition: on val it was not shown to add anything."
         if note["weight"] is None
         else f"Its best damage score moves the odds of damage with weight {note['weight']:.2f}, fitted on val."
     )

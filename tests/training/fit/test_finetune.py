@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from regrade.datasets.manifest import Record, read_manifest
-from regrade.models.arch.grading_backbone import GradingBackbone, peaks
+from regrade.models.arch.grading_backbone import GradingBackbone, peaks, trained_parameters
 from regrade.training.data.pictures import LOCAL_TYPES, UNKNOWN
 from regrade.training.fit.finetune import Pictures, Schedule, backbone_of, fine_tune
 
@@ -99,3 +99,21 @@ def test_pictures_can_be_kept_by_their_photos(pictures: Pictures, records: list[
     wanted = np.zeros(len(records), dtype=bool)
     wanted[3] = True
     assert set(pictures.where(wanted).rows.tolist()) == {3}
+
+
+@pytest.mark.parametrize("frozen", [1, 3, 5])
+def test_how_many_stages_are_frozen_changes_what_is_trained_and_not_what_is_computed(frozen: int) -> None:
+    pixels = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    torch.manual_seed(0)
+    usual = GradingBackbone(LOCAL_TYPES).eval()
+    other = GradingBackbone(LOCAL_TYPES, frozen=frozen).eval()
+    other.load_state_dict(usual.state_dict())
+    with torch.inference_mode():
+        torch.testing.assert_close(other(pixels), usual(pixels))
+    count = [sum(p.numel() for p in trained_parameters(net)[0]) for net in (other, usual)]
+    assert count[0] > count[1] if frozen < 5 else count[0] == count[1]
+
+
+def test_no_stage_beyond_the_fifth_can_be_frozen() -> None:
+    with pytest.raises(ValueError, match="1 to 5"):
+        GradingBackbone(LOCAL_TYPES, frozen=6)

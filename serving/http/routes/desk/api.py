@@ -20,12 +20,13 @@ from regrade.serving.http.routes.desk.cards import card, item, lease
 from regrade.serving.http.routes.desk.filters import filters_of
 from regrade.serving.http.routes.desk.templates import DESK
 from regrade.serving.http.routes.photos import photo_answer
-from regrade.serving.http.schemas import Action, Condition, DefectIn, recorded
+from regrade.serving.http.schemas import Action, Condition, DefectIn
 from regrade.serving.review import Claim, Counts, Verdict
 from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.rubric.types import Rubric, example_photo
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.reviews import ReviewedDefect
 
 router = APIRouter(prefix=f"{DESK}/api", include_in_schema=False)
 
@@ -93,13 +94,15 @@ async def decide(
     body = await read_json(request, DecideIn)
     inspection = await _known(runtime, inspection_id, session)
     rubric = _rubric(inspection, runtime)
-    defects = recorded(body.defects)
+    defects = None
+    if body.defects is not None:
+        defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box, d.score) for d in body.defects)
     stand = inspection.result.defects if defects is None else defects
     verdict = Verdict(
         body.condition,
         body.disposition,
         defects,
-        note=body.note,
+        body.note,
         rubric=None if rubric is None else rubric.label,
         seller_grade=None if rubric is None else seller_grade(rubric, body.condition, stand),
         seconds=body.seconds,
