@@ -38,7 +38,6 @@ run: install
 .dev/regrade:
 	@mkdir -p .dev/regrade
 	@for room in $(ROOMS); do ln -sfn ../../$$room .dev/regrade/$$room; done
-	@ln -sfn ../tools .dev/tools
 
 lint: install-dev types
 	$(BIN)/ruff check .

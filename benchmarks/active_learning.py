@@ -149,7 +149,7 @@ def simulate(
         batch = BATCH * len(names) if name == TOGETHER else BATCH
         curves: dict[str, list[list[float]]] = {method: [] for method in methods}
         for seed in track(seeds, name):
-            task = task_of([records[i] for i in mine], features[mine], seed)
+            task = task_of([records[i] for i in mine.tolist()], features[mine], seed)
             for method in methods:
                 curves[method].append(curve(task, method, batch, seed))
         found[name] = {method: np.array(rows) for method, rows in curves.items()}

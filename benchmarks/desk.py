@@ -162,8 +162,8 @@ def main() -> None:
         begun = time.perf_counter()
         database, reviewers = fill(Path(folder) / "data", size)
         filled = time.perf_counter() - begun
-        lottery, hours = Lottery(bytes(32)), {"lease": timedelta(hours=1), "undo": timedelta(hours=1)}
-        desk = Desk(database, load_policy(), load_rubrics(), lottery, **hours, signer=Signer.generate())
+        lottery, hour = Lottery(bytes(32)), timedelta(hours=1)
+        desk = Desk(database, load_policy(), load_rubrics(), lottery, lease=hour, undo=hour, signer=Signer.generate())
         plans = Plans(database)
         measure(desk, reviewers, 2, Clock(plans))  # caches fill, and every call is explained, outside the clock
         clock = Clock(plans)

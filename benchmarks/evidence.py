@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _store(database: Database, signer: Signer, rounds: int) -> dict[str, Any]:
     for _ in track(range(rounds), "storing"):
         for name, keep in ways.items():
             made, began = _like(sample), time.process_time()
-            took[name].append(_seconds(lambda keep=keep, made=made: keep(made)) * 1000)
+            took[name].append(_seconds(partial(keep, made)) * 1000)
             used[name] += time.process_time() - began
     return {
         name: percentiles(values, digits=2) | {"cpu_mean": round(used[name] * 1000 / rounds, 2)}
@@ -135,7 +136,7 @@ def _rows_alone(database: Database, inspection: Inspection) -> None:
 def _head(signer: Signer, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         head = HeadFile(Path(folder), signer.sign, signer.known)
-        took = [_seconds(lambda index=index: head.advance(index, "0" * 64)) for index in range(rounds)]
+        took = [_seconds(partial(head.advance, index, "0" * 64)) for index in range(rounds)]
     return percentiles([seconds * 1000 for seconds in took], digits=3)
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,7 +68,11 @@ def cases() -> Mapping[str, Callable[[], Case]]:
 def cases_in(folder: Path) -> Mapping[str, Callable[[], Case]]:
     """The files of a folder, as its `expected.json` says: name → [answers, why]."""
     expected = json.loads((folder / "expected.json").read_text())
-    return {name: lambda n=name: ((folder / n).read_bytes(), tuple(expected[n][0])) for name in expected}
+    return {name: partial(_case, folder / name, tuple(expected[name][0])) for name in expected}
+
+
+def _case(file: Path, answers: tuple[str, ...]) -> Case:
+    return file.read_bytes(), answers
 
 
 class Station(threading.Thread):

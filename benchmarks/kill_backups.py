@@ -48,7 +48,7 @@ class Backups:
         return {**codes, "failed": failed, "verify_exit_code": verified, "restored_verify_exit_code": sound}
 
     def _begin(self) -> "subprocess.Popen[bytes]":
-        command = [REGRADE, "backup", self.out, "--keep", KEEP, "--data-dir", self.data_dir]
+        command: list[str | Path] = [REGRADE, "backup", self.out, "--keep", KEEP, "--data-dir", self.data_dir]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def _told(self, *words: object) -> int:

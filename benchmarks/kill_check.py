@@ -33,7 +33,7 @@ def check(server: Server, told: Acknowledged) -> dict[str, Any]:
             "came_back": _came_back(server.url, told),
         }
     found["exit_code"] = server.end(signal.SIGTERM)
-    command = [REGRADE, "store", "verify", "--data-dir", server.data_dir]
+    command: list[str | Path] = [REGRADE, "store", "verify", "--data-dir", server.data_dir]
     verified = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     found |= {"verify_exit_code": verified.returncode, "verify": verified.stdout.splitlines()}
     return found | {"left_of_erased": sorted(_left(server.data_dir, told))}

@@ -51,12 +51,22 @@ class Server:
 
     def key(self, role: str) -> str:
         """A new API key."""
-        command = [REGRADE, "keys", "create", "--role", role, "--data-dir", self.data_dir]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        command: list[str | Path] = [REGRADE, "keys", "create", "--role", role, "--data-dir", self.data_dir]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
 
     def start(self) -> None:
         """Start it; it may not be ready yet."""
-        command = [REGRADE, "serve", "--port", str(self.port), "--data-dir", self.data_dir, "--log-level", "warning"]
+        command: list[str | Path] = [
+            REGRADE,
+            "serve",
+            "--port",
+            str(self.port),
+            "--data-dir",
+            self.data_dir,
+            "--log-level",
+            "warning",
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.data_dir.parent)
 

@@ -63,7 +63,14 @@ class PeerServer(Launched):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         own = {"OMP_NUM_THREADS": "1", "PEER_CATEGORY": self._category, "BENTOML_HOME": self._made.name}
-        command = [ENVIRONMENT / "bin" / "python", self.peer.file, "--port", str(port), "--workers", str(cores())]
+        command: list[str | Path] = [
+            ENVIRONMENT / "bin" / "python",
+            self.peer.file,
+            "--port",
+            str(port),
+            "--workers",
+            str(cores()),
+        ]
         self._launch(command, OFFLINE | own | dict(self.peer.environment), folder=PROJECT / "benchmarks" / "peers")
         return self
 

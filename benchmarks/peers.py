@@ -222,8 +222,8 @@ def summary(cells: Cells, size: str, names: list[str], options: argparse.Namespa
             told["latency_failed"] = sum(cells[f"latency/{size}/{name}/{n}"]["failed"] for n in rounds)
         if name != OURS:
             told["ours_over_this"] = interval(bootstrap_ratio(paces[OURS], paces[name]))
-            cpu = [[cell["cpu_ms_per_photo"] for cell in of[one]] for one in (name, OURS)]
-            told["its_cpu_over_ours"] = interval(bootstrap_ratio(*cpu))
+            its, own = ([cell["cpu_ms_per_photo"] for cell in of[one]] for one in (name, OURS))
+            told["its_cpu_over_ours"] = interval(bootstrap_ratio(its, own))
             if name in waits and OURS in waits and all(waits[name]) and all(waits[OURS]):
                 told["our_p99_over_its"] = interval(p99_ratio(waits[OURS], waits[name]))
         found["servers"][name] = told

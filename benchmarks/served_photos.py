@@ -109,9 +109,10 @@ def main() -> None:
     made.add_argument("--rounds", type=int, default=15)
     options = made.parse_args()
     megapixels, rounds = (0.5, 2) if options.quick else (12, options.rounds)
-    found = {"megapixels": megapixels, "rounds": rounds, "photos": measure(megapixels, rounds)}
+    photos = measure(megapixels, rounds)
+    found = {"megapixels": megapixels, "rounds": rounds, "photos": photos}
     write(found, "served_photos", out=options.out)
-    print(json.dumps({name: {k: v["p50"] for k, v in one["cpu_ms"].items()} for name, one in found["photos"].items()}))
+    print(json.dumps({name: {k: v["p50"] for k, v in one["cpu_ms"].items()} for name, one in photos.items()}))
 
 
 if __name__ == "__main__":

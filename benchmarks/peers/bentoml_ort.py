@@ -25,7 +25,7 @@ class Grading:
     def __init__(self) -> None:
         self.grader = PeerGrader()
 
-    @bentoml.api(route="/v1/inspections")
+    @bentoml.api(route="/v1/inspections")  # type: ignore[untyped-decorator]
     def grade(self, photos: list[Path], item: dict[str, Any]) -> dict[str, Any]:
         return self.grader.grade([photo.read_bytes() for photo in photos], item["category"])
 

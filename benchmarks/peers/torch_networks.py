@@ -68,7 +68,8 @@ class TorchNetworks:
 def _sorted(boxes: Floats) -> Floats:
     """The surest boxes, those above the noise, by place."""
     sure = boxes[0][boxes[0][:, 4] >= 0.01]
-    return sure[np.lexsort(np.round(sure, 1).T)]
+    order: NDArray[np.intp] = np.lexsort(np.round(sure, 1).T)
+    return np.asarray(sure[order])
 
 
 def weights_of(path: Path) -> dict[str, Tensor]:
@@ -112,7 +113,8 @@ def detector_of(path: Path, classes: int) -> nn.Module:
 
     Image.open = patches._image_open  # it puts a reader of its own in Pillow's place
     # Fine-tuning kept the width of the class branch for COCO's 80 classes; its last layers have the file's own number.
-    made: Any = DetectionModel("yolo26n.yaml", ch=3, nc=80, verbose=False).eval()
+    build: Any = DetectionModel
+    made = build("yolo26n.yaml", ch=3, nc=80, verbose=False).eval()
     head = made.model[-1]
     head.end2end = True
     made = made.fuse(verbose=False)

@@ -5,8 +5,9 @@ import json
 
 import pytest
 from day import HOURS, MEAN_PHOTOS, PEAK, arrivals, items
+from load_client import STAMP
 from multipart import parse_form_data
-from photos import SIZES, STAMP, bodies_of, item_body, item_of, photo_of, stamped, twin
+from photos import SIZES, bodies_of, item_body, item_of, photo_of, stamped, twin
 
 from regrade.models.photos.intake import open_photo
 from regrade.models.photos.quality import assess

@@ -47,7 +47,7 @@ def import_(labels: Callable[..., Any], tmp_path: Path) -> Import:
     ours = tmp_path / "our photos"
     ours.mkdir()
     records = {
-        name: record_of(shutil.copy(PHOTOS / f"{name}.jpg", ours / f"{name}.jpg"), *what)
+        name: record_of(Path(shutil.copy(PHOTOS / f"{name}.jpg", ours / f"{name}.jpg")), *what)
         for name, what in ITEMS.items()
     }
     write_manifest(ours / "bench.jsonl", list(records.values()))

@@ -175,11 +175,13 @@ class Service:
 
     def routes(self) -> list[tuple[str, str]]:
         """Method and path of everything that it answers; what is mounted are files, to be read."""
-        found = []
+        found: list[tuple[str, str]] = []
         for context in iter_route_contexts(self.app.routes):
             mounted = isinstance(context.original_route, Mount)
-            path = f"{context.path}/{{path}}" if mounted else context.path
-            found += [(method, path) for method in sorted({"GET"} if mounted else context.methods - {"HEAD"})]
+            path = f"{context.path}/{{path}}" if mounted else str(context.path)
+            found += [
+                (method, path) for method in sorted({"GET"} if mounted else (context.methods or set()) - {"HEAD"})
+            ]
         return found
 
     def files(self) -> list[Path]:
@@ -206,12 +208,12 @@ def serve(tmp_path: Path, grader: Grader, migrated: Path, ending: deque[threadin
 
         def start(data_dir: Path | None = None, **given: Any) -> Service:
             folder = data_dir or tmp_path / "data"
-            given = {"port": 0, "data_dir": folder, "workers": 2, "log_level": "warning"} | given
             own = given.pop("grader", grader)
+            values: dict[str, Any] = {"port": 0, "data_dir": folder, "workers": 2, "log_level": "warning"} | given
             if data_dir is None and not folder.exists():
                 folder.mkdir(private.FOLDER)
                 shutil.copy(migrated, folder / "regrade.db")
-            settings = Settings(_env_file=None, **given)
+            settings = Settings(_env_file=None, **values)
             tokens: list[str] = []
             app = create_app(settings, grader=own, announce=tokens.append)
             server = build_server(app, settings)

@@ -158,7 +158,7 @@ def test_a_run_killed_again_and_again_does_every_epoch_and_repeats_at_most_one_e
 ) -> None:
     folder = tmp_path / "run"
     Run.create(folder, config).close()
-    command = [sys.executable, "-c", SLOW, folder]
+    command: list[str | Path] = [sys.executable, "-c", SLOW, folder]
     for after in (1, 9):
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as killed:
             deadline = time.monotonic() + 60

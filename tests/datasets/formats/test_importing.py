@@ -59,7 +59,7 @@ def test_a_photo_that_exif_turns_is_turned_with_its_boxes(
     orientation: int, frame: str, foreign: Foreign, import_as: ImportAs
 ) -> None:
     turned = frame == "upright" and orientation >= 5
-    box = [20, 10, 30, 20]
+    box: list[float] = [20, 10, 30, 20]
     source = foreign({"annotations.json": coco(*((60, 100) if turned else (100, 60)), box)})
     exif = Image.Exif()
     exif[ORIENTATION] = orientation

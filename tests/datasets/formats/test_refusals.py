@@ -231,7 +231,8 @@ def test_broken_input_is_refused_with_its_place(
 
 @pytest.mark.parametrize("field", ["category", "source", "licence", "item_type"])
 def test_what_nobody_states_is_asked_for(field: str, foreign: Foreign, import_as: ImportAs) -> None:
-    defaults = replace(DEFAULTS, **{field: None})
+    left_out: dict[str, Any] = {field: None}
+    defaults = replace(DEFAULTS, **left_out)
     with pytest.raises(DatasetError, match=f"states no {field.replace('_', '.')}.*--{field.replace('_', '-')}"):
         import_as("imagefolder", foreign({"used/a.png": (40, 30)}), defaults=defaults)
 

@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 
 
 def unit(rows: NDArray[np.float64]) -> Floats:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 def like_embeddings(n: int, width: int, seed: int = 0) -> Floats:

@@ -1,5 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,12 +78,12 @@ def test_no_photos_have_no_pairs() -> None:
     assert find_pairs([]) == []
 
 
-def test_views_are_read_once(make_row: Callable[..., dict], write_manifest: Callable[..., Path]) -> None:
+def test_views_are_read_once(make_row: Callable[..., dict[str, Any]], write_manifest: Callable[..., Path]) -> None:
     records = read_manifest(write_manifest(make_row("a"), make_row("b"), make_row("c", seed=1), make_row("d", seed=1)))
     cache = records[0].file.parent.parent / "cache"
     seen: list[str] = []
 
-    def watch(some: object) -> list:
+    def watch(some: Sequence[Any]) -> Sequence[Any]:
         seen.extend(r.id for r in some)
         return some
 
@@ -95,7 +96,7 @@ def test_views_are_read_once(make_row: Callable[..., dict], write_manifest: Call
 
 
 def test_a_photo_that_does_not_open_is_named(
-    make_row: Callable[..., dict], write_manifest: Callable[..., Path]
+    make_row: Callable[..., dict[str, Any]], write_manifest: Callable[..., Path]
 ) -> None:
     records = read_manifest(write_manifest(make_row("a")))
     records[0].file.write_bytes(b"text")

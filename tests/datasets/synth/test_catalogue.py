@@ -72,7 +72,7 @@ def test_the_same_seed_makes_the_same_photo_whatever_the_order_of_the_weights(
     scene: PhotoScene, category: Category
 ) -> None:
     drawn, edits = weights_of(category)
-    turned = dict(reversed(drawn.items()))
+    turned = dict(reversed(list(drawn.items())))
     before = scene.rgb.copy()
     one = synthesize(of(scene, category), drawn, np.random.default_rng(5), before=edits)
     two = synthesize(of(scene, category), turned, np.random.default_rng(5), before=edits)

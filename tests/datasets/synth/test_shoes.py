@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from regrade.datasets.synth.catalogue import box_of
 from regrade.datasets.synth.cloth.shoes import RECIPES, sole_gap
+from regrade.datasets.synth.drawing import box_of
 from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 from regrade.models.category.schema import ItemOutline
 from regrade.models.types import DEFECT_TYPES

@@ -42,8 +42,8 @@ def candidates_of(count: int, **fields: Any) -> list[Candidate]:
 
 
 def labelled_record(group: str = "g") -> Record:
-    sizes = {"width": 9, "height": 9, "split": "train", "source": "test", "licence": "own"}
-    more = {"category": "packaging", "item_type": "carton", "condition": "used"}
+    sizes: dict[str, Any] = {"width": 9, "height": 9, "split": "train", "source": "test", "licence": "own"}
+    more: dict[str, Any] = {"category": "packaging", "item_type": "carton", "condition": "used"}
     return Record(id="known", file=Path("known.jpg"), sha256="f" * 64, group=group, **sizes, **more)
 
 
@@ -207,7 +207,13 @@ def test_photos_of_the_dataset_are_not_picked_again(pick: Any, tmp_path: Path) -
             "sha256": candidate.sha256,
             "votes": ["used"],
         }
-        sizes = {"width": 640, "height": 480, "category": "packaging", "item_type": "carton", "condition": "used"}
+        sizes: dict[str, Any] = {
+            "width": 640,
+            "height": 480,
+            "category": "packaging",
+            "item_type": "carton",
+            "condition": "used",
+        }
         more = {"group": candidate.id, "split": "train", "source": "demo", "licence": "own"}
         lines.append(json.dumps(fields | sizes | more) + "\n")
     (dataset / "bench.jsonl").write_text("".join(lines))

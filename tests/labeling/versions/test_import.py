@@ -137,7 +137,11 @@ def test_a_vote_added_to_what_went_out_counts_once(
 
 
 def test_cvat_adds_boxes_and_the_worst_condition_that_is_drawn(merge: Any, photo: dict[str, Record]) -> None:
-    boxes = [("crush", [10, 10, 20, 30]), ("opened", [0, 0, 160, 120]), ("damaged", [10, 10, 20, 30])]
+    boxes: list[tuple[str, list[float]]] = [
+        ("crush", [10, 10, 20, 30]),
+        ("opened", [0, 0, 160, 120]),
+        ("damaged", [10, 10, 20, 30]),
+    ]
     record = merge("cvat", cvat(photo["used"], *boxes, severity="minor"))["used"]
     assert [(d.type, d.severity, d.box) for d in record.defects] == [("crush", "minor", (10, 10, 30, 40))]
     assert (record.votes, record.condition) == (("damaged", "used"), None)

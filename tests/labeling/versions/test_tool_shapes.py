@@ -220,7 +220,7 @@ def test_a_task_that_has_predictions_alone_changes_nothing(import_: Import, phot
 
 
 def test_each_annotator_votes_and_the_ground_truth_has_the_boxes(import_: Import, photos: list[Record]) -> None:
-    annotations = [
+    annotations: list[dict[str, Any]] = [
         {"result": [chosen("damaged"), rectangle({"x": 0})]},
         {"result": [chosen("damaged"), rectangle({"x": 10})], "ground_truth": True},
         {"result": [chosen("unusable")]},

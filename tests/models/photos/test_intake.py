@@ -31,7 +31,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
 def corners(rgb: np.ndarray) -> list[tuple[int, int, int]]:
     h, w = rgb.shape[:2]
     return [
-        tuple(int(v) for v in rgb[y, x])
+        (int(rgb[y, x, 0]), int(rgb[y, x, 1]), int(rgb[y, x, 2]))
         for y, x in ((h // 8, w // 8), (h // 8, -w // 8), (-h // 8, w // 8), (-h // 8, -w // 8))
     ]
 

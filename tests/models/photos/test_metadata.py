@@ -61,7 +61,7 @@ def with_segments(jpeg: bytes) -> bytes:
 
 
 def with_chunks(png: bytes) -> bytes:
-    told = (chunk(b"eXIf", exif()[6:]), chunk(b"tEXt", b"Author\0" + SECRET), chunk(b"prVt", SECRET))
+    told: tuple[bytes, ...] = (chunk(b"eXIf", exif()[6:]), chunk(b"tEXt", b"Author\0" + SECRET), chunk(b"prVt", SECRET))
     told += (chunk(b"zTXt", b"Comment\0\0" + zlib.compress(SECRET)), chunk(b"iTXt", b"a\0\0\0\0\0" + SECRET))
     at, end = png.index(b"IDAT") - 4, png.index(b"IEND") - 4
     return png[:at] + b"".join(told) + png[at:end] + chunk(b"tIME", bytes(7)) + png[end:] + SECRET

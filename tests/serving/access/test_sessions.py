@@ -178,9 +178,9 @@ def test_a_wrong_secret_is_looked_up_once_and_a_right_one_each_time() -> None:
 def test_a_secret_that_is_revoked_is_wrong_at_once() -> None:
     door = Door()
     lookups = Lookups(door.find)
-    assert asyncio.run(lookups("right"))  # type: ignore[arg-type]
+    assert asyncio.run(lookups("right"))
     door.right.clear()
-    assert asyncio.run(lookups("right")) is None  # type: ignore[arg-type]
+    assert asyncio.run(lookups("right")) is None
 
 
 def test_a_right_secret_does_not_wait_for_wrong_ones() -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ SOURCES = sorted(Path(str(regrade.serving.__file__)).parent.rglob("*.py"))
 
 
 @pytest.fixture
-def strict(monkeypatch):
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(i18n, "STRICT", True)
 
 
@@ -26,22 +27,22 @@ def fields(template: str) -> set[tuple[str, str]]:
     return {(name, spec or "") for _, name, spec, _ in string.Formatter().parse(template) if name is not None}
 
 
-def test_all_languages_have_the_same_keys():
+def test_all_languages_have_the_same_keys() -> None:
     english, chinese = (set(catalogue(lang)) for lang in LANGUAGES)
     assert english == chinese
 
 
-def test_all_languages_fill_in_the_same_fields():
+def test_all_languages_fill_in_the_same_fields() -> None:
     for key, template in catalogue("en").items():
         assert fields(template) == fields(catalogue("zh-CN")[key]), key
 
 
-def test_chinese_texts_are_chinese():
+def test_chinese_texts_are_chinese() -> None:
     latin = [k for k, v in catalogue("zh-CN").items() if not re.search("[\u4e00-\u9fff]", v)]
     assert [k for k in latin if re.search("[A-Za-z]", re.sub("{[^}]*}", "", catalogue("zh-CN")[k]))] == []
 
 
-def test_no_key_is_written_twice():
+def test_no_key_is_written_twice() -> None:
     for lang in LANGUAGES:
         written = (Path(i18n.__file__).parents[1] / "locales" / f"{lang}.json").read_text(encoding="utf-8")
         keys = [key for key, _ in json.loads(written, object_pairs_hook=list)]
@@ -49,14 +50,14 @@ def test_no_key_is_written_twice():
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_condition_action_and_advice_has_a_name(lang, strict):
+def test_every_condition_action_and_advice_has_a_name(lang: str, strict: Any) -> None:
     advice = ("blurry", "too_dark", "too_bright", "too_small", "no_item")
     keys = [f"condition.{c}" for c in CONDITIONS] + [f"action.{a}" for a in ACTIONS]
     for key in [*keys, *(f"advice.{issue}" for issue in advice)]:
         assert text(key, lang)
 
 
-def test_every_text_and_reason_that_the_source_names_exists():
+def test_every_text_and_reason_that_the_source_names_exists() -> None:
     """Calls of `text("…")` and `Reason("…")` anywhere in the serving room."""
     missing = []
     for source in SOURCES:
@@ -84,11 +85,11 @@ def test_every_text_and_reason_that_the_source_names_exists():
         (";;q=,,,=;", "en"), ("zh;q=nan", "en"),
     ],
 )  # fmt: skip
-def test_the_language_is_picked_by_what_the_reader_prefers(header, lang):
+def test_the_language_is_picked_by_what_the_reader_prefers(header: str, lang: str) -> None:
     assert pick(header) == lang
 
 
-def test_fields_are_written_by_their_kind(strict):
+def test_fields_are_written_by_their_kind(strict: Any) -> None:
     reason = Reason(
         "converted",
         {"declared_amount": 1000, "declared_currency": "CNY", "amount": 140, "currency": "USD", "date": "1 May"},
@@ -97,23 +98,23 @@ def test_fields_are_written_by_their_kind(strict):
     assert render(reason, "zh-CN") == "申报价值 ¥1,000.00，按政策 1 May 的汇率折合 US$140.00。"
 
 
-def test_a_parameter_may_have_words_of_its_own_in_each_language(strict):
+def test_a_parameter_may_have_words_of_its_own_in_each_language(strict: Any) -> None:
     reason = Reason("rule", {"because": "we ask", "because@zh-CN": "按要求"})
     assert render(reason, "en") == "A rule of the policy asks for a human: we ask."
     assert render(reason, "zh-CN") == "政策规则要求人工复核：按要求。"
     assert "we ask" in render(Reason("rule", {"because": "we ask"}), "zh-CN")
 
 
-def test_a_category_without_a_name_in_the_catalogue_is_written_as_it_is(strict):
+def test_a_category_without_a_name_in_the_catalogue_is_written_as_it_is(strict: Any) -> None:
     assert "no figures for toys" in render(Reason("other_economics", {"category": "toys"}), "en")
 
 
-def test_words_that_look_like_a_template_are_left_alone(strict):
+def test_words_that_look_like_a_template_are_left_alone(strict: Any) -> None:
     rendered = render(Reason("rule", {"because": "use {amount:money} {0}"}), "en")
     assert rendered == "A rule of the policy asks for a human: use {amount:money} {0}."
 
 
-def test_missing_texts_and_parameters_raise_in_tests(strict):
+def test_missing_texts_and_parameters_raise_in_tests(strict: Any) -> None:
     with pytest.raises(TextError, match=r"en\.json has no text 'advice\.wet'"):
         text("advice.wet", "en")
     with pytest.raises(TextError, match="needs the parameter 'because'"):
@@ -122,14 +123,14 @@ def test_missing_texts_and_parameters_raise_in_tests(strict):
         render(Reason("confidence_short", {"probability": 1, "condition": "torn"}), "en")
 
 
-def test_missing_texts_and_parameters_never_fail_a_request(monkeypatch):
+def test_missing_texts_and_parameters_never_fail_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text("advice.wet", "zh-CN") == "advice.wet"
     assert render(Reason("rule"), "en") == "A rule of the policy asks for a human: {because}."
     assert render(Reason("unheard_of"), "en") == "Reason.unheard_of"
     assert text("condition.used", "fr") == "used"
 
 
-def test_a_text_that_only_english_has_is_given_in_english(monkeypatch):
+def test_a_text_that_only_english_has_is_given_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = {"en": {"a.b": "only {n}"}, "zh-CN": {}}
     monkeypatch.setattr(i18n, "catalogue", lambda lang: texts[lang])
     assert text("a.b", "zh-CN", n=3) == "only 3"

@@ -1,5 +1,7 @@
 """How amounts and shares are written."""
 
+from typing import Any
+
 import pytest
 
 from regrade.serving.base.money import format_money, format_percent
@@ -19,7 +21,7 @@ from regrade.serving.base.money import format_money, format_percent
         (12, "USD", "fr", "$12.00"),
     ],
 )
-def test_money_is_written_with_its_sign_and_grouped(amount, currency, lang, written):
+def test_money_is_written_with_its_sign_and_grouped(amount: Any, currency: str, lang: str, written: str) -> None:
     assert format_money(amount, currency, lang) == written
 
 
@@ -30,5 +32,5 @@ def test_money_is_written_with_its_sign_and_grouped(amount, currency, lang, writ
         (0.9496, "94.9%"), (0.9999, ">99.9%"), (0.0002, "<0.1%"),
     ],
 )  # fmt: skip
-def test_a_share_is_never_rounded_up_to_what_it_is_not(share, written):
+def test_a_share_is_never_rounded_up_to_what_it_is_not(share: float, written: str) -> None:
     assert format_percent(share) == written

@@ -120,4 +120,4 @@ def test_nothing_turns_authentication_off() -> None:
 def test_settings_do_not_change() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
-        settings.port = 1
+        setattr(settings, "port", 1)  # noqa: B010  a type checker refuses the plain form

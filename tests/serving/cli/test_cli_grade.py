@@ -33,7 +33,7 @@ def run(*arguments: object) -> str:
 
 def exits(*arguments: object) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of the installed command."""
-    command = [Path(sys.executable).with_name("regrade"), "grade", *(str(one) for one in arguments)]
+    command: list[str | Path] = [Path(sys.executable).with_name("regrade"), "grade", *(str(one) for one in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout, done.stderr
 

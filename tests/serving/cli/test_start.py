@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,15 +13,24 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.connections.listen import listen
 from regrade.serving.storage.database import Database
 
+REGRADE = Path(sys.executable).with_name("regrade")
 
-def settings(**given: object) -> Settings:
+
+def settings(**given: Any) -> Settings:
     return Settings(_env_file=None, **given)
 
 
 def test_a_port_that_is_taken_spends_no_key(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [Path(sys.executable).with_name("regrade"), "serve", "--port", port, "--data-dir", tmp_path / "data"]
+        command: list[str | Path] = [
+            Path(sys.executable).with_name("regrade"),
+            "serve",
+            "--port",
+            port,
+            "--data-dir",
+            tmp_path / "data",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert f"Port {port} of 127.0.0.1 is already in use. Choose another with --port" in done.stderr
@@ -68,7 +78,14 @@ def test_a_database_that_cannot_be_opened_is_an_error_without_its_password(url: 
 
 
 def test_a_wrong_database_is_one_line_and_not_a_traceback(tmp_path: Path) -> None:
-    command = [Path(sys.executable).with_name("regrade"), "serve", "--port", "0", "--data-dir", tmp_path / "data"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("regrade"),
+        "serve",
+        "--port",
+        "0",
+        "--data-dir",
+        tmp_path / "data",
+    ]
     environment = {"REGRADE_DATABASE_URL": "nonsense"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

@@ -153,7 +153,8 @@ def test_a_seller_with_items_left_keeps_its_name(service: Any, run: Run) -> None
 def test_interrupted_it_goes_on_where_it_was(service: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from regrade.serving.erasure import eraser
 
-    monkeypatch.setitem(eraser.Eraser.erase_all.__kwdefaults__, "batch", 1)
+    defaults = eraser.Eraser.erase_all.__kwdefaults__ or {}
+    monkeypatch.setattr(eraser.Eraser.erase_all, "__kwdefaults__", {**defaults, "batch": 1})
     real, calls = eraser.Eraser._remove_photos, []
 
     def stop_at_second(self: Any, ids: Any) -> None:

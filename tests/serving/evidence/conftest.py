@@ -49,7 +49,7 @@ class Site:
         self.photos = LocalPhotoStore(self.data_dir / "photos")
         self.photos.publish(self.photos.stage([(PHOTO, hashlib.sha256(PHOTO).hexdigest())]))
         self.store = InspectionStore(self.database, signer=self.signer)
-        times = {"lease": timedelta(minutes=10), "undo": timedelta(seconds=60)}
+        times: dict[str, Any] = {"lease": timedelta(minutes=10), "undo": timedelta(seconds=60)}
         rules = (self.policy, load_rubrics(), Lottery(bytes(32)))
         self.desk = Desk(self.database, *rules, **times, signer=self.signer, now=lambda: self.time)
 

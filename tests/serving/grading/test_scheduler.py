@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -53,7 +54,7 @@ class Log:
 
 async def test_results_come_in_the_order_of_the_jobs() -> None:
     scheduler = Scheduler(4)
-    assert await scheduler.run([lambda n=n: n * n for n in range(20)]) == [n * n for n in range(20)]
+    assert await scheduler.run([partial(pow, n, 2) for n in range(20)]) == [n * n for n in range(20)]
     scheduler.close()
 
 

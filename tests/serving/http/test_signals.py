@@ -73,7 +73,16 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
             key, _ = KeyStore(database).create("admin", "test")
             database.close()
             environment = {f"REGRADE_{name.upper()}": str(value) for name, value in given.items()}
-            command = [REGRADE, "serve", "--port", str(port), "--data-dir", settings.data_dir, "--log-level", "warning"]
+            command: list[str | Path] = [
+                REGRADE,
+                "serve",
+                "--port",
+                str(port),
+                "--data-dir",
+                settings.data_dir,
+                "--log-level",
+                "warning",
+            ]
             log = stack.enter_context((tmp_path / "log").open("ab"))
             process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=os.environ | environment)
             stack.callback(process.wait, 30)

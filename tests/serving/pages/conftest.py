@@ -33,7 +33,12 @@ from regrade.serving.storage.tables import tasks
 
 expect.set_options(timeout=15_000)
 
-CONFIDENCE = {"probability": 0.78, "condition": "damaged", "category": "packaging", "needed": 0.97}
+CONFIDENCE: dict[str, str | float] = {
+    "probability": 0.78,
+    "condition": "damaged",
+    "category": "packaging",
+    "needed": 0.97,
+}
 
 FLAGS = [
     "--no-sandbox",
@@ -189,7 +194,7 @@ def put(demo_photos: list[bytes]) -> Callable[..., list[str]]:
                 created_at=datetime.now(UTC) - timedelta(hours=2) + timedelta(seconds=index),
                 item={"rma": f"RMA-{index + 1:02}", **item},
                 result=replace(like.result, defects=(Defect(0, "hole", 0.84, box, "major"),)),
-                decision=replace(like.decision, review=review),
+                decision=like.decision and replace(like.decision, review=review),
             )
             runtime.inspections.insert(one)
             put_in.append(one.id)

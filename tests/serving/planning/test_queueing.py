@@ -88,7 +88,8 @@ def test_a_photo_that_has_begun_is_not_interrupted() -> None:
 
 
 def test_items_beyond_the_window_wait_in_order_of_arrival() -> None:
-    ended = np.arange(4) * 0.1 + latencies(np.arange(4) * 0.1, np.ones((4, 3)), 2, 2)
+    begun = np.array([0.0, 0.1, 0.2, 0.3])
+    ended = begun + latencies(begun, np.ones((4, 3)), 2, 2)
     assert sorted(ended.tolist()) == ended.tolist()
 
 

@@ -1,6 +1,7 @@
 """What no policy file can switch off, tried on policies drawn at random from all that is legal."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,10 @@ SEEDS = range(20)
 
 
 @pytest.fixture
-def drawn(make_policy, make_item, random_changes, random_posterior):
+def drawn(make_policy: Any, make_item: Any, random_changes: Any, random_posterior: Any) -> Any:
     """A policy and decisions under it on 25 random items: `drawn(seed)`."""
 
-    def draw(seed: int):
+    def draw(seed: int) -> Any:
         rng = random.Random(seed)
         policy = make_policy(random_changes(rng))
         decisions = []
@@ -32,13 +33,13 @@ def drawn(make_policy, make_item, random_changes, random_posterior):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_destroying_always_waits_for_a_human(drawn, seed):
+def test_destroying_always_waits_for_a_human(drawn: Any, seed: int) -> None:
     _, decisions = drawn(seed)
     destroyed = [d for _, d in decisions if d.disposition.action == "destroy"]
     assert all("destroy_needs_human" in [r.code for r in d.review] for d in destroyed)
 
 
-def test_destroying_waits_for_a_human_even_where_it_alone_pays(make_policy, make_item):
+def test_destroying_waits_for_a_human_even_where_it_alone_pays(make_policy: Any, make_item: Any) -> None:
     changes = {c: {"destroy": 2.0} for c in CONDITIONS}
     policy = make_policy({"categories": {"apparel": {"rates": changes}}, "review": {"cost": 1e9}})
     done = decide(policy, make_item("apparel", used=1.0), declared_value=Money(50, "USD"), seller=None)
@@ -47,7 +48,7 @@ def test_destroying_waits_for_a_human_even_where_it_alone_pays(make_policy, make
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_relisting_alone_needs_an_explicit_threshold_and_a_sure_unopened(drawn, seed):
+def test_relisting_alone_needs_an_explicit_threshold_and_a_sure_unopened(drawn: Any, seed: int) -> None:
     policy, decisions = drawn(seed)
     needed = policy.base.auto_relist_min_probability
     for item, done in decisions:
@@ -57,7 +58,7 @@ def test_relisting_alone_needs_an_explicit_threshold_and_a_sure_unopened(drawn, 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_suggested_action_recovers_most_of_those_permitted(drawn, seed):
+def test_the_suggested_action_recovers_most_of_those_permitted(drawn: Any, seed: int) -> None:
     _, decisions = drawn(seed)
     for _, done in decisions:
         others = [o.expected_recovery.amount for o in done.disposition.alternatives]
@@ -65,7 +66,7 @@ def test_the_suggested_action_recovers_most_of_those_permitted(drawn, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_action_that_a_rule_closes_is_neither_suggested_nor_offered(drawn, seed):
+def test_an_action_that_a_rule_closes_is_neither_suggested_nor_offered(drawn: Any, seed: int) -> None:
     policy, decisions = drawn(seed)
     always = {r.action for r in policy.base.never if r.when.model_fields_set == set()}
     for _, done in decisions:
@@ -74,7 +75,7 @@ def test_an_action_that_a_rule_closes_is_neither_suggested_nor_offered(drawn, se
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_reason_has_words_in_every_language(drawn, seed):
+def test_every_reason_has_words_in_every_language(drawn: Any, seed: int) -> None:
     _, decisions = drawn(seed)
     for _, done in decisions:
         for reason in (*done.disposition.reasons, *done.review):
@@ -86,7 +87,9 @@ def test_every_reason_has_words_in_every_language(drawn, seed):
 
 @pytest.mark.parametrize("part", ["freight", "customs", "duty", "handling", "parts", "fees"])
 @pytest.mark.parametrize("seed", range(5))
-def test_raising_a_cost_of_sending_back_never_makes_it_more_attractive(make_policy, random_posterior, part, seed):
+def test_raising_a_cost_of_sending_back_never_makes_it_more_attractive(
+    make_policy: Any, random_posterior: Any, part: Any, seed: int
+) -> None:
     rng = random.Random(seed)
     posterior, value = random_posterior(rng), rng.uniform(1, 500)
     recoveries = []
@@ -99,7 +102,9 @@ def test_raising_a_cost_of_sending_back_never_makes_it_more_attractive(make_poli
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_decisions_do_not_depend_on_how_the_probabilities_are_scaled(policy, make_item, random_posterior, seed):
+def test_decisions_do_not_depend_on_how_the_probabilities_are_scaled(
+    policy: Any, make_item: Any, random_posterior: Any, seed: int
+) -> None:
     rng = random.Random(seed)
     shares = random_posterior(rng)
     halves = {c: p / 2 for c, p in shares.items()}
@@ -111,7 +116,9 @@ def test_decisions_do_not_depend_on_how_the_probabilities_are_scaled(policy, mak
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_overrides_of_a_seller_touch_only_that_seller(make_policy, make_item, random_changes, random_posterior, seed):
+def test_overrides_of_a_seller_touch_only_that_seller(
+    make_policy: Any, make_item: Any, random_changes: Any, random_posterior: Any, seed: int
+) -> None:
     rng = random.Random(seed)
     before, after = make_policy(), make_policy({"sellers": {"acme": random_changes(rng)}})
     for _ in range(10):
@@ -122,7 +129,7 @@ def test_overrides_of_a_seller_touch_only_that_seller(make_policy, make_item, ra
             )
 
 
-def test_a_sellers_figures_are_used_for_that_seller(make_policy, make_item):
+def test_a_sellers_figures_are_used_for_that_seller(make_policy: Any, make_item: Any) -> None:
     free = {"freight": 0, "customs": 0, "duty": 0}
     own = {"categories": {"electronics": {"costs": {"return_to_origin": free}}}}
     policy = make_policy({"sellers": {"acme": own}})
@@ -131,7 +138,7 @@ def test_a_sellers_figures_are_used_for_that_seller(make_policy, make_item):
     assert actions == ["refurbish", "return_to_origin"]
 
 
-def test_a_seller_may_add_rules_and_lift_none(make_policy, make_item):
+def test_a_seller_may_add_rules_and_lift_none(make_policy: Any, make_item: Any) -> None:
     rule = {"action": "clearance", "because": "the brand forbids discounters"}
     policy = make_policy({"sellers": {"acme": {"never": [rule]}}})
     terms = policy.terms("acme")

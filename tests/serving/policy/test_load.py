@@ -1,5 +1,8 @@
 """What a policy file may hold, and how its faults are told."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import yaml
 
@@ -8,7 +11,7 @@ from regrade.serving.policy.load import DEFAULT_POLICY, load_policy, merge, pars
 
 
 @pytest.fixture
-def broken(tmp_path):
+def broken(tmp_path: Path) -> Any:
     """The message for the shipped policy with `old` replaced by `new`: `broken(old, new)`."""
 
     def message(old: str, new: str) -> str:
@@ -28,7 +31,7 @@ def line_of(text: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
 
-def test_the_shipped_policy_names_its_version_and_currencies():
+def test_the_shipped_policy_names_its_version_and_currencies() -> None:
     policy = load_policy()
     assert policy.label == "default@1"
     assert policy.currencies[0] == "USD"
@@ -36,7 +39,7 @@ def test_the_shipped_policy_names_its_version_and_currencies():
     assert set(policy.base.categories) == {"packaging", "electronics", "footwear", "apparel", "other"}
 
 
-def test_an_unknown_field_is_told_with_its_line_and_the_legal_ones(broken):
+def test_an_unknown_field_is_told_with_its_line_and_the_legal_ones(broken: Any) -> None:
     message = broken("default_value: 120", "default_valu: 120")
     line = line_of("default_value: 120")
     assert (
@@ -46,7 +49,7 @@ def test_an_unknown_field_is_told_with_its_line_and_the_legal_ones(broken):
     assert "categories.electronics.default_value: missing; it must be set." in message
 
 
-def test_an_unknown_action_is_told_with_the_legal_ones(broken):
+def test_an_unknown_action_is_told_with_the_legal_ones(broken: Any) -> None:
     message = broken("action: refurbish", "action: repair")
     assert message.splitlines()[1:] == [
         f"  line {line_of('action: refurbish')}: never[1].action: 'repair' is not legal. "
@@ -54,7 +57,7 @@ def test_an_unknown_action_is_told_with_the_legal_ones(broken):
     ]
 
 
-def test_an_unknown_condition_in_a_rule_is_told_with_the_legal_ones(broken):
+def test_an_unknown_condition_in_a_rule_is_told_with_the_legal_ones(broken: Any) -> None:
     message = broken("condition_in: [used, damaged]", "condition_in: [used, torn]")
     assert "never[0].when.condition_in[1]: 'torn' is not legal. Legal values: unopened, opened" in message
 
@@ -84,52 +87,52 @@ def test_an_unknown_condition_in_a_rule_is_told_with_the_legal_ones(broken):
         ("      en: goods that may have", "      fr: goods that may have", "because.en: missing"),
     ],
 )  # fmt: skip
-def test_a_wrong_value_is_told_by_the_path_of_its_field(broken, old, new, fault):
+def test_a_wrong_value_is_told_by_the_path_of_its_field(broken: Any, old: Any, new: Any, fault: str) -> None:
     assert fault in broken(old, new)
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file(broken):
+def test_all_faults_are_told_at_once_in_the_order_of_the_file(broken: Any) -> None:
     message = broken("cost: 0.85", "cost: -1\n  declared: 1")
     lines = [int(fault.split("line ")[1].split(":")[0]) for fault in message.splitlines()[1:]]
     assert len(lines) == 2
     assert lines == sorted(lines)
 
 
-def test_a_fault_in_a_sellers_override_is_told_where_it_stands(broken):
+def test_a_fault_in_a_sellers_override_is_told_where_it_stands(broken: Any) -> None:
     text = "sellers:\n  acme:\n    never:\n      - {action: relist, because: of us}\n      - {action: sell, because: x}"
     message = broken("sellers: {}", text)
     line = line_of("sellers: {}") + 4
     assert f"line {line}: sellers.acme.never[1].action: 'sell' is not legal" in message
 
 
-def test_a_seller_cannot_override_the_currency(broken):
+def test_a_seller_cannot_override_the_currency(broken: Any) -> None:
     message = broken("sellers: {}", "sellers: {acme: {currency: EUR}}")
     assert "sellers.acme.currency: no such field. Legal fields: review, quality_control, auto_relist" in message
 
 
-def test_a_field_written_twice_is_refused_and_not_silently_overruled(broken):
+def test_a_field_written_twice_is_refused_and_not_silently_overruled(broken: Any) -> None:
     message = broken("    default_value: 120", "    default_value: 120\n    default_value: 1200")
     first = line_of("default_value: 120")
     assert f"line {first + 1}: categories.electronics.default_value is already set on line {first}" in message
 
 
-def test_text_that_is_not_yaml_is_told_with_its_line(broken):
+def test_text_that_is_not_yaml_is_told_with_its_line(broken: Any) -> None:
     assert f"line {line_of('version: 1') + 1}: not valid YAML" in broken("version: 1", "version: [1")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n- b\n", "just words"])
-def test_a_file_without_fields_is_refused(text):
+def test_a_file_without_fields_is_refused(text: str) -> None:
     with pytest.raises(PolicyError, match="must be a mapping of fields"):
         parse_policy(text)
 
 
 @pytest.mark.parametrize("text", ["a: *nowhere", "a: !!python/object/apply:os.getcwd []", "a: b\n---\nc: d"])
-def test_yaml_that_refers_to_code_or_to_nothing_is_refused(text):
+def test_yaml_that_refers_to_code_or_to_nothing_is_refused(text: str) -> None:
     with pytest.raises(PolicyError, match="not valid YAML"):
         parse_policy(text)
 
 
-def test_a_missing_file_and_one_that_is_not_text_are_told(tmp_path):
+def test_a_missing_file_and_one_that_is_not_text_are_told(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"Cannot read the policy .*none\.yaml: No such file"):
         load_policy(tmp_path / "none.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
@@ -137,14 +140,14 @@ def test_a_missing_file_and_one_that_is_not_text_are_told(tmp_path):
         load_policy(tmp_path / "bytes.yaml")
 
 
-def test_economics_for_other_goods_must_be_given():
+def test_economics_for_other_goods_must_be_given() -> None:
     data = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
     del data["categories"]["other"]
     with pytest.raises(PolicyError, match="categories must hold 'other'"):
         parse_policy(yaml.safe_dump(data))
 
 
-def test_rules_that_leave_nothing_to_do_are_refused(make_policy):
+def test_rules_that_leave_nothing_to_do_are_refused(make_policy: Any) -> None:
     rules = [
         {"action": action, "when": {"value_below": 20}, "because": "of a test"}
         for action in ("relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy")
@@ -155,7 +158,7 @@ def test_rules_that_leave_nothing_to_do_are_refused(make_policy):
         make_policy({"never": rules})
 
 
-def test_rules_that_leave_one_seller_nothing_to_do_are_refused_by_name(make_policy):
+def test_rules_that_leave_one_seller_nothing_to_do_are_refused_by_name(make_policy: Any) -> None:
     rules = [
         {"action": action, "when": {"seller_in": ["acme"]}, "because": "of a test"}
         for action in ("relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy")
@@ -164,7 +167,7 @@ def test_rules_that_leave_one_seller_nothing_to_do_are_refused_by_name(make_poli
         make_policy({"never": rules})
 
 
-def test_merging_goes_as_deep_as_the_override_and_changes_neither_side():
+def test_merging_goes_as_deep_as_the_override_and_changes_neither_side() -> None:
     base = {"a": {"b": 1, "c": 2}, "never": [1], "x": [1]}
     override = {"a": {"b": 9}, "never": [2], "x": [2], "d": None}
     assert merge(base, override) == {"a": {"b": 9, "c": 2}, "never": [1, 2], "x": [2], "d": None}

@@ -1,6 +1,8 @@
 """`regrade policy`, as it is typed."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -12,7 +14,7 @@ from regrade.serving.policy.load import DEFAULT_POLICY
 
 
 @pytest.fixture
-def run():
+def run() -> Any:
     """Runs `regrade policy ARGUMENTS` and gives what it printed; errors are raised."""
     app = typer.Typer()
     app.callback()(lambda: None)
@@ -26,7 +28,7 @@ def run():
     return go
 
 
-def test_check_says_that_the_shipped_policy_is_valid(run):
+def test_check_says_that_the_shipped_policy_is_valid(run: Any) -> None:
     said = run("check", "--today", "2026-12-01").splitlines()
     assert said[-1] == (
         "default@1 is valid: 5 categories, 0 sellers with terms of their own, "
@@ -35,7 +37,7 @@ def test_check_says_that_the_shipped_policy_is_valid(run):
     assert all(line.startswith("note: ") for line in said[:-1])
 
 
-def test_check_warns_without_failing(run, tmp_path):
+def test_check_warns_without_failing(run: Any, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     text = DEFAULT_POLICY.read_text(encoding="utf-8")
     file.write_text(text.replace("{relist: 0.90,", "{relist: 1.90,"), encoding="utf-8")
@@ -44,7 +46,9 @@ def test_check_warns_without_failing(run, tmp_path):
     assert "; 1 warning." in said
 
 
-def test_check_of_a_wrong_file_exits_with_2_and_names_the_line(tmp_path, monkeypatch, capsys):
+def test_check_of_a_wrong_file_exits_with_2_and_names_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from regrade.serving.cli import main
 
     file = tmp_path / "mine.yaml"
@@ -60,7 +64,7 @@ def test_check_of_a_wrong_file_exits_with_2_and_names_the_line(tmp_path, monkeyp
     assert "line 2: version: it must be a whole number (it is 'one')." in capsys.readouterr().err
 
 
-def test_show_marks_what_is_suggested_and_what_is_ruled_out(run):
+def test_show_marks_what_is_suggested_and_what_is_ruled_out(run: Any) -> None:
     rows = run("show", "-c", "packaging", "-v", "100").splitlines()
     relist = next(row for row in rows if row.startswith("│ relist"))
     repackage = next(row for row in rows if row.startswith("│ repackage"))
@@ -68,11 +72,11 @@ def test_show_marks_what_is_suggested_and_what_is_ruled_out(run):
     assert [cell.strip() for cell in repackage.split("│")[2:6]] == ["76.50", "70.50*", "64.50*", "36.50*"]
 
 
-def test_show_uses_the_default_value_where_none_is_given(run):
+def test_show_uses_the_default_value_where_none_is_given(run: Any) -> None:
     assert "apparel, worth $35.00, default@1" in run("show", "-c", "apparel")
 
 
-def test_show_uses_a_sellers_own_figures(run, tmp_path):
+def test_show_uses_a_sellers_own_figures(run: Any, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     own = "sellers: {acme: {categories: {apparel: {default_value: 99}}}}"
     text = DEFAULT_POLICY.read_text(encoding="utf-8").replace("sellers: {}", own)
@@ -81,13 +85,13 @@ def test_show_uses_a_sellers_own_figures(run, tmp_path):
     assert "worth $35.00" in run("show", "-c", "apparel", "-s", "bolt", "--policy", str(file))
 
 
-def test_explain_gives_the_decision_with_its_reasons(run):
+def test_explain_gives_the_decision_with_its_reasons(run: Any) -> None:
     said = run("explain", "-c", "footwear", "-v", "90", "-p", "used=0.8", "-p", "opened=0.2")
     assert "- 80% used; " in said
     assert "Review:\n- Only 80% sure that it is used; footwear goes without a human from 90% up." in said
 
 
-def test_explain_speaks_chinese(run):
+def test_explain_speaks_chinese(run: Any) -> None:
     said = run("explain", "-c", "footwear", "-v", "90", "--condition", "used", "--lang", "zh-CN")
     assert "复核人员判定为有使用痕迹" in said
     assert "No review needed." not in said
@@ -109,6 +113,6 @@ def test_explain_speaks_chinese(run):
         (["check", "nowhere.yaml"], "Cannot read the policy nowhere.yaml"),
     ],
 )
-def test_wrong_arguments_are_told_with_what_to_do(run, arguments, message):
+def test_wrong_arguments_are_told_with_what_to_do(run: Any, arguments: Any, message: str) -> None:
     with pytest.raises(PolicyError, match=message.replace(".", r"\.").replace("(", r"\(")):
         run(*arguments)

@@ -1,6 +1,7 @@
 """The arithmetic: what holds of expected recovery and of the value of information, whatever the figures."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from regrade.serving.policy.value import best_action, expected_recovery, value_o
 SEEDS = range(20)
 
 
-def test_recovery_is_rate_times_value_less_all_costs(policy):
+def test_recovery_is_rate_times_value_less_all_costs(policy: Any) -> None:
     electronics = policy.base.categories["electronics"]
     # rate 0.52; handling 1.50 + freight 22 + customs 3 + 13% duty
     assert electronics.recovery("damaged", "return_to_origin", 200) == pytest.approx(
@@ -21,7 +22,7 @@ def test_recovery_is_rate_times_value_less_all_costs(policy):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_expected_recovery_is_linear_in_the_posterior(policy, random_posterior, seed):
+def test_expected_recovery_is_linear_in_the_posterior(policy: Any, random_posterior: Any, seed: int) -> None:
     rng = random.Random(seed)
     p, q, share = random_posterior(rng), random_posterior(rng), rng.random()
     mixed = {c: share * p[c] + (1 - share) * q[c] for c in CONDITIONS}
@@ -32,7 +33,9 @@ def test_expected_recovery_is_linear_in_the_posterior(policy, random_posterior, 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_expected_recovery_lies_between_the_worst_and_the_best_case(policy, random_posterior, seed):
+def test_expected_recovery_lies_between_the_worst_and_the_best_case(
+    policy: Any, random_posterior: Any, seed: int
+) -> None:
     rng = random.Random(seed)
     economics, p = policy.base.categories["footwear"], random_posterior(rng)
     for action in ACTIONS:
@@ -41,7 +44,9 @@ def test_expected_recovery_lies_between_the_worst_and_the_best_case(policy, rand
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_information_is_never_worth_less_than_nothing(make_policy, random_changes, random_posterior, seed):
+def test_information_is_never_worth_less_than_nothing(
+    make_policy: Any, random_changes: Any, random_posterior: Any, seed: int
+) -> None:
     rng = random.Random(seed)
     economics = make_policy(random_changes(rng)).base.categories["electronics"]
     permitted = rng.sample(ACTIONS, rng.randint(1, 6))
@@ -50,13 +55,13 @@ def test_information_is_never_worth_less_than_nothing(make_policy, random_change
     assert worth >= 0
 
 
-def test_information_is_worth_nothing_where_the_condition_is_certain(policy):
+def test_information_is_worth_nothing_where_the_condition_is_certain(policy: Any) -> None:
     economics = policy.base.categories["electronics"]
     for condition in CONDITIONS:
         assert value_of_information(economics, {condition: 1.0}, ACTIONS, {condition: ACTIONS}, 100) == 0
 
 
-def test_information_is_worth_nothing_where_one_action_is_best_in_every_condition(make_policy):
+def test_information_is_worth_nothing_where_one_action_is_best_in_every_condition(make_policy: Any) -> None:
     rates = {a: 0.9 if a == "clearance" else 0.1 for a in ACTIONS}
     made = make_policy({"categories": {"apparel": {"rates": dict.fromkeys(CONDITIONS, rates)}}})
     even = dict.fromkeys(CONDITIONS, 0.25)
@@ -64,7 +69,7 @@ def test_information_is_worth_nothing_where_one_action_is_best_in_every_conditio
     assert worth == pytest.approx(0, abs=1e-9)
 
 
-def test_information_is_worth_what_the_better_actions_would_have_added(policy):
+def test_information_is_worth_what_the_better_actions_would_have_added(policy: Any) -> None:
     economics = policy.base.categories["electronics"]
     half = {"opened": 0.5, "damaged": 0.5}
     # At $120: repackage 77.50 if opened, refurbish 25.20 if damaged; not knowing, repackage (77.50 + 3.10) / 2.
@@ -72,7 +77,7 @@ def test_information_is_worth_what_the_better_actions_would_have_added(policy):
     assert worth == pytest.approx((77.5 + 25.2) / 2 - (77.5 + 3.1) / 2)
 
 
-def test_of_two_actions_that_recover_the_same_the_gentler_one_is_taken(make_policy):
+def test_of_two_actions_that_recover_the_same_the_gentler_one_is_taken(make_policy: Any) -> None:
     same = {a: dict.fromkeys(COST_PARTS, 1.0) for a in ACTIONS}
     rates = {c: dict.fromkeys(ACTIONS, 0.5) for c in CONDITIONS}
     made = make_policy({"categories": {"apparel": {"rates": rates, "costs": same}}})

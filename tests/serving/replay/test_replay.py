@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from click.testing import Result
 from PIL import Image
 from starlette.testclient import TestClient
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from regrade.models.errors import PolicyError
 from regrade.models.grader import Grader
@@ -128,7 +127,7 @@ def replay(store: Store) -> Callable[..., dict[str, Any]]:
     return go
 
 
-def test_a_policy_that_differs_in_its_version_alone_changes_nothing(store, replay, tmp_path):
+def test_a_policy_that_differs_in_its_version_alone_changes_nothing(store: Any, replay: Any, tmp_path: Path) -> None:
     told = replay("--policy", write_policy(tmp_path / "new.yaml"))
     recorded = round(sum(store.recovery(rma) for rma in ITEMS), 2)
     assert told["items"] == {"graded": 6, "decided_by_human": 3, "not_graded": 1, "undecidable": 0}
@@ -143,14 +142,14 @@ def test_a_policy_that_differs_in_its_version_alone_changes_nothing(store, repla
     assert (told["largest"], told["violations"], told["undecidable"]) == ([], [], [])
 
 
-def test_the_same_is_told_while_the_service_runs_and_at_every_run(store, tmp_path):
+def test_the_same_is_told_while_the_service_runs_and_at_every_run(store: Any, tmp_path: Path) -> None:
     policy = write_policy(tmp_path / "new.yaml")
     out = [run_in(store.data_dir, "--policy", policy, "--json", "--out", tmp_path / f"{n}.html").stdout for n in (1, 2)]
     assert out[0] == out[1] == store.while_serving
     assert (tmp_path / "1.html").read_bytes() == (tmp_path / "2.html").read_bytes()
 
 
-def test_other_figures_for_the_same_action_are_told_from_other_actions(store, replay, tmp_path):
+def test_other_figures_for_the_same_action_are_told_from_other_actions(store: Any, replay: Any, tmp_path: Path) -> None:
     cheaper = {"harbour-home": {"categories": {"packaging": {"costs": {"repackage": {"handling": 2.50}}}}}}
     told = replay("--policy", write_policy(tmp_path / "new.yaml", sellers=cheaper))
     repackaged = [rma for rma in ("open", "sealed") if store.said[rma]["disposition"]["action"] == "repackage"]
@@ -162,7 +161,9 @@ def test_other_figures_for_the_same_action_are_told_from_other_actions(store, re
     assert {item["id"] for item in told["largest"]} == {store.said[rma]["id"] for rma in repackaged}
 
 
-def test_a_new_rule_shows_what_was_done_against_it_and_what_would_be_done(store, replay, tmp_path):
+def test_a_new_rule_shows_what_was_done_against_it_and_what_would_be_done(
+    store: Any, replay: Any, tmp_path: Path
+) -> None:
     because = {"en": "the brand forbids <new> boxes", "zh-CN": "品牌方禁止换箱"}
     rule = {"action": "repackage", "when": {"seller_in": ["harbour-home"]}, "because": because}
     told = replay("--policy", write_policy(tmp_path / "new.yaml", never=[rule]))
@@ -180,7 +181,7 @@ def test_a_new_rule_shows_what_was_done_against_it_and_what_would_be_done(store,
     assert first["url"] == f"http://127.0.0.1:8080/desk/items/{first['id']}"
 
 
-def test_what_a_reviewer_chose_stays_until_it_is_forbidden(store, replay, tmp_path):
+def test_what_a_reviewer_chose_stays_until_it_is_forbidden(store: Any, replay: Any, tmp_path: Path) -> None:
     assert replay("--policy", write_policy(tmp_path / "a.yaml"))["actions"]["clearance"] == {"clearance": 1}
     rule = {"action": "clearance", "because": "not through discounters"}
     told = replay("--policy", write_policy(tmp_path / "b.yaml", never=[rule]))
@@ -189,7 +190,7 @@ def test_what_a_reviewer_chose_stays_until_it_is_forbidden(store, replay, tmp_pa
     assert told["violations"][0]["examples"] == [store.said["torn"]["id"]]
 
 
-def test_items_that_the_policy_cannot_convert_are_told_and_not_guessed(replay, tmp_path):
+def test_items_that_the_policy_cannot_convert_are_told_and_not_guessed(replay: Any, tmp_path: Path) -> None:
     policy = write_policy(tmp_path / "new.yaml", currency="EUR", fx={"date": "2026-11-01", "rates": {}})
     text = policy.read_text(encoding="utf-8").replace("'2026-11-01'", "2026-11-01")
     policy.write_text(text, encoding="utf-8")
@@ -199,7 +200,7 @@ def test_items_that_the_policy_cannot_convert_are_told_and_not_guessed(replay, t
     assert told["total"]["items"] == 0
 
 
-def test_days_and_sellers_narrow_what_is_replayed(replay, tmp_path):
+def test_days_and_sellers_narrow_what_is_replayed(replay: Any, tmp_path: Path) -> None:
     policy = write_policy(tmp_path / "new.yaml")
     assert replay("--policy", policy, "--seller", "north-mobile")["items"]["graded"] == 1
     assert replay("--policy", policy, "--since", "2100-01-01")["items"]["graded"] == 0
@@ -218,7 +219,7 @@ def write_rubric(path: Path, source: str, *changes: tuple[str, str]) -> Path:
     return path
 
 
-def test_a_new_mapping_changes_grade_names_exactly(store, replay, tmp_path):
+def test_a_new_mapping_changes_grade_names_exactly(store: Any, replay: Any, tmp_path: Path) -> None:
     rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", ("grade: D", "grade: Scrap"))
     told = replay("--rubric", rubric)
     (one,) = told["rubrics"]
@@ -233,7 +234,7 @@ def test_a_new_mapping_changes_grade_names_exactly(store, replay, tmp_path):
     assert (told["untouched"], told["not_graded"]) == (3, 1)
 
 
-def test_a_new_text_casts_doubt_on_decisions_and_changes_none(store, replay, tmp_path):
+def test_a_new_text_casts_doubt_on_decisions_and_changes_none(store: Any, replay: Any, tmp_path: Path) -> None:
     rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", ("pieces torn\n        off.", "pieces missing."))
     (one,) = replay("--rubric", rubric)["rubrics"]
     assert one["changed"] == 0
@@ -244,7 +245,7 @@ def test_a_new_text_casts_doubt_on_decisions_and_changes_none(store, replay, tmp
     assert (again["id"], again["rubric"]) == (store.said["torn"]["id"], "packaging@1")
 
 
-def test_a_sellers_first_rubric_is_compared_with_the_houses(replay, tmp_path):
+def test_a_sellers_first_rubric_is_compared_with_the_houses(replay: Any, tmp_path: Path) -> None:
     path = tmp_path / "n.yaml"
     grades = [{"grade": "Heavy", "condition_in": ["used"], "severity_in": ["major"]}, {"grade": "Rest"}]
     fields = {"category": "electronics", "seller": "north-mobile", "version": 1, "extends": "electronics@1"}
@@ -254,14 +255,14 @@ def test_a_sellers_first_rubric_is_compared_with_the_houses(replay, tmp_path):
     assert one["grades"] == {"C": {"Heavy": 1}}
 
 
-def test_the_rubric_in_force_changes_nothing(store, tmp_path):
+def test_the_rubric_in_force_changes_nothing(store: Any, tmp_path: Path) -> None:
     done = run_in(store.data_dir, "--rubric", SHIPPED / "packaging.yaml", "--out", tmp_path / "r.html")
     assert "nothing would change" in done.stdout
     assert "nothing would change" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("lang", ["en", "zh-CN"])
-def test_a_report_needs_nothing_else_and_takes_no_name_for_markup(store, tmp_path, lang):
+def test_a_report_needs_nothing_else_and_takes_no_name_for_markup(store: Any, tmp_path: Path, lang: str) -> None:
     rule = {"action": "repackage", "because": {"en": "no <b>boxes</b>", "zh-CN": "不得<b>换箱</b>"}}
     policy = write_policy(tmp_path / "new.yaml", never=[rule])
     words = (
@@ -287,7 +288,7 @@ def test_a_report_needs_nothing_else_and_takes_no_name_for_markup(store, tmp_pat
     assert not re.search(r"\breplay\.\w+", page)
 
 
-def test_a_rubrics_report_shows_what_to_look_at_again(store, tmp_path):
+def test_a_rubrics_report_shows_what_to_look_at_again(store: Any, tmp_path: Path) -> None:
     text, grade = ("clean, intact, closed", "clean, whole, closed"), ("grade: B", "grade: <i>B</i>")
     rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", text, grade)
     words = ("--rubric", rubric, "--out", tmp_path / "r.html", "--with-photos")
@@ -300,7 +301,7 @@ def test_a_rubrics_report_shows_what_to_look_at_again(store, tmp_path):
     assert "conditions.unopened.text: changed in English" in page
 
 
-def test_a_report_says_that_it_holds_photos_and_holds_none_where_none_are_wanted(store, tmp_path):
+def test_a_report_says_that_it_holds_photos_and_holds_none_where_none_are_wanted(store: Any, tmp_path: Path) -> None:
     policy = write_policy(
         tmp_path / "new.yaml", never=[{"action": "repackage", "because": {"en": "no", "zh-CN": "不"}}]
     )
@@ -313,11 +314,11 @@ def test_a_report_says_that_it_holds_photos_and_holds_none_where_none_are_wanted
 
 
 @pytest.mark.parametrize("base", ["https://qa.example", "https://qa.example/desk", "https://qa.example/desk/"])
-def test_a_link_leads_to_the_desk_however_its_address_is_written(base):
+def test_a_link_leads_to_the_desk_however_its_address_is_written(base: Any) -> None:
     assert item_url(base, "abc") == "https://qa.example/desk/items/abc"
 
 
-def test_photos_that_are_gone_are_left_out_of_a_report(store, tmp_path):
+def test_photos_that_are_gone_are_left_out_of_a_report(store: Any, tmp_path: Path) -> None:
     from regrade.serving.replay.page import Photos
     from regrade.serving.storage.records import StoredPhoto
 
@@ -337,12 +338,12 @@ def test_photos_that_are_gone_are_left_out_of_a_report(store, tmp_path):
         (("--policy", "p", "--since", "2026-11-01T08:00:00"), "does not say its time zone"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_with_what_to_do(store, words, message):
+def test_what_makes_no_sense_is_refused_with_what_to_do(store: Any, words: Any, message: str) -> None:
     with pytest.raises(ReplayError, match=re.escape(message)):
         run_in(store.data_dir, *words)
 
 
-def test_files_that_cannot_be_read_or_written_are_told(store, tmp_path):
+def test_files_that_cannot_be_read_or_written_are_told(store: Any, tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="Cannot read the policy"):
         run_in(store.data_dir, "--policy", tmp_path / "none.yaml")
     with pytest.raises(RubricError, match="Cannot read the rubric"):
@@ -351,14 +352,14 @@ def test_files_that_cannot_be_read_or_written_are_told(store, tmp_path):
         run_in(store.data_dir, "--policy", write_policy(tmp_path / "p.yaml"), "--out", tmp_path / "no" / "r.html")
 
 
-def test_a_folder_without_a_database_stays_without_one(tmp_path):
+def test_a_folder_without_a_database_stays_without_one(tmp_path: Path) -> None:
     policy = write_policy(tmp_path / "p.yaml")
     with pytest.raises(DataDirError, match="There is no database in"):
         run_in(tmp_path / "empty", "--policy", policy)
     assert not (tmp_path / "empty").exists()
 
 
-def test_an_older_schema_is_told_and_left_alone(tmp_path):
+def test_an_older_schema_is_told_and_left_alone(tmp_path: Path) -> None:
     import sqlite3
 
     with sqlite3.connect(tmp_path / "regrade.db") as connection:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from regrade.serving.replay.rubric import SAMPLE, RubricChange
 from regrade.serving.replay.words import doubt_words
 from regrade.serving.rubric.load import SHIPPED, load_rubric, load_rubrics
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
+from regrade.serving.storage.records import Inspection, Status, StoredPhoto, new_id
 from regrade.serving.storage.reviews import Review
 
 BEGIN = datetime(2026, 11, 2, 22, 0, tzinfo=UTC)
@@ -46,7 +47,7 @@ def make() -> Make:
         item = {"rma": "R", "declared_value": {"amount": value, "currency": currency}}
         item |= {"seller": seller} if seller else {}
         decision = decide(load_policy(), result, declared_value=Money(value, currency), seller=seller)
-        status = "needs_review" if decision.needs_review else "graded"
+        status: Status = "needs_review" if decision.needs_review else "graded"
         photo = StoredPhoto(0, "0" * 64, "image/jpeg", 1, 640, 480)
         at = BEGIN + timedelta(hours=hours)
         return Inspection(new_id(), at, status, "k" * 16, None, "0" * 64, item, result, decision, (photo,))
@@ -84,7 +85,7 @@ def tally(policy: Policy, past: Iterable[Inspection]) -> PolicyReplay:
     return PolicyReplay(policy).add_all(past)
 
 
-def test_a_lower_border_sends_items_to_review_and_a_dearer_review_keeps_them_away(make, changed):
+def test_a_lower_border_sends_items_to_review_and_a_dearer_review_keeps_them_away(make: Any, changed: Any) -> None:
     sure, doubtful = make(value=45, used=0.999), make(value=400, used=0.80, opened=0.20)
     assert not sure.decision.needs_review
     assert [reason.code for reason in doubtful.decision.review] == ["confidence_short"]
@@ -93,7 +94,7 @@ def test_a_lower_border_sends_items_to_review_and_a_dearer_review_keeps_them_awa
     assert (told.total.newly, told.total.no_longer, told.newly_because) == (1, 0, {"rule": 1})
 
 
-def test_reasons_that_go_away_are_counted_once_an_item(make, changed):
+def test_reasons_that_go_away_are_counted_once_an_item(make: Any, changed: Any) -> None:
     item = make(category="electronics", value=600, used=0.999)
     assert [reason.code for reason in item.decision.review] == ["rule"]
     data = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
@@ -103,14 +104,14 @@ def test_reasons_that_go_away_are_counted_once_an_item(make, changed):
     assert told.no_longer_because == {"rule": 1}
 
 
-def test_days_are_in_utc_and_those_without_items_left_out(make):
+def test_days_are_in_utc_and_those_without_items_left_out(make: Any) -> None:
     told = tally(load_policy(), [make(0, used=0.999), make(1.9, used=0.5), make(2.1, used=0.5), make(72, used=0.999)])
     assert {day.isoformat(): counts for day, counts in told.days.items()} == {
         "2026-11-02": [1, 1], "2026-11-03": [1, 1], "2026-11-05": [0, 0],
     }  # fmt: skip
 
 
-def test_the_ten_largest_changes_come_in_order_whatever_the_order_of_items(make, changed):
+def test_the_ten_largest_changes_come_in_order_whatever_the_order_of_items(make: Any, changed: Any) -> None:
     items = [make(hours=h, value=100 + 10 * h, used=0.999) for h in range(25)]
     data = {"categories": {"packaging": {"rates": {"used": {"repackage": 0.60}}}}}
     forth, back = tally(changed(data), items), tally(changed(data), items[::-1])
@@ -119,13 +120,15 @@ def test_the_ten_largest_changes_come_in_order_whatever_the_order_of_items(make,
     assert forth.largest[0].difference == pytest.approx(-0.1 * 340 * 100, abs=100)
 
 
-def test_a_difference_splits_into_figures_and_actions_to_the_cent(make, changed):
+def test_a_difference_splits_into_figures_and_actions_to_the_cent(make: Any, changed: Any) -> None:
     item = make(category="electronics", value=120, damaged=0.99)
     data = {
         "categories": {"electronics": {"costs": {"return_to_origin": {"freight": 2.0}, "refurbish": {"handling": 20}}}}
     }
     outcome = replay(changed(data), item)
+    assert outcome is not None
     assert (outcome.old, outcome.new) == ("refurbish", "return_to_origin")
+    assert outcome.recorded is not None
     assert outcome.repriced == outcome.recorded - 600
     options = {o.action: o.expected_recovery.amount for o in item.decision.disposition.alternatives}
     assert outcome.recovery == round(options["return_to_origin"] * 100) + 2000
@@ -133,7 +136,7 @@ def test_a_difference_splits_into_figures_and_actions_to_the_cent(make, changed)
     assert part.by_figures + part.by_actions == part.difference == outcome.difference
 
 
-def test_amounts_recorded_in_another_currency_are_converted_and_unknown_ones_left_out(make, changed):
+def test_amounts_recorded_in_another_currency_are_converted_and_unknown_ones_left_out(make: Any) -> None:
     item = make(value=100, used=0.999, currency="EUR")
     recorded = item.decision.disposition.expected_recovery.amount
     data = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
@@ -142,40 +145,45 @@ def test_amounts_recorded_in_another_currency_are_converted_and_unknown_ones_lef
         fx = {"date": date(2026, 11, 23), "rates": rates}
         return parse_policy(yaml.safe_dump({**data, "version": 2, "currency": "EUR", "fx": fx}, allow_unicode=True))
 
-    assert replay(in_euro(USD=0.8), item).recorded == round(recorded * 0.8 * 100)
+    outcome = replay(in_euro(USD=0.8), item)
+    assert outcome is not None
+    assert outcome.recorded == round(recorded * 0.8 * 100)
     alone = tally(in_euro(), [item])
     assert (alone.total.items, alone.total.unpriced, alone.total.recorded, alone.total.difference) == (1, 1, 0, 0)
     assert alone.largest == []
 
 
-def test_a_retake_counts_for_nothing(make):
+def test_a_retake_counts_for_nothing(make: Any) -> None:
     item = make(used=0.9)
     blurred = replace(item, status="retake", decision=None, result=replace(item.result, grade=None, category=None))
     told = tally(load_policy(), [blurred])
     assert (told.total.items, told.ungraded) == (0, 1)
 
 
-def test_an_undone_decision_does_not_stand(make):
+def test_an_undone_decision_does_not_stand(make: Any) -> None:
     item = reviewed(make(used=0.5), "damaged")
     undone = replace(item, reviews=(replace(item.reviews[0], undone_at=BEGIN),))
-    assert replay(load_policy(), item).by_human
-    assert not replay(load_policy(), undone).by_human
+    stands, fell = replay(load_policy(), item), replay(load_policy(), undone)
+    assert stands is not None
+    assert fell is not None
+    assert (stands.by_human, fell.by_human) == (True, False)
 
 
-def test_the_review_need_is_that_of_the_model_even_where_a_human_has_decided(make):
+def test_the_review_need_is_that_of_the_model_even_where_a_human_has_decided(make: Any) -> None:
     outcome = replay(load_policy(), reviewed(make(used=0.5), "opened"))
+    assert outcome is not None
     assert outcome.by_human
     assert outcome.old_review == outcome.new_review != ()
 
 
-def test_a_sellers_own_terms_and_rules_count_for_that_seller_alone(make, changed):
+def test_a_sellers_own_terms_and_rules_count_for_that_seller_alone(make: Any, changed: Any) -> None:
     own = {"sellers": {"acme": {"require_review": [{"when": {}, "because": "all"}]}}}
     told = tally(changed(own), [make(used=0.999, seller="acme"), make(used=0.999, seller="other"), make(used=0.999)])
     assert {name: part.newly for name, part in told.by_seller.items()} == {"acme": 1, "other": 0, "": 0}
 
 
 @pytest.fixture
-def kept(tmp_path, make, monkeypatch) -> tuple[Database, list[Inspection]]:
+def kept(tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Database, list[Inspection]]:
     """Seven stored inspections, three of them at the same moment, read two at a time."""
     monkeypatch.setattr(reading, "ROWS", 2)
     url = f"sqlite:///{tmp_path / 'regrade.db'}"
@@ -193,14 +201,14 @@ def kept(tmp_path, make, monkeypatch) -> tuple[Database, list[Inspection]]:
     return Database(url, read_only=True), sorted(items, key=lambda item: (item.created_at, item.id))
 
 
-def test_every_inspection_is_read_once_oldest_first(kept):
+def test_every_inspection_is_read_once_oldest_first(kept: Any) -> None:
     database, items = kept
     with Past(database, Span()) as past:
         assert [item.id for item in past] == [item.id for item in items]
         assert past.count() == 7
 
 
-def test_a_span_takes_its_begin_and_leaves_out_its_end(kept):
+def test_a_span_takes_its_begin_and_leaves_out_its_end(kept: Any) -> None:
     database, items = kept
     span = Span(BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=26), "a")
     with Past(database, span) as past:
@@ -210,7 +218,7 @@ def test_a_span_takes_its_begin_and_leaves_out_its_end(kept):
                      (BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=5))]  # fmt: skip
 
 
-def test_what_comes_in_meanwhile_is_not_seen(kept, make, tmp_path):
+def test_what_comes_in_meanwhile_is_not_seen(kept: Any, make: Any, tmp_path: Path) -> None:
     database, items = kept
     with Past(database, Span()) as past:
         assert past.count() == 7
@@ -223,17 +231,19 @@ def test_what_comes_in_meanwhile_is_not_seen(kept, make, tmp_path):
 
 
 @pytest.fixture
-def footwear(tmp_path) -> RubricChange:
+def footwear(tmp_path: Path) -> RubricChange:
     """A new text for `opened` and a new grade for major defects of used goods."""
     text = (SHIPPED / "footwear.yaml").read_text(encoding="utf-8").replace("version: 1", "version: 2")
     text = text.replace("looks unworn;", "never worn;").replace(
         "  - {grade: C,", "  - {grade: C-, condition_in: [used], severity_in: [major]}\n  - {grade: C,"
     )
     (tmp_path / "f.yaml").write_text(text, encoding="utf-8")
-    return RubricChange(load_rubrics().of("footwear", None), load_rubric(tmp_path / "f.yaml"))
+    shipped = load_rubrics().of("footwear", None)
+    assert shipped is not None
+    return RubricChange(shipped, load_rubric(tmp_path / "f.yaml"))
 
 
-def test_the_defects_that_stand_name_the_grade(make, footwear):
+def test_the_defects_that_stand_name_the_grade(make: Any, footwear: Any) -> None:
     scuff = Defect(0, "scuff", 0.9, (0.0, 0.0, 9.0, 9.0), "major")
     footwear.add(make(category="footwear", used=0.9, defects=(scuff,)))
     footwear.add(reviewed(make(category="footwear", used=0.9, defects=(scuff,)), "used", defects=()))
@@ -241,13 +251,13 @@ def test_the_defects_that_stand_name_the_grade(make, footwear):
     assert {old: dict(new) for old, new in footwear.grades.items()} == {"C": {"C-": 2, "C": 1}}
 
 
-def test_the_grade_that_was_recorded_counts_and_not_the_one_now_in_force(make, footwear):
+def test_the_grade_that_was_recorded_counts_and_not_the_one_now_in_force(make: Any, footwear: Any) -> None:
     footwear.add(reviewed(make(category="footwear", used=0.9), "used", rubric="footwear@0", seller_grade="Good"))
     assert {old: dict(new) for old, new in footwear.grades.items()} == {"Good": {"C": 1}}
     assert footwear.decided_under == {"footwear@0": 1}
 
 
-def test_decisions_on_changed_conditions_and_their_neighbours_are_in_doubt(make, footwear):
+def test_decisions_on_changed_conditions_and_their_neighbours_are_in_doubt(make: Any, footwear: Any) -> None:
     for condition in CONDITIONS:
         footwear.add(reviewed(make(category="footwear", used=0.9), condition, rubric="footwear@1"))
     footwear.add(reviewed(make(category="footwear", used=0.9), "opened", rubric="footwear@2"))
@@ -259,7 +269,7 @@ def test_decisions_on_changed_conditions_and_their_neighbours_are_in_doubt(make,
     assert footwear.at_most == 0.0
 
 
-def test_the_sample_is_the_same_whatever_the_order_and_bounds_the_rest(make, footwear):
+def test_the_sample_is_the_same_whatever_the_order_and_bounds_the_rest(make: Any, footwear: Any) -> None:
     items = [reviewed(make(category="footwear", used=0.9), "used") for _ in range(60)]
     again = RubricChange(footwear.old, footwear.new)
     for item, other in zip(items, items[::-1], strict=True):

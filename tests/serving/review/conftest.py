@@ -40,7 +40,7 @@ class Kit:
         self.lottery = Lottery(SECRET)
         self.signer = Signer.generate()
         self.store = InspectionStore(self.database, FirstLooks(self.policy, self.lottery), self.signer)
-        times = {"lease": timedelta(minutes=10), "undo": timedelta(seconds=60)}
+        times: dict[str, Any] = {"lease": timedelta(minutes=10), "undo": timedelta(seconds=60)}
         rules = (self.policy, load_rubrics(), self.lottery)
         self.desk = Desk(self.database, *rules, **times, signer=self.signer, now=lambda: self.time)
 

@@ -17,8 +17,7 @@ def review(kind: Any, condition: str, minute: int, undone: bool = False) -> Revi
     at = datetime(2026, 11, 23, 12, minute, tzinfo=UTC)
     who = (f"key{minute}", f"Reviewer {minute}")
     back = at + timedelta(seconds=5) if undone else None
-    decided = (O, condition, CLEARANCE, "policy", None, None)
-    return Review(f"r{minute}", "i", at, *who, *decided, kind=kind, undone_at=back)
+    return Review(f"r{minute}", "i", at, *who, O, condition, CLEARANCE, "policy", None, None, kind=kind, undone_at=back)
 
 
 def made(*votes: tuple[str, str]) -> list[Review]:

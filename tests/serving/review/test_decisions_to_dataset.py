@@ -103,7 +103,7 @@ def test_a_photo_goes_out_without_what_its_file_tells_and_in_the_split_that_it_h
     photos = [render_photo(n, comment=told) for n in range(6)]
     for number, photo in enumerate(photos):
         decide(service, [photo], f"R-{number}", condition="used")
-    stored = {hashlib.sha256(photo).hexdigest(): ("group", "test") for photo in photos[:3]}
+    stored: dict[str, Any] = {hashlib.sha256(photo).hexdigest(): ("group", "test") for photo in photos[:3]}
     add_to_ledger(service.settings.data_dir, Ledger(stored, {}))  # as an earlier version handed them out
     first = {record.id: record for record in export("v1")}
     assert len(first) == 6

@@ -266,7 +266,7 @@ class Clock:
 
 def desk_of(service: Any, clock: Clock) -> tuple[Desk, ApiKey, ApiKey]:
     runtime = service.runtime
-    times = {"lease": timedelta(minutes=10), "undo": timedelta(minutes=1)}
+    times: dict[str, Any] = {"lease": timedelta(minutes=10), "undo": timedelta(minutes=1)}
     rules = (runtime.policy, runtime.rubrics, Lottery(bytes(32)))
     desk = Desk(runtime.database, *rules, **times, signer=runtime.signer, now=clock)
     return desk, runtime.keys.create("reviewer", "Ann")[1], runtime.keys.create("reviewer", "Bob")[1]

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from regrade.serving.base.errors import RubricError
 from regrade.serving.cli import rubric as command
@@ -20,7 +20,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `regrade rubric …` in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REGRADE_RUBRIC_DIR", raising=False)
@@ -31,7 +31,7 @@ def run(tmp_path, monkeypatch) -> Run:
 
 
 @pytest.fixture
-def footwear(tmp_path) -> Callable[..., Path]:
+def footwear(tmp_path: Path) -> Callable[..., Path]:
     """The shipped rubric for footwear with some words replaced, as a file."""
 
     def make(name: str, *changes: tuple[str, str]) -> Path:
@@ -46,7 +46,7 @@ def footwear(tmp_path) -> Callable[..., Path]:
     return make
 
 
-def test_a_changed_text_under_the_same_version_is_refused(run, footwear):
+def test_a_changed_text_under_the_same_version_is_refused(run: Any, footwear: Any) -> None:
     path = footwear("mine.yaml", ("Hole, split,", "Any hole, split,"))
     with pytest.raises(RubricError, match="footwear@1 says something else than footwear@1 did") as caught:
         run("check", str(path))
@@ -54,7 +54,7 @@ def test_a_changed_text_under_the_same_version_is_refused(run, footwear):
     assert "Raise version to 2 or higher" in str(caught.value)
 
 
-def test_a_changed_text_under_a_higher_version_is_listed(run, footwear):
+def test_a_changed_text_under_a_higher_version_is_listed(run: Any, footwear: Any) -> None:
     path = footwear(
         "mine.yaml", ("version: 1", "version: 2"), ("褪色或撑松。", "褪色。"), ("code: dirt", "code: wet"),
         ("{grade: D,", "{grade: E,"),
@@ -70,7 +70,7 @@ def test_a_changed_text_under_a_higher_version_is_listed(run, footwear):
     ]
 
 
-def test_the_version_before_may_be_named(run, footwear):
+def test_the_version_before_may_be_named(run: Any, footwear: Any) -> None:
     old = footwear("old.yaml", ("version: 1", "version: 4"))
     same = footwear("same.yaml", ("version: 1", "version: 5"))
     assert "against footwear@4: nothing has changed" in run("check", str(same), "--against", str(old)).output
@@ -79,26 +79,26 @@ def test_the_version_before_may_be_named(run, footwear):
         run("check", str(lower), "--against", str(old))
 
 
-def test_rubrics_of_different_places_are_not_compared(run, footwear):
+def test_rubrics_of_different_places_are_not_compared(run: Any, footwear: Any) -> None:
     with pytest.raises(RubricError, match="compare two versions of the same one"):
         run("check", str(footwear("mine.yaml")), "--against", str(SHIPPED / "apparel.yaml"))
 
 
-def test_what_is_in_force_is_shown_in_both_languages(run):
+def test_what_is_in_force_is_shown_in_both_languages(run: Any) -> None:
     english = run("show", "apparel").output
     assert "apparel@1" in english
     assert "A crumpled but clean garment is opened, not used." in english
     assert "缝在领口的织标不算吊牌" in run("show", "apparel", "--lang", "zh-CN").output
 
 
-def test_unknown_categories_and_languages_are_told_with_the_legal_ones(run):
+def test_unknown_categories_and_languages_are_told_with_the_legal_ones(run: Any) -> None:
     with pytest.raises(RubricError, match="Legal values: apparel, electronics, footwear, packaging"):
         run("show", "toys")
     with pytest.raises(RubricError, match="Legal values: en, zh-CN"):
         run("show", "apparel", "--lang", "fr")
 
 
-def test_the_readmes_example_is_valid_as_it_says(run, tmp_path):
+def test_the_readmes_example_is_valid_as_it_says(run: Any, tmp_path: Path) -> None:
     (example,) = re.findall(r"^```yaml\n(.*?)^```$", README, flags=re.M | re.S)
     (said,) = re.findall(r"^acme/packaging@1 is valid.*$", README, flags=re.M)
     folder = tmp_path / "rubrics"
@@ -110,7 +110,7 @@ def test_the_readmes_example_is_valid_as_it_says(run, tmp_path):
     assert "opened / used; worst defect: none / minor" in shown
 
 
-def test_the_readme_names_every_field_and_no_other():
+def test_the_readme_names_every_field_and_no_other() -> None:
     from regrade.serving.rubric.schema import GradeRule, RubricFile
 
     rows = [line for line in README.splitlines() if line.startswith("| `")]

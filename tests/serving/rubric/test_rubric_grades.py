@@ -2,6 +2,8 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from regrade.serving.storage.reviews import ReviewedDefect
 
 
 @pytest.fixture
-def rubric(tmp_path) -> Rubric:
+def rubric(tmp_path: Path) -> Rubric:
     """That of a seller who splits used goods by their worst defect."""
     (tmp_path / "acme.yaml").write_text(
         """
@@ -30,7 +32,9 @@ grades:
 """,
         encoding="utf-8",
     )
-    return load_rubrics(tmp_path).of("footwear", "acme")
+    found = load_rubrics(tmp_path).of("footwear", "acme")
+    assert found is not None
+    return found
 
 
 def marks(*found: str) -> list[ReviewedDefect]:
@@ -46,26 +50,26 @@ def marks(*found: str) -> list[ReviewedDefect]:
         ("damaged", marks("dirt/minor"), "C"), ("unopened", marks("hole/major"), "C"),
     ],
 )  # fmt: skip
-def test_the_first_rule_that_holds_names_the_item(rubric, condition, defects, grade):
+def test_the_first_rule_that_holds_names_the_item(rubric: Any, condition: str, defects: Any, grade: Any) -> None:
     assert seller_grade(rubric, condition, defects) == grade
 
 
-def test_the_models_defects_count_as_a_reviewers_do(rubric):
+def test_the_models_defects_count_as_a_reviewers_do(rubric: Any) -> None:
     found = [Defect(0, "scuff", 0.9, (0.0, 0.0, 1.0, 1.0), "major")]
     assert seller_grade(rubric, "used", found) == "C"
 
 
-def test_a_rubric_without_grades_names_nothing(rubric):
+def test_a_rubric_without_grades_names_nothing(rubric: Any) -> None:
     assert seller_grade(replace(rubric, grades=()), "used", []) is None
     assert rubric.grade_names == ("A", "Odour", "B", "C")
 
 
-def test_the_house_names_conditions_a_to_d():
+def test_the_house_names_conditions_a_to_d() -> None:
     for rubric in load_rubrics():
         assert [seller_grade(rubric, c, marks("scuff/major")) for c in CONDITIONS] == ["A", "B", "C", "D"]
 
 
-def test_a_gap_is_told_with_the_items_that_have_no_name():
+def test_a_gap_is_told_with_the_items_that_have_no_name() -> None:
     rules = [GradeRule(grade="A", condition_in=["unopened", "opened", "used"]),
              GradeRule(grade="B", condition_in=["damaged"], severity_in=["minor", "major"])]  # fmt: skip
     assert list(faults(rules)) == [
@@ -74,7 +78,7 @@ def test_a_gap_is_told_with_the_items_that_have_no_name():
     assert next(faults(rules[:1]))[1] == "no rule names an item that is damaged; end with one that does"
 
 
-def test_a_rule_that_never_counts_is_told():
+def test_a_rule_that_never_counts_is_told() -> None:
     rules = [
         GradeRule(grade="A", condition_in=["unopened"]),
         GradeRule(grade="X", condition_in=["unopened"], defect_in=["hole"]),
@@ -84,12 +88,12 @@ def test_a_rule_that_never_counts_is_told():
     assert [index for index, _ in faults(rules)] == [1, 3]
 
 
-def test_a_rule_that_several_before_it_take_wholly_never_counts():
+def test_a_rule_that_several_before_it_take_wholly_never_counts() -> None:
     split = [GradeRule(grade=s, severity_in=[s]) for s in SEVERITIES]
     assert [index for index, _ in faults([*split, GradeRule(grade="rest")])] == [3]
 
 
-def test_rules_without_faults_name_every_item_with_up_to_two_defects(rubric):
+def test_rules_without_faults_name_every_item_with_up_to_two_defects(rubric: Any) -> None:
     assert list(faults(rubric.grades)) == []
     sets = [frozenset(pair) for n in (0, 1, 2) for pair in itertools.combinations(DEFECT_TYPES, n)]
     for condition, codes in itertools.product(CONDITIONS, sets):

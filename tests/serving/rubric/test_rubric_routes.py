@@ -1,5 +1,8 @@
 """Rubrics over HTTP: for whom, in which language, and unchanged ones not sent again."""
 
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
 
@@ -7,7 +10,7 @@ from regrade.serving.examples.items import PHOTOS
 
 
 @pytest.fixture
-def served(serve, tmp_path):
+def served(serve: Any, tmp_path: Path) -> Any:
     """A service with a seller's own rubric, and a reviewer's client."""
     folder = tmp_path / "rubrics"
     folder.mkdir()
@@ -19,7 +22,7 @@ def served(serve, tmp_path):
     return service, service.as_role("reviewer")
 
 
-def test_a_reviewer_reads_the_rubric_in_his_language(served):
+def test_a_reviewer_reads_the_rubric_in_his_language(served: Any) -> None:
     _, reviewer = served
     english = reviewer.get("/v1/rubrics/packaging")
     assert english.status_code == 200
@@ -31,21 +34,21 @@ def test_a_reviewer_reads_the_rubric_in_his_language(served):
     assert chinese.headers["etag"] != english.headers["etag"]
 
 
-def test_a_seller_with_a_rubric_of_his_own_gets_that_one(served):
+def test_a_seller_with_a_rubric_of_his_own_gets_that_one(served: Any) -> None:
     _, reviewer = served
     own = reviewer.get("/v1/rubrics/packaging", params={"seller": "阿克米"}).json()
     assert (own["label"], own["seller"], own["grades"][0]["grade"]) == ("阿克米/packaging@2", "阿克米", "良品")
     assert reviewer.get("/v1/rubrics/apparel", params={"seller": "阿克米"}).json()["label"] == "apparel@1"
 
 
-def test_an_unchanged_rubric_is_not_sent_again(served):
+def test_an_unchanged_rubric_is_not_sent_again(served: Any) -> None:
     _, reviewer = served
     etag = reviewer.get("/v1/rubrics/apparel").headers["etag"]
     again = reviewer.get("/v1/rubrics/apparel", headers={"If-None-Match": f'"x", W/{etag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
 
 
-def test_an_example_is_sent_as_it_is_rendered(served):
+def test_an_example_is_sent_as_it_is_rendered(served: Any) -> None:
     service, reviewer = served
     url = reviewer.get("/v1/rubrics/packaging").json()["conditions"][3]["examples"][0]["url"]
     answer = service.as_role("station").get(url)
@@ -54,14 +57,14 @@ def test_an_example_is_sent_as_it_is_rendered(served):
 
 
 @pytest.mark.parametrize("path", ["/v1/rubrics/toys", "/v1/rubrics/examples/items.json", "/v1/rubrics/examples/..%2Fa"])
-def test_what_is_not_there_is_answered_404(served, path):
+def test_what_is_not_there_is_answered_404(served: Any, path: str) -> None:
     _, reviewer = served
     answer = reviewer.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_roles_are_enforced(served):
+def test_roles_are_enforced(served: Any) -> None:
     service, _ = served
     assert service.as_role("station").get("/v1/rubrics/packaging").status_code == 403
     assert service.as_role("engineer").get("/v1/rubrics/packaging").status_code == 200
@@ -69,7 +72,7 @@ def test_roles_are_enforced(served):
         assert httpx.get(service.url + path, trust_env=False).status_code == 401
 
 
-def test_a_rubric_that_is_wrong_keeps_the_service_from_starting(tmp_path):
+def test_a_rubric_that_is_wrong_keeps_the_service_from_starting(tmp_path: Path) -> None:
     from regrade.serving.base.errors import RubricError
     from regrade.serving.base.settings import Settings
     from regrade.serving.runtime import Runtime

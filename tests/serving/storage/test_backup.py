@@ -24,6 +24,7 @@ from regrade.serving.installation.backup.make import make_backup
 from regrade.serving.installation.backup.manifest import Manifest
 from regrade.serving.installation.backup.repository import Repository
 from regrade.serving.installation.backup.restore import restore
+from regrade.serving.installation.backup.source import copy_database
 from regrade.serving.installation.data_dir import open_database
 from regrade.serving.policy.load import DEFAULT_POLICY
 from regrade.serving.storage import migrations
@@ -134,7 +135,7 @@ def test_what_is_erased_meanwhile_is_in_no_snapshot_and_fails_none(
     service: Any, stored: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     erased = service.client.get("/v1/inspections").json()["items"][0]
-    real, copies = making.copy_database, []
+    real, copies = copy_database, []
 
     def copy_then_erase(file: Path, target: Path) -> Any:
         copies.append(real(file, target))
@@ -193,7 +194,7 @@ def test_what_settings_name_elsewhere_is_in_it_too(data: Path, out: Path, tmp_pa
     policy = Path(shutil.copy(DEFAULT_POLICY, tmp_path / "own.yaml"))
     (tmp_path / "rubrics").mkdir()
     (tmp_path / "rubrics" / "mine.yaml").write_text("x")
-    own = {"policy_file": policy, "rubric_dir": tmp_path / "rubrics", "lease_minutes": 7}
+    own: dict[str, Any] = {"policy_file": policy, "rubric_dir": tmp_path / "rubrics", "lease_minutes": 7}
     make_backup(Settings(_env_file=None, data_dir=data, **own), out)
     said = run("restore", out, "--data-dir", tmp_path / "new")
     assert "REGRADE_LEASE_MINUTES=7" in said.replace("\n", "")
@@ -249,7 +250,7 @@ print(syncs)
 
 def test_a_backup_that_is_killed_never_looks_whole(data: Path, tmp_path: Path) -> None:
     def backed_up(out: Path, last: int) -> "subprocess.CompletedProcess[bytes]":
-        words = [sys.executable, "-c", KILLED, data, out, str(last)]
+        words: list[str | Path] = [sys.executable, "-c", KILLED, data, out, str(last)]
         return subprocess.run(words, capture_output=True, timeout=60, check=False)
 
     most = int(backed_up(tmp_path / "whole", 0).stdout)

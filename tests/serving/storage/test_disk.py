@@ -1,6 +1,7 @@
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_a_quota_is_found_out_by_writing(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    findings = iter([*["ok"] * 2, *["failing"] * 3, *["ok"] * 2])
+    findings: Iterator[Any] = iter([*["ok"] * 2, *["failing"] * 3, *["ok"] * 2])
     health = Health()
     health.add(lambda: Finding("disk", next(findings), "no room", "no room in /data"))
     for _ in range(7):

@@ -39,7 +39,7 @@ FEW = 16
 def test_what_was_acknowledged_survives_every_kill(tmp_path: Path, kills: int) -> None:
     server = Server(tmp_path / "data", tmp_path / "log")
     backups = Backups(server.data_dir, tmp_path / "backups") if kills > FEW else None
-    told = rounds(server, kills, backups and backups.run)
+    told = rounds(server, kills, backups.run if backups else None)
     found = check(server, told)
     for nothing in ("lost_items", "lost_decisions", "lost_erasures", "came_back", "left_of_erased"):
         assert found[nothing] == [], nothing

@@ -42,7 +42,7 @@ class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return x
 
     def predict(self, x: Floats) -> Ints:
-        return x.argmax(axis=1)
+        return np.asarray(x.argmax(axis=1))
 
 
 def simulated(n: int, seed: int, sharpness: float = 1.0) -> tuple[Floats, Ints]:

@@ -14,9 +14,9 @@ def test_boxes_move_with_the_crop_and_end_at_its_rim() -> None:
     picture = Labelled(BLANK, items=(("phone", (0, 0, 400, 300)),), defects=(("crack", (110, 60, 130, 90)),))
     found = cut(picture, (100, 50, 350, 250))
     assert found is not None
-    assert found.rgb.shape == (200, 250, 3)
-    assert found.items == (("phone", (0, 0, 250, 200)),)
-    assert found.defects == (("crack", (10, 10, 30, 40)),)
+    height, width, _ = found.rgb.shape
+    assert (height, width) == (200, 250)
+    assert [*found.items, *found.defects] == [("phone", (0, 0, 250, 200)), ("crack", (10, 10, 30, 40))]
 
 
 def test_an_item_of_which_little_is_left_is_dropped() -> None:

@@ -86,6 +86,7 @@ def test_the_frozen_stages_stay_as_imagenet_left_them(
 def test_places_that_are_not_known_teach_nothing(pictures: Pictures, records: list[Record], tmp_path: Path) -> None:
     blind = Pictures(pictures.trunk, torch.full_like(pictures.grids, UNKNOWN), pictures.rows, pictures.damaged)
     net = train(blind, records, tmp_path / "a.pt")
+    assert net.local.bias is not None
     assert net.local.bias.detach()[TEAR] == pytest.approx(-4.6, abs=0.05)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_a_second_run_grades_nothing_anew(tiny_dataset: Path, tmp_path: Path) ->
     ],
 )
 def test_an_unknown_name_is_refused_with_those_that_there_are(
-    tiny_dataset: Path, tmp_path: Path, change: dict[str, tuple[str, ...]], message: str
+    tiny_dataset: Path, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     config = dataclasses.replace(EvaluationConfig(out=tmp_path), **change)
     with pytest.raises(DatasetError, match=message):

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from regrade.models.errors import GateRefusedError, RunError
-from regrade.training.judge.gate import Check, GateResult, conclude, non_inferior, parity, parity_ap50
+from regrade.training.judge.checks import Check
+from regrade.training.judge.gate import GateResult, conclude, non_inferior, parity, parity_ap50
 from regrade.training.judge.predictions import Predictions
 from regrade.training.run.run import Run, RunConfig
 

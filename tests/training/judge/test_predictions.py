@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,8 @@ def test_a_grader_with_a_gate_is_refused(cartons: list[Record]) -> None:
 
 
 def test_an_interrupted_run_goes_on_from_its_cache(any_grader: Grader, cartons: list[Record], tmp_path: Path) -> None:
-    path, seen = tmp_path / "grades.jsonl", []
+    path = tmp_path / "grades.jsonl"
+    seen: list[Any] = []
 
     def counting(photo: Photo, record: Record) -> Photo:
         if len(seen) == 3:

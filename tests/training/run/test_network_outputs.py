@@ -85,11 +85,12 @@ def test_an_array_counts_by_its_values_however_it_lies_in_memory() -> None:
 
 
 def test_one_changed_weight_or_photo_is_another_hash(tiny_dataset: Path) -> None:
-    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    first = torch.nn.Conv2d(3, 4, 1)
+    net = torch.nn.Sequential(first, torch.nn.BatchNorm2d(4))
     before = hash_of_network(net)
     assert hash_of_network(net) == before
     with torch.no_grad():
-        net[0].weight[0, 0] += 1e-6
+        first.weight[0, 0] += 1e-6
     assert hash_of_network(net) != before
     records = read_manifest(tiny_dataset)
     changed = [*records[:-1], replace(records[-1], sha256="0" * 64)]

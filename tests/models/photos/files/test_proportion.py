@@ -5,6 +5,7 @@ import struct
 import time
 import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
 from odd_photos import ahead_of_pixels, behind_start, chunk, encoded, many_scans, picture, png_of, segment
@@ -86,7 +87,7 @@ def test_a_png_of_many_small_chunks_of_pixels_is_in_proportion() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"subsampling": 0}])
-def test_ordinary_jpegs_are_quick(options: dict[str, object]) -> None:
+def test_ordinary_jpegs_are_quick(options: dict[str, Any]) -> None:
     found = survey(encoded(picture(), **options))
     assert found is not None
     assert found.quick

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_a_jpeg_whose_components_come_in_scans_of_their_own_needs_all_of_them() 
 
 @pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}])
 @pytest.mark.parametrize("ground", ["white", "black", (200, 10, 10)])
-def test_a_plain_background_is_no_gap(options: dict[str, object], ground: object) -> None:
+def test_a_plain_background_is_no_gap(options: dict[str, Any], ground: object) -> None:
     image = Image.new("RGB", (1200, 900), ground)  # type: ignore[arg-type]
     image.paste(picture(), (300, 50))
     assert code_of(encoded(image, **options)) is None

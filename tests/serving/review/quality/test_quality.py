@@ -179,7 +179,7 @@ def test_the_estimate_is_unbiased_and_the_interval_keeps_its_level() -> None:
     """200 weighted samples of 3000 items of which 4% are wrong, more of them where fewer are drawn."""
     random, held, rates = np.random.default_rng(3), 0, []
     for _ in range(200):
-        looks = []
+        looks: list[Any] = []
         for share, truth in ((0.05, 0.05), (0.15, 0.03)):
             drawn = int(random.binomial(1500, share))
             wrong = int(random.binomial(drawn, truth))
