@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from regrade.datasets.manifest import MANIFEST_NAME, Record, locate_manifest, read_manifest
 
@@ -31,12 +32,12 @@ def labelled_photos(more: Path | None = None) -> LabelledPhotos:
     return LabelledPhotos(read_manifest(manifest), read_manifest(beside / "more.jsonl"), extra, first)
 
 
-def _labelled(record: Record, labels: dict[str, dict[str, object]]) -> Record:
+def _labelled(record: Record, labels: dict[str, dict[str, Any]]) -> Record:
     row = labels.get(record.id, {})
-    return replace(record, condition=row.get("condition"), votes=tuple(row.get("votes", ())))  # type: ignore[arg-type]
+    return replace(record, condition=row.get("condition"), votes=tuple(row.get("votes", ())))
 
 
-def _rows(path: Path) -> list[dict[str, object]]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 

@@ -34,7 +34,8 @@ def test_ships_four_categories_with_all_conditions() -> None:
 
 def test_rubrics_and_hints_are_in_both_languages() -> None:
     for category in load_categories().values():
-        rubrics = [one.rubric for one in (*category.conditions, *category.defect_types) if one.rubric is not None]
+        texts = [c.rubric for c in category.conditions] + [d.rubric for d in category.defect_types]
+        rubrics = [text for text in texts if text is not None]
         words = [category.title, *rubrics, *category.clarifications, *(v.hint for v in category.views)]
         assert all(w.en.isascii() for w in words)
         assert all(any("一" <= letter <= "鿿" for letter in w.zh_cn) for w in words)
