@@ -23,13 +23,13 @@ from regrade.models.heads import Head, load_detector
 from regrade.models.networks.arithmetic import Arithmetic, arithmetic_for
 from regrade.models.networks.detector import Detection, Detector
 from regrade.models.networks.runtime import Model, as_float
-from regrade.models.photo_evidence import PhotoEvidence, Seen, detected, mapped, see, stacked
+from regrade.models.photo_evidence import PhotoEvidence, Seen, detected, examination, mapped, see, stacked
 from regrade.models.photos.parts import working_side
 from regrade.models.photos.preprocess import model_input, reduced
 from regrade.models.photos.quality import MEASURED_SIDE, QualityLimits, assess
 from regrade.models.registry.bundle import PRECISIONS, ROUTER
 from regrade.models.registry.store import BundleStore, store_of
-from regrade.models.types import CategoryCall, Defect, Grade, ItemResult, Photo
+from regrade.models.types import CategoryCall, Defect, Examination, Grade, ItemResult, Photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +179,17 @@ class Grader:
         call: CategoryCall | None = None
         grade: Grade | None = None
         defects: tuple[Defect, ...] = ()
+        examined: Examination | None = None
         models: dict[str, str] = {}
         if all(q.ok for q in quality):
             call = self._category(evidence, category)
-            grade, defects = self._condition(evidence, self._heads[call.name])
+            grade, defects, examined = self._condition(evidence, self._heads[call.name])
             models = {call.name: self._heads[call.name].bundle.version}
         timings = {
             "infer": sum(sum(e.timings_ms.values()) for e in evidence),
             "fuse": (time.perf_counter() - start) * 1000,
         }
-        return ItemResult(call, grade, defects, quality, models, timings)
+        return ItemResult(call, grade, defects, quality, models, timings, examined)
 
     def grade(self, photos: Sequence[Photo], category: str | None = None) -> ItemResult:
         """Look at each photo of one item and conclude."""
@@ -277,7 +278,9 @@ class Grader:
         known = self._by_category(probabilities)
         return max(known, key=lambda name: known[name])
 
-    def _condition(self, evidence: Sequence[PhotoEvidence], head: Head) -> tuple[Grade, tuple[Defect, ...]]:
+    def _condition(
+        self, evidence: Sequence[PhotoEvidence], head: Head
+    ) -> tuple[Grade, tuple[Defect, ...], Examination]:
         bundle, calibration = head.bundle, head.bundle.calibration
         out = head.of_whole(evidence)
         photos = head.of_photos(evidence, as_float(out["class_logits"]))
@@ -292,7 +295,9 @@ class Grader:
             auto_threshold=promise.threshold,
             promised_error=None if promise.threshold is None else promise.alpha,
         )
-        found = mapped(evidence, bundle, out) if "defect_logits" in out else []
+        maps = "defect_logits" in out
+        found = mapped(evidence, bundle, out) if maps else []
         if head.detector is not None:
             found += detected(evidence, bundle, head.detector)
-        return grade, tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type)))
+        examined = examination(bundle, maps=maps, detector=head.detector is not None)
+        return grade, tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type))), examined

@@ -11,7 +11,7 @@ from regrade.models.networks.detector import Detection
 from regrade.models.networks.localize import strongest_region
 from regrade.models.networks.runtime import Model, as_float
 from regrade.models.registry.bundle import Bundle
-from regrade.models.types import Defect, Quality
+from regrade.models.types import Defect, Examination, Quality
 
 Seen = tuple[NDArray[np.float32], NDArray[np.float32]]
 """What a backbone saw on n photos or parts: features, float32 (n, D), and maps, float32 (n, C, h, w)."""
@@ -79,6 +79,15 @@ def detected(evidence: Sequence[PhotoEvidence], bundle: Bundle, detector: str) -
             if threshold is not None and d.score >= threshold:
                 found.append(Defect(seen.photo, d.type, d.score, d.box, severities[d.type]))
     return found
+
+
+def examination(bundle: Bundle, *, maps: bool, detector: bool) -> Examination:
+    """What `bundle` looks for and grades by, where its head reads `maps` and a `detector` has run."""
+    sources = [name for name, runs in (("map", maps), ("detector", detector)) if runs]
+    proven = (d.name for d in bundle.defects if any(_threshold(bundle, d.name, one) is not None for one in sources))
+    heard = detector and bundle.calibration.detector is not None
+    basis = (("photo", True), ("damage_map", maps), ("detector", heard))
+    return Examination(tuple(proven), tuple(name for name, counts in basis if counts))
 
 
 def _threshold(bundle: Bundle, kind: str, source: str) -> float | None:

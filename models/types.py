@@ -86,6 +86,19 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True)
+class Examination:
+    """What a grade rests on, and what was looked for on every photo that the item was graded by.
+
+    `defect_types` are those whose boxes are proven on held-out photos: no box of another type can be there, whatever
+    the photo shows. `basis` says what moved the grade: `photo` (each photo as a whole), `damage_map` (the backbone's
+    map of defects) and `detector` (the best of the detector's boxes, also of types that are not shown).
+    """
+
+    defect_types: tuple[str, ...]
+    basis: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ItemResult:
     """All that the grader says of one item. `grade` is None where a photo must be retaken."""
 
@@ -97,6 +110,8 @@ class ItemResult:
     models: Mapping[str, str]
     """Category to bundle version, of the bundles that spoke."""
     timings_ms: Mapping[str, float]
+    examination: Examination | None = None
+    """None where nothing was graded, and in results that were stored before it was kept."""
 
     @property
     def retake(self) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.i18n import LANGUAGES, text
 from regrade.serving.base.money import format_money, format_percent
+from regrade.serving.inspections.examined import basis_words, examined_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +62,10 @@ def print_inspection(console: "Console", inspection: "InspectionOut", names: Seq
             kind, severity = text(f"defect.{defect.type}", _LANG), text(f"severity.{defect.severity}", _LANG)
             table.add_row(names[defect.photo], kind, severity, format_percent(defect.score), box)
         console.print(table)
+    types = inspection.defects_examined[0].types if inspection.defects_examined else None
+    examined = examined_words(types, found=bool(inspection.defects), lang=_LANG)
+    for words in filter(None, (examined, basis_words(inspection.grade.based_on, _LANG))):
+        console.print(f"  {words}", highlight=False, markup=False)
     for reason in inspection.disposition.reasons:
         console.print(f"  {reason}", highlight=False, markup=False)
     for option in inspection.disposition.alternatives:

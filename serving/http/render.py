@@ -11,6 +11,7 @@ from regrade.serving.http.schemas import (
     DefectOut,
     DispositionOut,
     ErasedOut,
+    ExaminedOut,
     GradeOut,
     InspectionOut,
     MoneyOut,
@@ -50,6 +51,7 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
         ),
         grade=None if retaken else _grade(result, review),
         defects=[] if retaken else _defects(result, review),
+        defects_examined=_examined(result, [photo.index for photo in inspection.photos]),
         disposition=None if disposition is None else _disposition(disposition, lang),
         review=_review(inspection, lang),
         photos=[
@@ -77,6 +79,7 @@ def _grade(result: ItemResult, review: Review | None) -> GradeOut | None:
                 "probabilities": {c: float(c == review.condition) for c in CONDITIONS},
                 "prediction_set": [review.condition],
                 "confidence": 1.0,
+                "based_on": ["review"],
             }
         )
     grade = result.grade
@@ -88,8 +91,15 @@ def _grade(result: ItemResult, review: Review | None) -> GradeOut | None:
             "probabilities": {c: _share(grade.probabilities.get(c, 0.0)) for c in CONDITIONS},
             "prediction_set": list(grade.prediction_set),
             "confidence": _share(grade.confidence),
+            "based_on": None if result.examination is None else list(result.examination.basis),
         }
     )
+
+
+def _examined(result: ItemResult, photos: Sequence[int]) -> list[ExaminedOut] | None:
+    if result.examination is None:
+        return None
+    return [ExaminedOut(photo=index, types=list(result.examination.defect_types)) for index in photos]
 
 
 def _defects(result: ItemResult, review: Review | None) -> list[DefectOut]:

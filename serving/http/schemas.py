@@ -46,6 +46,20 @@ class GradeOut(BaseModel):
     probabilities: dict[str, Share]
     prediction_set: list[str]
     confidence: Share
+    based_on: list[Literal["photo", "damage_map", "detector", "review"]] | None = Field(
+        None,
+        description="What it rests on: each photo as a whole, the map of defects, the detector's boxes, also of types "
+        "that are not shown; or a human's review. Left out of what was graded before it was kept.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "based_on")
+
+
+class ExaminedOut(BaseModel):
+    photo: int
+    types: list[str]
 
 
 class DefectOut(BaseModel):
@@ -144,6 +158,11 @@ class InspectionOut(BaseModel):
     category: CategoryOut | None
     grade: GradeOut | None
     defects: list[DefectOut]
+    defects_examined: list[ExaminedOut] | None = Field(
+        None,
+        description="For each photo the types that the model looked for: those whose boxes are proven on held-out "
+        "photos. `defects` says nothing of any other type. Left out where nothing was graded, or before it was kept.",
+    )
     disposition: DispositionOut | None
     review: ReviewOut
     photos: list[PhotoOut]
@@ -158,7 +177,7 @@ class InspectionOut(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(_without(handler(self), "retake"), "erased")
+        return _without(_without(_without(handler(self), "retake"), "erased"), "defects_examined")
 
 
 class InspectionsOut(BaseModel):

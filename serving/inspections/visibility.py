@@ -65,7 +65,7 @@ def seen_columns(viewer: Viewer | None) -> dict[str, ColumnElement[Any]]:
 
 def hide(inspection: Inspection) -> Inspection:
     """`inspection` without anything that the model or a human found, as if it waited for its first look."""
-    result = replace(inspection.result, grade=None, defects=())
+    result = replace(inspection.result, grade=None, defects=(), examination=None)
     return replace(inspection, status="needs_review", result=result, decision=None, reviews=(), blind=True)
 
 

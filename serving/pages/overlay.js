@@ -2,7 +2,7 @@
 // has these pixels as its own coordinates and is scaled as a whole, so that they fit at any size.
 
 import { el, svg } from "./dom.js";
-import { named, percent, t } from "./words.js";
+import { examinedWords, named, percent, t } from "./words.js";
 
 /** A viewer of all photos of `inspection`, opened at the worst one; `urls` are of the photos sent. */
 export function photoViewer(inspection, urls) {
@@ -12,7 +12,8 @@ export function photoViewer(inspection, urls) {
     defectsOf(index).reduce((sum, defect) => sum + defect.score + (defect.severity === "major" ? 1 : 0), 0);
   const worst = inspection.photos.reduce((best, photo) => (weight(photo.index) > weight(best) ? photo.index : best), 0);
   const show = (index, focus) => {
-    root.replaceChildren(stage(inspection.photos[index], urls[index], defectsOf(index)), strip(index));
+    const examined = inspection.defects_examined?.find((one) => one.photo === index)?.types;
+    root.replaceChildren(stage(inspection.photos[index], urls[index], defectsOf(index), examined), strip(index));
     if (focus) root.querySelector("[aria-current=true]").focus();
   };
   const strip = (current) => {
@@ -29,7 +30,7 @@ export function photoViewer(inspection, urls) {
   return root;
 }
 
-function stage(photo, url, defects) {
+function stage(photo, url, defects, examined) {
   const { width, height } = photo;
   // A reviewer may name a defect without drawing it.
   const boxes = defects.map((defect) => (defect.box ? box(defect, width, height) : null));
@@ -45,7 +46,8 @@ function stage(photo, url, defects) {
     el("span", {}, `${named("severity", defect.severity)} · ${percent(defect.score)}`));
   });
   return el("div", { class: "stage" }, picture,
-    rows.length ? el("ul", { class: "defects" }, ...rows) : el("p", { class: "no-defects" }, t("station.no_defects")));
+    rows.length ? el("ul", { class: "defects" }, ...rows) : null,
+    el("p", { class: "examined" }, examinedWords(examined, rows.length > 0)));
 }
 
 function box(defect, width, height) {

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { photoViewer } from "./overlay.js";
-import { money, named, percent, t } from "./words.js";
+import { basisWords, money, named, percent, t } from "./words.js";
 
 /** The nodes that show `inspection`; `urls` are of the photos sent, `onRetake(index)` asks for one anew. */
 export function resultNodes(inspection, urls, onRetake) {
@@ -70,7 +70,9 @@ function probabilities(grade) {
   });
   const legend = several
     ? el("p", { class: "legend" }, mark(), " ", t("station.prediction_set_hint")) : null;
-  return el("div", {}, el("table", { class: "bars" }, el("tbody", {}, ...rows)), legend);
+  const basis = basisWords(grade.based_on);
+  return el("div", {}, el("table", { class: "bars" }, el("tbody", {}, ...rows)), legend,
+    basis ? el("p", { class: "legend basis" }, basis) : null);
 }
 
 const mark = () => el("span", { class: "plausible-mark", role: "img", "aria-label": t("station.prediction_set") }, "◆");

@@ -49,6 +49,18 @@ export function t(key, params = {}) {
 /** What a condition, action, defect … is called; a code that no catalogue knows stands for itself. */
 export const named = (kind, code) => known(`${kind}.${code}`) ?? code.replaceAll("_", " ");
 
+/** What was looked for on a photo, as codes (undefined where nobody kept them), beside what was `found` on it. */
+export function examinedWords(codes, found) {
+  if (!codes) return found ? "" : t("examined.unknown");
+  if (!codes.length) return found ? "" : t("examined.nothing");
+  return t(found ? "examined.types" : "examined.none", { types: codes.map((code) => named("defect", code)).join(" · ") });
+}
+
+/** What a grade rests on, as codes; empty where nobody kept them. */
+export function basisWords(codes) {
+  return codes?.length ? t("examined.basis", { basis: codes.map((code) => named("basis", code)).join(" · ") }) : "";
+}
+
 // Figures are written as the service writes them in its reasons, so that the same one never stands twice in
 // two ways: percentages rounded down to a tenth, and nothing uncertain as 0% or 100%.
 export function percent(share) {

@@ -4,7 +4,7 @@
 import { address } from "./call.js";
 import { $, el } from "./dom.js";
 import { CONDITIONS } from "./entered.js";
-import { chosen, named, percent, money, t } from "./words.js";
+import { basisWords, chosen, examinedWords, named, percent, money, t } from "./words.js";
 
 /** Write all of a card down. */
 export function draw(card, { onCondition, onAction }) {
@@ -13,6 +13,7 @@ export function draw(card, { onCondition, onAction }) {
   actions(card, onAction);
   rubric(card);
   history(card);
+  examined(card);
   $("note").value = card.draft.note;
 }
 
@@ -85,6 +86,12 @@ export function actions(card, onAction) {
       el("span", { class: "figure" }, money(option.expected_recovery)));
   }));
   $("reasons").replaceChildren(...offered.reasons.map((reason) => el("li", {}, reason)));
+}
+
+function examined({ inspection, task }) {
+  const words = [basisWords(inspection.based_on), examinedWords(inspection.examined, inspection.defects.length > 0)];
+  $("basis").textContent = task.blind ? "" : words[0];
+  $("examined").textContent = task.blind ? "" : words[1];
 }
 
 /** Mark the condition chosen, in the form and in the rubric. */

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, FilePayload, Page, Request, Route, expect
 
-from regrade.serving.base.i18n import LANGUAGES
+from regrade.serving.base.i18n import LANGUAGES, text
 from regrade.serving.base.money import format_money, format_percent
 
 Stored = Callable[[str], list[dict[str, Any]]]
@@ -127,6 +127,17 @@ def test_boxes_lie_where_the_defects_are(page: Page, sharp: FilePayload, interce
     expected = [left + width / 4, top + height / 4, left + width * 3 / 4, top + height / 2]
     assert drawn == pytest.approx(expected, abs=3)
     expect(page.locator(".defects li")).to_contain_text(["tear"])
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-CN"])
+def test_an_empty_photo_says_what_was_not_looked_for_on_it(
+    page: Page, sharp: FilePayload, intercept: Intercept, lang: str
+) -> None:
+    change_answer(intercept, page, defects=[], defects_examined=[{"photo": 0, "types": []}])
+    grade(page, "RMA-examined", sharp)
+    page.click(f"[data-language='{lang}']")
+    expect(page.locator(".examined")).to_have_text(text("examined.nothing", lang))
+    expect(page.locator(".basis")).to_contain_text(text("basis.photo", lang))
 
 
 def test_a_blurred_photo_must_be_taken_again(

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from regrade.models.types import CONDITIONS
+from regrade.models.types import CONDITIONS, ItemResult
 from regrade.serving.access.audit import AuditEntry
 from regrade.serving.base.dispositions import Disposition
 from regrade.serving.base.i18n import render, text
 from regrade.serving.http.routes.desk.cards import defect_of, needed
+from regrade.serving.inspections.examined import basis_words, examined_words
 from regrade.serving.review import Dossier
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.adjudication import settled, votes_of
@@ -90,7 +91,14 @@ def _model(inspection: Inspection, lang: str) -> View | None:
         "reasons": [render(reason, lang) for reason in decision.review] if decision and not inspection.erased else [],
         "versions": dict(result.models),
         "defects": len(result.defects),
+        "told": [words for words in _told(result, lang) if words],
     }
+
+
+def _told(result: ItemResult, lang: str) -> tuple[str, str]:
+    seen = result.examination
+    types, basis = (None, None) if seen is None else (seen.defect_types, seen.basis)
+    return examined_words(types, found=bool(result.defects), lang=lang), basis_words(basis, lang)
 
 
 def _disposition(disposition: Disposition, review: Review | None, lang: str) -> View:

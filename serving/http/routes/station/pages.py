@@ -23,7 +23,8 @@ router = APIRouter(include_in_schema=False)
 
 _PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_WORDS: Final = ("station.", "condition.", "action.", "category.", "defect.", "severity.", "advice.")
+_SAID: Final = ("station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis")
+_WORDS: Final = tuple(f"{kind}." for kind in _SAID)
 """Beginnings of the catalogue keys that the page may show."""
 
 SECURITY_HEADERS: Final = {

@@ -1,0 +1,56 @@
+"""What was looked for is told from what is not there, and a grade names what it rests on."""
+
+from typing import Any
+
+import pytest
+
+from regrade.models.grader import Grader
+from regrade.models.photos.intake import open_photo
+from regrade.models.registry.bundle import load_bundle, shipped_root
+from regrade.serving.base.i18n import LANGUAGES, text
+from regrade.serving.examples.items import PHOTOS
+from regrade.serving.inspections.examined import basis_words, examined_words
+from regrade.serving.storage.records import RESULT
+
+
+@pytest.mark.parametrize("category", ["packaging", "electronics", "footwear", "apparel"])
+def test_types_without_a_proven_threshold_are_not_looked_for(grader: Grader, category: str) -> None:
+    photo = open_photo((PHOTOS / "carton-torn-1.jpg").read_bytes())
+    seen = grader.grade([photo], category).examination
+    assert seen is not None
+    assert set(seen.defect_types) == set(load_bundle(shipped_root(), category).calibration.defect_thresholds)
+    assert seen.basis[0] == "photo"
+
+
+def test_a_grade_says_what_was_looked_for_on_each_photo_and_what_it_rests_on(service: Any) -> None:
+    photos = [(PHOTOS / name).read_bytes() for name in ("carton-torn-1.jpg", "carton-torn-2.jpg")]
+    answer = service.post(photos, {"rma": "1", "category": "packaging"}).json()
+    assert [one["photo"] for one in answer["defects_examined"]] == [0, 1]
+    assert {defect["type"] for defect in answer["defects"]} <= set(answer["defects_examined"][0]["types"])
+    assert answer["grade"]["based_on"] == ["photo", "damage_map", "detector"]
+    assert service.client.get(f"/v1/inspections/{answer['id']}").json() == answer
+
+
+def test_a_human_decision_rests_on_the_review(service: Any, photo: bytes) -> None:
+    service.post([photo], {"rma": "1", "category": "apparel"})
+    claimed = service.client.post("/v1/reviews/claim").json()
+    body = {"lease": claimed["lease"]["token"], "condition": "used"}
+    answer = service.client.post(f"/v1/reviews/{claimed['inspection']['id']}", json=body).json()
+    assert answer["grade"]["based_on"] == ["review"]
+
+
+def test_what_was_stored_before_says_that_it_is_not_known(service: Any, photo: bytes) -> None:
+    made = service.post([photo], {"rma": "1", "category": "packaging"}).json()
+    stored = RESULT.dump_python(service.runtime.inspections.get(made["id"]).result, mode="json")
+    del stored["examination"]
+    assert RESULT.validate_python(stored).examination is None
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_words_take_not_looked_for_for_not_there(lang: str) -> None:
+    assert examined_words((), found=False, lang=lang) == text("examined.nothing", lang)
+    assert examined_words(None, found=False, lang=lang) == text("examined.unknown", lang)
+    looked_for = examined_words(("tear", "hole"), found=False, lang=lang)
+    assert text("defect.tear", lang) in looked_for
+    assert looked_for != examined_words(("tear", "hole"), found=True, lang=lang)
+    assert text("basis.damage_map", lang) in basis_words(("photo", "damage_map"), lang)
