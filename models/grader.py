@@ -299,5 +299,5 @@ class Grader:
         found = mapped(evidence, bundle, out) if maps else []
         if head.detector is not None:
             found += detected(evidence, bundle, head.detector)
-        examined = examination(bundle, maps=maps, detector=head.detector is not None)
+        examined = examination(evidence, bundle, head.backbone, head.detector, maps=maps)
         return grade, tuple(sorted(found, key=lambda d: (-d.score, d.photo, d.type))), examined

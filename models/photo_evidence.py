@@ -81,13 +81,21 @@ def detected(evidence: Sequence[PhotoEvidence], bundle: Bundle, detector: str) -
     return found
 
 
-def examination(bundle: Bundle, *, maps: bool, detector: bool) -> Examination:
-    """What `bundle` looks for and grades by, where its head reads `maps` and a `detector` has run."""
+def examination(
+    evidence: Sequence[PhotoEvidence], bundle: Bundle, backbone: str, detector: str | None, *, maps: bool
+) -> Examination:
+    """What was looked for, and what the grade rests on, where the head of `bundle` reads the maps of `backbone` (with
+    `maps`) and what a `detector` has found on those photos that it was asked for."""
+    types = tuple(_proven(bundle, maps=maps, detector=detector in one.detections) for one in evidence)
+    heard = bundle.calibration.detector is not None and any(detector in one.detections for one in evidence)
+    closer = any(seen_by == backbone for one in evidence for seen_by, _ in one.parts)
+    basis = (("photo", True), ("damage_map", maps), ("parts", closer), ("detector", heard))
+    return Examination(types, tuple(name for name, counts in basis if counts))
+
+
+def _proven(bundle: Bundle, *, maps: bool, detector: bool) -> tuple[str, ...]:
     sources = [name for name, runs in (("map", maps), ("detector", detector)) if runs]
-    proven = (d.name for d in bundle.defects if any(_threshold(bundle, d.name, one) is not None for one in sources))
-    heard = detector and bundle.calibration.detector is not None
-    basis = (("photo", True), ("damage_map", maps), ("detector", heard))
-    return Examination(tuple(proven), tuple(name for name, counts in basis if counts))
+    return tuple(d.name for d in bundle.defects if any(_threshold(bundle, d.name, one) is not None for one in sources))
 
 
 def _threshold(bundle: Bundle, kind: str, source: str) -> float | None:

@@ -87,15 +87,22 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What a grade rests on, and what was looked for on every photo that the item was graded by.
+    """What a grade rests on, and what was looked for on each photo, in order.
 
-    `defect_types` are those whose boxes are proven on held-out photos: no box of another type can be there, whatever
-    the photo shows. `basis` says what moved the grade: `photo` (each photo as a whole), `damage_map` (the backbone's
-    map of defects) and `detector` (the best of the detector's boxes, also of types that are not shown).
+    `defect_types` are those whose boxes are proven on held-out photos and whose network has run: no box of another type
+    can be there, whatever the photo shows. `basis` says what moved the grade: `photo` (each photo as a whole),
+    `damage_map` (the backbone's map of defects), `parts` (a closer look at parts of a photo) and `detector` (the best
+    of the detector's boxes, also of types that are not shown).
     """
 
-    defect_types: tuple[str, ...]
+    defect_types: tuple[tuple[str, ...], ...]
     basis: tuple[str, ...]
+
+    @property
+    def everywhere(self) -> tuple[str, ...]:
+        """The types that were looked for on all photos."""
+        first, *others = self.defect_types
+        return tuple(one for one in first if all(one in types for types in others))
 
 
 @dataclass(frozen=True, slots=True)

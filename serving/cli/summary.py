@@ -62,7 +62,8 @@ def print_inspection(console: "Console", inspection: "InspectionOut", names: Seq
             kind, severity = text(f"defect.{defect.type}", _LANG), text(f"severity.{defect.severity}", _LANG)
             table.add_row(names[defect.photo], kind, severity, format_percent(defect.score), box)
         console.print(table)
-    types = inspection.defects_examined[0].types if inspection.defects_examined else None
+    examined_on = [one.types for one in inspection.defects_examined or ()]
+    types = [one for one in examined_on[0] if all(one in other for other in examined_on)] if examined_on else None
     examined = examined_words(types, found=bool(inspection.defects), lang=_LANG)
     for words in filter(None, (examined, basis_words(inspection.grade.based_on, _LANG))):
         console.print(f"  {words}", highlight=False, markup=False)

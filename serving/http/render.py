@@ -99,7 +99,8 @@ def _grade(result: ItemResult, review: Review | None) -> GradeOut | None:
 def _examined(result: ItemResult, photos: Sequence[int]) -> list[ExaminedOut] | None:
     if result.examination is None:
         return None
-    return [ExaminedOut(photo=index, types=list(result.examination.defect_types)) for index in photos]
+    by_photo = zip(photos, result.examination.defect_types, strict=False)  # the photos of an erased item are gone
+    return [ExaminedOut(photo=index, types=list(types)) for index, types in by_photo]
 
 
 def _defects(result: ItemResult, review: Review | None) -> list[DefectOut]:

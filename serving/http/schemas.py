@@ -46,10 +46,11 @@ class GradeOut(BaseModel):
     probabilities: dict[str, Share]
     prediction_set: list[str]
     confidence: Share
-    based_on: list[Literal["photo", "damage_map", "detector", "review"]] | None = Field(
+    based_on: list[Literal["photo", "damage_map", "parts", "detector", "review"]] | None = Field(
         None,
-        description="What it rests on: each photo as a whole, the map of defects, the detector's boxes, also of types "
-        "that are not shown; or a human's review. Left out of what was graded before it was kept.",
+        description="What it rests on: each photo as a whole, the map of defects, a closer look at parts, the "
+        "detector's boxes, also of types that are not shown; or a human's review. Left out of what was graded before it "
+        "was kept.",
     )
 
     @model_serializer(mode="wrap")

@@ -8,7 +8,7 @@ from regrade.models.grader import Grader
 from regrade.models.photos.intake import open_photo
 from regrade.models.registry.bundle import load_bundle, shipped_root
 from regrade.serving.base.i18n import LANGUAGES, text
-from regrade.serving.examples.items import PHOTOS
+from regrade.serving.examples.items import PHOTOS, demo_items
 from regrade.serving.inspections.examined import basis_words, examined_words
 from regrade.serving.storage.records import RESULT
 
@@ -18,7 +18,8 @@ def test_types_without_a_proven_threshold_are_not_looked_for(grader: Grader, cat
     photo = open_photo((PHOTOS / "carton-torn-1.jpg").read_bytes())
     seen = grader.grade([photo], category).examination
     assert seen is not None
-    assert set(seen.defect_types) == set(load_bundle(shipped_root(), category).calibration.defect_thresholds)
+    (types,) = seen.defect_types
+    assert set(types) <= set(load_bundle(shipped_root(), category).calibration.defect_thresholds)
     assert seen.basis[0] == "photo"
 
 
@@ -27,7 +28,7 @@ def test_a_grade_says_what_was_looked_for_on_each_photo_and_what_it_rests_on(ser
     answer = service.post(photos, {"rma": "1", "category": "packaging"}).json()
     assert [one["photo"] for one in answer["defects_examined"]] == [0, 1]
     assert {defect["type"] for defect in answer["defects"]} <= set(answer["defects_examined"][0]["types"])
-    assert answer["grade"]["based_on"] == ["photo", "damage_map", "detector"]
+    assert answer["grade"]["based_on"][:2] == ["photo", "damage_map"]
     assert service.client.get(f"/v1/inspections/{answer['id']}").json() == answer
 
 
@@ -44,6 +45,14 @@ def test_what_was_stored_before_says_that_it_is_not_known(service: Any, photo: b
     stored = RESULT.dump_python(service.runtime.inspections.get(made["id"]).result, mode="json")
     del stored["examination"]
     assert RESULT.validate_python(stored).examination is None
+
+
+def test_what_is_boxed_was_looked_for(grader: Grader) -> None:
+    for one in demo_items():
+        photos = [open_photo(path.read_bytes(), place) for place, path in enumerate(one.photos)]
+        result = grader.grade(photos, one.item["category"])
+        assert result.examination is not None
+        assert all(defect.type in result.examination.defect_types[defect.photo] for defect in result.defects)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

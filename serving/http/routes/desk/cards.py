@@ -86,7 +86,7 @@ def _inspection(inspection: Inspection, lang: str) -> Json:
         "photos": [{"index": p.index, "width": p.width, "height": p.height} for p in inspection.photos],
         "grade": shown,
         "defects": [] if inspection.blind else [defect_of(defect) for defect in result.defects],
-        "examined": None if result.examination is None else list(result.examination.defect_types),
+        "examined": None if result.examination is None else list(result.examination.everywhere),
         "based_on": [] if result.examination is None else list(result.examination.basis),
         "reasons": [] if decision is None or inspection.blind else [render(reason, lang) for reason in decision.review],
     }

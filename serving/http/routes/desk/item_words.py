@@ -97,7 +97,7 @@ def _model(inspection: Inspection, lang: str) -> View | None:
 
 def _told(result: ItemResult, lang: str) -> tuple[str, str]:
     seen = result.examination
-    types, basis = (None, None) if seen is None else (seen.defect_types, seen.basis)
+    types, basis = (None, None) if seen is None else (seen.everywhere, seen.basis)
     return examined_words(types, found=bool(result.defects), lang=lang), basis_words(basis, lang)
 
 
