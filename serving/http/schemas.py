@@ -49,8 +49,8 @@ class GradeOut(BaseModel):
     based_on: list[Literal["photo", "damage_map", "parts", "detector", "review"]] | None = Field(
         None,
         description="What it rests on: each photo as a whole, the map of defects, a closer look at parts, the "
-        "detector's boxes, also of types that are not shown; or a human's review. Left out of what was graded before it "
-        "was kept.",
+        "detector's boxes, also of types that are not shown; or a human's review. Left out of what was graded before "
+        "it was kept.",
     )
 
     @model_serializer(mode="wrap")
