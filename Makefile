@@ -9,7 +9,7 @@ PORT ?= 8080
 DATA_DIR ?= data
 ROOMS := datasets labeling models serving training
 
-.PHONY: install install-dev run test lint types docs constraints demo-photos clean
+.PHONY: install install-dev run test test-fast coverage lint types docs constraints demo-photos clean
 
 install: $(VENV)/.serve
 
@@ -48,6 +48,15 @@ types: install-dev .dev/regrade
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+
+# For the inner loop, two minutes: without type checks, and without what starts browsers, trainings and processes.
+test-fast: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long and not slow"
+
+# The same tests as `make test`, with the branches they take: that costs half as much again, so it is not the default.
+coverage: install-dev
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long" --cov --cov-report=term
 
 # Writes down what is installed now, after a deliberate upgrade; a fresh install then repeats it.
 constraints: install-dev

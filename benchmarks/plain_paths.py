@@ -119,7 +119,7 @@ def main() -> None:
     options = parser(__doc__).parse_args()
     count = 3 if options.quick else 30
     started = time.monotonic()
-    result = {"bodies": bodies(options.folder, count), "files": files(options.folder, count)}
+    result: dict[str, Any] = {"bodies": bodies(options.folder, count), "files": files(options.folder, count)}
     result["seconds"] = round(time.monotonic() - started)
     print(write(result, "plain_paths", out=options.out))
     print(json.dumps(result, indent=1))

@@ -20,6 +20,8 @@ from regrade.datasets.formats.importing import Imported
 from regrade.datasets.manifest import read_manifest
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 Foreign = Callable[..., Path]
 ImportAs = Callable[..., Imported]
 ORIENTATION = 0x0112

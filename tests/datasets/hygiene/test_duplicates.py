@@ -11,6 +11,8 @@ from regrade.datasets.hygiene.embeddings import read_views
 from regrade.datasets.manifest import read_manifest
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 Edit = Callable[[Image.Image], Image.Image]
 EDITS: dict[str, Edit] = {
     "smaller": lambda image: image.resize((image.width // 2, image.height // 2)),

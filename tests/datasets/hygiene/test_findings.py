@@ -24,6 +24,8 @@ from regrade.datasets.hygiene.fixes import apply_fixes, check_conditions, fix_li
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 MakeRow = Callable[..., dict[str, Any]]
 Write = Callable[..., Path]
 

@@ -12,6 +12,8 @@ from regrade.datasets.synth.board.harmless import HARMLESS
 from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 from regrade.models.category.schema import ItemOutline
 
+pytestmark = pytest.mark.slow
+
 CARTON = ItemOutline(rigid=True, cardboard=True)
 
 EVERYTHING = (*RECIPES, *HARMLESS)

@@ -9,6 +9,8 @@ from regrade.datasets.synth.cloth.damage import RECIPES, close_up
 from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 from regrade.models.category.schema import ItemOutline
 
+pytestmark = pytest.mark.slow
+
 CLOTH = ItemOutline(least_share=0.06)
 
 by_name = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)

@@ -12,6 +12,8 @@ from regrade.datasets.synth.scene import Painted, PhotoScene, Recipe
 from regrade.datasets.synth.surfaces import display
 from regrade.models.category.schema import ItemOutline
 
+pytestmark = pytest.mark.slow
+
 DEVICE = ItemOutline(rigid=True, display=True)
 
 damaging = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)

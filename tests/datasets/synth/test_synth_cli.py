@@ -15,6 +15,8 @@ from regrade.datasets.synth.catalogue import damage, harmless
 from regrade.datasets.synth_cli import register
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: str) -> Result:
     app = typer.Typer()

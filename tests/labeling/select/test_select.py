@@ -20,6 +20,8 @@ from regrade.labeling.select.selection import Selection, parse_quotas, select
 from regrade.labeling.select.words import CATALOGUES
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 DEMO = Path(__file__).parents[3] / "serving" / "examples" / "photos"
 CONDITIONS = {name: one.condition_names for name, one in load_categories().items()}
 

@@ -20,6 +20,8 @@ from regrade.labeling.versions.provenance import read_provenance
 from regrade.labeling.versions.versions import read_summary
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 Labels = Callable[..., Any]
 BOX = {"photo": 0, "type": "tear", "severity": "major", "box": [10, 20, 60, 80]}
 

@@ -15,6 +15,8 @@ from regrade.labeling.versions.provenance import read_provenance
 from regrade.labeling.versions.versions import read_summary
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 TEAR = {"photo": 0, "type": "tear", "severity": "major", "box": [16, 12, 80, 60]}
 

@@ -10,6 +10,8 @@ from regrade.datasets.manifest import read_manifest
 from regrade.labeling.versions.ledger import LEDGER_NAME
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 Splits = Callable[..., dict[str, tuple[str, str]]]
 
 

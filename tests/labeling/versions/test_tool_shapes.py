@@ -17,6 +17,8 @@ import pytest
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.models.errors import DatasetError
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 LABELS = ("tear", "crush", "used", "damaged", "carton")
 Import = Callable[..., list[Record]]

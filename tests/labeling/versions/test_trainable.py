@@ -12,6 +12,8 @@ from regrade.datasets.checks import check_manifest
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.training.data.pictures import Corpus, variants
 
+pytestmark = pytest.mark.slow
+
 TEAR = {"photo": 0, "type": "tear", "severity": "major", "box": [40, 30, 120, 90]}
 
 

@@ -17,6 +17,8 @@ from regrade.models.networks.runtime import Model
 from regrade.models.photos.intake import open_photo
 from regrade.models.registry.bundle import ROUTER, load_bundle, shipped_root
 
+pytestmark = pytest.mark.slow
+
 PHOTO = Path(__file__).parents[3] / "serving" / "examples" / "photos" / "shirt-stained-1.jpg"
 EMULATOR = shutil.which("qemu-x86_64")
 GRADE = """

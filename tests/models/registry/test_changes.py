@@ -18,6 +18,8 @@ from regrade.models.registry.changes import diff, history, inventory, previous_v
 from regrade.models.registry.files import point, write_bundle
 from regrade.models.registry.store import BundleStore
 
+pytestmark = pytest.mark.slow
+
 CALIBRATION = Calibration(1.5, 1.0, 0.1, 0.4, Selective(0.05, 0.1, 0.9, 80, 0.7, "proven"), {"tear": 0.5})
 
 

@@ -4,6 +4,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROUTES = {
     "post": ("POST", "/v1/inspections", {"station"}),
     "list": ("GET", "/v1/inspections", {"station", "reviewer", "engineer"}),

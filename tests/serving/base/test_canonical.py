@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from regrade.serving.base.canonical import canonical_json
 
+pytestmark = pytest.mark.slow
+
 RFC_8785_3_2_3 = (
     '{"numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],'
     '"string": "\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/", "literals": [null, true, false]}'

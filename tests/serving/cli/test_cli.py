@@ -14,6 +14,8 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.cli.main import build_app
 from regrade.serving.installation.data_dir import open_database
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from regrade.serving.cli.main import build_app
 from regrade.serving.examples.items import PHOTOS
 from regrade.serving.http.schemas import InspectionOut
 
+pytestmark = pytest.mark.slow
+
 CARTON = PHOTOS / "carton-torn-1.jpg"
 CARTON_AGAIN = PHOTOS / "carton-torn-2.jpg"
 

@@ -13,6 +13,8 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.connections.listen import listen
 from regrade.serving.storage.database import Database
 
+pytestmark = pytest.mark.slow
+
 REGRADE = Path(sys.executable).with_name("regrade")
 
 

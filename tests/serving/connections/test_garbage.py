@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 OURS = ("GuardedProtocol", "Exchange", "RequestResponseCycle", "Outlet", "Pace", "Request")
 LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 FORM = "POST /desk/login HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nContent-Length: 50\r\n"

@@ -7,6 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 HEALTH = ("/healthz", "/v2/health/ready")
 LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 STALLS = (

@@ -8,6 +8,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+pytestmark = pytest.mark.slow
+
 LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 FORM = "POST /desk/login HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 HURRIED = {"anonymous_body_timeout": 0.4, "head_timeout": 0.4, "keep_alive": 0.4, "body_timeout": 20}

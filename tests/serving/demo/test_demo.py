@@ -25,6 +25,8 @@ from regrade.serving.grading.item import Item
 from regrade.serving.planning.client import DemoRefusedError, post_inspection
 from regrade.serving.rubric.load import SHIPPED
 
+pytestmark = pytest.mark.slow
+
 COMMAND = Path(sys.executable).with_name("regrade")
 
 

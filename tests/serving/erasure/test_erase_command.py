@@ -14,6 +14,8 @@ from regrade.serving.evidence import KeyRing
 from regrade.serving.evidence.steps import Signed, open_step
 from regrade.serving.review.settled import decisions, erased
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., Result]
 
 

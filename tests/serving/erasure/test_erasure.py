@@ -16,6 +16,8 @@ from regrade.serving.evidence.bundle import check_bundle
 from regrade.serving.evidence.store_check import check_evidence
 from regrade.serving.inspections.verify import verify_store
 
+pytestmark = pytest.mark.slow
+
 ITEM = {
     "rma": "RMA-SECRET-4711",
     "seller": "acme",

@@ -22,6 +22,8 @@ from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.sqlite import traces
 from regrade.serving.storage.tables import inspections, unfinished_erasures
 
+pytestmark = pytest.mark.slow
+
 BY = Actor("test")
 
 

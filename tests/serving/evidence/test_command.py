@@ -9,6 +9,8 @@ from typer.testing import CliRunner, Result
 
 from regrade.serving.cli.main import build_app
 
+pytestmark = pytest.mark.slow
+
 FIRST_FORMAT = Path(__file__).parent / "files" / "first_format.json"
 
 

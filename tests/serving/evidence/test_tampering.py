@@ -10,6 +10,8 @@ from regrade.serving.evidence import Signer
 from regrade.serving.evidence.keys import sha256
 from regrade.serving.evidence.log import append_step, notice_loss, retire_key
 
+pytestmark = pytest.mark.slow
+
 EDITED_ROWS = {
     "a grade": "UPDATE inspections SET result = replace(result, '\"used\"', '\"opened\"')",
     "a probability": "UPDATE inspections SET result = replace(result, '0.4', '0.41')",

@@ -22,6 +22,8 @@ from odd_photos import (
 )
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 END = b"\xff\xd9"
 PNG = encoded(picture(), "PNG")
 SLOW = many_scans(4000, 4000, 63, in_order=True)

@@ -25,6 +25,8 @@ from regrade.serving.access.keys import KeyStore
 from regrade.serving.base.settings import Settings
 from regrade.serving.installation.data_dir import open_database
 
+pytestmark = pytest.mark.slow
+
 NEW = "2099.1.1"
 OLD = "2026.11.1"
 """A version of packaging that is shipped, and not the default."""

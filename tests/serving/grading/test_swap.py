@@ -20,6 +20,8 @@ from regrade.models.registry import changes as registry
 from regrade.models.registry import files as bundle_files
 from regrade.models.registry.store import BundleStore
 
+pytestmark = pytest.mark.slow
+
 NEW = "2099.1.1"
 PACKAGING = {"rma": "1", "category": "packaging"}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 PROBLEM = "application/problem+json"
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+pytestmark = pytest.mark.slow
+
 GUARDS = {
     "content-security-policy",
     "cross-origin-opener-policy",

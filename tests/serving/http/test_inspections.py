@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 ITEM = {
     "rma": "RMA-7",
     "seller": "acme",

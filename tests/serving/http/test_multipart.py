@@ -16,6 +16,8 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.http.uploads import read_upload, take_apart
 from regrade.serving.inspections.verify import verify_store
 
+pytestmark = pytest.mark.slow
+
 HEAD = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
 ITEM = HEAD % b"item" + b'{"rma": "1"}\r\n'
 END = b"--b--\r\n"

@@ -10,6 +10,8 @@ from regrade.serving.base.errors import BusyError, DataDirError
 from regrade.serving.base.settings import Settings
 from regrade.serving.runtime import Runtime
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_warm_service_is_ready_and_well(service: Any) -> None:
     client = service.with_key(None)

@@ -13,6 +13,8 @@ from regrade.serving.base.i18n import LANGUAGES
 from regrade.serving.storage.picture_cache import PictureCache
 from regrade.serving.storage.records import new_id
 
+pytestmark = pytest.mark.slow
+
 SECRET = b"Jane Smith, 31 deg 14 N"
 
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from regrade.serving.http.routes.queries import moment
 from regrade.serving.inspections.cursors import cursor_pattern, decode_cursor, encode_cursor
 
+pytestmark = pytest.mark.slow
+
 ID = "01a209ba-2806-75c9-b202-7b4d404dc07e"
 WHEN = "2026-11-23T18:45:24.614393+00:00"
 

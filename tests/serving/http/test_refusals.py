@@ -12,6 +12,8 @@ from PIL import Image
 
 from regrade.models.photos.files import heif
 
+pytestmark = pytest.mark.slow
+
 
 def png_header(width: int, height: int) -> bytes:
     """The start of a PNG that announces a size; decoding it would take width × height bytes."""

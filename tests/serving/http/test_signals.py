@@ -25,6 +25,8 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import open_database
 
+pytestmark = pytest.mark.slow
+
 REGRADE = Path(sys.executable).with_name("regrade")
 READY = "/v2/health/ready"
 ITEM = json.dumps({"rma": "1"})

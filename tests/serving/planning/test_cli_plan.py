@@ -28,7 +28,7 @@ from regrade.serving.planning.table import print_plan, verdict
 SMALL = ("--photos", 2, "--megapixels", 0.5, "--seconds", 1)
 
 # One worker measures for all of them.
-pytestmark = pytest.mark.xdist_group("cli-plan")
+pytestmark = [pytest.mark.xdist_group("cli-plan"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -31,6 +31,8 @@ from regrade.serving.storage import migrations
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: object, code: int = 0) -> str:
     """What a command prints; its errors are raised."""

@@ -29,6 +29,8 @@ from kill_backups import Backups
 from kill_check import check
 from kill_rounds import Server, rounds
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("REGRADE_KILLS", "50"))
 FEW = 16
 """Each aim twice."""

@@ -30,6 +30,8 @@ from regrade.serving.storage.database import Database
 from regrade.serving.storage.migrations import HEAD
 from regrade.serving.storage.sqlite.wal import FRAME_HEADER, HEADER, read_log
 
+pytestmark = pytest.mark.slow
+
 COMMITS = 8
 COMMANDS = (
     "serve --port 0",

@@ -23,6 +23,8 @@ from regrade.models.photos.files import helper
 from regrade.models.photos.files.pixels import decode
 from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo, survey
 
+pytestmark = pytest.mark.slow
+
 SLOW = many_scans(4000, 4000, 63, in_order=True)
 """Half a second of decoding in 3 KB, for it has no more scans than it may."""
 
