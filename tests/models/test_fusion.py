@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from regrade.models.fusion import fuse, fuse_parts, mean_probabilities
 
@@ -50,7 +52,8 @@ def test_one_wildly_overconfident_photo_is_capped() -> None:
     assert item(*[CLEAN] * 11, sure)[3] < 0.99
 
 
-@pytest.mark.parametrize("seed", range(20))
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=50)
 def test_the_posterior_is_a_distribution_and_monotone_in_each_photo(seed: int) -> None:
     rng = np.random.default_rng(seed)
     photos = rng.dirichlet(np.full(4, 0.5), size=int(rng.integers(2, 12)))

@@ -4,6 +4,8 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.dispositions import ACTIONS, Money
@@ -11,7 +13,9 @@ from regrade.serving.base.i18n import LANGUAGES, render
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.value import expected_recovery
 
-SEEDS = range(20)
+policies = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+"""The fixtures only make things; none keeps what an example before left in it."""
+seeds = st.integers(0, 2**32 - 1)
 
 
 @pytest.fixture
@@ -32,7 +36,8 @@ def drawn(make_policy: Any, make_item: Any, random_changes: Any, random_posterio
     return draw
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_destroying_always_waits_for_a_human(drawn: Any, seed: int) -> None:
     _, decisions = drawn(seed)
     destroyed = [d for _, d in decisions if d.disposition.action == "destroy"]
@@ -47,7 +52,8 @@ def test_destroying_waits_for_a_human_even_where_it_alone_pays(make_policy: Any,
     assert [r.code for r in done.review] == ["destroy_needs_human"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_relisting_alone_needs_an_explicit_threshold_and_a_sure_unopened(drawn: Any, seed: int) -> None:
     policy, decisions = drawn(seed)
     needed = policy.base.auto_relist_min_probability
@@ -57,7 +63,8 @@ def test_relisting_alone_needs_an_explicit_threshold_and_a_sure_unopened(drawn: 
             assert item.grade.probabilities["unopened"] >= needed
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_the_suggested_action_recovers_most_of_those_permitted(drawn: Any, seed: int) -> None:
     _, decisions = drawn(seed)
     for _, done in decisions:
@@ -65,7 +72,8 @@ def test_the_suggested_action_recovers_most_of_those_permitted(drawn: Any, seed:
         assert all(done.disposition.expected_recovery.amount >= amount for amount in others)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_an_action_that_a_rule_closes_is_neither_suggested_nor_offered(drawn: Any, seed: int) -> None:
     policy, decisions = drawn(seed)
     always = {r.action for r in policy.base.never if r.when.model_fields_set == set()}
@@ -74,7 +82,8 @@ def test_an_action_that_a_rule_closes_is_neither_suggested_nor_offered(drawn: An
         assert not offered & always
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_every_reason_has_words_in_every_language(drawn: Any, seed: int) -> None:
     _, decisions = drawn(seed)
     for _, done in decisions:
@@ -86,7 +95,8 @@ def test_every_reason_has_words_in_every_language(drawn: Any, seed: int) -> None
 
 
 @pytest.mark.parametrize("part", ["freight", "customs", "duty", "handling", "parts", "fees"])
-@pytest.mark.parametrize("seed", range(5))
+@settings(policies, max_examples=3)
+@given(seed=seeds)
 def test_raising_a_cost_of_sending_back_never_makes_it_more_attractive(
     make_policy: Any, random_posterior: Any, part: Any, seed: int
 ) -> None:
@@ -101,7 +111,8 @@ def test_raising_a_cost_of_sending_back_never_makes_it_more_attractive(
     assert recoveries[3] < recoveries[1]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_decisions_do_not_depend_on_how_the_probabilities_are_scaled(
     policy: Any, make_item: Any, random_posterior: Any, seed: int
 ) -> None:
@@ -115,7 +126,8 @@ def test_decisions_do_not_depend_on_how_the_probabilities_are_scaled(
     assert half.disposition.expected_recovery == whole.disposition.expected_recovery
 
 
-@pytest.mark.parametrize("seed", range(10))
+@policies
+@given(seed=seeds)
 def test_overrides_of_a_seller_touch_only_that_seller(
     make_policy: Any, make_item: Any, random_changes: Any, random_posterior: Any, seed: int
 ) -> None:

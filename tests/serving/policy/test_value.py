@@ -4,13 +4,17 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.schema import COST_PARTS
 from regrade.serving.policy.value import best_action, expected_recovery, value_of_information
 
-SEEDS = range(20)
+policies = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+"""The fixtures only make things; none keeps what an example before left in it."""
+seeds = st.integers(0, 2**32 - 1)
 
 
 def test_recovery_is_rate_times_value_less_all_costs(policy: Any) -> None:
@@ -21,7 +25,8 @@ def test_recovery_is_rate_times_value_less_all_costs(policy: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_expected_recovery_is_linear_in_the_posterior(policy: Any, random_posterior: Any, seed: int) -> None:
     rng = random.Random(seed)
     p, q, share = random_posterior(rng), random_posterior(rng), rng.random()
@@ -32,7 +37,8 @@ def test_expected_recovery_is_linear_in_the_posterior(policy: Any, random_poster
         assert of_mixed == pytest.approx(share * of_p + (1 - share) * of_q)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_expected_recovery_lies_between_the_worst_and_the_best_case(
     policy: Any, random_posterior: Any, seed: int
 ) -> None:
@@ -43,7 +49,8 @@ def test_expected_recovery_lies_between_the_worst_and_the_best_case(
         assert min(cases) - 1e-9 <= expected_recovery(economics, p, action, 60) <= max(cases) + 1e-9
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@policies
+@given(seed=seeds)
 def test_information_is_never_worth_less_than_nothing(
     make_policy: Any, random_changes: Any, random_posterior: Any, seed: int
 ) -> None:

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from regrade.serving.http.render import timings_out
 from regrade.serving.telemetry.timings import PARTS, Timings, server_timing
@@ -62,7 +64,8 @@ def test_no_work_at_all_is_idle_time() -> None:
     assert timings.seconds("queue") == 2.0
 
 
-@pytest.mark.parametrize("seed", range(20))
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=50)
 def test_parts_add_up_to_the_total_whatever_happened(seed: int) -> None:
     rng = random.Random(seed)
     timings = Timings(now := rng.uniform(0, 1e6))
