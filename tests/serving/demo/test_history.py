@@ -25,7 +25,8 @@ from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import inspection_photos, inspections, tasks
 
-pytestmark = pytest.mark.slow
+# One worker writes the weeks for all of them.
+pytestmark = [pytest.mark.xdist_group("demo-history"), pytest.mark.slow]
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
 WEEKS = 6
