@@ -36,6 +36,7 @@ from regrade.serving.grading.pipeline import Pipeline
 from regrade.serving.grading.workload import CostModel, measure
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
+from regrade.serving.installation.simulated import is_simulated
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
 from regrade.serving.rubric.load import load_rubrics
@@ -71,6 +72,7 @@ class Runtime:
             self.database = open_database(settings)
             database_dir = self.database.file.parent if self.database.file else settings.data_dir
             self.keys = KeyStore(self.database)
+            self.simulated = is_simulated(self.database)
             self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
             pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request

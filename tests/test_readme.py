@@ -39,6 +39,9 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
         yield from commands(child, (*path, name))
 
 
+FEW_POINTS = 0.05
+"""By how much a confidence may differ between machines, whose kernels add up differently."""
+
 ALL = sorted(commands(typer.main.get_command(build_app())))
 
 
@@ -71,7 +74,10 @@ def test_the_answer_in_the_readme_has_the_fields_of_a_real_one(monkeypatch: pyte
     words = [*words[: words.index("--draw")], "--json"]
     real = json.loads(CliRunner().invoke(build_app(), words).stdout)
     assert shown["grade"]["condition"] == real["grade"]["condition"]
-    assert shown["grade"]["confidence"] == pytest.approx(real["grade"]["confidence"], abs=0.02)
+    assert shown["grade"]["confidence"] == pytest.approx(real["grade"]["confidence"], abs=FEW_POINTS)
+    assert shown["defects_examined"] == real["defects_examined"]
+    assert shown["grade"]["based_on"] == real["grade"]["based_on"]
+    assert "on another CPU they differ by up to a few points" in README
     assert set(shown) >= set(real) - {"retake"}
     assert shown["disposition"]["action"] == real["disposition"]["action"]
 

@@ -58,7 +58,7 @@ def replay(
     import json
 
     from regrade.serving.base.errors import ReplayError
-    from regrade.serving.base.i18n import LANGUAGES
+    from regrade.serving.base.i18n import LANGUAGES, text
     from regrade.serving.base.settings import load_settings
     from regrade.serving.installation.data_dir import open_to_read
     from regrade.serving.policy.load import load_policy
@@ -85,7 +85,7 @@ def replay(
         with Past(open_to_read(settings), span) as past:
             tally.add_all(_watched(past))
         document = policy_document(tally, span, base)
-        page = None if out is None else policy_page(tally, span, base, lang, photos)
+        page = None if out is None else policy_page(tally, span, base, lang, photos, simulated=past.simulated)
         if not as_json:
             print_policy(tally, lang)
     else:
@@ -94,9 +94,11 @@ def replay(
         with Past(open_to_read(settings), span) as past:
             changed.add_all(_watched(past))
         document = rubric_document(changed, span, base)
-        page = None if out is None else rubric_page(changed, span, base, lang, photos)
+        page = None if out is None else rubric_page(changed, span, base, lang, photos, simulated=past.simulated)
         if not as_json:
             print_rubric(changed, lang)
+    if past.simulated:
+        typer.echo(text("replay.simulated", lang), err=True)
     if as_json:
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     if out is not None and page is not None:

@@ -38,7 +38,7 @@ def serve(
     from regrade.serving.base.settings import load_settings
     from regrade.serving.connections.descriptors import raise_limit
     from regrade.serving.connections.listen import listen
-    from regrade.serving.http.app import create_app
+    from regrade.serving.http.app import announce_on_stdout, create_app
     from regrade.serving.http.server import build_server, set_up_logging
     from regrade.serving.runtime import Runtime
     from regrade.serving.telemetry.process_memory import collect_garbage_seldom
@@ -57,6 +57,11 @@ def serve(
     set_up_logging(settings)
     raise_limit()
     failures: list[Exception] = []
+    first_keys: list[str] = []
+
+    def announce() -> None:  # below what is logged of the start, where it is seen
+        while first_keys:
+            announce_on_stdout(first_keys.pop(), str(settings.data_dir))
 
     def stop(error: Exception) -> None:
         failures.append(error)
@@ -65,7 +70,9 @@ def serve(
     # Both made here and not when the server starts, so that what is wrong is one line and not a traceback.
     with ExitStack() as stack:
         sockets = [stack.enter_context(one) for one in listen(settings)]
-        app = create_app(settings, runtime=Runtime(settings), on_failure=stop)
+        app = create_app(
+            settings, runtime=Runtime(settings), announce=first_keys.append, on_failure=stop, on_loaded=announce
+        )
         server = build_server(app, settings)
         for one in sockets:
             address, number = one.getsockname()[:2]

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from regrade.serving.base.headers import COMMON
 from regrade.serving.base.problems import MEDIA_TYPE, Problem
 
+BEGINNING: Final = b"HTTP/1.1 "
 MOST_THROWN_AWAY: Final = 64 * 1024 * 1024
 _scratch: Final = memoryview(bytearray(128 * 1024))
 """Nobody reads it, so that all may write into it."""
@@ -27,8 +28,17 @@ class Outlet(asyncio.Transport):
         self._close = close
         self.closing = False
         self.written = 0
+        self._begun = False
+
+    def begin_answer(self) -> None:
+        """Send what every answer begins with; what is written next is the beginning of one, less that."""
+        if not self.is_closing():
+            self.write(BEGINNING)
+            self._begun = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._begun:
+            self._begun, data = False, bytes(data).removeprefix(BEGINNING)
         self.written += len(data)
         self._wire.write(data)
 

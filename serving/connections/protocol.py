@@ -18,6 +18,7 @@ from regrade.serving.base.i18n import pick
 from regrade.serving.base.problems import Problem, ProblemError, problem_of
 from regrade.serving.connections import body
 from regrade.serving.connections.exchange import Exchange
+from regrade.serving.connections.half_closed import GoneWatch
 from regrade.serving.connections.table import EXTENSION, Connections
 from regrade.serving.connections.timed import TimedProtocol
 
@@ -51,6 +52,8 @@ class GuardedProtocol(TimedProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, connections, _loop)
         self._application, self.app = self.app, self._run
+        self.half_closed = False
+        """Whether the client has closed its side."""
         self._rest = 0
         """Bytes of the body that are still to come through the parser."""
         self._kept_back: tuple[RequestResponseCycle, Any] | None = None
@@ -73,6 +76,23 @@ class GuardedProtocol(TimedProtocol):
         elif not self.deaf:
             self._feed(data)
         self.settle()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more: what it has asked whole is answered, and then the connection ends."""
+        if self.transport.is_closing() or self.is_answered() or self.cycle.more_body:
+            return False
+        if not self.half_closed:
+            self.half_closed = True
+            watch = GoneWatch(self.loop, self.wire, self.transport, self._is_wanted, self._may_begin)
+            watch.begin()
+        return True
+
+    def _is_wanted(self) -> bool:
+        return not (self.is_answered() or self.transport.is_closing())
+
+    def _may_begin(self) -> bool:
+        # Of several requests nobody here knows which is being answered.
+        return not self.pipeline and not self._held and not self.cycle.response_started
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -124,6 +144,8 @@ class GuardedProtocol(TimedProtocol):
         if self._held:
             held, self._held = self._held, b""
             self._feed(held)
+        if self.half_closed and not self._held and self.is_answered():
+            self.transport.close()
         if self._rest >= body.SMALLEST and self.is_answered() and self.cycle.more_body and self.exchange is not None:
             rest, self._rest = self._rest, 0
             body.throw_away(self.exchange, rest)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from regrade.serving.demo.grades import Graded
     from regrade.serving.demo.history import History
     from regrade.serving.examples.items import DemoItem
 
@@ -41,7 +43,8 @@ def demo(
     """Start the service, post demo items with rendered photos through its API and print their grades.
 
     It then runs on until Ctrl-C, so that its pages and its API can be tried. With --weeks, a simulated history of a
-    site is written first, with stations, reviewers and decisions; nothing in it happened.
+    site is written first, with stations, reviewers and decisions; nothing in it happened. Its grades are those that the
+    shipped models give to variations of the rendered photos.
     """
     import tempfile
 
@@ -58,7 +61,9 @@ def demo(
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regrade-demo-")))
         if weeks:
-            tell_of(console, write_history(load_settings(data_dir=folder), datetime.now(UTC), weeks), weeks)
+            progress = partial(_progress, console)
+            written = write_history(load_settings(data_dir=folder), datetime.now(UTC), weeks, progress=progress)
+            tell_of(console, written, weeks)
         service = stack.enter_context(running(folder, port))
         answers = [
             post_inspection(service.host, service.port, service.station_key, one.item, one.photos)
@@ -76,13 +81,25 @@ def demo(
 
 def tell_of(console: "Console", written: "History", weeks: int) -> None:
     """Say what was written, and that none of it happened."""
+    from regrade.serving.base.money import format_percent
+
     span = "1 week" if weeks == 1 else f"{weeks} weeks"
+    share = format_percent(written.automatic / written.inspections)
     console.print(
-        f"Wrote {span} of a SIMULATED history: {written.inspections:,} inspections and {written.decisions:,} "
-        "decisions. Stations, reviewers, grades and light are made up; none of it tells how good the models are.",
+        f"Wrote {span} of a SIMULATED history: {written.inspections:,} inspections, {share} of them graded without a "
+        f"person, and {written.decisions:,} decisions. Stations, reviewers and light are made up. The grades are what "
+        "the shipped models say of variations of the rendered photos; none of it tells how good the models are on real "
+        "goods.",
         style="yellow",
         highlight=False,
     )
+
+
+def _progress(console: "Console", coming: "Iterator[Graded]", count: int) -> "Iterator[Graded]":
+    from rich.progress import track
+
+    text = "Grading variations of the rendered photos"
+    return iter(track(coming, text, total=count, console=console, transient=True))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """A simulated history of a site, as a data directory holds it: what the desk and its quality page look like in use.
 
-Nothing in it happened. What it says of items, photos and people is drawn from `regrade.serving.demo.site`; what becomes
-of them is not: the policy decides who must look, the lot draws the blind looks, and every blind look is claimed and
-decided through the desk, at its hour. The first looks that the model asked for are written straight into the tables,
-for there are thousands of them.
+Nothing in it happened. What it says of items, light and people is drawn from `regrade.serving.demo.site`. What the
+models say is not: every grade is one that the shipped models gave to the photos shown (`regrade.serving.demo.grades`).
+Nor is what becomes of them: the policy decides who must look, the lot draws the blind looks, and every blind look is
+claimed and decided through the desk, at its hour. First looks that the model asked for are written straight into the
+tables, for there are thousands of them.
 """
 
 import hashlib
 import heapq
+import io
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,15 +22,16 @@ from PIL import Image
 from sqlalchemy import Table, insert, select
 
 from regrade.models.errors import RegradeError
-from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult, Quality
+from regrade.models.types import ItemResult, Quality
 from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.settings import Settings
-from regrade.serving.demo.site import PEOPLE, PROMISED, THRESHOLD, Arrival, Person, arrivals, seen
+from regrade.serving.demo.grades import Graded, Progress, grade_all
+from regrade.serving.demo.site import PEOPLE, Arrival, Person, Subject, arrivals, seen
 from regrade.serving.evidence import Signer
-from regrade.serving.examples.items import PHOTOS
 from regrade.serving.inspections.store import InspectionStore, review_row, rows_of, standing_columns
 from regrade.serving.installation.data_dir import open_database
+from regrade.serving.installation.simulated import HISTORY_KEY
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy, load_policy
 from regrade.serving.review import Desk, Filters, FirstLooks, Lottery, Verdict
@@ -41,10 +44,7 @@ from regrade.serving.storage.records import Inspection, StoredPhoto
 from regrade.serving.storage.reviews import Kind, Review
 from regrade.serving.storage.tables import inspections, reviews, tasks
 
-SIMULATED: Final = "simulated"
-"""The bundle version of the simulated grades."""
 SEED: Final = 10
-"""One by whose chance the errors of one category are clearly above, and those of all below, what is promised."""
 WAITING: Final = timedelta(hours=3)
 """Items that came in since then still wait for their first look."""
 ROWS: Final = 2000
@@ -53,17 +53,22 @@ ROWS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What was written: how many inspections, how many decisions, and the names of the reviewers."""
+    """What was written: how many inspections, how many of them the model was sure of, how many decisions, and the names
+    of the reviewers."""
 
     inspections: int
+    automatic: int
     decisions: int
     reviewers: tuple[str, ...]
 
 
-def write_history(settings: Settings, now: datetime, weeks: int, seed: int = SEED) -> History:
+def write_history(
+    settings: Settings, now: datetime, weeks: int, seed: int = SEED, progress: Progress | None = None
+) -> History:
     """Write the `weeks` before `now` into the data directory of `settings`, which no service may be using.
 
-    The same `now`, `weeks` and `seed` make the same history, but for the ids of keys and decisions. Raises
+    The same `now`, `weeks` and `seed` make the same history, but for the ids of keys and decisions. `progress` is shown
+    the grading of the photos, which takes the longest. Raises
     `RegradeError` where the directory has inspections already: what is made up must not mix with what happened.
     """
     database = open_database(settings)
@@ -72,7 +77,8 @@ def write_history(settings: Settings, now: datetime, weeks: int, seed: int = SEE
             raise RegradeError(
                 f"{settings.data_dir} has inspections already. A simulated history needs a data directory of its own."
             )
-        return _Writer(settings, database, now, seed).write(weeks)
+        graded = grade_all(settings.data_dir, seed, progress)
+        return _Writer(settings, database, now, seed, graded).write(weeks)
     finally:
         database.close()
 
@@ -87,12 +93,20 @@ class _Lot(Lottery):
 class _Writer:
     """Writes one history. `time` is what the desk's clock says."""
 
-    def __init__(self, settings: Settings, database: Database, now: datetime, seed: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        now: datetime,
+        seed: int,
+        graded: Mapping[Subject, Sequence[Graded]],
+    ) -> None:
         self.database = database
+        self.graded = graded
         self.policy: Policy = load_policy(settings.policy_file)
         self.rubrics: Rubrics = load_rubrics(settings.rubric_dir)
         # Not the directory's own secret, so that the same looks are drawn each time.
-        lottery = _Lot(hashlib.sha256(f"{SIMULATED} {seed}".encode()).digest())
+        lottery = _Lot(hashlib.sha256(f"simulated {seed}".encode()).digest())
         self.lottery = lottery
         self.first_looks = FirstLooks(self.policy, lottery)
         self.now = self.time = now
@@ -109,15 +123,15 @@ class _Writer:
             now=lambda: self.time,
         )
         keys = KeyStore(database)
-        self.station = keys.create("station", SIMULATED)[1]
+        self.station = keys.create("station", HISTORY_KEY)[1]
         self.people = [(person, keys.create("reviewer", person.name)[1]) for person in PEOPLE]
-        self.photos = _store_photos(LocalPhotoStore(settings.data_dir / "photos"))
+        self.photos = _store_photos(LocalPhotoStore(settings.data_dir / "photos"), graded)
         self.truth: dict[str, Arrival] = {}
         self.looks: list[tuple[datetime, str, str]] = []
         """A heap of the blind looks to come: when, of which inspection, of which kind."""
-        self.dispositions: dict[tuple[str, str, float, str], Disposition] = {}
+        self.dispositions: dict[tuple[str, str, float, str, str], Disposition] = {}
         self.expected: set[tuple[str, str]] = set()
-        self.decided = 0
+        self.decided = self.automatic = 0
 
     def write(self, weeks: int) -> History:
         count, rows = 0, defaultdict[Table, list[dict[str, Any]]](list)
@@ -130,13 +144,14 @@ class _Writer:
             _flush(connection, rows)
         while self.looks and self.looks[0][0] < self.now:
             self._look(*heapq.heappop(self.looks))
-        return History(count, self.decided, tuple(person.name for person in PEOPLE))
+        return History(count, self.automatic, self.decided, tuple(person.name for person in PEOPLE))
 
     def _rows(self, arrival: Arrival) -> Mapping[Table, list[dict[str, Any]]]:
         """What is stored of one item up to the first look that the model asks for."""
         inspection = self._inspection(arrival)
         first = self.first_looks(inspection)
         rows = rows_of(inspection, first)
+        self.automatic += inspection.status == "graded"
         self.truth[inspection.id] = arrival
         for task in rows.get(tasks, ()):
             task["done_at"] = None  # rows that are written together have the same columns
@@ -151,7 +166,7 @@ class _Writer:
         (task,) = rows[tasks]
         at = arrival.at + timedelta(minutes=float(self.random.uniform(5, 170)))
         person, key = self.people[self.random.integers(len(self.people))]
-        condition = seen(self.random, arrival.truth, person, arrival.graded)
+        condition = seen(self.random, arrival.truth, person, inspection.model_condition)
         share = self.policy.terms(arrival.seller).quality_control.second_share
         review = self._review(inspection, task["id"], key, condition, at, person)
         rows[reviews] = [review_row(review)]
@@ -169,8 +184,9 @@ class _Writer:
     ) -> Review:
         category, seller, value = (inspection.item[name] for name in ("category", "seller", "declared_value"))
         rubric = self.rubrics.of(category, seller)
-        like = (category, seller, value["amount"], condition)
-        if like not in self.dispositions:  # once a human has said what it is, nothing else of the item counts
+        found = ",".join(sorted({defect.type for defect in inspection.result.defects}))
+        like = (category, seller, value["amount"], condition, found)
+        if like not in self.dispositions:  # once a human has said what it is, little else of the item counts
             declared = Money(value["amount"], value["currency"])
             decision = decide(
                 self.policy, inspection.result, declared_value=declared, seller=seller, human_condition=condition
@@ -233,7 +249,9 @@ class _Writer:
         return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
 
     def _inspection(self, arrival: Arrival) -> Inspection:
-        result = _result(arrival)
+        variations = self.graded[arrival.subject]
+        shown = variations[int(arrival.variation * len(variations))]
+        result = _result(shown, arrival)
         declared = Money(arrival.value, self.policy.currency)
         decision = decide(self.policy, result, declared_value=declared, seller=arrival.seller)
         return Inspection(
@@ -252,34 +270,26 @@ class _Writer:
             },
             result=result,
             decision=decision,
-            photos=tuple(replace(self.photos[path.name], index=at) for at, path in enumerate(arrival.shown.photos)),
+            photos=tuple(replace(self.photos[data], index=at) for at, data in enumerate(shown.photos)),
         )
 
 
-def _result(arrival: Arrival) -> ItemResult:
-    """What a grader would say of the item."""
-    category, rest = arrival.goods.category, (1 - arrival.confidence) / (len(CONDITIONS) - 1)
-    probabilities = {name: arrival.confidence if name == arrival.graded else rest for name in CONDITIONS}
-    return ItemResult(
-        category=CategoryCall(category, "declared", 0.98, category),
-        grade=Grade(arrival.graded, probabilities, (arrival.graded,), arrival.confidence, THRESHOLD, PROMISED),
-        defects=(),
-        quality=tuple(Quality(True, (), light) for light in arrival.light),
-        models={category: SIMULATED},
-        timings_ms={},
+def _result(shown: Graded, arrival: Arrival) -> ItemResult:
+    """What the models say of the item, in the light of its station."""
+    return replace(
+        shown.result, quality=tuple(Quality(True, (), light) for light in arrival.light[: len(shown.photos)])
     )
 
 
-def _store_photos(store: LocalPhotoStore) -> dict[str, StoredPhoto]:
-    """Keep the demo's photos in `store`; name of the file to what an inspection has of it in the first place."""
-    found: dict[str, StoredPhoto] = {}
-    for path in sorted(PHOTOS.glob("*.jpg")):
-        data = path.read_bytes()
+def _store_photos(store: LocalPhotoStore, graded: Mapping[Subject, Sequence[Graded]]) -> dict[bytes, StoredPhoto]:
+    """Keep the photos that were graded in `store`; the file to what an inspection has of it in the first place."""
+    found: dict[bytes, StoredPhoto] = {}
+    for data in {data for variations in graded.values() for one in variations for data in one.photos}:
         digest = hashlib.sha256(data).hexdigest()
-        with Image.open(path) as photo:
+        with Image.open(io.BytesIO(data)) as photo:
             width, height = photo.size
         store.publish(store.stage([(data, digest)]))
-        found[path.name] = StoredPhoto(0, digest, "image/jpeg", len(data), width, height)
+        found[data] = StoredPhoto(0, digest, "image/jpeg", len(data), width, height)
     return found
 
 

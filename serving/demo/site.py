@@ -1,20 +1,18 @@
 """A made-up returns site: its stations, goods and people, and what of them a quality page should find.
 
-All figures here are invented. They are set so that most is in order and three things are not: a lamp at one station was
-changed, the automatic grades of one category are wrong more often than promised, and one reviewer agrees less with the
-others than they do among each other.
+All figures here are invented, but none of them is a grade: what the models say of an item is drawn from what they
+really said of its photos (`regrade.serving.demo.grades`). Two things are not in order: a lamp at one station was
+changed, and one reviewer agrees less with the others than they do among each other.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.examples.items import DemoItem, demo_items
 
 STATIONS: Final = (*(f"LA-{number:02}" for number in range(1, 9)), *(f"NJ-{number:02}" for number in range(1, 5)))
 LAMP: Final = "LA-07"
@@ -25,32 +23,56 @@ LAMP_STEP: Final = {"brightness": -19.0, "sharpness": 0.0, "warmth": -12.0, "tin
 
 ITEMS_A_DAY: Final = 8
 """Items that each station sends on an average day."""
-PROMISED: Final = 0.05
-"""The share of wrong grades that the simulated models promise to stay below."""
-THRESHOLD: Final = 0.97
-"""The confidence from which on they promise it."""
+PHOTOS_EACH: Final = 2
+"""Photos of an item, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A thing that was rendered: the beginning of its photos' names, and what condition a person says it is in."""
+
+    category: str
+    photos: str
+    truth: str
+
+
+SUBJECTS: Final = (
+    Subject("packaging", "carton-sealed", "unopened"),
+    Subject("packaging", "carton-open", "opened"),
+    Subject("packaging", "carton-used", "used"),
+    Subject("packaging", "carton-torn", "damaged"),
+    Subject("electronics", "phone-intact", "opened"),
+    Subject("electronics", "phone-used", "used"),
+    Subject("electronics", "phone-cracked", "damaged"),
+    Subject("footwear", "shoes-clean", "opened"),
+    Subject("footwear", "shoes-used", "used"),
+    Subject("apparel", "shirt-bagged", "unopened"),
+    Subject("apparel", "shirt-used", "used"),
+    Subject("apparel", "shirt-stained", "damaged"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """What arrives in one category. `arrives` is its share of all items, `mix` that of each condition (`CONDITIONS`);
-    the model is sure of `sure` of them and then wrong in `wrong`, and right in `unsure_right` of the others."""
+    """What arrives in one category. `arrives` is its share of all items, `mix` that of each of its `SUBJECTS`."""
 
     category: str
     sellers: tuple[str, ...]
     value: float
     arrives: float
-    mix: tuple[float, float, float, float]
-    sure: float
-    wrong: float
-    unsure_right: float = 0.74
+    mix: tuple[float, ...]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What there is of it, in the order of `mix`."""
+        return tuple(one for one in SUBJECTS if one.category == self.category)
 
 
 GOODS: Final = (
-    Goods("packaging", ("harbour-home", "cedar-kitchen"), 64.0, 0.36, (0.46, 0.24, 0.08, 0.22), 0.74, 0.008),
-    Goods("footwear", ("stride-line", "trail-foot"), 48.0, 0.19, (0.30, 0.36, 0.22, 0.12), 0.68, 0.180),
-    Goods("apparel", ("plain-tee", "loom-and-co"), 24.0, 0.25, (0.40, 0.30, 0.18, 0.12), 0.68, 0.010),
-    Goods("electronics", ("north-mobile",), 129.0, 0.20, (0.30, 0.34, 0.20, 0.16), 0.60, 0.012),
+    Goods("packaging", ("harbour-home", "cedar-kitchen"), 64.0, 0.36, (0.46, 0.24, 0.08, 0.22)),
+    Goods("footwear", ("stride-line", "trail-foot"), 48.0, 0.19, (0.68, 0.32)),
+    Goods("apparel", ("plain-tee", "loom-and-co"), 24.0, 0.25, (0.60, 0.24, 0.16)),
+    Goods("electronics", ("north-mobile",), 129.0, 0.20, (0.58, 0.24, 0.18)),
 )
 
 
@@ -74,7 +96,7 @@ PEOPLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One item at a station: what it is in truth, what the model takes it for and how sure it is, and its light."""
+    """One item at a station: what it is, the light there, and a number in [0, 1) that draws the variation shown."""
 
     number: int
     at: datetime
@@ -82,11 +104,14 @@ class Arrival:
     goods: Goods
     seller: str
     value: float
-    truth: str
-    graded: str
-    confidence: float
+    subject: Subject
+    variation: float
     light: tuple[Mapping[str, float], ...]
-    shown: DemoItem
+
+    @property
+    def truth(self) -> str:
+        """What condition it is in."""
+        return self.subject.truth
 
 
 def arrivals(now: datetime, weeks: int, seed: int) -> Iterator[Arrival]:
@@ -125,15 +150,10 @@ def beside(random: np.random.Generator, condition: str) -> str:
 
 def _arrival(random: np.random.Generator, number: int, at: datetime, station: str, light: Any) -> Arrival:
     goods = GOODS[random.choice(len(GOODS), p=[one.arrives for one in GOODS])]
-    truth = CONDITIONS[random.choice(len(CONDITIONS), p=goods.mix)]
-    sure = random.random() < goods.sure
-    right = random.random() >= goods.wrong if sure else random.random() < goods.unsure_right
-    graded = truth if right else beside(random, truth)
-    confidence = random.uniform(0.982, 0.998) if sure else random.uniform(0.55, 0.95)
-    shown = _shown(goods.category, truth)
+    subject = goods.subjects[random.choice(len(goods.mix), p=goods.mix)]
     names = tuple(LAMP_STEP)
     spread = np.array([5.0, 0.03, 2.2, 0.9])
-    photos = [light + random.normal(0.0, spread) for _ in shown.photos]
+    photos = [light + random.normal(0.0, spread) for _ in range(PHOTOS_EACH)]
     return Arrival(
         number=number,
         at=at,
@@ -141,11 +161,9 @@ def _arrival(random: np.random.Generator, number: int, at: datetime, station: st
         goods=goods,
         seller=goods.sellers[random.integers(len(goods.sellers))],
         value=float(np.round(goods.value * random.choice((0.5, 0.8, 1.0, 1.25, 1.9)), 2)),
-        truth=truth,
-        graded=graded,
-        confidence=float(np.round(confidence, 4)),
+        subject=subject,
+        variation=float(random.random()),
         light=tuple(dict(zip(names, np.round(one, 3).tolist(), strict=True)) for one in photos),
-        shown=shown,
     )
 
 
@@ -168,10 +186,3 @@ def _step() -> Any:
 
 def _new_lamp(station: str, at: datetime, now: datetime) -> bool:
     return station == LAMP and at.date() > (now - LAMP_CHANGED).date()
-
-
-@cache
-def _shown(category: str, truth: str) -> DemoItem:
-    """A demo item of the category; one of that condition if there is one."""
-    fits = [one for one in demo_items() if one.item["category"] == category]
-    return next((one for one in fits if one.condition == truth), fits[0])

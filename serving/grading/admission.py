@@ -13,7 +13,7 @@ long at any later time, and a refusal could never tell when to come back.
 
 import asyncio
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -22,6 +22,8 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.base.settings import Settings
 from regrade.serving.grading.workload import CostModel, Work
 
+KEY_SHARE = 0.5
+"""Of the slots for bodies that come in, and of the memory for them: what one key may hold."""
 _DRAINING_SECONDS = 10
 """After which a client of a server that is going away is sent to the next one."""
 
@@ -29,13 +31,16 @@ _DRAINING_SECONDS = 10
 class Ticket:
     """One admitted request: the bytes that it holds, and its work once that is known."""
 
-    def __init__(self, admission: "Admission", announced: int, wait: float, replay: bool) -> None:
+    def __init__(self, admission: "Admission", announced: int, wait: float, replay: bool, key_id: str) -> None:
         self._admission = admission
+        self.key_id = key_id
         self._replay = replay
         self._received = 0
         self._unwritten = 0
         self.wait = wait
         """Seconds within which it must be answered, once its body is there."""
+        self.entered = False
+        """Whether it counts as an upload of its key."""
         self.queued = False
         self.reserved = 0
         self.work = Work(0, 0.0, 0)
@@ -72,7 +77,7 @@ class Ticket:
         self.work, self.estimate, self.slow = work, estimate, slow
         self.answer_by = asyncio.get_running_loop().time() + self.wait
         self.queued = True
-        admission.uploads -= 1
+        admission.leave_upload(self)
         admission.requests += 1
         admission.pending.add(self)
 
@@ -132,6 +137,7 @@ class Ticket:
 
     def _reserve(self, size: int) -> None:
         admission = self._admission
+        admission.refuse_if_greedy(self.key_id, size, self)
         if admission.bytes_in_flight + size > admission.max_bytes:
             raise BusyError("bytes", Message("problem.busy_bytes"), admission.until_freed())
         if not self._replay:
@@ -140,6 +146,8 @@ class Ticket:
             admission.unwritten += size
         self.reserved += size
         admission.bytes_in_flight += size
+        if not self.queued:
+            admission.bytes_of[self.key_id] += size
 
 
 class Admission:
@@ -159,6 +167,9 @@ class Admission:
         """Whether the service is going away: those admitted are served, and nobody else is."""
         self.uploads = 0
         """Requests whose bodies are still coming in, or whose answers are looked up."""
+        self.uploads_of: Counter[str] = Counter()
+        self.bytes_of: Counter[str] = Counter()
+        """Those of each key, and the bytes set aside for their bodies."""
         self.requests = 0
         """Requests that are being graded or wait for it."""
         self.active = 0
@@ -186,12 +197,15 @@ class Admission:
         return self.uploads + self.requests == 0
 
     @contextmanager
-    def enter(self, announced: int, wait: float | None = None, *, replay: bool = False) -> Iterator[Ticket]:
+    def enter(
+        self, announced: int, wait: float | None = None, *, replay: bool = False, key_id: str = ""
+    ) -> Iterator[Ticket]:
         """Let a request in whose body is `announced` bytes long (0 if unknown). Raises `BusyError` or `StorageError`.
 
         `wait` is how many seconds its client will wait for the answer, the setting when None. A `replay`, which was
         stored before and only needs to be looked up, is let in however much there is to grade and however full the
-        disk is. A request counts as an upload until `Ticket.enqueue`, and as one of the queue from then on.
+        disk is. A request counts as an upload until `Ticket.enqueue`, and as one of the queue from then on; `key_id` is
+        whose it is, empty where nobody counts that.
         """
         wait = self.deadline if wait is None else wait
         if self.closed:
@@ -200,8 +214,10 @@ class Admission:
             self.refuse_if_late(self.at_least(announced), wait)  # at once, before a body is sent in vain
         if self.uploads >= self.max_uploads:
             raise BusyError("uploads", Message("problem.busy_uploads", {"count": self.uploads}), self.until_freed())
-        ticket = Ticket(self, announced, wait, replay)
+        ticket = Ticket(self, announced, wait, replay, key_id)
         self.uploads += 1
+        self.uploads_of[key_id] += 1
+        ticket.entered = True
         try:
             yield ticket
         finally:
@@ -209,7 +225,7 @@ class Admission:
             if ticket.queued:
                 self.requests -= 1
             else:
-                self.uploads -= 1
+                self.leave_upload(ticket)
             self.bytes_in_flight -= ticket.reserved
             ticket.written()
 
@@ -227,6 +243,26 @@ class Admission:
         finally:
             self.pending.discard(ticket)
             self.give_back()
+
+    def leave_upload(self, ticket: Ticket) -> None:
+        """Its body is there, or it is given up."""
+        self.uploads -= 1
+        self.uploads_of[ticket.key_id] -= 1
+        self.bytes_of[ticket.key_id] -= ticket.reserved
+        if not self.uploads_of[ticket.key_id]:
+            del self.uploads_of[ticket.key_id], self.bytes_of[ticket.key_id]
+
+    def refuse_if_greedy(self, key_id: str, size: int, ticket: Ticket) -> None:
+        """Raise `BusyError` where bodies of one key would hold more than their share of the slots, or of the memory.
+
+        A client that announces bodies and does not send them holds up itself, and nobody else. One body is always let
+        in, however large.
+        """
+        others = self.uploads_of[key_id] - ticket.entered
+        slots = max(1, int(self.max_uploads * KEY_SHARE))
+        memory = self.bytes_of[key_id] + size > self.max_bytes * KEY_SHARE
+        if key_id and (others >= slots or (others and memory)):
+            raise BusyError("key", Message("problem.busy_key", {"count": others}), self.until_freed())
 
     def refuse_if_late(self, estimate: float, wait: float) -> None:
         """Raise `BusyError` where a work of `estimate` core-seconds has no place or not the time: `wait` seconds."""

@@ -51,9 +51,20 @@ log = logging.getLogger("regrade")
 Announce = Callable[[str], None]
 
 
-def announce_on_stdout(token: str) -> None:
-    """Print the first admin key."""
-    sys.stdout.write(f"First admin key, shown only now: {token}\n")
+def announce_on_stdout(token: str, data_dir: str = "DIR") -> None:
+    """Print the first admin key in a frame of its own, and how to get another."""
+    lines = (
+        "",
+        f"First admin key, shown only now: {token}",
+        "",
+        "It opens /station, /desk and the API. Keep it; if it is lost, make another:",
+        f"regrade keys create --role admin --data-dir {data_dir}",
+        "",
+    )
+    wide = max(map(len, lines))
+    framed = [f"|  {line:<{wide}}  |" for line in lines]
+    edge = f"+{'-' * (wide + 4)}+"
+    sys.stdout.write("\n".join(["", edge, *framed, edge, "", ""]))
     sys.stdout.flush()
 
 
@@ -64,6 +75,7 @@ def create_app(
     grader: Grader | None = None,
     announce: Announce = announce_on_stdout,
     on_failure: Callable[[Exception], None] | None = None,
+    on_loaded: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The application for `settings` (those of the environment when None).
 
@@ -71,6 +83,7 @@ def create_app(
     first learns what is wrong with the data directory or the policy. `grader` is used in place of loading one.
     `announce` is given the first admin key of a fresh installation.
     `on_failure` is told when the models cannot be loaded; until somebody acts, the service is then never ready.
+    `on_loaded` is called once, when they are loaded or it is certain that they cannot be.
     Raises `SettingsError` for settings that are unsafe.
     """
     settings = settings or load_settings()
@@ -86,6 +99,7 @@ def create_app(
                 announce(first)
             running.keeper.start()
             loading = asyncio.create_task(_load(running, grader, on_failure))
+            loading.add_done_callback(lambda _: on_loaded())
             watching = asyncio.create_task(running.watch())
             yield
             watching.cancel()

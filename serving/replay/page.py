@@ -64,14 +64,18 @@ class Photos:
         return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def policy_page(replay: PolicyReplay, span: Span, base: str, lang: str, photos: Photos | None = None) -> str:
-    """The report of a policy's replay, in `lang`; with `photos`, the first photo of each item that is listed."""
+def policy_page(
+    replay: PolicyReplay, span: Span, base: str, lang: str, photos: Photos | None = None, *, simulated: bool = False
+) -> str:
+    """The report of a policy's replay, in `lang`; with `photos`, the first photo of each item that is listed.
+    `simulated` says on it that the history is made up."""
     currency = replay.policy.currency
     sellers = _largest(replay.by_seller)
     return _render(
         "policy.html",
         lang,
         replay=replay,
+        simulated=simulated,
         span=span,
         days=max(1, len(replay.days)),
         versions=versions(replay.decided_under),
@@ -98,7 +102,9 @@ def policy_page(replay: PolicyReplay, span: Span, base: str, lang: str, photos: 
     )  # fmt: skip
 
 
-def rubric_page(replay: RubricReplay, span: Span, base: str, lang: str, photos: Photos | None = None) -> str:
+def rubric_page(
+    replay: RubricReplay, span: Span, base: str, lang: str, photos: Photos | None = None, *, simulated: bool = False
+) -> str:
     """The report of a rubric's replay, in `lang`; with `photos`, the first photo of each item to look at again."""
     parts = [part for _, part in sorted(replay.parts.items())]
     pictures = _pictures(photos, [look for part in parts for look in part.sample])
@@ -106,6 +112,7 @@ def rubric_page(replay: RubricReplay, span: Span, base: str, lang: str, photos: 
         "rubric.html",
         lang,
         replay=replay,
+        simulated=simulated,
         span=span,
         parts=parts,
         limit=ROWS,

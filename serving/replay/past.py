@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from regrade.serving.inspections.store import load
+from regrade.serving.installation.simulated import is_simulated
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.tables import inspections
@@ -30,6 +31,7 @@ class Past:
 
     def __init__(self, database: Database, span: Span) -> None:
         self._database = database
+        self.simulated = is_simulated(database)
         self._where = list(_where(span))
 
     def __enter__(self) -> "Past":

@@ -40,6 +40,30 @@ def test_a_port_that_is_taken_spends_no_key(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_the_first_admin_key_stands_in_a_frame_below_the_start_and_only_once(tmp_path: Path) -> None:
+    first, second = (start_and_end(tmp_path / "data") for _ in range(2))
+    above, _, below = first.partition("regrade ready: ")
+    assert "rg_" not in above
+    assert below.count("First admin key, shown only now: rg_") == 1
+    assert f"regrade keys create --role admin --data-dir {tmp_path / 'data'}" in below
+    assert below.count("\n+--") == 2
+    assert "rg_" not in second
+
+
+def start_and_end(data_dir: Path) -> str:
+    """All that a service prints, to a pipe, that is ended in good order once it is ready."""
+    command = [Path(sys.executable).with_name("regrade"), "serve", "--port", "0", "--data-dir", data_dir]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    printed = []
+    while process.poll() is None and "regrade ready: " not in "".join(printed[-1:]):
+        printed.append(process.stdout.readline())
+    process.terminate()
+    printed.append(process.communicate(timeout=60)[0])
+    assert process.returncode == 0
+    return "".join(printed)
+
+
 def test_a_free_port_is_held_at_once() -> None:
     (held,) = listen(settings(port=0))
     with held, pytest.raises(ListenError, match="already in use"):

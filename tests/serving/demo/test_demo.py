@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,12 +18,13 @@ from typer.testing import CliRunner
 from regrade.models.errors import RegradeError
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.dispositions import ACTIONS
-from regrade.serving.base.i18n import text
+from regrade.serving.base.i18n import LANGUAGES, text
 from regrade.serving.cli.main import build_app
 from regrade.serving.demo.command import running, table_of
 from regrade.serving.examples.items import PHOTOS, demo_items
 from regrade.serving.grading.item import Item
 from regrade.serving.planning.client import DemoRefusedError, post_inspection
+from regrade.serving.policy.load import DEFAULT_POLICY
 from regrade.serving.rubric.load import SHIPPED
 
 pytestmark = pytest.mark.slow
@@ -74,13 +76,27 @@ def test_once_prints_every_item_and_keeps_the_data(tmp_path: Path, monkeypatch: 
     assert sorted((tmp_path / "data" / "photos").rglob("*")) == stored
 
 
-def test_weeks_write_a_history_that_is_told_to_be_simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weeks_write_a_history_that_is_told_to_be_simulated_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Any
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     asked = ["demo", "--once", "--weeks", "1", "--data-dir", str(tmp_path / "data")]
     first = CliRunner().invoke(build_app(), asked)
     assert first.exit_code == 0, first.output
     assert "1 week of a SIMULATED history" in first.stdout
     assert "none of it tells how good the models are" in first.stdout
+    service = serve(tmp_path / "data", grader=None)
+    client, browser = service.with_key(None), {"Accept": "text/html"}
+    for path in ("/", "/station", "/desk/login", "/nowhere"):
+        for lang in LANGUAGES:
+            page = client.get(path, headers={**browser, "Accept-Language": lang}).text
+            assert text("desk.simulated", lang) in page, path
+    report = tmp_path / "replay.html"
+    CliRunner().invoke(
+        build_app(),
+        ["replay", "--data-dir", str(tmp_path / "data"), "--policy", str(DEFAULT_POLICY), "--out", str(report)],
+    )
+    assert text("replay.simulated", "en") in report.read_text(encoding="utf-8")
     assert all(one.title in first.stdout for one in demo_items())
     with pytest.raises(RegradeError, match="has inspections already"):
         CliRunner().invoke(build_app(), asked, catch_exceptions=False)

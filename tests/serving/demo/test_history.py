@@ -10,10 +10,14 @@ import pytest
 from sqlalchemy import func, select
 
 from regrade.models.errors import RegradeError
+from regrade.models.grader import Grader
+from regrade.models.photos.intake import open_photo
 from regrade.serving.base.settings import Settings
-from regrade.serving.demo.history import SIMULATED, History, write_history
+from regrade.serving.demo.history import History, write_history
 from regrade.serving.demo.site import LAMP, LAMP_CHANGED, PEOPLE, STATIONS, arrivals
 from regrade.serving.evidence import Signer
+from regrade.serving.inspections.listing import Filters
+from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Look, Lottery
 from regrade.serving.review.context import Bench
@@ -67,7 +71,6 @@ def test_it_tells_how_much_was_written(written: History, database: Database, loo
         stored = connection.execute(select(func.count()).select_from(inspections)).scalar_one()
     assert (written.inspections, written.decisions) == (stored, len(looks))
     assert written.reviewers == tuple(person.name for person in PEOPLE)
-    assert {look.versions[str(look.category)] for look in looks} == {SIMULATED}
 
 
 def test_the_changed_lamp_is_found_with_its_explanation_and_no_other(database: Database) -> None:
@@ -80,13 +83,25 @@ def test_the_changed_lamp_is_found_with_its_explanation_and_no_other(database: D
     assert "darker and bluer" in light.message.to("en")
 
 
-def test_one_category_breaks_its_promise_for_sure_and_no_other(desk: Desk, looks: list[Look]) -> None:
-    rows = error_rates(looks, desk.auto_graded_counts(), "category")
-    assert len(rows) == 4
-    assert [row.part for row in rows if row.verdict == "alarm"] == ["footwear"]
-    assert [row.promised for row in rows] == pytest.approx([0.05] * 4)
+def test_every_grade_is_one_that_the_shipped_models_gave_to_the_photos_shown(
+    settings: Settings, database: Database
+) -> None:
+    grader, store = Grader.load(), InspectionStore(database)
+    for one in store.page(Filters(), 200, None).items[::50]:
+        files = [settings.data_dir / "photos" / photo.sha256[:2] / photo.sha256 for photo in one.photos]
+        again = grader.grade([open_photo(file.read_bytes(), at) for at, file in enumerate(files)], one.item["category"])
+        assert one.result.grade == again.grade
+        assert one.result.models == again.models
+
+
+def test_only_what_the_shipped_models_and_policy_are_sure_of_goes_without_a_person(
+    written: History, desk: Desk, looks: list[Look]
+) -> None:
+    automatic = desk.auto_graded_counts()
+    assert sum(part.items for part in automatic) == written.automatic < written.inspections / 10
+    assert {row.part for row in error_rates(looks, automatic, "category")} <= {"packaging"}
     share = load_policy().terms(None).quality_control.sample_share
-    assert {look.share for look in looks if look.kind == "sample"} == {share}
+    assert {look.share for look in looks if look.kind == "sample"} <= {share}
 
 
 def test_the_pairs_with_the_newcomer_agree_least(looks: list[Look]) -> None:

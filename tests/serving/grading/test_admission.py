@@ -74,6 +74,33 @@ def test_uploads_have_a_bound_of_their_own() -> None:
     assert admission.uploads == 0
 
 
+def test_one_key_holds_at_most_half_of_the_slots_while_bodies_come_in() -> None:
+    admission = door(upload_limit=4)
+    with admission.enter(0, key_id="a"), admission.enter(0, key_id="a"):
+        error = refusal(admission.enter(0, key_id="a").__enter__)
+        assert (error.reason, error.retry_after) == ("key", 1)
+        with admission.enter(0, key_id="b"), admission.enter(0, key_id="b"):
+            assert refusal(admission.enter(0, key_id="c").__enter__).reason == "uploads"
+    assert (admission.uploads, admission.uploads_of, admission.bytes_of) == (0, {}, {})
+
+
+def test_one_key_holds_at_most_half_of_the_memory_but_any_one_body() -> None:
+    admission = door(max_bytes_in_flight=10_000, max_body_bytes=10_000, max_photo_bytes=10_000)
+    with admission.enter(3000, key_id="a"):
+        assert refusal(admission.enter(3000, key_id="a").__enter__).reason == "key"
+        with admission.enter(6000, key_id="b"), admission.enter(0, key_id="a") as unannounced:
+            assert refusal(lambda: unannounced.received(2001)).reason == "key"
+
+
+@on_loop
+async def test_what_is_queued_counts_no_longer_against_its_key() -> None:
+    admission = door(upload_limit=2)
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(admission.enter(1000, key_id="a")).enqueue(SECOND)
+        assert (admission.requests, admission.uploads_of, admission.bytes_of) == (3, {}, {})
+
+
 def test_announced_bytes_are_set_aside_and_given_back() -> None:
     admission = door(max_bytes_in_flight=10_000, max_body_bytes=10_000, max_photo_bytes=10_000)
     with admission.enter(6000):

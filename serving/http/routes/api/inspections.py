@@ -149,7 +149,7 @@ async def create(
     wait = _wait(request, response, runtime)
     pipeline = runtime.pipeline
     replay = await _stored_before(runtime, key.id, idempotency_key, announced, wait)
-    with runtime.admission.enter(announced, wait, replay=replay) as ticket:
+    with runtime.admission.enter(announced, wait, replay=replay, key_id=key.id) as ticket:
         upload = await _read(request, runtime, ticket, announced)
         timings.mark("read")
         async with when_gone(request, ticket.leave):

@@ -44,8 +44,8 @@ def desk_page(
     """The page `pages/desk/<template>` in `lang`, for whoever `session` is of.
 
     A template extends `base.html` and has, besides `values`: `t(key, **params)`, `named(kind, code)`, `asset(name)`,
-    `url(path)`, `money(amount, currency)`, `percent(share)`, `lang`, `session`, `may(*roles)`, `here` (this page's
-    path and query).
+    `url(path)`, `money(amount, currency)`, `percent(share)`, `lang`, `session`, `may(*roles)`, `here` (this page's path
+    and query), and `simulated`: whether the site's history is made up.
     """
     root = request.scope["root_path"]
 
@@ -61,6 +61,7 @@ def desk_page(
         .render(
             lang=lang,
             session=session,
+            simulated=request.app.state.runtime.simulated,
             languages=[(code, text("station.language_name", code)) for code in LANGUAGES],
             here=request.url.path.removeprefix(root) + (f"?{request.url.query}" if request.url.query else ""),
             may=lambda *roles: session is not None and session.key.may(*roles),

@@ -48,11 +48,12 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
     except BusyError as error:
         headers = {**SECURITY_HEADERS, "Refresh": str(error.retry_after), "Retry-After": str(error.retry_after)}
         headers["Vary"] = "Accept-Language"
-        return HTMLResponse(_page("starting.html", lang), 503, headers)
+        return HTMLResponse(_page("starting.html", lang, simulated=runtime.simulated), 503, headers)
     page = _page(
         "station.html",
         lang,
         languages=[(code, text("station.language_name", code)) for code in LANGUAGES],
+        simulated=runtime.simulated,
         categories=categories,
         currencies=runtime.policy.currencies,
         max_photos=runtime.settings.max_photos,
