@@ -19,6 +19,7 @@ from regrade.serving.base.problems import Problem, ProblemError, problem_of
 from regrade.serving.connections import body
 from regrade.serving.connections.exchange import Exchange
 from regrade.serving.connections.half_closed import GoneWatch
+from regrade.serving.connections.outlet import Outlet
 from regrade.serving.connections.table import EXTENSION, Connections
 from regrade.serving.connections.timed import TimedProtocol
 
@@ -83,6 +84,7 @@ class GuardedProtocol(TimedProtocol):
             return False
         if not self.half_closed:
             self.half_closed = True
+            assert isinstance(self.transport, Outlet)
             watch = GoneWatch(self.loop, self.wire, self.transport, self._is_wanted, self._may_begin)
             watch.begin()
         return True

@@ -50,7 +50,7 @@ def grade_all(folder: Path, seed: int, progress: Progress | None = None) -> Mapp
     grader = Grader.load()
     asked = [(subject, number) for subject in SUBJECTS for number in range(VARIATIONS)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found: Iterator[Graded] = pool.map(lambda one: _graded(grader, folder / CACHE, *one, seed), asked)
+        found: Iterator[Graded] = pool.map(lambda one: _graded(grader, folder / CACHE, one[0], one[1], seed), asked)
         kept: dict[Subject, list[Graded]] = {subject: [] for subject in SUBJECTS}
         for one in found if progress is None else progress(found, len(asked)):
             if one.result.grade is not None:
@@ -77,7 +77,7 @@ def _taken_again(paths: Sequence[Path], random: np.random.Generator) -> tuple[by
     """All photos from about as far away, or one of them alone from closer by, as half of the stations do."""
     if random.random() < 0.5:
         return tuple(_photo(path, random, random.uniform(0.88, 1.0)) for path in paths)
-    return (_photo(paths[random.integers(len(paths))], random, random.uniform(0.55, 0.85)),)
+    return (_photo(paths[int(random.integers(len(paths)))], random, random.uniform(0.55, 0.85)),)
 
 
 def _photo(path: Path, random: np.random.Generator, share: float) -> bytes:

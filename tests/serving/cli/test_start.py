@@ -59,8 +59,9 @@ def start_and_end(data_dir: Path) -> str:
     while process.poll() is None and "regrade ready: " not in "".join(printed[-1:]):
         printed.append(process.stdout.readline())
     process.terminate()
-    printed.append(process.communicate(timeout=60)[0])
-    assert process.returncode == 0
+    printed.append(process.stdout.read())
+    process.stdout.close()
+    assert process.wait(60) == 0
     return "".join(printed)
 
 
