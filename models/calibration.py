@@ -45,13 +45,15 @@ class PartsEvidence:
 
     They are looked at where the whole photo's probability of `damaged` lies from `low` to `high`: what it is sure of,
     they would not change. The odds of `damaged` are pooled over whole and parts as `fusion.fuse_parts` does, with
-    `sharpness` r > 0. Fitted on photos of sources that nothing was fitted on.
+    `sharpness` r > 0. `offset` is by how much the log-odds of an undamaged photo's parts exceed those of the whole: a
+    head that was fitted on whole photos finds parts strange. Fitted on photos that nothing was fitted on.
     """
 
     share: float
     low: float
     high: float
     sharpness: float
+    offset: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0.25 <= self.share < 1.0 or not 0.0 <= self.low <= self.high <= 1.0 or not self.sharpness > 0:
@@ -70,8 +72,8 @@ class Calibration:
     `conformal_quantile` is the largest non-conformity 1 − p that the prediction set admits, at
     `conformal_alpha` (split conformal, Vovk et al.; LAC of Sadinle et al. 2019). `defect_thresholds` maps a
     defect type to the least score that is reported; `box_sources` to where its boxes come from, `detector` or `map`
-    (the default). `detector` is None where the detector has no say in the condition; what it boxes is then of interest
-    only on a photo that is damaged with a probability of `detector_from` or more, and it is not run on others. `parts`
+    (the default). `detector` is None where the detector has no say in the condition. It is asked about a photo
+    that is damaged with a probability of `detector_from` or more; of others it is taken to have found nothing. `parts`
     is None where photos are looked at as a whole only.
     """
 
@@ -94,7 +96,7 @@ class Calibration:
 
     def asks_detector(self, damaged: float) -> bool:
         """Whether the detector is run on a photo that is damaged with this probability."""
-        return self.needs_detector and (self.detector is not None or damaged >= self.detector_from)
+        return self.needs_detector and damaged >= self.detector_from
 
     def probabilities(self, logits: Floats) -> Floats:
         """Calibrated probabilities of photos: logits (n, k) → (n, k), rows sum to 1."""

@@ -55,15 +55,16 @@ def add_detector(probabilities: Floats, scores: Floats, evidence: DetectorEviden
     return out
 
 
-def fuse_parts(whole: Floats, parts: Floats, sharpness: float) -> Floats:
+def fuse_parts(whole: Floats, parts: Floats, sharpness: float, offset: float = 0.0) -> Floats:
     """A photo's distribution (k,) with its parts heard: `whole` (k,), `parts` (m, k), all calibrated.
 
-    The odds of the last class, `damaged`, are pooled over whole and parts like those of an item's photos: damage lies
-    in one place, and one noisy part must not condemn a photo. The others keep their proportions of the whole, since a
+    The odds of the last class, `damaged`, are pooled over whole and parts, whose log-odds are first lessened by
+    `offset`, like those of an item's photos: damage lies in one place, and one noisy part must not condemn a photo. The
+    others keep their proportions of the whole, since a
     part does not show whether a box is open or a tag is on.
     """
-    views = np.concatenate([whole[None], parts])
-    damaged = float(_sigmoid(_pool(_logit(views[:, -1]), sharpness)))
+    views = np.append(_logit(whole[-1:]), _logit(parts[:, -1]) - offset)
+    damaged = float(_sigmoid(_pool(views, sharpness)))
     rest = whole[:-1]
     out: Floats = np.append(rest * ((1.0 - damaged) / max(float(rest.sum()), 1e-12)), damaged)
     return out

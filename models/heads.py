@@ -61,7 +61,7 @@ class Head:
 
     @property
     def always_asks_detector(self) -> bool:
-        """Whether its detector looks at every photo: it has a say in the condition, or boxes whatever the grade."""
+        """Whether its detector looks at every photo, whatever the grade and whatever it looks like."""
         return self.asks_detector(np.zeros(1))
 
     def asks_detector(self, whole: Floats) -> bool:
@@ -77,10 +77,10 @@ class Head:
             wanted = self.parts_wanted(photos[i])
             seen = None if wanted is None else photo.parts.get((self.backbone, wanted.share))
             if wanted is not None and seen is not None:
-                photos[i] = fuse_parts(photos[i], self.probabilities(seen), wanted.sharpness)
+                photos[i] = fuse_parts(photos[i], self.probabilities(seen), wanted.sharpness, wanted.offset)
         if self.detector is not None and calibration.detector is not None:
             types = calibration.detector.types
-            scores = np.array([best_score(e.detections[self.detector], types) for e in evidence])
+            scores = np.array([best_score(e.detections.get(self.detector, ()), types) for e in evidence])
             photos = add_detector(photos, scores, calibration.detector)
         return photos
 

@@ -69,10 +69,12 @@ def test_a_detector_is_needed_where_it_has_a_say_or_boxes_something() -> None:
     assert not calibration(box_sources={"hole": "detector"}).needs_detector
 
 
-def test_a_detector_with_a_say_looks_at_every_photo_and_one_that_boxes_at_likely_damage() -> None:
-    boxing = calibration(box_sources={"tear": "detector"}, detector_from=0.3)
-    assert [boxing.asks_detector(p) for p in (0.1, 0.3)] == [False, True]
-    assert calibration(detector=DetectorEvidence(0.4, -2.0, ("tear",)), detector_from=0.3).asks_detector(0.1)
+def test_a_detector_looks_at_every_photo_or_at_those_that_may_be_damaged() -> None:
+    every = calibration(box_sources={"tear": "detector"})
+    some = calibration(detector=DetectorEvidence(0.4, -2.0, ("tear",)), detector_from=0.3)
+    assert [every.asks_detector(p) for p in (0.0, 0.3)] == [True, True]
+    assert [some.asks_detector(p) for p in (0.1, 0.3)] == [False, True]
+    assert not calibration().asks_detector(1.0)
 
 
 def test_softmax_does_not_overflow() -> None:

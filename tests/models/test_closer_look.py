@@ -74,6 +74,23 @@ def test_a_detector_that_only_boxes_is_not_run_on_an_undamaged_photo(changed: Ch
     assert not changed(**boxes, detector_from=1.0).look(carton, "packaging").detections
 
 
+def test_a_detector_with_a_say_that_is_not_asked_counts_as_having_found_nothing(
+    changed: Changed, carton: Photo
+) -> None:
+    detector = {"weight": 0.5, "offset": -1.0, "types": ["tear"]}
+    asked, not_asked, mute = (
+        changed(detector=detector, detector_from=0.0),
+        changed(detector=detector, detector_from=1.0),
+        changed(detector=None, detector_from=0.0),
+    )
+    assert asked.look(carton, "packaging").detections
+    assert not not_asked.look(carton, "packaging").detections
+    grades = [g.grade([carton], "packaging").grade for g in (not_asked, mute)]
+    assert grades[0] is not None
+    assert grades[1] is not None
+    assert grades[0].probabilities["damaged"] < grades[1].probabilities["damaged"]
+
+
 def test_a_detector_that_can_change_nothing_is_not_even_loaded(changed: Changed, carton: Photo) -> None:
     grader = changed(detector=None, defect_thresholds={}, box_sources={})
     assert grader.look(carton, "packaging").detections == {}
