@@ -134,7 +134,9 @@ def test_stages_lie_below_their_request_and_those_of_a_photo_below_it(service: A
     photos = [s for s in stages if s.name == "look"]
     assert {s.attributes["regrade.photo"] for s in photos} == {0, 1}
     for one in photos:
-        assert [s.name for s in below(one)] == ["decode", "gate", "classify", "detect"]
+        steps = [s.name for s in below(one)]
+        assert steps[:3] == ["decode", "gate", "classify"]
+        assert steps[3:] in ([], ["detect"])  # the detector is asked only where it can change something
 
 
 def test_a_request_without_a_trace_begins_one(service: Any, spans: Any) -> None:
