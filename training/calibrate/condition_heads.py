@@ -18,6 +18,7 @@ from regrade.training.calibrate import calibration as calibrate
 from regrade.training.data.targets import FITTED_SPLITS, rows_of, soft_targets
 from regrade.training.fit.crossfit import BackboneFeatures
 from regrade.training.fit.heads import PENALTIES, Extra, LinearHead, Sample, class_weights
+from regrade.training.fit.held_out import by_fold, by_fold_and_source, told
 from regrade.training.fit.plain import cross_fitted, fit_plain, plain_probabilities
 from regrade.training.metrics.classification import macro_f1
 from regrade.training.metrics.head_scores import Scored, score, softmax_at
@@ -127,19 +128,12 @@ def fit(
     """Fit the head of category `name` (or the router, whose `labels` are the categories)."""
     rows = rows_of(views.records, None if name == ROUTER else name, FITTED_SPLITS)
     samples = [_sample(views, seen, name, rows, labels, drawn_share) for seen in views.folds]
-    fold = views.fold[rows]
-    best: tuple[float, float, Floats] | None = None
-    for penalty in penalties:
-        logits = np.zeros((len(rows), len(labels)))
-        for number, sample in enumerate(samples):
-            held = np.flatnonzero(fold == number)
-            if len(held):
-                logits[held] = sample.fit(np.flatnonzero(fold != number), penalty).logits(sample.views[0][held])
-        value = _worth(logits, samples[0])
-        if best is None or value > best[0]:
-            best = (value, penalty, logits)
-    assert best is not None
-    _, penalty, logits = best
+    fold, truth = views.fold[rows], samples[0].labels
+    folds = by_fold(fold)
+    # What chooses is not what is reported: a head is to tell sources that it has not seen, where there are several.
+    strange = folds if name == ROUTER else by_fold_and_source(fold, [views.records[i].source for i in rows], truth)
+    penalty = max(penalties, key=lambda one: _worth(told(samples, strange, one), samples[0]))
+    logits = told(samples, folds, penalty)
     whole = _sample(views, views.final, name, rows, labels, drawn_share)
     head = whole.fit(np.arange(len(rows)), penalty)
     # Confidence is to mean "how often is the majority label met", so it is fitted to majorities, not to votes.
