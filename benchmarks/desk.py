@@ -24,11 +24,11 @@ from rich.progress import track
 from rig import Service, parser, percentiles, write
 from sqlalchemy import event
 
+from regrade.models.registry.store import store_of
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.evidence import Signer
-from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Filters, Lottery, Verdict
-from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 
 T = TypeVar("T")
@@ -163,7 +163,8 @@ def main() -> None:
         database, reviewers = fill(Path(folder) / "data", size)
         filled = time.perf_counter() - begun
         lottery, hour = Lottery(bytes(32)), timedelta(hours=1)
-        desk = Desk(database, load_policy(), load_rubrics(), lottery, lease=hour, undo=hour, signer=Signer.generate())
+        rules = in_force(store_of(None))
+        desk = Desk(database, lambda: rules, lottery, lease=hour, undo=hour, signer=Signer.generate())
         plans = Plans(database)
         measure(desk, reviewers, 2, Clock(plans))  # caches fill, and every call is explained, outside the clock
         clock = Clock(plans)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Table, insert
 
+from regrade.models.registry.store import store_of
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.base.settings import Settings
@@ -73,7 +74,7 @@ def fill(data_dir: Path, size: Size, seed: int = 0) -> tuple[Database, list[ApiK
 
 def _rows(size: Size, station: ApiKey, reviewers: list[ApiKey], seed: int) -> Iterator[Added]:
     random = np.random.default_rng(seed)
-    policy = load_policy()
+    policy = load_policy(None, store_of(None).definitions())
     kinds = [(category, condition) for category in CATEGORIES for condition in CONDITIONS]
     results = {(category, condition): _result(category, condition) for category, condition in kinds}
     decisions = {key: decide(policy, result, declared_value=None, seller=None) for key, result in results.items()}

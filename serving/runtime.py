@@ -37,9 +37,10 @@ from regrade.serving.grading.workload import CostModel, measure
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
 from regrade.serving.installation.simulated import is_simulated
-from regrade.serving.policy.load import load_policy
+from regrade.serving.policy.load import Policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
-from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.rubric.in_force import InForce, SiteRules
+from regrade.serving.rubric.types import Rubrics
 from regrade.serving.storage import private
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.disk import Disk
@@ -65,8 +66,7 @@ class Runtime:
         for lang in LANGUAGES:
             catalogue(lang)  # not when it is first needed: it may be needed to say that no file can be opened
         self.metrics = Metrics()
-        self.policy = load_policy(settings.policy_file)
-        self.rubrics = load_rubrics(settings.rubric_dir)
+        rules = SiteRules.read(settings.policy_file, settings.rubric_dir)
         self.lock = DataDirLock(settings.data_dir)
         try:
             self.database = open_database(settings)
@@ -78,12 +78,14 @@ class Runtime:
             pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
             private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
-            self.inspections = InspectionStore(self.database, FirstLooks(self.policy, lottery), self.signer, pseudonym)
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
             folders = {"data": settings.data_dir, "photos": self.photos.root, "database": database_dir}
             self.disk = Disk(folders, settings.disk_reserve, lambda: self.admission.unwritten)
             # Before anything reads what is active: an older release kept that in the folder of the package.
             prepare(settings.bundle_store)
+            self.graders = Graders(settings.bundle_store, settings.precision, rules)
+            first_looks = FirstLooks(lambda: self.policy, lottery)
+            self.inspections = InspectionStore(self.database, first_looks, self.signer, pseudonym)
             notice_loss(self.database, self.signer)
             self.backfill = Backfill(self.database, self.signer)
             self.backfill.start()
@@ -100,8 +102,7 @@ class Runtime:
         self.keeper = Keeper(self.eraser, settings.retention_rules, self.metrics.erased.labels("retention").inc)
         self.desk = Desk(
             self.database,
-            self.policy,
-            self.rubrics,
+            lambda: self.in_force,
             lottery,
             lease=timedelta(minutes=settings.lease_minutes),
             undo=timedelta(seconds=settings.undo_seconds),
@@ -113,7 +114,6 @@ class Runtime:
         self.find_key = Lookups(lambda token: self.call(self.keys.authenticate, token))
         self.find_session = Lookups(lambda token: self.call(self.sessions.find, token))
         self.admission = Admission(settings, self.disk.refuse)
-        self.graders = Graders(settings.bundle_store, settings.precision)
         self.failure: Exception | None = None
         self.health = Health()
         self._looking: asyncio.Future[tuple[Finding, ...]] | None = None
@@ -144,6 +144,19 @@ class Runtime:
         return self.warm and not self.draining and not self.health.failing
 
     @property
+    def in_force(self) -> InForce:
+        """What items are judged and decided by now. Whoever needs more than one part of it takes it once."""
+        return self.graders.in_force
+
+    @property
+    def policy(self) -> Policy:
+        return self.in_force.policy
+
+    @property
+    def rubrics(self) -> Rubrics:
+        return self.in_force.rubrics
+
+    @property
     def grader(self) -> Grader:
         """The grader for an item that begins now. Raises `BusyError` while there is none yet."""
         return self.graders.current
@@ -161,8 +174,7 @@ class Runtime:
         if given is None:
             self.admission.costs = CostModel(await self.call(measure, grader))
         self._pipeline = Pipeline(
-            lambda: self.graders.current,
-            self.policy,
+            lambda: self.graders.judges,
             self.inspections,
             self.photos,
             self.admission,

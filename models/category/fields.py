@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from regrade.models.types import CONDITIONS
@@ -20,7 +20,8 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)]
+MACHINE_NAME = r"^[a-z][a-z0-9_-]*$"
+Name = Annotated[str, StringConstraints(pattern=MACHINE_NAME, max_length=40)]
 """A name of the machine's: of a category, a defect, a view."""
 Line = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -47,7 +48,14 @@ def _alike(value: object) -> object:
     return {"en": value, "zh-CN": value} if isinstance(value, str) else value
 
 
-Title = Annotated[Words, BeforeValidator(_alike)]
+def _short(words: Words) -> Words:
+    if max(len(words.en), len(words.zh_cn)) > LONGEST_TITLE:
+        raise PydanticCustomError("title_too_long", "must be of at most {most} letters", {"most": LONGEST_TITLE})
+    return words
+
+
+LONGEST_TITLE = 64
+Title = Annotated[Words, BeforeValidator(_alike), AfterValidator(_short)]
 """A short name for people; one text stands for both languages, as `A` does."""
 
 

@@ -1,6 +1,7 @@
 """The YAML of a category, read: from a folder of definitions, or from the bundle that it is sealed into."""
 
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -28,10 +29,11 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+@lru_cache(maxsize=64)
 def read_category(data: bytes, where: str) -> Category:
     """The category that `data`, YAML in UTF-8, defines; `where` stands for the file in messages.
 
-    Raises `DatasetError` naming field path and legal values where it is wrong.
+    Read once for the same bytes. Raises `DatasetError` naming field path and legal values where it is wrong.
     """
     try:
         document = yaml.load(data.decode("utf-8"), Loader=_StrictLoader)

@@ -3,15 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-ACTIONS: tuple[str, ...] = (
-    "relist",
-    "repackage",
-    "refurbish",
-    "clearance",
-    "return_to_origin",
-    "destroy",
-)
-"""What may be done with a returned item. Of two actions that recover the same, the earlier one is taken."""
+from regrade.models.category.economics import ACTIONS
+
+__all__ = ["ACTIONS", "Decision", "Disposition", "Money", "Option", "Reason"]
 
 
 @dataclass(frozen=True, slots=True)

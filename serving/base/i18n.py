@@ -40,6 +40,17 @@ _OPEN_NAMES = ("category", "defect")
 Param = str | float
 
 
+class Language(str):
+    """One of `LANGUAGES` as somebody reads it now: with the names of the categories in force."""
+
+    names: Mapping[str, str]
+
+    def __new__(cls, lang: str, names: Mapping[str, str]) -> "Language":
+        found = super().__new__(cls, lang)
+        found.names = names
+        return found
+
+
 class TextError(RegradeError):
     """A text or a parameter of it that is missing; raised only while `STRICT` is set."""
 
@@ -49,6 +60,29 @@ def catalogue(lang: str) -> Mapping[str, str]:
     """All texts of one of `LANGUAGES`, by key."""
     texts: dict[str, str] = json.loads((_LOCALES / f"{lang}.json").read_text(encoding="utf-8"))
     return texts
+
+
+def name_of(kind: str, code: str, lang: str) -> str:
+    """What `code` is called, one of `kind` such as `category` or `defect`; as it is written where it has no name.
+
+    `toys/crack` is what a crack of toys is called: where toys have no word of their own for it, as any crack is.
+    """
+    every = (_own_names(lang), catalogue(lang))
+    for key in dict.fromkeys((code, code.rpartition("/")[2])):
+        for words in every:
+            if (said := words.get(f"{kind}.{key}")) is not None:
+                return said
+    return code.rpartition("/")[2]
+
+
+def texts(lang: str, beginnings: tuple[str, ...]) -> dict[str, str]:
+    """All texts whose keys begin with one of `beginnings`, with the names of the categories in force."""
+    every = {**catalogue(lang), **_own_names(lang)}
+    return {key: said for key, said in every.items() if key.startswith(beginnings)}
+
+
+def _own_names(lang: str) -> Mapping[str, str]:
+    return lang.names if isinstance(lang, Language) else {}
 
 
 def pick(accept_language: str | None) -> str:
@@ -162,7 +196,5 @@ class _Words(string.Formatter):
             return f"{found:g}"
         if kind in _NAMES:
             key = f"{kind}.{found}"
-            if kind in _OPEN_NAMES and key not in catalogue(self.lang):
-                return str(found)
-            return text(key, self.lang)
+            return name_of(kind, str(found), self.lang) if kind in _OPEN_NAMES else text(key, self.lang)
         return str(found)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from regrade.models.types import ItemResult, Photo
     from regrade.serving.base.dispositions import Decision, Money
     from regrade.serving.http.schemas import InspectionOut
+    from regrade.serving.rubric.in_force import InForce
 
 
 def register(app: typer.Typer) -> None:
@@ -44,33 +45,37 @@ def grade(
     from regrade.models.errors import RegradeError
     from regrade.models.grader import Grader
     from regrade.serving.base.dispositions import Money
+    from regrade.serving.base.i18n import LANGUAGES
     from regrade.serving.cli.bundles import store_named
     from regrade.serving.cli.summary import print_inspection
     from regrade.serving.policy.decide import decide
-    from regrade.serving.policy.load import load_policy
+    from regrade.serving.rubric.in_force import in_force
 
     if value is not None and not math.isfinite(value):
         raise RegradeError("The value must be a finite number.")
     if draw is not None and (draw.suffix.lower() != ".png" or not draw.absolute().parent.is_dir()):
         raise RegradeError(f"--draw writes a PNG: name a .png file in a folder that exists, not {draw}.")
-    terms = load_policy(policy)
+    store = store_named(data_dir, bundles)
+    rules = in_force(store, policy)
+    terms = rules.policy
     declared = None if value is None else Money(value, currency)
     if declared is not None:
         terms.convert(declared)  # an unknown currency is refused before anything is computed
     contents = [_read(path) for path in photos]
     taken, decode_ms = _decode(photos, contents)
-    result = Grader.load(store_named(data_dir, bundles)).grade(taken, category)
+    result = Grader.load(store).grade(taken, category)
     decision = None
     if result.grade is not None:
         decision = decide(terms, result, declared_value=declared, seller=seller)
     item = {"category": category, "declared_value": declared and vars_of(declared), "seller": seller}
-    out = inspection_of(taken, contents, result, decision, {k: v for k, v in item.items() if v is not None}, decode_ms)
+    told: dict[str, object] = {k: v for k, v in item.items() if v is not None}
+    out = inspection_of(taken, contents, result, decision, told, decode_ms, rules)
     if draw is not None:
-        _draw(contents, result, out, draw)
+        _draw(contents, result, out, draw, rules)
     if as_json:
         typer.echo(out.model_dump_json(indent=2))
     else:
-        print_inspection(Console(), out, [str(path) for path in photos])
+        print_inspection(Console(), out, [str(path) for path in photos], rules.language(LANGUAGES[0]))
 
 
 def inspection_of(
@@ -80,6 +85,7 @@ def inspection_of(
     decision: "Decision | None",
     item: dict[str, object],
     decode_ms: float,
+    rules: "InForce",
 ) -> "InspectionOut":
     """The grade in the shape in which the API answers it. Its id and time are new; it is stored nowhere."""
     from dataclasses import replace
@@ -109,7 +115,7 @@ def inspection_of(
             for p, data in zip(photos, contents, strict=True)
         ),
     )
-    return inspection_out(inspection, LANGUAGES[0])
+    return inspection_out(inspection, rules.language(LANGUAGES[0]), rules.rubrics)
 
 
 def vars_of(money: "Money") -> dict[str, object]:
@@ -145,7 +151,7 @@ def _decode(paths: Sequence[Path], contents: Sequence[bytes]) -> "tuple[list[Pho
     return photos, (time.perf_counter() - started) * 1000
 
 
-def _draw(contents: Sequence[bytes], result: "ItemResult", out: "InspectionOut", path: Path) -> None:
+def _draw(contents: Sequence[bytes], result: "ItemResult", out: "InspectionOut", path: Path, rules: "InForce") -> None:
     """Write the annotated photo, or a contact sheet where there are several."""
     from dataclasses import replace
 
@@ -154,11 +160,12 @@ def _draw(contents: Sequence[bytes], result: "ItemResult", out: "InspectionOut",
     from regrade.models.errors import RegradeError
     from regrade.models.photos.draw import contact_sheet, draw_grade
     from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
+    from regrade.serving.base.i18n import LANGUAGES
     from regrade.serving.cli.summary import title_lines
 
     # The grader works on reduced photos; boxes are those of the full-size one.
     whole = replace(DEFAULT_LIMITS, working_side=DEFAULT_LIMITS.max_side)
-    title = title_lines(out)
+    title = title_lines(out, rules.language(LANGUAGES[0]))
     full = [Image.fromarray(open_photo(data, index, whole).rgb) for index, data in enumerate(contents)]
     seen = [[d for d in result.defects if d.photo == index] for index in range(len(full))]
     if len(full) == 1:

@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     models = typer.Typer(name="models", help=about, no_args_is_help=True)
     models.command(name="list")(show)
     models.command(name="install")(install)
+    models.command(name="reseal")(reseal)
     models.command(name="activate")(activate)
     models.command(name="rollback")(rollback)
     models.command(name="reset")(reset)
@@ -133,6 +134,25 @@ def install(
 
     folder = registry.install(store_named(data_dir, bundles), source, category, version)
     typer.echo(f"installed {folder}; it is not active")
+
+
+def reseal(
+    definition: Annotated[Path, typer.Argument(help="The category's YAML, edited.")],
+    version: Annotated[str, typer.Argument(help="The version to make.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="The version whose networks it gets; by default the active one.")
+    ] = None,
+    data_dir: DataDir = None,
+    bundles: Bundles = None,
+) -> None:
+    """Seal a bundle anew with an edited definition of its category: title, rubric, scale, views, economics. What grades
+    stays the same, so conditions must, too, and defects that the bundle finds. It is not activated."""
+    from regrade.models.registry import reseal as registry
+
+    folder = registry.reseal(store_named(data_dir, bundles), definition, version, source)
+    typer.echo(
+        f"sealed {folder}; it is not active. Activate it by `regrade models activate {folder.parent.name} {version}`."
+    )
 
 
 def activate(

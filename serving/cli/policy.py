@@ -8,9 +8,9 @@ import typer
 if TYPE_CHECKING:
     import datetime
 
+    from regrade.models.category.economics import Economics
     from regrade.models.types import ItemResult
     from regrade.serving.base.dispositions import Decision, Money
-    from regrade.serving.policy.schema import Economics
     from regrade.serving.policy.terms import Policy
 
 app = typer.Typer(help="Check a disposition policy, and look at what it does.", no_args_is_help=True)
@@ -35,10 +35,11 @@ def check_command(
     """Validate a policy. Exit code 2 for faults; warnings about odd economics do not fail."""
     import datetime
 
+    from regrade.serving.cli.bundles import categories_here
     from regrade.serving.policy.check import check
     from regrade.serving.policy.load import load_policy
 
-    policy = load_policy(file)
+    policy = load_policy(file, categories_here())
     findings = check(policy, _date(today) if today else datetime.date.today())
     for finding in findings:
         typer.echo(str(finding))
@@ -62,15 +63,16 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
+    from regrade.models.category.economics import COST_PARTS
     from regrade.models.types import CONDITIONS
     from regrade.serving.base.dispositions import ACTIONS
     from regrade.serving.base.money import format_money
+    from regrade.serving.cli.bundles import categories_here
     from regrade.serving.policy.load import load_policy
     from regrade.serving.policy.rules import Case, closed_actions, if_known
-    from regrade.serving.policy.schema import COST_PARTS
     from regrade.serving.policy.value import best_action
 
-    policy = load_policy(policy_file)
+    policy = load_policy(policy_file, categories_here())
     terms, economics = policy.terms(seller), _economics(policy, category, seller)
     declared = _declared(policy, value, currency)
     worth = economics.default_value if declared is None else policy.convert(declared).amount
@@ -113,6 +115,7 @@ def explain(
     """Decide on an item that has the given probabilities, and say why."""
     from regrade.models.errors import PolicyError
     from regrade.serving.base.i18n import LANGUAGES
+    from regrade.serving.cli.bundles import categories_here
     from regrade.serving.policy.decide import decide
     from regrade.serving.policy.load import load_policy
 
@@ -120,7 +123,7 @@ def explain(
         raise PolicyError("Give either the probabilities (-p damaged=0.9 -p used=0.1) or --condition.")
     if lang not in LANGUAGES:
         raise PolicyError(f"There are no texts in {lang!r}. Legal values: {', '.join(LANGUAGES)}.")
-    policy = load_policy(policy_file)
+    policy = load_policy(policy_file, categories_here())
     _economics(policy, category, seller)
     item = _item(category, {condition: 1.0} if condition else _shares(probability or []), threshold)
     declared = _declared(policy, value, currency)

@@ -58,8 +58,9 @@ def replay(
     import json
 
     from regrade.serving.base.errors import ReplayError
-    from regrade.serving.base.i18n import LANGUAGES, text
+    from regrade.serving.base.i18n import LANGUAGES, Language, text
     from regrade.serving.base.settings import load_settings
+    from regrade.serving.cli.bundles import categories_here
     from regrade.serving.installation.data_dir import open_to_read
     from regrade.serving.policy.load import load_policy
     from regrade.serving.replay.document import policy_document, rubric_document
@@ -68,6 +69,7 @@ def replay(
     from regrade.serving.replay.policy import PolicyReplay
     from regrade.serving.replay.rubric import RubricReplay
     from regrade.serving.replay.summary import print_policy, print_rubric
+    from regrade.serving.rubric.in_force import names
     from regrade.serving.rubric.load import load_rubrics
 
     if (policy is None) == (not rubric):
@@ -79,9 +81,11 @@ def replay(
     settings = load_settings(data_dir=data_dir, rubric_dir=rubric_dir)
     span = Span(_moment(since, "--since"), _moment(until, "--until", whole_day=True), seller)
     base = desk_url or f"http://{settings.host}:{settings.port}"
+    categories = categories_here(settings.data_dir)
+    lang = Language(lang, names(categories, lang))
     photos = None if with_photos is False else Photos(settings)
     if policy is not None:
-        tally = PolicyReplay(load_policy(policy))
+        tally = PolicyReplay(load_policy(policy, categories))
         with Past(open_to_read(settings), span) as past:
             tally.add_all(_watched(past))
         document = policy_document(tally, span, base)
@@ -89,8 +93,8 @@ def replay(
         if not as_json:
             print_policy(tally, lang)
     else:
-        rubrics = load_rubrics(settings.rubric_dir)
-        changed = RubricReplay(rubrics, load_rubrics(settings.rubric_dir, rubric or ()))
+        rubrics = load_rubrics(settings.rubric_dir, (), categories)
+        changed = RubricReplay(rubrics, load_rubrics(settings.rubric_dir, rubric or (), categories))
         with Past(open_to_read(settings), span) as past:
             changed.add_all(_watched(past))
         document = rubric_document(changed, span, base)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.base.i18n import LANGUAGES, text
+from regrade.serving.base.i18n import LANGUAGES, name_of, text
 from regrade.serving.base.money import format_money, format_percent
 from regrade.serving.inspections.examined import basis_words, examined_words
 
@@ -17,16 +17,18 @@ _LANG = LANGUAGES[0]
 _BAR = 24
 
 
-def title_lines(inspection: "InspectionOut") -> list[str]:
+def title_lines(inspection: "InspectionOut", lang: str = _LANG) -> list[str]:
     """Condition and confidence on one line, action and expected recovery on the next."""
     if inspection.grade is None or inspection.category is None or inspection.disposition is None:
         issues = sorted({issue for photo in inspection.photos for issue in photo.quality.issues})
         return [f"{text('status.retake', _LANG)}: {', '.join(issues)}"]
     grade, disposition = inspection.grade, inspection.disposition
-    category = text(f"category.{inspection.category.name}", _LANG)
+    category = name_of("category", inspection.category.name, lang)
     condition = text(f"condition.{grade.condition}", _LANG)
     action = f"{text(f'action.{disposition.action}', _LANG)}, {recovery(disposition)}"
     review = f" ({text('status.needs_review', _LANG)})" if inspection.review.required else ""
+    if grade.name is not None:
+        condition += f" ({grade.name})"
     return [f"{category}: {condition} {format_percent(grade.confidence)}", f"{action}{review}"]
 
 
@@ -36,14 +38,14 @@ def recovery(option: "OptionOut") -> str:
     return format_money(money.amount, money.currency, _LANG)
 
 
-def print_inspection(console: "Console", inspection: "InspectionOut", names: Sequence[str]) -> None:
+def print_inspection(console: "Console", inspection: "InspectionOut", names: Sequence[str], lang: str = _LANG) -> None:
     """Print the grade, the defects, the suggestion with its reasons, and what to do about unfit photos.
 
     `names` are those of the photos, in order.
     """
     from rich.table import Table
 
-    for line in title_lines(inspection):
+    for line in title_lines(inspection, lang):
         console.print(line, style="bold", highlight=False)
     for again in inspection.retake or ():
         console.print(f"  {names[again.photo]}: {again.advice}", highlight=False, markup=False)
@@ -59,7 +61,7 @@ def print_inspection(console: "Console", inspection: "InspectionOut", names: Seq
         table = Table("photo", "defect", "severity", "score", "box (x1, y1, x2, y2)")
         for defect in inspection.defects:
             box = "" if defect.box is None else ", ".join(f"{side:.0f}" for side in defect.box)
-            kind, severity = text(f"defect.{defect.type}", _LANG), text(f"severity.{defect.severity}", _LANG)
+            kind, severity = name_of("defect", defect.type, lang), text(f"severity.{defect.severity}", _LANG)
             table.add_row(names[defect.photo], kind, severity, format_percent(defect.score), box)
         console.print(table)
     examined_on = [one.types for one in inspection.defects_examined or ()]

@@ -33,11 +33,9 @@ from regrade.serving.inspections.store import InspectionStore, review_row, rows_
 from regrade.serving.installation.data_dir import open_database
 from regrade.serving.installation.simulated import HISTORY_KEY
 from regrade.serving.policy.decide import decide
-from regrade.serving.policy.load import Policy, load_policy
 from regrade.serving.review import Desk, Filters, FirstLooks, Lottery, Verdict
 from regrade.serving.rubric.grades import seller_grade
-from regrade.serving.rubric.load import load_rubrics
-from regrade.serving.rubric.types import Rubrics
+from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto
@@ -103,19 +101,18 @@ class _Writer:
     ) -> None:
         self.database = database
         self.graded = graded
-        self.policy: Policy = load_policy(settings.policy_file)
-        self.rubrics: Rubrics = load_rubrics(settings.rubric_dir)
+        rules = in_force(settings.bundle_store, settings.policy_file, settings.rubric_dir)
+        self.policy, self.rubrics = rules.policy, rules.rubrics
         # Not the directory's own secret, so that the same looks are drawn each time.
         lottery = _Lot(hashlib.sha256(f"simulated {seed}".encode()).digest())
         self.lottery = lottery
-        self.first_looks = FirstLooks(self.policy, lottery)
+        self.first_looks = FirstLooks(lambda: rules.policy, lottery)
         self.now = self.time = now
         self.seed = seed
         self.random = np.random.default_rng((seed, 20_000))
         self.desk = Desk(
             database,
-            self.policy,
-            self.rubrics,
+            lambda: rules,
             lottery,
             lease=timedelta(minutes=settings.lease_minutes),
             undo=timedelta(seconds=settings.undo_seconds),

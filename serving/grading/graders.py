@@ -12,15 +12,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from regrade.models.errors import BundleError
+from regrade.models.errors import BundleError, PolicyError
 from regrade.models.grader import Grader
 from regrade.models.registry import changes as registry
 from regrade.models.registry.release_defaults import follow_defaults
 from regrade.models.registry.store import BundleStore
-from regrade.serving.base.errors import BusyError, NotFoundError, SpoiltBundleError
+from regrade.serving.base.errors import BusyError, NotFoundError, RubricError, SpoiltBundleError
 from regrade.serving.base.i18n import Message
+from regrade.serving.rubric.in_force import InForce, SiteRules
+from regrade.serving.rubric.load import RubricFiles
 from regrade.serving.storage.disk import fault_of
 
 P = ParamSpec("P")
@@ -29,20 +32,48 @@ T = TypeVar("T")
 log = logging.getLogger("regrade")
 
 
-class Graders:
-    """Loads graders and holds the one that new items are graded with. Belongs to one event loop."""
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What judges an item from its photos to its disposition: a grader, and what its bundles put in force."""
 
-    def __init__(self, store: BundleStore, precision: str) -> None:
+    grader: Grader
+    in_force: InForce
+
+
+class Graders:
+    """Loads graders and holds the one that new items are graded with, and what is in force with it.
+
+    Belongs to one event loop.
+    """
+
+    def __init__(self, store: BundleStore, precision: str, rules: SiteRules) -> None:
         self.store = store
         self._precision = precision
-        self._current: Grader | None = None
+        self._rules = rules
+        self._current: Judges | None = None
+        self._before = _before_loading(store, rules)
         self._changing = asyncio.Lock()
         # One, and apart from all others: loading takes a second or two, and nothing else may wait for it.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
 
     @property
+    def in_force(self) -> InForce:
+        """What is in force now; until there is a grader, what will be with the active bundles."""
+        return self._before if self._current is None else self._current.in_force
+
+    def told(self, category: str) -> tuple[InForce, str | None]:
+        """What is in force, and the version that grades `category`, where there is one."""
+        judges = self._current
+        return (self._before, None) if judges is None else (judges.in_force, judges.grader.versions.get(category))
+
+    @property
     def current(self) -> Grader:
         """The grader for an item that begins now. Raises `BusyError` while there is none yet."""
+        return self.judges.grader
+
+    @property
+    def judges(self) -> Judges:
+        """Grader and rules for an item that begins now. Raises `BusyError` while there are none yet."""
         if self._current is None:
             raise BusyError("starting", Message("problem.starting"), 2)
         return self._current
@@ -51,7 +82,7 @@ class Graders:
         """Load and warm the first grader, or take the one `given`. Raises `BundleError`."""
         async with self._changing:
             grader = await self._in_thread(self._load, {}, None) if given is None else given
-            self._current = grader
+            self._current = await self._in_thread(self._judges, grader)
             await self._in_thread(_tell_changes, self.store)
             return grader
 
@@ -63,15 +94,18 @@ class Graders:
         `StorageError` where there is no room; the old one then stays.
         """
         async with self._changing:
-            old = self.current
+            before = self.judges
+            old = before.grader
             await self._in_thread(_find, self.store, category, version)
             runs = old.versions.get(category) == version
             if runs and await self._in_thread(_chosen, self.store, category) == version:
                 return old
             try:
                 # Those of other categories stay: what somebody else has changed on the disk was not asked for.
-                new = old if runs else await self._in_thread(self._load, {**old.versions, category: version}, old)
+                new = before if runs else await self._in_thread(self._loaded, {**old.versions, category: version}, old)
                 await self._in_thread(_record, self.store, category, version, by, reason)
+            except (PolicyError, RubricError) as error:
+                raise SpoiltBundleError(category, version, _misfit(error)) from error
             except BundleError as error:
                 if await self._in_thread(_chosen, self.store, category) != version:
                     if (fault := fault_of(error)) is not None:
@@ -80,21 +114,31 @@ class Graders:
                 log.error("%s %s is active, but the log of activations was not written: %s", category, version, error)
             self._current = new
             log.info("%s is graded with %s from now on (%s)", category, version, by)
-            return new
+            return new.grader
 
     async def reload(self) -> Grader:
         """Take over what has become active on the disk, all categories at once. Raises `BundleError`; the old stays."""
         async with self._changing:
             old = self.current
             if dict(old.versions) != await self._in_thread(self.store.active_versions):
-                self._current = await self._in_thread(self._load, {}, old)
-                log.info("took over what is active: %s", _told(self._current.versions))
+                try:
+                    self._current = await self._in_thread(self._loaded, {}, old)
+                except (PolicyError, RubricError) as error:
+                    raise BundleError(_misfit(error)) from error
+                log.info("took over what is active: %s", _told(self._current.grader.versions))
             await self._in_thread(_tell_changes, self.store)
             return self.current
 
     def close(self) -> None:
         """Wait for what is being loaded and end the thread."""
         self._thread.shutdown()
+
+    def _loaded(self, versions: Mapping[str, str], old: Grader | None) -> Judges:
+        return self._judges(self._load(versions, old))
+
+    def _judges(self, grader: Grader) -> Judges:
+        """Raises `PolicyError` or `RubricError` where what the site wrote does not fit the grader's bundles."""
+        return Judges(grader, self._rules.in_force(grader.definitions))
 
     def _load(self, versions: Mapping[str, str], old: Grader | None) -> Grader:
         grader = Grader.load(self.store, precision=self._precision, versions=versions, reuse=old)
@@ -103,6 +147,18 @@ class Graders:
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+
+def _before_loading(store: BundleStore, rules: SiteRules) -> InForce:
+    """What will be in force; with bundles that cannot be read, of which loading them will tell, the policy alone."""
+    try:
+        return rules.in_force(store.definitions())
+    except BundleError:
+        return SiteRules(rules.policy, RubricFiles({})).in_force({})
+
+
+def _misfit(error: PolicyError | RubricError) -> str:
+    return f"{error} Policy and rubrics are as they were read at the start: mend the file, activate, and start again."
 
 
 def _find(store: BundleStore, category: str, version: str) -> None:

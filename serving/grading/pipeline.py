@@ -16,6 +16,7 @@ from regrade.serving.base.canonical import canonical_json
 from regrade.serving.base.errors import ErasedError, IdempotencyConflictError
 from regrade.serving.base.i18n import Message
 from regrade.serving.grading.admission import Admission, Ticket
+from regrade.serving.grading.graders import Judges
 from regrade.serving.grading.item import Item, parse_item
 from regrade.serving.grading.item_grading import Intake, ItemGrading, Means, Sender
 from regrade.serving.grading.scheduler import Scheduler
@@ -61,8 +62,7 @@ class Pipeline:
 
     def __init__(
         self,
-        graders: Callable[[], Grader],
-        policy: Policy,
+        judges: Callable[[], Judges],
         inspections: InspectionStore,
         photos: PhotoStore,
         admission: Admission,
@@ -71,8 +71,7 @@ class Pipeline:
         workers: int,
         limits: IntakeLimits,
     ) -> None:
-        self._graders = graders
-        self._policy = policy
+        self._judges = judges
         self._inspections = inspections
         self._metrics = metrics
         self._running: dict[tuple[str, str], _Running] = {}
@@ -126,7 +125,8 @@ class Pipeline:
 
     async def _take_in(self, upload: Upload) -> Intake:
         with self._metrics.stage("intake"):
-            policy, grader = self._policy, self._graders()
+            judges = self._judges()
+            grader, policy = judges.grader, judges.in_force.policy
             item = parse_item(upload.item, tuple(grader.categories), tuple(policy.currencies))
             # One job for all photos: handing each to a thread of its own costs more than it gains under load.
             return await self._threads.call(_intake_of, grader, policy, item, upload.photos)

@@ -1,5 +1,6 @@
 """The parts of the OpenAPI description that FastAPI cannot see: bodies that routes read themselves, problems."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from regrade.serving.base.problems import KINDS, TYPE_PREFIX
 from regrade.serving.http.routes.api import inspections, models, reviews
 from regrade.serving.http.routes.common import problems
 from regrade.serving.http.schemas import ProblemOut
+from regrade.serving.rubric.in_force import InForce
 from regrade.serving.runtime import Runtime
 
 _REF = "#/components/schemas/{model}"
@@ -48,13 +50,18 @@ _LINKS: dict[tuple[str, str, str], dict[str, Any]] = {
 def describe(app: FastAPI, root_path: str) -> None:
     """Make `app`, which is served under `root_path`, serve its whole description at /openapi.json."""
 
+    told_of: InForce | None = None
+
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is not None:
+        nonlocal told_of
+        runtime: Runtime | None = getattr(app.state, "runtime", None)
+        judges = runtime.graders.judges if runtime is not None and runtime.warm else None
+        if judges is not None and app.openapi_schema is not None and told_of is judges.in_force:
             return app.openapi_schema
-        schema, runtime = _build(app, root_path), getattr(app.state, "runtime", None)
-        if runtime is not None and runtime.warm:
-            _name_the_known(schema["components"]["schemas"], runtime)
-            app.openapi_schema = schema
+        schema = _build(app, root_path)
+        if judges is not None:
+            _name_the_known(schema["components"]["schemas"], judges.grader.categories, judges.in_force)
+            app.openapi_schema, told_of = schema, judges.in_force
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -104,10 +111,11 @@ def _in_one_type(schema: dict[str, Any]) -> None:
             schema["enum"] = [*schema["enum"], None]
 
 
-def _name_the_known(schemas: dict[str, Any], runtime: Runtime) -> None:
-    """Say which categories and currencies there are here."""
-    schemas["Item"]["properties"]["category"]["enum"] = [*runtime.grader.categories, None]
-    schemas["DeclaredValue"]["properties"]["currency"]["enum"] = sorted(runtime.policy.currencies)
+def _name_the_known(schemas: dict[str, Any], categories: Sequence[str], in_force: InForce) -> None:
+    """Say which categories, defects and currencies there are here."""
+    schemas["Item"]["properties"]["category"]["enum"] = [*categories, None]
+    schemas["DefectIn"]["properties"]["type"]["enum"] = list(in_force.defects)
+    schemas["DeclaredValue"]["properties"]["currency"]["enum"] = sorted(in_force.policy.currencies)
 
 
 def _complete(responses: dict[str, Any]) -> None:

@@ -22,13 +22,17 @@ from regrade.serving.http.schemas import (
     ReviewOut,
     TimingsOut,
 )
+from regrade.serving.rubric.grades import grade_in, grade_words
+from regrade.serving.rubric.types import Rubrics
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import Review
 from regrade.serving.telemetry.timings import PARTS
 
+NO_RUBRICS = Rubrics({})
 
-def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
-    """The inspection as it stands: a human decision takes the place of the machine's."""
+
+def inspection_out(inspection: Inspection, lang: str, rubrics: Rubrics = NO_RUBRICS) -> InspectionOut:
+    """The inspection as it stands: a human decision takes the place of the machine's. `rubrics` name the grade."""
     result, review = inspection.result, inspection.review
     disposition = inspection.decision.disposition if inspection.decision else None
     if review is not None:
@@ -49,7 +53,7 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
                 "confidence": None if inspection.blind else _share(call.confidence),
             }
         ),
-        grade=None if retaken else _grade(result, review),
+        grade=None if retaken else _grade(result, review, _name(inspection, rubrics, lang)),
         defects=[] if retaken else _defects(result, review),
         defects_examined=_examined(result, [photo.index for photo in inspection.photos]),
         disposition=None if disposition is None else _disposition(disposition, lang),
@@ -71,11 +75,24 @@ def inspection_out(inspection: Inspection, lang: str) -> InspectionOut:
     )
 
 
-def _grade(result: ItemResult, review: Review | None) -> GradeOut | None:
+def _name(inspection: Inspection, rubrics: Rubrics, lang: str) -> str | None:
+    """What the item is called by the scale of its rubric: as it was decided, else as the model graded it."""
+    call, grade, review = inspection.result.category, inspection.result.grade, inspection.review
+    rubric = None if call is None else rubrics.of(call.name, inspection.item.get("seller"))
+    if review is not None:
+        return grade_in(rubric, review.seller_grade, lang)
+    if rubric is None or grade is None:
+        return None
+    words = grade_words(rubric, grade.condition, inspection.result.defects)
+    return None if words is None else words.to(lang)
+
+
+def _grade(result: ItemResult, review: Review | None, name: str | None) -> GradeOut | None:
     if review is not None:
         return GradeOut.model_validate(
             {
                 "condition": review.condition,
+                "name": name,
                 "probabilities": {c: float(c == review.condition) for c in CONDITIONS},
                 "prediction_set": [review.condition],
                 "confidence": 1.0,
@@ -88,6 +105,7 @@ def _grade(result: ItemResult, review: Review | None) -> GradeOut | None:
     return GradeOut.model_validate(
         {
             "condition": grade.condition,
+            "name": name,
             "probabilities": {c: _share(grade.probabilities.get(c, 0.0)) for c in CONDITIONS},
             "prediction_set": list(grade.prediction_set),
             "confidence": _share(grade.confidence),

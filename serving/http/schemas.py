@@ -1,21 +1,26 @@
 """What goes over the wire: the bodies of answers (`…Out`) and of requests (`…In`)."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
-from regrade.models.types import CONDITIONS, DEFECT_TYPES, Box
-from regrade.serving.base.dispositions import ACTIONS
+from regrade.models.category.economics import Action
+from regrade.models.category.fields import MACHINE_NAME, Condition
+from regrade.models.types import Box
 from regrade.serving.base.text_forms import Label, Note, ShortLabel, ShortNote
 from regrade.serving.storage.records import Status
 
-Condition = Literal["unopened", "opened", "used", "damaged"]
-DefectType = Literal[
-    "tear", "hole", "crush", "wet", "stain", "crack", "scratch", "scuff", "wear", "broken", "display", "dirt", "open"
-]
-Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
-assert tuple(get_args(one) for one in (Condition, Action, DefectType)) == (CONDITIONS, ACTIONS, DEFECT_TYPES)
+DefectType = Annotated[str, StringConstraints(pattern=MACHINE_NAME, max_length=40)]
+"""One of the category's, or of those that every category knows: which, the desk checks."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -43,6 +48,7 @@ class CategoryOut(BaseModel):
 
 class GradeOut(BaseModel):
     condition: Condition
+    name: str | None = Field(None, description="What the scale of the seller or of the category calls it, if any does.")
     probabilities: dict[str, Share]
     prediction_set: list[str]
     confidence: Share
@@ -212,7 +218,7 @@ class ReviewIn(BaseModel):
         description="All that are visible, `[]` where none are; if left out, the model's stand.",
     )
     note: Note | None = None
-    rubric: Label | None = Field(None, description="The rubric that was shown, such as `packaging@1`.")
+    rubric: Label | None = Field(None, description="The rubric that was shown, such as `toys@1`.")
     seller_grade: ShortLabel | None = Field(None, description="The seller's own name for the condition.")
     seconds: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."

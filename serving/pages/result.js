@@ -48,6 +48,7 @@ function verdict({ status, item, grade, disposition, review }) {
     el("span", { class: `status ${status}` }, t(`station.${status}`)),
     el("p", { class: "headline" },
       el("strong", { class: `condition ${grade.condition}` }, named("condition", grade.condition)),
+      grade.name ? el("span", { class: "grade-name" }, grade.name) : null,
       el("span", { class: "share" }, percent(grade.confidence)),
       el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
       el("strong", { class: "action" }, named("action", disposition.action))),

@@ -226,7 +226,14 @@ function scanned(event) {
   (photos.all().length ? $("grade") : $(matchMedia("(pointer: coarse)").matches ? "take" : "choose")).focus();
 }
 
+/** What the category chosen asks to be photographed. */
+function showViews() {
+  for (const node of document.querySelectorAll(".views")) node.hidden = node.dataset.category !== $("category").value;
+}
+
 await loadWords(strings);
+$("category").addEventListener("change", showViews);
+showViews();
 photos.onChange(() => photos.all().length && $("grade").focus());
 photos.wire();
 $("rma").addEventListener("keydown", scanned);

@@ -8,10 +8,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from regrade.models.category.economics import Economics
+from regrade.models.category.rules import Rule
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.rules import Case, applies
-from regrade.serving.policy.schema import Economics, Rule, Terms
+from regrade.serving.policy.schema import Terms
 from regrade.serving.policy.terms import Policy
 
 Floats = NDArray[np.float64]

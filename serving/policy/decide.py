@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from regrade.models.category.economics import Economics
+from regrade.models.category.rules import Because
 from regrade.models.errors import PolicyError
 from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult
 from regrade.serving.base.dispositions import ACTIONS, Decision, Disposition, Money, Option, Reason
 from regrade.serving.policy import reasons
 from regrade.serving.policy.rules import Case, applies, closed_actions, if_known
-from regrade.serving.policy.schema import Economics, Terms, Words
+from regrade.serving.policy.schema import Terms
 from regrade.serving.policy.terms import Policy, economics_of
 from regrade.serving.policy.value import expected_recovery, value_of_information
 
@@ -105,7 +107,7 @@ def _why(
     item: _Item,
     ranked: Sequence[str],
     recoveries: Mapping[str, float],
-    closed: Mapping[str, Words],
+    closed: Mapping[str, Because],
     declared: Money | None,
     human_condition: str | None,
 ) -> tuple[Reason, ...]:

@@ -15,6 +15,7 @@ _ASKED = {
     "model_type": "a mapping of fields to values",
     "dict_type": "a mapping of fields to values",
     "list_type": "a list",
+    "tuple_type": "a list",
     "string_type": "a text; put it in quotes if it looks like a number",
     "float_type": "a number",
     "int_type": "a whole number",
@@ -52,7 +53,8 @@ def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:
     if kind == "missing":
         return "missing; it must be set."
     if kind in ("literal_error", "enum"):
-        return f"{given!r} is not legal. Legal values: {', '.join(_literals(model, path)) or detail['msg']}."
+        legal = ", ".join(_literals(model, path)) or detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        return f"{given!r} is not legal. Legal values: {legal}."
     if kind == "value_error":
         return f"{detail['ctx']['error']}."
     bounds = {
@@ -95,7 +97,7 @@ def _walk(model: type[BaseModel], path: Sequence[Step]) -> Any:
                 return None
             found = field.annotation
         else:
-            arguments = get_args(found)
+            arguments = [one for one in get_args(found) if one is not Ellipsis]
             found = arguments[-1] if arguments else None
     return _bare(found)
 

@@ -1,33 +1,70 @@
-"""A policy YAML to a checked `Policy`: merged with every seller's overrides, and refused if it is wrong."""
+"""A policy YAML to a checked `Policy`: laid over what categories say of themselves, merged with sellers' overrides."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from regrade.models.category.schema import Category
 from regrade.models.errors import PolicyError
+from regrade.serving.policy.categories import laid_over, with_categories
 from regrade.serving.policy.faults import Place, describe
 from regrade.serving.policy.reach import refuse_dead_ends
 from regrade.serving.policy.schema import PolicyFile, Terms
 from regrade.serving.policy.source import Source, Step
 from regrade.serving.policy.terms import Policy
 
-__all__ = ["DEFAULT_POLICY", "Policy", "load_policy", "parse_policy"]
+__all__ = ["DEFAULT_POLICY", "Policy", "PolicyDocument", "load_policy", "parse_policy", "read_policy"]
 
 DEFAULT_POLICY = Path(__file__).resolve().parent.parent / "policies" / "default.yaml"
 """The policy that ships with the product."""
+
+NO_CATEGORIES: Mapping[str, Category] = {}
 
 _LISTS = ("never", "require_review")
 _OWN = ("name", "version", "currency", "fx", "sellers")
 
 
-def load_policy(path: Path | None = None) -> Policy:
-    """The policy in the file `path`, or the shipped one.
+@dataclass(frozen=True, slots=True)
+class PolicyDocument:
+    """A policy as it was written: what comes into force with it depends on the categories that there are."""
+
+    source: Source
+    file: PolicyFile
+    sha256: str
+
+    def in_force(self, categories: Mapping[str, Category] = NO_CATEGORIES) -> Policy:
+        """The policy by which items of `categories` are decided on.
+
+        What the file writes of a category stands over what the category says of itself, which stands over the economics
+        of `other`. Raises `PolicyError` where the two do not go together, or a seller's terms are wrong.
+        """
+        source, file = self.source, self.file
+        written = {key: value for key, value in source.data.items() if key not in _OWN}
+        raw_base = with_categories(written, file, categories, source.name)
+        try:
+            base = Terms.model_validate(raw_base)
+        except ValidationError as error:
+            raise _error(source, describe(Terms, error, lambda path: _place(source, path))) from error
+        sellers = {seller: _seller_terms(source, raw_base, seller, own) for seller, own in file.sellers.items()}
+        policy = Policy(file.name, file.version, file.currency, file.fx, base, sellers, self.sha256)
+        refuse_dead_ends(policy, source.name)
+        return policy
+
+
+def load_policy(path: Path | None = None, categories: Mapping[str, Category] = NO_CATEGORIES) -> Policy:
+    """The policy in the file `path`, or the shipped one, as it decides on items of `categories`.
 
     Raises `PolicyError` with every fault of the file: its line, the field's path and the legal values.
     """
+    return read_policy(path).in_force(categories)
+
+
+def read_policy(path: Path | None = None) -> PolicyDocument:
+    """The file `path`, or the shipped one. Raises `PolicyError` as `load_policy` does."""
     path = DEFAULT_POLICY if path is None else path
     try:
         text = path.read_text(encoding="utf-8")
@@ -35,23 +72,21 @@ def load_policy(path: Path | None = None) -> Policy:
         raise PolicyError(f"Cannot read the policy {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise PolicyError(f"The policy {path} is not UTF-8 text.") from error
-    return parse_policy(text, str(path))
+    return _document(text, str(path))
 
 
-def parse_policy(text: str, name: str = "policy") -> Policy:
+def parse_policy(text: str, name: str = "policy", categories: Mapping[str, Category] = NO_CATEGORIES) -> Policy:
     """The policy in `text`; `name` stands for the file in messages. Raises `PolicyError`."""
+    return _document(text, name).in_force(categories)
+
+
+def _document(text: str, name: str) -> PolicyDocument:
     source = Source(text, name)
     try:
         file = PolicyFile.model_validate(source.data)
     except ValidationError as error:
         raise _error(source, describe(PolicyFile, error, lambda path: _place(source, path))) from error
-    raw_base = {key: value for key, value in source.data.items() if key not in _OWN}
-    base = Terms.model_validate(raw_base)
-    sellers = {seller: _seller_terms(source, raw_base, seller, own) for seller, own in file.sellers.items()}
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    policy = Policy(file.name, file.version, file.currency, file.fx, base, sellers, digest)
-    refuse_dead_ends(policy, name)
-    return policy
+    return PolicyDocument(source, file, hashlib.sha256(text.encode()).hexdigest())
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,18 +95,10 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     Rules (`never`, `require_review`) at the top are added to the base's: a seller may be stricter than the
     house, never laxer.
     """
-    merged = _deep(base, override)
+    merged = laid_over(base, override)
     for key in _LISTS:
         if isinstance(override.get(key), list):
             merged[key] = [*(base.get(key) or []), *override[key]]
-    return merged
-
-
-def _deep(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in override.items():
-        old = merged.get(key)
-        merged[key] = _deep(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+from regrade.models.category.rules import NeverRule
 from regrade.models.errors import PolicyError
 from regrade.serving.base.dispositions import ACTIONS
-from regrade.serving.policy.schema import NeverRule, Terms
+from regrade.serving.policy.schema import Terms
 from regrade.serving.policy.terms import Policy
 
 

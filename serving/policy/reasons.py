@@ -3,9 +3,10 @@
 import datetime
 from collections.abc import Mapping, Sequence
 
+from regrade.models.category.economics import COST_PARTS, Economics
+from regrade.models.category.rules import Because
 from regrade.models.types import CategoryCall, Grade
 from regrade.serving.base.dispositions import Money, Reason
-from regrade.serving.policy.schema import COST_PARTS, Economics, Words
 
 
 def recovers(
@@ -33,19 +34,19 @@ def recovers(
     return Reason(f"{who}_{verb}{than}", params)
 
 
-def _because(words: Words) -> dict[str, str | float]:
+def _because(words: Because) -> dict[str, str | float]:
     params: dict[str, str | float] = {"because": words.en}
     if words.zh_cn is not None:
         params["because@zh-CN"] = words.zh_cn
     return params
 
 
-def ruled_out(action: str, words: Words, amount: float, currency: str) -> Reason:
+def ruled_out(action: str, words: Because, amount: float, currency: str) -> Reason:
     """An action that would have recovered more, had no rule forbidden it."""
     return Reason("ruled_out", {"action": action, "amount": amount, "currency": currency, **_because(words)})
 
 
-def rule(words: Words) -> Reason:
+def rule(words: Because) -> Reason:
     """A rule of the policy asks for a human."""
     return Reason("rule", _because(words))
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from regrade.models.category.rules import Because, When
 from regrade.models.types import CONDITIONS
-from regrade.serving.policy.schema import Terms, When, Words
+from regrade.serving.policy.schema import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ def applies(when: When, case: Case) -> bool:
     return True
 
 
-def closed_actions(terms: Terms, case: Case) -> dict[str, Words]:
+def closed_actions(terms: Terms, case: Case) -> dict[str, Because]:
     """The actions that a `never` rule closes for `case`, and the words of the first rule that does."""
-    closed: dict[str, Words] = {}
+    closed: dict[str, Because] = {}
     for rule in terms.never:
         if rule.action not in closed and applies(rule.when, case):
             closed[rule.action] = rule.because

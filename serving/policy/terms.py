@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from regrade.models.category.economics import Economics
 from regrade.models.errors import PolicyError
 from regrade.serving.base.dispositions import Money
-from regrade.serving.policy.schema import OTHER, Economics, Fx, Terms
+from regrade.serving.policy.schema import OTHER, Fx, Terms
 
 
 @dataclass(frozen=True, slots=True)

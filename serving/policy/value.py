@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from regrade.serving.policy.schema import Economics
+from regrade.models.category.economics import Economics
 
 Posterior = Mapping[str, float]
 

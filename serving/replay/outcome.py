@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from regrade.models.category.rules import Because
 from regrade.models.errors import PolicyError
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.policy.decide import case_of, decide
 from regrade.serving.policy.rules import Case, closed_actions
-from regrade.serving.policy.schema import Words
 from regrade.serving.policy.terms import Policy, economics_of
 from regrade.serving.policy.value import expected_recovery
 from regrade.serving.storage.records import Inspection, StoredPhoto
@@ -38,7 +38,7 @@ class Outcome:
     recovery: int
     old_review: tuple[str, ...]
     new_review: tuple[str, ...]
-    forbidden: Words | None
+    forbidden: Because | None
     photo: StoredPhoto | None
 
     @property

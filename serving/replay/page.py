@@ -13,7 +13,7 @@ from PIL import Image
 from regrade.models.errors import PhotoError
 from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.serving.base.dispositions import ACTIONS
-from regrade.serving.base.i18n import catalogue, text
+from regrade.serving.base.i18n import name_of, text
 from regrade.serving.base.settings import Settings
 from regrade.serving.replay.charts import bar_chart, review_chart
 from regrade.serving.replay.document import item_url
@@ -155,7 +155,7 @@ def _largest(parts: Mapping[str, Part]) -> list[tuple[str, Part]]:
 
 
 def _named(lang: str, kind: str, code: str) -> str:
-    return catalogue(lang).get(f"{kind}.{code}", code)
+    return name_of(kind, code, lang)
 
 
 @cache

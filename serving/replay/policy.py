@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
+from regrade.models.category.rules import Because
 from regrade.models.errors import PolicyError
-from regrade.serving.policy.schema import Words
 from regrade.serving.policy.terms import Policy
 from regrade.serving.replay.outcome import Outcome, replay
 from regrade.serving.storage.records import Inspection
@@ -107,7 +107,7 @@ class PolicyReplay:
     by_category: defaultdict[str, Part] = field(default_factory=lambda: defaultdict(Part))
     by_seller: defaultdict[str, Part] = field(default_factory=lambda: defaultdict(Part))
     violations: defaultdict[tuple[str, str], Group] = field(default_factory=lambda: defaultdict(Group))
-    words: dict[tuple[str, str], Words] = field(default_factory=dict)
+    words: dict[tuple[str, str], Because] = field(default_factory=dict)
     undecidable: defaultdict[str, Group] = field(default_factory=lambda: defaultdict(Group))
     largest: list[Outcome] = field(default_factory=list)
     _heap: list[tuple[int, str, Outcome]] = field(default_factory=list)

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator, Mapping
 
+from regrade.models.category.rules import Because
 from regrade.serving.base.i18n import catalogue, text
 from regrade.serving.base.money import format_money, format_percent
-from regrade.serving.policy.schema import Words
 from regrade.serving.replay.rubric import RubricChange
 from regrade.serving.rubric.changes import Change
 
@@ -25,7 +25,7 @@ def versions(counts: Mapping[str, int], unnamed: str = "") -> str:
     return ", ".join(f"{label or unnamed} ({count})" for label, count in sorted(counts.items()))
 
 
-def because(words: Words, lang: str) -> str:
+def because(words: Because, lang: str) -> str:
     """The words of a policy's author, in `lang` where there are any."""
     return words.zh_cn if lang == "zh-CN" and words.zh_cn is not None else words.en
 

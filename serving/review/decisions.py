@@ -1,13 +1,14 @@
 """Decisions: what a reviewer found is recorded, the policy is applied to it, and the looks that follow are made."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from regrade.models.types import CONDITIONS, DEFECT_TYPES
 from regrade.serving.access.audit import first_claim, record
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.dispositions import Disposition, Money, Option, Reason
@@ -22,6 +23,7 @@ from regrade.serving.review.context import Bench, digest
 from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.rubric.grades import seller_grade as name_of
+from regrade.serving.rubric.in_force import InForce
 from regrade.serving.storage.adjudication import owed, votes_of
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
 from regrade.serving.storage.reviews import Kind, Review, ReviewedDefect
@@ -38,7 +40,7 @@ class Second:
 
 def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdict: Verdict) -> Decided:
     """Record a decision; see `Desk.decide`."""
-    now = bench.now()
+    bench, now = bench.now_in_force(), bench.now()
     with bench.database.write() as connection:
         before = find(connection, inspection_id, lock=True)
         before.refuse_erased()
@@ -115,7 +117,7 @@ def _open(
 
 
 def _draw(bench: Bench, inspection: Inspection) -> Second:
-    share = bench.policy.terms(inspection.item.get("seller")).quality_control.second_share
+    share = bench.rules().policy.terms(inspection.item.get("seller")).quality_control.second_share
     return Second(share, bench.lottery.drawn(inspection.id, "second", share))
 
 
@@ -174,7 +176,8 @@ def _decided(bench: Bench, inspection: Inspection, review: Review, *, replayed: 
 def _review(
     bench: Bench, inspection: Inspection, task: Row[Any], reviewer: ApiKey, verdict: Verdict, now: datetime
 ) -> Review:
-    faults = [
+    faults = list(_not_of_its_category(inspection, bench.rules(), verdict))
+    faults += [
         FieldFault(f"defects.{index}.{fault.field}", fault.message)
         for index, defect in enumerate(verdict.defects or ())
         if (fault := _misplaced(defect, inspection.photos)) is not None
@@ -206,10 +209,34 @@ def _review(
     )
 
 
+def conditions_of(inspection: Inspection, in_force: InForce) -> tuple[str, ...]:
+    """The conditions that a reviewer may find: those of the category, and what an earlier bundle of it has graded."""
+    call = inspection.result.category
+    category = None if call is None else in_force.categories.get(call.name)
+    if category is None:
+        return CONDITIONS
+    return tuple(c for c in CONDITIONS if c in (*category.condition_names, inspection.model_condition))
+
+
+def _not_of_its_category(inspection: Inspection, in_force: InForce, verdict: Verdict) -> Iterator[FieldFault]:
+    conditions = conditions_of(inspection, in_force)
+    if verdict.condition not in conditions:
+        params = {"given": verdict.condition, "legal": ", ".join(conditions)}
+        yield FieldFault("condition", Message("fault.condition", params))
+    call = inspection.result.category
+    category = None if call is None else in_force.categories.get(call.name)
+    own = () if category is None else category.defect_names
+    known = dict.fromkeys((*own, *DEFECT_TYPES, *(defect.type for defect in inspection.result.defects)))
+    for index, defect in enumerate(verdict.defects or ()):
+        if defect.type not in known:
+            params = {"given": defect.type, "legal": ", ".join(known)}
+            yield FieldFault(f"defects.{index}.type", Message("fault.defect", params))
+
+
 def _graded_by(bench: Bench, inspection: Inspection, verdict: Verdict) -> tuple[str | None, str | None]:
     """The label of the rubric, and what the seller calls the item by it."""
     call = inspection.result.category
-    rubric = bench.rubrics.of(call.name if call else None, inspection.item.get("seller"))
+    rubric = bench.rules().rubrics.of(call.name if call else None, inspection.item.get("seller"))
     if rubric is None:
         return verdict.rubric, verdict.seller_grade
     found = inspection.result.defects if verdict.defects is None else verdict.defects
@@ -222,7 +249,7 @@ def disposition_for(bench: Bench, inspection: Inspection, condition: str) -> Dis
     # Not checked anew: an item is as it was accepted, even where the rules have become stricter since.
     item, value = inspection.item, inspection.item.get("declared_value")
     return dispose(
-        bench.policy,
+        bench.rules().policy,
         inspection.result,
         declared_value=None if value is None else Money(value["amount"], value["currency"]),
         seller=item.get("seller"),

@@ -13,7 +13,6 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Signer
 from regrade.serving.inspections import visibility as blind
 from regrade.serving.inspections.store import find
-from regrade.serving.policy.load import Policy
 from regrade.serving.review import decisions, disclosures, lookup, queue, stats, tasks, undo
 from regrade.serving.review.context import Bench, Clock
 from regrade.serving.review.quality import decision_rows as looks
@@ -31,7 +30,7 @@ from regrade.serving.review.types import (
     Stats,
     Verdict,
 )
-from regrade.serving.rubric.types import Rubrics
+from regrade.serving.rubric.in_force import Rules
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import Inspection
 
@@ -48,8 +47,7 @@ class Desk:
     def __init__(
         self,
         database: Database,
-        policy: Policy,
-        rubrics: Rubrics,
+        rules: Rules,
         lottery: Lottery,
         *,
         lease: timedelta,
@@ -60,7 +58,7 @@ class Desk:
         refuse_if_full: Callable[[], None] = lambda: None,
     ) -> None:
         clock = now or (lambda: datetime.now(UTC))
-        self._bench = Bench(database, policy, rubrics, lottery, lease, undo, clock, signer, refuse_if_full)
+        self._bench = Bench(database, rules, lottery, lease, undo, clock, signer, refuse_if_full)
         self._disclosures = disclosures.Disclosures(database)
         self._promise = looks.promises(bundles)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from pathlib import Path
 
 from regrade.serving.base.dispositions import Money
@@ -37,19 +38,20 @@ class Lottery:
 class FirstLooks:
     """What a human owes a new inspection: the look that the model asks for, or by lot a blind one."""
 
-    def __init__(self, policy: Policy, lottery: Lottery) -> None:
+    def __init__(self, policy: Callable[[], Policy], lottery: Lottery) -> None:
         self._policy = policy
         self._lottery = lottery
 
     def __call__(self, inspection: Inspection) -> FirstLook:
         """The look owed to `inspection`, which is not yet stored."""
-        value = declared_value(self._policy, inspection)
+        policy = self._policy()
+        value = declared_value(policy, inspection)
         if inspection.status == "needs_review":
             reasons = inspection.decision.review if inspection.decision else ()
             return FirstLook("unsure", None, reasons[0].code if reasons else None, value)
         if inspection.status != "graded":
             return FirstLook(None, None, None, value)
-        share = self._policy.terms(inspection.item.get("seller")).quality_control.sample_share
+        share = policy.terms(inspection.item.get("seller")).quality_control.sample_share
         drawn = self._lottery.drawn(inspection.id, "sample", share)
         return FirstLook("sample" if drawn else None, share, None, value)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from regrade.models.category.fields import Words
 from regrade.serving.base.errors import RubricError
-from regrade.serving.rubric.schema import Words
 from regrade.serving.rubric.types import Rubric, identity
 
 
@@ -39,7 +39,8 @@ def changed_conditions(old: Rubric, new: Rubric) -> tuple[str, ...]:
     """The conditions whose meaning may have changed: their own text, or all of them where a clarification did."""
     if old.clarifications != new.clarifications:
         return tuple(new.conditions)
-    return tuple(name for name, entry in new.conditions.items() if entry.text != old.conditions[name].text)
+    before = {name: entry.text for name, entry in old.conditions.items()}
+    return tuple(name for name, entry in new.conditions.items() if entry.text != before.get(name))
 
 
 def refuse_same_version(old: Rubric, new: Rubric) -> tuple[Change, ...]:
@@ -50,14 +51,14 @@ def refuse_same_version(old: Rubric, new: Rubric) -> tuple[Change, ...]:
     """
     if (old.category, old.seller) != (new.category, new.seller):
         raise RubricError(
-            f"{old.file} is the rubric {identity(old.category, old.seller)} and {new.file} is "
+            f"{old.origin} is the rubric {identity(old.category, old.seller)} and {new.origin} is "
             f"{identity(new.category, new.seller)}; compare two versions of the same one."
         )
     found = changes(old, new)
     if found and new.version <= old.version:
         listed = ", ".join(str(change) for change in found)
         raise RubricError(
-            f"{new.file}: version: {new.label} says something else than {old.label} did ({old.file}): {listed}. "
+            f"{new.origin}: version: {new.label} says something else than {old.label} did ({old.origin}): {listed}. "
             f"Raise version to {old.version + 1} or higher: decisions already made refer to {old.label}."
         )
     return found
@@ -67,10 +68,14 @@ def _changes(old: Rubric, new: Rubric) -> Iterator[Change]:
     if old.extends != new.extends:
         yield Change("extends", "changed")
     for name, entry in new.conditions.items():
-        before = old.conditions[name]
+        before = old.conditions.get(name)
+        if before is None:
+            yield Change(f"conditions.{name}", "added")
+            continue
         yield from _words(f"conditions.{name}.text", before.text, entry.text)
         if before.examples != entry.examples:
             yield Change(f"conditions.{name}.examples", "changed")
+    yield from (Change(f"conditions.{name}", "removed") for name in old.conditions if name not in new.conditions)
     for index in range(max(len(old.clarifications), len(new.clarifications))):
         field = f"clarifications[{index}]"
         if index >= len(new.clarifications):

@@ -1,4 +1,4 @@
-"""Rubric files to the rubrics in force: each seller's completed from the house's, and refused if it is wrong."""
+"""Rubric files to the rubrics in force: over what categories say of themselves, each seller's completed from it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,43 +7,93 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from regrade.models.types import CONDITIONS
+from regrade.models.category.read import read_category
+from regrade.models.category.schema import Category
+from regrade.models.errors import DatasetError
 from regrade.serving.base.errors import RubricError
 from regrade.serving.policy.faults import Place, describe
 from regrade.serving.policy.source import Source, Step, dotted
-from regrade.serving.rubric import grades
+from regrade.serving.rubric.definitions import rubric_data
 from regrade.serving.rubric.schema import RubricFile
-from regrade.serving.rubric.types import Rubric, Rubrics, example_photos, identity
+from regrade.serving.rubric.sense import misfits
+from regrade.serving.rubric.types import Rubric, Rubrics, identity
 
-SHIPPED = Path(__file__).resolve().parent.parent / "rubrics"
-"""The rubrics that ship with the product, one file a category."""
+NO_CATEGORIES: Mapping[str, Category] = {}
 
 _Key = tuple[str, str | None]
 
 
-def load_rubrics(rubric_dir: Path | None = None, over: Sequence[Path] = ()) -> Rubrics:
-    """The rubrics in force: the shipped ones, in whose place stand those in `rubric_dir` and then those of `over`.
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A rubric as it was written: in a file, or (with neither path nor source) in the definition of its category."""
 
-    One takes another's place when it is for the same category and seller. Raises `RubricError` with every fault of the
-    first file that has any, and where a seller's rubric extends another version than the house's in force.
-    """
-    layers = [rubric_files(SHIPPED), *([rubric_files(rubric_dir)] if rubric_dir is not None else []), over]
+    data: Mapping[str, Any]
+    path: Path | None = None
+    source: Source | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"the definition of {self.data.get('category')}" if self.path is None else str(self.path)
+
+    def line(self, path: Sequence[Step]) -> int | None:
+        return None if self.source is None else self.source.line(path)
+
+
+@dataclass(frozen=True, slots=True)
+class RubricFiles:
+    """The rubrics of a site as they were written: what comes into force with them depends on the categories."""
+
+    by_place: Mapping[_Key, _Written]
+
+    def in_force(self, categories: Mapping[str, Category] = NO_CATEGORIES) -> Rubrics:
+        """The rubrics by which items of `categories` are judged: what they say of themselves, in whose place stands a
+        file of the site for the same one, and those of sellers.
+
+        Raises `RubricError` with every fault of the first that has any, and where a seller's rubric extends another
+        version than the one in force.
+        """
+        own: dict[_Key, _Written] = {
+            (name, None): _Written(rubric_data(one)) for name, one in categories.items() if one.version
+        }
+        sources: dict[_Key, _Written] = {**own, **self.by_place}
+        house = {key: _house(written, categories) for key, written in sources.items() if key[1] is None}
+        sellers = {
+            key: _sellers(written, house, sources, categories) for key, written in sources.items() if key[1] is not None
+        }
+        order = sorted({**house, **sellers}.items(), key=lambda pair: (pair[0][1] is not None, pair[1].label))
+        return Rubrics(dict(order))
+
+
+def read_rubrics(rubric_dir: Path | None = None, over: Sequence[Path] = ()) -> RubricFiles:
+    """The rubric files in `rubric_dir`, in whose place stand those of `over`. Raises `RubricError`."""
+    layers = [*([rubric_files(rubric_dir)] if rubric_dir is not None else []), over]
     sources: dict[_Key, _Written] = {}
     for layer in layers:
         sources |= _layer(layer)
-    house = {key: _house(written) for key, written in sources.items() if key[1] is None}
-    sellers = {key: _sellers(written, house, sources) for key, written in sources.items() if key[1] is not None}
-    order = sorted({**house, **sellers}.items(), key=lambda pair: (pair[0][1] is not None, pair[1].label))
-    return Rubrics(dict(order))
+    return RubricFiles(sources)
 
 
-def load_rubric(path: Path, rubric_dir: Path | None = None) -> Rubric:
-    """The rubric in one file, among those in force otherwise. Raises `RubricError`."""
+def load_rubrics(
+    rubric_dir: Path | None = None,
+    over: Sequence[Path] = (),
+    categories: Mapping[str, Category] = NO_CATEGORIES,
+) -> Rubrics:
+    """The rubrics in force for `categories`; see `read_rubrics` and `RubricFiles.in_force`."""
+    return read_rubrics(rubric_dir, over).in_force(categories)
+
+
+def load_rubric(
+    path: Path, rubric_dir: Path | None = None, categories: Mapping[str, Category] = NO_CATEGORIES
+) -> Rubric:
+    """The rubric in one file, among those in force otherwise; in the definition of a category, if that is what the file
+    is. Raises `RubricError`."""
     written = _read(path)
+    if "category" not in written.data and "conditions" in written.data and "name" in written.data:
+        return _of_definition(path)
     key = _key(written)
     if key[1] is None:
-        return _house(written)
-    return load_rubrics(rubric_dir, [path]).by_place[key]
+        return _house(written, categories)
+    return load_rubrics(rubric_dir, [path], categories).by_place[key]
 
 
 def rubric_files(folder: Path) -> list[Path]:
@@ -53,10 +103,12 @@ def rubric_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    path: Path
-    source: Source
+def _of_definition(path: Path) -> Rubric:
+    try:
+        category = read_category(path.read_bytes(), str(path))
+    except DatasetError as error:
+        raise RubricError(str(error)) from error
+    return _house(_Written(rubric_data(category), path), {category.name: category})
 
 
 def _read(path: Path) -> _Written:
@@ -66,14 +118,14 @@ def _read(path: Path) -> _Written:
         raise RubricError(f"Cannot read the rubric {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise RubricError(f"The rubric {path} is not UTF-8 text.") from error
-    return _Written(path, Source(text, str(path), "rubric", RubricError))
+    source = Source(text, str(path), "rubric", RubricError)
+    return _Written(source.data, path, source)
 
 
 def _key(written: _Written) -> _Key:
     """Category and seller as written; wrong ones are told when the file is read whole."""
-    data = written.source.data
-    seller = data.get("seller")
-    return str(data.get("category")), None if seller is None else str(seller)
+    seller = written.data.get("seller")
+    return str(written.data.get("category")), None if seller is None else str(seller)
 
 
 def _layer(paths: Iterable[Path]) -> dict[_Key, _Written]:
@@ -89,30 +141,36 @@ def _layer(paths: Iterable[Path]) -> dict[_Key, _Written]:
     return found
 
 
-def _house(written: _Written) -> Rubric:
-    extends = written.source.data.get("extends")
-    if extends is not None:
+def _house(written: _Written, categories: Mapping[str, Category]) -> Rubric:
+    if written.data.get("extends") is not None:
         raise _error(written, [_told(written, ("extends",), "only a seller's rubric extends another; add `seller`.")])
-    return _rubric(written, written.source.data, {})
+    return _rubric(written, written.data, {}, categories)
 
 
-def _sellers(written: _Written, house: Mapping[_Key, Rubric], sources: Mapping[_Key, _Written]) -> Rubric:
-    own = written.source.data
+def _sellers(
+    written: _Written,
+    house: Mapping[_Key, Rubric],
+    sources: Mapping[_Key, _Written],
+    categories: Mapping[str, Category],
+) -> Rubric:
+    own = written.data
     base_key = (str(own.get("category")), None)
     if base_key not in house:
-        legal = ", ".join(sorted(category for category, _ in house))
-        raise _error(written, [_told(written, ("category",), f"{base_key[0]!r} is not legal. Legal values: {legal}.")])
+        legal = ", ".join(sorted(category for category, _ in house)) or "none"
+        fault = f"there is no rubric of {base_key[0]!r} to build on. Legal values: {legal}."
+        raise _error(written, [_told(written, ("category",), fault)])
     base, extends = house[base_key], own.get("extends")
     if extends is None:
         fault = f"missing; a seller's rubric names the version of the house that it builds on, such as {base.label}."
         raise _error(written, [_told(written, ("extends",), fault)])
     if extends != base.label:
         fault = (
-            f"{extends!r} is not in force, {base.label} is ({base.file}). Read what differs between the two, set "
+            f"{extends!r} is not in force, {base.label} is ({base.origin}). Read what differs between the two, set "
             f"extends to {base.label}, and raise version: the text that reviewers see changes."
         )
         raise _error(written, [_told(written, ("extends",), fault)])
-    return _rubric(written, _complete(sources[base_key].source.data, own), {"clarifications": len(base.clarifications)})
+    data = _complete(sources[base_key].data, own)
+    return _rubric(written, data, {"clarifications": len(base.clarifications)}, categories)
 
 
 def _complete(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,20 +192,22 @@ def _complete(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _rubric(written: _Written, data: Mapping[str, Any], before: Mapping[str, int]) -> Rubric:
-    """The rubric of complete `data`; `before` counts the entries of a list that come from another file."""
+def _rubric(
+    written: _Written, data: Mapping[str, Any], before: Mapping[str, int], categories: Mapping[str, Category]
+) -> Rubric:
+    """The rubric of complete `data`; `before` counts the entries of a list that come from elsewhere."""
 
     def place(path: Sequence[Step]) -> Place:
         own = list(path)
         if len(own) > 1 and isinstance(own[1], int):
             own[1] -= before.get(str(own[0]), 0)
-        return Place(tuple(own), written.source.line(own))
+        return Place(tuple(own), written.line(own))
 
     try:
         file = RubricFile.model_validate(data)
     except ValidationError as error:
         raise _error(written, describe(RubricFile, error, place)) from error
-    faults = [_told(written, place(path).path, words) for path, words in _sense(file)]
+    faults = [_told(written, place(path).path, words) for path, words in misfits(file, categories.get(file.category))]
     if faults:
         raise _error(written, faults)
     return Rubric(
@@ -155,38 +215,19 @@ def _rubric(written: _Written, data: Mapping[str, Any], before: Mapping[str, int
         seller=file.seller,
         version=file.version,
         extends=file.extends,
-        conditions={name: getattr(file.conditions, name) for name in CONDITIONS},
+        conditions=dict(file.ordered()),
         clarifications=tuple(file.clarifications),
         defects={defect.code: defect for defect in file.defects},
-        grades=tuple(file.grades),
+        grades=file.grades,
         file=written.path,
     )
 
 
-def _sense(file: RubricFile) -> list[tuple[tuple[Step, ...], str]]:
-    """What no single field shows to be wrong: photos that do not exist, a code twice, grades with gaps."""
-    found: list[tuple[tuple[Step, ...], str]] = []
-    photos = example_photos()
-    for name in CONDITIONS:
-        for index, example in enumerate(getattr(file.conditions, name).examples):
-            if example not in photos:
-                words = f"there is no photo {example!r}. Legal values: {', '.join(photos)}."
-                found.append((("conditions", name, "examples", index), words))
-    codes = [defect.code for defect in file.defects]
-    for index, code in enumerate(codes):
-        if code in codes[:index]:
-            found.append((("defects", index, "code"), f"{code} stands above already; keep one of the two."))
-    if file.grades:
-        for rule, words in grades.faults(file.grades):
-            found.append((("grades",) if rule is None else ("grades", rule), f"{words}."))
-    return found
-
-
 def _told(written: _Written, path: Sequence[Step], words: str) -> str:
-    line = written.source.line(path)
+    line = written.line(path)
     return f"{f'line {line}: ' if line else ''}{dotted(path)}: {words}"
 
 
 def _error(written: _Written, faults: Sequence[str]) -> RubricError:
-    head = f"The rubric {written.path} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:"
+    head = f"The rubric {written.origin} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:"
     return RubricError("\n".join([head, *(f"  {fault}" for fault in faults)]))

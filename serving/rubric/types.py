@@ -5,37 +5,45 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from regrade.models.category.fields import Words
+from regrade.models.category.scale import GradeRule
 from regrade.serving.examples.items import PHOTOS
-from regrade.serving.rubric.schema import ConditionRubric, DefectRubric, GradeRule, Words
+from regrade.serving.rubric.schema import ConditionText, DefectText
 
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
     """One version of the rubric of a category, complete: a seller's own holds what it takes over from the house.
 
-    `conditions` are in the order of `CONDITIONS`; `defects` are the codes to record, most severe first; `grades` maps
-    to the seller's own grade names and is empty where there are none. `file` is where it was written.
+    `conditions` are those of the category, in the order of `CONDITIONS`; `defects` are the codes to record, most severe
+    first; `grades` maps to the grade names of a scale and is empty where there is none. `file` is where it was written;
+    None: in the category's definition.
     """
 
     category: str
     seller: str | None
     version: int
     extends: str | None
-    conditions: Mapping[str, ConditionRubric]
+    conditions: Mapping[str, ConditionText]
     clarifications: tuple[Words, ...]
-    defects: Mapping[str, DefectRubric]
+    defects: Mapping[str, DefectText]
     grades: tuple[GradeRule, ...]
-    file: Path
+    file: Path | None
 
     @property
     def label(self) -> str:
-        """How a decision refers to the rubric it was made by: `packaging@1`, or `acme/packaging@2` for a seller's."""
+        """How a decision refers to the rubric it was made by: `toys@1`, or `acme/toys@2` for a seller's."""
         return f"{identity(self.category, self.seller)}@{self.version}"
+
+    @property
+    def origin(self) -> str:
+        """Where it was written, in words."""
+        return f"the definition of {self.category}" if self.file is None else str(self.file)
 
     @property
     def grade_names(self) -> tuple[str, ...]:
         """The grade names that can be given, in the order of the rules."""
-        return tuple(dict.fromkeys(rule.grade for rule in self.grades))
+        return tuple(dict.fromkeys(rule.grade.en for rule in self.grades))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Rubrics:
 
 
 def identity(category: str, seller: str | None) -> str:
-    """The label without its version: `packaging`, `acme/packaging`."""
+    """The label without its version: `toys`, `acme/toys`."""
     return category if seller is None else f"{seller}/{category}"
 
 

@@ -37,7 +37,13 @@ RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 def language_of(request: Request) -> str:
     """The language that the caller reads, of those that there are."""
-    return pick(request.headers.get("accept-language"))
+    return in_use(request, pick(request.headers.get("accept-language")))
+
+
+def in_use(request: Request, lang: str) -> str:
+    """`lang` with the names of the categories in force."""
+    runtime: Runtime | None = getattr(request.app.state, "runtime", None)
+    return lang if runtime is None else runtime.in_force.language(lang)
 
 
 async def _answer_in(request: Request, response: Response) -> str:

@@ -2,6 +2,8 @@
 
 const TYPES = (document.body.dataset.defects ?? "").split(" ");
 export const CONDITIONS = ["unopened", "opened", "used", "damaged"];
+/** Those that the category of a card has. */
+export const conditionsOf = (card) => card?.conditions ?? CONDITIONS;
 const MOST_DEFECTS = 200;
 const LONGEST_NOTE = 4000;
 const DAY_SECONDS = 86_400;
@@ -22,11 +24,12 @@ function isDefect(defect, photos) {
 }
 
 /** `kept` as { draft, seconds } for the item of a card, or null where it is no draft of this item. */
-export function sound(kept, { inspection, dispositions }) {
+export function sound(kept, card) {
+  const { inspection, dispositions } = card;
   const { condition, action, note, defects, photo } = kept?.draft ?? {};
   const { photos } = inspection;
   if (kept?.inspection !== inspection.id || !within(kept.seconds, 0, DAY_SECONDS)) return null;
-  if (condition !== null && !CONDITIONS.includes(condition)) return null;
+  if (condition !== null && !conditionsOf(card).includes(condition)) return null;
   if (typeof note !== "string" || note.length > LONGEST_NOTE) return null;
   if (!Number.isInteger(photo) || !(photo in photos)) return null;
   const list = defects === null || (Array.isArray(defects) && defects.length <= MOST_DEFECTS && defects.every((one) => isDefect(one, photos)));

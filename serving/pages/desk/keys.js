@@ -2,7 +2,7 @@
 
 import * as boxes from "./boxes.js";
 import { $ } from "./dom.js";
-import { CONDITIONS } from "./entered.js";
+import { conditionsOf } from "./entered.js";
 import * as viewer from "./viewer.js";
 
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
@@ -11,7 +11,7 @@ const CHOOSE = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"
 /** What acts on Enter by itself. */
 const ACTS = "button, a, select, summary, textarea";
 
-export function wireKeys({ choose, cycleAction, submit, undo, skip, help }) {
+export function wireKeys({ item, choose, cycleAction, submit, undo, skip, help }) {
   const letters = {
     d: cycleAction, u: undo, s: skip, z: viewer.cycleZoom, h: boxes.toggle,
     b: () => boxes.draw(!boxes.isDrawing()), c: () => $("note").focus(),
@@ -50,7 +50,7 @@ export function wireKeys({ choose, cycleAction, submit, undo, skip, help }) {
     else if (key === "ArrowLeft") act(event, () => viewer.step(-1));
     else if (key === "ArrowRight") act(event, () => viewer.step(1));
     else if (event.repeat) return;
-    else if (/^[1-4]$/.test(key)) act(event, () => choose(CONDITIONS[key - 1]));
+    else if (/^[1-4]$/.test(key)) act(event, () => conditionsOf(item())[key - 1] && choose(conditionsOf(item())[key - 1]));
     else if (key.toLowerCase() === "n" || (key === "Enter" && !target.matches(ACTS))) act(event, () => submit(timeStamp));
     else if (letters[key.toLowerCase()]) act(event, letters[key.toLowerCase()]);
   });

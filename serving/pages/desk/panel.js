@@ -3,7 +3,7 @@
 
 import { address } from "./call.js";
 import { $, el } from "./dom.js";
-import { CONDITIONS } from "./entered.js";
+import { conditionsOf } from "./entered.js";
 import { basisWords, chosen, examinedWords, named, percent, money, t } from "./words.js";
 
 /** Write all of a card down. */
@@ -48,7 +48,7 @@ function conditions(card, onCondition) {
   const { grade } = card.inspection;
   $("confidence").textContent = grade ? t(grade.needed === null ? "desk.confidence" : "desk.confidence_needed",
     { confidence: percent(grade.confidence), needed: percent(grade.needed ?? 0) }) : "";
-  $("condition-rows").replaceChildren(...CONDITIONS.map((condition, index) => {
+  $("condition-rows").replaceChildren(...conditionsOf(card).map((condition, index) => {
     const share = grade?.probabilities[condition];
     const top = grade?.condition === condition;
     const fill = el("span", { class: `fill ${condition}` });
@@ -102,11 +102,12 @@ export function choose(card) {
   }
 }
 
-function rubric({ rubric: found, draft }) {
+function rubric(card) {
+  const { rubric: found, draft } = card;
   $("rubric").hidden = !found;
   if (!found) return;
   $("rubric-label").textContent = found.label;
-  const parts = CONDITIONS.filter((condition) => found.conditions[condition]).map((condition, index) => {
+  const parts = conditionsOf(card).filter((condition) => found.conditions[condition]).map((condition, index) => {
     const { text, examples, grade } = found.conditions[condition];
     return el("div", { class: `rule${draft.condition === condition ? " chosen" : ""}`, "data-condition": condition },
       el("h3", { class: `condition ${condition}` }, el("kbd", { "aria-hidden": "true" }, String(index + 1)), ` ${named("condition", condition)}`, grade ? el("span", { class: "tag" }, grade) : null),

@@ -214,7 +214,7 @@ viewer.wire(boxes.taken);
 boxes.wire();
 boxes.onChange(entered);
 $("note").addEventListener("input", entered);
-wireKeys({ choose, cycleAction, submit, undo, skip, help });
+wireKeys({ item, choose, cycleAction, submit, undo, skip, help });
 $("decision").addEventListener("submit", (event) => { event.preventDefault(); submit(event.timeStamp); });
 $("skip").addEventListener("click", skip);
 $("undo-button").addEventListener("click", undo);

@@ -15,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
+from regrade.datasets.category import SHIPPED
 from regrade.models.errors import RegradeError
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.dispositions import ACTIONS
@@ -25,7 +26,6 @@ from regrade.serving.examples.items import PHOTOS, demo_items
 from regrade.serving.grading.item import Item
 from regrade.serving.planning.client import DemoRefusedError, post_inspection
 from regrade.serving.policy.load import DEFAULT_POLICY
-from regrade.serving.rubric.load import SHIPPED
 
 pytestmark = pytest.mark.slow
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import open_photo
+from regrade.models.registry.store import store_of
 from regrade.serving.base.settings import Settings
 from regrade.serving.demo.history import History, write_history
 from regrade.serving.demo.site import LAMP, LAMP_CHANGED, PEOPLE, STATIONS, arrivals
@@ -25,7 +26,7 @@ from regrade.serving.review.decisions import settle
 from regrade.serving.review.quality.drift import alarms
 from regrade.serving.review.quality.errors_and_agreement import agreement_by, error_rates, pairs_of
 from regrade.serving.review.quality.station_days import station_days
-from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import inspection_photos, inspections, tasks
 
@@ -57,7 +58,7 @@ def database(settings: Settings, written: History) -> Iterator[Database]:
 
 @pytest.fixture
 def desk(database: Database) -> Desk:
-    rules = (load_policy(), load_rubrics(), Lottery(bytes(32)))
+    rules = (lambda: in_force(store_of(None)), Lottery(bytes(32)))
     return Desk(database, *rules, lease=TIMES[0], undo=TIMES[1], signer=Signer.generate(), now=lambda: NOW)
 
 
@@ -117,7 +118,9 @@ def test_the_pairs_with_the_newcomer_agree_least(looks: list[Look]) -> None:
 def test_tasks_and_states_are_what_the_desk_makes_of_the_decisions(settings: Settings, written: History) -> None:
     """Had a first look not been written as the desk writes it, settling it again would change something."""
     database = Database(settings.url)
-    bench = Bench(database, load_policy(), load_rubrics(), Lottery(bytes(32)), *TIMES, lambda: NOW, Signer.generate())
+    bench = Bench(
+        database, lambda: in_force(store_of(None)), Lottery(bytes(32)), *TIMES, lambda: NOW, Signer.generate()
+    )
 
     def state(connection: Any) -> list[Any]:
         kept = [column for column in inspections.c if column.name != "updated_at"]  # settling is a change

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from regrade.models.registry.store import store_of
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.access.keys import KeyStore
 from regrade.serving.evidence import KeyRing, Provenance, Signer
@@ -21,9 +22,8 @@ from regrade.serving.evidence.read import Evidence, read_evidence
 from regrade.serving.evidence.store_check import EvidenceReport, check_evidence
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
-from regrade.serving.policy.load import load_policy
 from regrade.serving.review import Desk, Lottery, Verdict
-from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
@@ -42,7 +42,8 @@ class Site:
         self.database = Database(f"sqlite:///{self.data_dir / 'regrade.db'}")
         self.keys_dir = self.data_dir / "keys"
         self.signer = Signer.load(self.keys_dir)
-        self.policy = load_policy()
+        rules = in_force(store_of(None))
+        self.policy = rules.policy
         self.keys = KeyStore(self.database)
         self.station = self.keys.create("station", "bench 3")[1]
         self.ann = self.keys.create("reviewer", "Ann")[1]
@@ -50,8 +51,9 @@ class Site:
         self.photos.publish(self.photos.stage([(PHOTO, hashlib.sha256(PHOTO).hexdigest())]))
         self.store = InspectionStore(self.database, signer=self.signer)
         times: dict[str, Any] = {"lease": timedelta(minutes=10), "undo": timedelta(seconds=60)}
-        rules = (self.policy, load_rubrics(), Lottery(bytes(32)))
-        self.desk = Desk(self.database, *rules, **times, signer=self.signer, now=lambda: self.time)
+        self.desk = Desk(
+            self.database, lambda: rules, Lottery(bytes(32)), **times, signer=self.signer, now=lambda: self.time
+        )
 
     def inspection(self, **item: Any) -> Inspection:
         """One that asks for a human, not stored."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from regrade.datasets.category import load_categories
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult
 from regrade.serving.base import i18n
 from regrade.serving.base.dispositions import ACTIONS
@@ -28,7 +29,7 @@ def _missing_texts_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def policy() -> Policy:
     """The shipped policy."""
-    return load_policy()
+    return load_policy(categories=load_categories())
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def make_policy() -> MakePolicy:
         data = merge(yaml.load(DEFAULT_POLICY.read_text(encoding="utf-8"), LOADER), changes or {})
         for field in without:
             del data[field]
-        return parse_policy(yaml.dump(data, Dumper=DUMPER, allow_unicode=True))
+        return parse_policy(yaml.dump(data, Dumper=DUMPER, allow_unicode=True), categories=load_categories())
 
     return make
 

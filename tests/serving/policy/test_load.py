@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from regrade.datasets.category import load_categories
 from regrade.models.errors import PolicyError
 from regrade.serving.policy.load import DEFAULT_POLICY, load_policy, merge, parse_policy
 
@@ -32,7 +33,7 @@ def line_of(text: str) -> int:
 
 
 def test_the_shipped_policy_names_its_version_and_currencies() -> None:
-    policy = load_policy()
+    policy = load_policy(categories=load_categories())
     assert policy.label == "default@1"
     assert policy.currencies[0] == "USD"
     assert {"CNY", "EUR", "HKD"} <= set(policy.currencies)
@@ -40,19 +41,23 @@ def test_the_shipped_policy_names_its_version_and_currencies() -> None:
 
 
 def test_an_unknown_field_is_told_with_its_line_and_the_legal_ones(broken: Any) -> None:
-    message = broken("default_value: 120", "default_valu: 120")
-    line = line_of("default_value: 120")
+    message = broken("default_value: 30", "default_valu: 30")
+    line = line_of("default_value: 30")
     assert (
-        f"line {line}: categories.electronics.default_valu: no such field. "
+        f"line {line}: categories.other.default_valu: no such field. "
         "Legal fields: default_value, review_cost, min_confidence, rates, costs." in message
     )
-    assert "categories.electronics.default_value: missing; it must be set." in message
+
+
+def test_what_other_goods_are_worth_must_be_written_whole(broken: Any) -> None:
+    assert "categories.other.default_value: missing" in broken("    default_value: 30\n", "")
+    assert "categories.other.rates.used.relist: missing" in broken("{relist: 0.08, ", "{")
 
 
 def test_an_unknown_action_is_told_with_the_legal_ones(broken: Any) -> None:
-    message = broken("action: refurbish", "action: repair")
+    message = broken("action: relist", "action: sell")
     assert message.splitlines()[1:] == [
-        f"  line {line_of('action: refurbish')}: never[1].action: 'repair' is not legal. "
+        f"  line {line_of('action: relist')}: never[0].action: 'sell' is not legal. "
         "Legal values: relist, repackage, refurbish, clearance, return_to_origin, destroy."
     ]
 
@@ -76,9 +81,9 @@ def test_an_unknown_condition_in_a_rule_is_told_with_the_legal_ones(broken: Any)
         ("EUR: 1.15", "EUR: 0", "fx.rates.EUR: 0 is out of range; it must be greater than 0."),
         ("EUR: 1.15", "euro: 1.15", "fx.rates.euro: 'euro' is not legal; it must be three capital"),
         ("date: 2026-11-23", "date: soon", "fx.date: it must be a valid date"),
-        ("duty: {share: 0.18}", "duty: {shar: 0.18}", "duty.shar: no such field. Legal fields: fixed, share."),
-        ("duty: {share: 0.18}", "tax: 3", "return_to_origin.tax: no such field. Legal fields: handling, parts"),
-        ("value_above: 50}", "value_above: 50, value_below: 40}", "value_above must be less than value_below"),
+        ("duty: {share: 0.20}", "duty: {shar: 0.20}", "duty.shar: no such field. Legal fields: fixed, share."),
+        ("duty: {share: 0.20}", "tax: 3", "return_to_origin.tax: no such field. Legal fields: handling, parts"),
+        ("value_above: 500}", "value_above: 500, value_below: 40}", "value_above must be less than value_below"),
         ("{value_above: 500}", "{probability_above: 0.5}", "probability_above belongs to condition_in"),
         ("sellers: {}", "sellers: {acme: {never: }}", "sellers.acme.never: it must be a list (it is None)."),
         ("sellers: {}", "sellers: {1001: {}}", "it must be a text; put it in quotes if it looks like a number"),
@@ -111,9 +116,9 @@ def test_a_seller_cannot_override_the_currency(broken: Any) -> None:
 
 
 def test_a_field_written_twice_is_refused_and_not_silently_overruled(broken: Any) -> None:
-    message = broken("    default_value: 120", "    default_value: 120\n    default_value: 1200")
-    first = line_of("default_value: 120")
-    assert f"line {first + 1}: categories.electronics.default_value is already set on line {first}" in message
+    message = broken("    default_value: 30", "    default_value: 30\n    default_value: 300")
+    first = line_of("default_value: 30")
+    assert f"line {first + 1}: categories.other.default_value is already set on line {first}" in message
 
 
 def test_text_that_is_not_yaml_is_told_with_its_line(broken: Any) -> None:
@@ -153,7 +158,7 @@ def test_rules_that_leave_nothing_to_do_are_refused(make_policy: Any) -> None:
         for action in ("relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy")
     ]
     open_one = [rule for rule in rules if rule["action"] != "clearance"]
-    assert make_policy({"never": open_one}).base.never[-1].action == "destroy"
+    assert [rule.action for rule in make_policy({"never": open_one}).base.never[1:6]] == [r["action"] for r in open_one]
     with pytest.raises(PolicyError, match=r"nothing to do.*value of 0 USD.*every action"):
         make_policy({"never": rules})
 

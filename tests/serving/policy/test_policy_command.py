@@ -40,9 +40,9 @@ def test_check_says_that_the_shipped_policy_is_valid(run: Any) -> None:
 def test_check_warns_without_failing(run: Any, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     text = DEFAULT_POLICY.read_text(encoding="utf-8")
-    file.write_text(text.replace("{relist: 0.90,", "{relist: 1.90,"), encoding="utf-8")
+    file.write_text(text.replace("{relist: 0.80,", "{relist: 1.90,"), encoding="utf-8")
     said = run("check", str(file), "--today", "2026-12-01")
-    assert "warning: categories.packaging.rates.unopened.relist: 1.9 recovers more" in said
+    assert "warning: categories.other.rates.unopened.relist: 1.9 recovers more" in said
     assert "; 1 warning." in said
 
 
@@ -101,7 +101,7 @@ def test_explain_speaks_chinese(run: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "-c", "toys"], "no category 'toys'. Legal values: packaging, electronics"),
+        (["show", "-c", "toys"], "no category 'toys'. Legal values: apparel, electronics"),
         (["show", "-c", "apparel", "-v", "3", "--currency", "XAU"], "no exchange rate for 'XAU'"),
         (["show", "-c", "apparel", "-v", "-3"], "must be a number of 0 or more"),
         (["explain", "-c", "apparel"], "Give either the probabilities"),

@@ -11,9 +11,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from regrade.datasets.category import load_categories
+from regrade.models.category.rules import When
 from regrade.serving.cli import policy as command
 from regrade.serving.policy.load import DEFAULT_POLICY, load_policy
-from regrade.serving.policy.schema import PolicyFile, When
+from regrade.serving.policy.schema import PolicyFile
 
 README = (DEFAULT_POLICY.parent / "README.md").read_text(encoding="utf-8")
 
@@ -64,7 +66,7 @@ def test_the_sums_of_the_worked_example_are_right() -> None:
 
 def test_the_sums_of_the_worked_example_are_those_of_the_shipped_policy() -> None:
     (sums,) = blocks("text")
-    economics = load_policy().base.categories["electronics"]
+    economics = load_policy(categories=load_categories()).base.categories["electronics"]
     for action, condition, given in re.findall(r"^([a-z ]+), if (\w+):.* = ([\d.]+)$", sums, flags=re.M):
         amount = economics.recovery(condition, action.replace(" ", "_"), 120)
         assert amount == pytest.approx(float(given), abs=0.005)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from regrade.models.category.economics import COST_PARTS
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.dispositions import ACTIONS
-from regrade.serving.policy.schema import COST_PARTS
 from regrade.serving.policy.value import best_action, expected_recovery, value_of_information
 
 policies = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])

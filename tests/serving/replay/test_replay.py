@@ -17,6 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
+from regrade.datasets.category import load_categories
 from regrade.models.errors import PolicyError
 from regrade.models.grader import Grader
 from regrade.serving.base.errors import DatabaseError, DataDirError, ReplayError, RubricError
@@ -26,7 +27,7 @@ from regrade.serving.examples.items import PHOTOS
 from regrade.serving.http.app import create_app
 from regrade.serving.policy.load import DEFAULT_POLICY
 from regrade.serving.replay.document import item_url
-from regrade.serving.rubric.load import SHIPPED
+from regrade.serving.rubric.definitions import rubric_yaml
 
 EVIL = "<script>alert(1)</script>"
 ITEMS = {
@@ -191,7 +192,10 @@ def test_what_a_reviewer_chose_stays_until_it_is_forbidden(store: Any, replay: A
 
 
 def test_items_that_the_policy_cannot_convert_are_told_and_not_guessed(replay: Any, tmp_path: Path) -> None:
-    policy = write_policy(tmp_path / "new.yaml", currency="EUR", fx={"date": "2026-11-01", "rates": {}})
+    data = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
+    own = {name: one.policy.block() for name, one in load_categories().items() if one.policy}
+    whole = {"currency": "EUR", "fx": {"date": "2026-11-01", "rates": {}}, "categories": data["categories"] | own}
+    policy = write_policy(tmp_path / "new.yaml", **whole)
     text = policy.read_text(encoding="utf-8").replace("'2026-11-01'", "2026-11-01")
     policy.write_text(text, encoding="utf-8")
     told = replay("--policy", policy)
@@ -211,7 +215,7 @@ def test_days_and_sellers_narrow_what_is_replayed(replay: Any, tmp_path: Path) -
 
 
 def write_rubric(path: Path, source: str, *changes: tuple[str, str]) -> Path:
-    text = (SHIPPED / source).read_text(encoding="utf-8")
+    text = rubric_yaml(load_categories()[source.removesuffix(".yaml")])
     for old, new in (("version: 1", "version: 2"), *changes):
         assert old in text
         text = text.replace(old, new)
@@ -220,7 +224,7 @@ def write_rubric(path: Path, source: str, *changes: tuple[str, str]) -> Path:
 
 
 def test_a_new_mapping_changes_grade_names_exactly(store: Any, replay: Any, tmp_path: Path) -> None:
-    rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", ("grade: D", "grade: Scrap"))
+    rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", ("en: D", "en: Scrap"))
     told = replay("--rubric", rubric)
     (one,) = told["rubrics"]
     damaged = [r for r in ("open", "torn", "sealed") if store.said[r]["grade"]["condition"] == "damaged"]
@@ -256,7 +260,9 @@ def test_a_sellers_first_rubric_is_compared_with_the_houses(replay: Any, tmp_pat
 
 
 def test_the_rubric_in_force_changes_nothing(store: Any, tmp_path: Path) -> None:
-    done = run_in(store.data_dir, "--rubric", SHIPPED / "packaging.yaml", "--out", tmp_path / "r.html")
+    same = tmp_path / "packaging.yaml"
+    same.write_text(rubric_yaml(load_categories()["packaging"]), encoding="utf-8")
+    done = run_in(store.data_dir, "--rubric", same, "--out", tmp_path / "r.html")
     assert "nothing would change" in done.stdout
     assert "nothing would change" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
@@ -289,7 +295,7 @@ def test_a_report_needs_nothing_else_and_takes_no_name_for_markup(store: Any, tm
 
 
 def test_a_rubrics_report_shows_what_to_look_at_again(store: Any, tmp_path: Path) -> None:
-    text, grade = ("clean, intact, closed", "clean, whole, closed"), ("grade: B", "grade: <i>B</i>")
+    text, grade = ("clean, intact, closed", "clean, whole, closed"), ("en: B", "en: <i>B</i>")
     rubric = write_rubric(tmp_path / "p.yaml", "packaging.yaml", text, grade)
     words = ("--rubric", rubric, "--out", tmp_path / "r.html", "--with-photos")
     assert "A text cannot judge photos anew." in run_in(store.data_dir, *words).stdout

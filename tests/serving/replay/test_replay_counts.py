@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from regrade.datasets.category import load_categories
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.access.keys import KeyStore
 from regrade.serving.base.dispositions import Money
@@ -22,10 +23,14 @@ from regrade.serving.replay.past import Past, Span
 from regrade.serving.replay.policy import LARGEST, PolicyReplay
 from regrade.serving.replay.rubric import SAMPLE, RubricChange
 from regrade.serving.replay.words import doubt_words
-from regrade.serving.rubric.load import SHIPPED, load_rubric, load_rubrics
+from regrade.serving.rubric.definitions import rubric_yaml
+from regrade.serving.rubric.load import load_rubric, load_rubrics
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import Inspection, Status, StoredPhoto, new_id
 from regrade.serving.storage.reviews import Review
+
+CATEGORIES = load_categories()
+POLICY = load_policy(categories=CATEGORIES)
 
 BEGIN = datetime(2026, 11, 2, 22, 0, tzinfo=UTC)
 
@@ -46,7 +51,7 @@ def make() -> Make:
         result = ItemResult(call, grade, defects, (Quality(True, ()),), {category: "2026.11.1"}, {"total": 1.0})
         item = {"rma": "R", "declared_value": {"amount": value, "currency": currency}}
         item |= {"seller": seller} if seller else {}
-        decision = decide(load_policy(), result, declared_value=Money(value, currency), seller=seller)
+        decision = decide(POLICY, result, declared_value=Money(value, currency), seller=seller)
         status: Status = "needs_review" if decision.needs_review else "graded"
         photo = StoredPhoto(0, "0" * 64, "image/jpeg", 1, 640, 480)
         at = BEGIN + timedelta(hours=hours)
@@ -61,7 +66,7 @@ def changed() -> Callable[[dict[str, Any]], Policy]:
 
     def policy(changes: dict[str, Any]) -> Policy:
         data = merge(yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8")), {"version": 2, **changes})
-        return parse_policy(yaml.safe_dump(data, allow_unicode=True))
+        return parse_policy(yaml.safe_dump(data, allow_unicode=True), categories=CATEGORIES)
 
     return policy
 
@@ -71,7 +76,11 @@ def reviewed(inspection: Inspection, condition: str, policy: Policy | None = Non
     money = inspection.item["declared_value"]
     value = Money(money["amount"], money["currency"])
     suggested = decide(
-        policy or load_policy(), inspection.result, declared_value=value, seller=None, human_condition=condition
+        policy or POLICY,
+        inspection.result,
+        declared_value=value,
+        seller=None,
+        human_condition=condition,
     )
     review = Review(
         new_id(), inspection.id, inspection.created_at, "k" * 16, "Mei", inspection.model_condition, condition,
@@ -98,14 +107,17 @@ def test_reasons_that_go_away_are_counted_once_an_item(make: Any, changed: Any) 
     item = make(category="electronics", value=600, used=0.999)
     assert [reason.code for reason in item.decision.review] == ["rule"]
     data = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
-    calm = parse_policy(yaml.safe_dump({**data, "require_review": []}, allow_unicode=True))
+    calm = parse_policy(yaml.safe_dump({**data, "require_review": []}, allow_unicode=True), categories=CATEGORIES)
     told = tally(calm, [item, make(value=45, used=0.999)])
     assert (told.total.review_before, told.total.review_after, told.total.no_longer) == (1, 0, 1)
     assert told.no_longer_because == {"rule": 1}
 
 
 def test_days_are_in_utc_and_those_without_items_left_out(make: Any) -> None:
-    told = tally(load_policy(), [make(0, used=0.999), make(1.9, used=0.5), make(2.1, used=0.5), make(72, used=0.999)])
+    told = tally(
+        POLICY,
+        [make(0, used=0.999), make(1.9, used=0.5), make(2.1, used=0.5), make(72, used=0.999)],
+    )
     assert {day.isoformat(): counts for day, counts in told.days.items()} == {
         "2026-11-02": [1, 1], "2026-11-03": [1, 1], "2026-11-05": [0, 0],
     }  # fmt: skip
@@ -140,10 +152,14 @@ def test_amounts_recorded_in_another_currency_are_converted_and_unknown_ones_lef
     item = make(value=100, used=0.999, currency="EUR")
     recorded = item.decision.disposition.expected_recovery.amount
     data = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
+    data["categories"] |= {name: one.policy.block() for name, one in CATEGORIES.items() if one.policy is not None}
 
     def in_euro(**rates: float) -> Policy:
         fx = {"date": date(2026, 11, 23), "rates": rates}
-        return parse_policy(yaml.safe_dump({**data, "version": 2, "currency": "EUR", "fx": fx}, allow_unicode=True))
+        return parse_policy(
+            yaml.safe_dump({**data, "version": 2, "currency": "EUR", "fx": fx}, allow_unicode=True),
+            categories=CATEGORIES,
+        )
 
     outcome = replay(in_euro(USD=0.8), item)
     assert outcome is not None
@@ -156,21 +172,21 @@ def test_amounts_recorded_in_another_currency_are_converted_and_unknown_ones_lef
 def test_a_retake_counts_for_nothing(make: Any) -> None:
     item = make(used=0.9)
     blurred = replace(item, status="retake", decision=None, result=replace(item.result, grade=None, category=None))
-    told = tally(load_policy(), [blurred])
+    told = tally(POLICY, [blurred])
     assert (told.total.items, told.ungraded) == (0, 1)
 
 
 def test_an_undone_decision_does_not_stand(make: Any) -> None:
     item = reviewed(make(used=0.5), "damaged")
     undone = replace(item, reviews=(replace(item.reviews[0], undone_at=BEGIN),))
-    stands, fell = replay(load_policy(), item), replay(load_policy(), undone)
+    stands, fell = replay(POLICY, item), replay(POLICY, undone)
     assert stands is not None
     assert fell is not None
     assert (stands.by_human, fell.by_human) == (True, False)
 
 
 def test_the_review_need_is_that_of_the_model_even_where_a_human_has_decided(make: Any) -> None:
-    outcome = replay(load_policy(), reviewed(make(used=0.5), "opened"))
+    outcome = replay(POLICY, reviewed(make(used=0.5), "opened"))
     assert outcome is not None
     assert outcome.by_human
     assert outcome.old_review == outcome.new_review != ()
@@ -233,14 +249,14 @@ def test_what_comes_in_meanwhile_is_not_seen(kept: Any, make: Any, tmp_path: Pat
 @pytest.fixture
 def footwear(tmp_path: Path) -> RubricChange:
     """A new text for `opened` and a new grade for major defects of used goods."""
-    text = (SHIPPED / "footwear.yaml").read_text(encoding="utf-8").replace("version: 1", "version: 2")
+    text = rubric_yaml(CATEGORIES["footwear"]).replace("version: 1", "version: 2")
     text = text.replace("looks unworn;", "never worn;").replace(
-        "  - {grade: C,", "  - {grade: C-, condition_in: [used], severity_in: [major]}\n  - {grade: C,"
+        "grades:\n", "grades:\n- {grade: C-, condition_in: [used], severity_in: [major]}\n"
     )
     (tmp_path / "f.yaml").write_text(text, encoding="utf-8")
-    shipped = load_rubrics().of("footwear", None)
+    shipped = load_rubrics(categories=CATEGORIES).of("footwear", None)
     assert shipped is not None
-    return RubricChange(shipped, load_rubric(tmp_path / "f.yaml"))
+    return RubricChange(shipped, load_rubric(tmp_path / "f.yaml", categories=CATEGORIES))
 
 
 def test_the_defects_that_stand_name_the_grade(make: Any, footwear: Any) -> None:

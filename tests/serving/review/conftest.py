@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from regrade.datasets.category import load_categories
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.base.dispositions import Money
@@ -17,6 +18,7 @@ from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import DEFAULT_POLICY, Policy, parse_policy
 from regrade.serving.review import Claim, Desk, FirstLooks, Lottery, Verdict
+from regrade.serving.rubric.in_force import InForce
 from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
@@ -39,10 +41,11 @@ class Kit:
         self.station = self.keys.create("station", "bench")[1]
         self.lottery = Lottery(SECRET)
         self.signer = Signer.generate()
-        self.store = InspectionStore(self.database, FirstLooks(self.policy, self.lottery), self.signer)
+        self.store = InspectionStore(self.database, FirstLooks(lambda: self.policy, self.lottery), self.signer)
         times: dict[str, Any] = {"lease": timedelta(minutes=10), "undo": timedelta(seconds=60)}
-        rules = (self.policy, load_rubrics(), self.lottery)
-        self.desk = Desk(self.database, *rules, **times, signer=self.signer, now=lambda: self.time)
+        categories = load_categories()
+        rules = InForce(categories, self.policy, load_rubrics(categories=categories))
+        self.desk = Desk(self.database, lambda: rules, self.lottery, **times, signer=self.signer, now=lambda: self.time)
 
     def reviewer(self, name: str) -> ApiKey:
         """The reviewer of that name, the same each time."""
@@ -137,7 +140,7 @@ def make_kit(tmp_path: Path, migrated: Path) -> Iterator[MakeKit]:
         file = shutil.copy(migrated, tmp_path / f"desk{len(databases)}.db")
         database = Database(f"sqlite:///{file}")
         databases.append(database)
-        return Kit(database, parse_policy(_without_shares(text) + shares))
+        return Kit(database, parse_policy(_without_shares(text) + shares, categories=load_categories()))
 
     yield make
     for database in databases:

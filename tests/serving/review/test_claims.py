@@ -130,14 +130,15 @@ from datetime import timedelta
 from regrade.serving.access.keys import KeyStore
 from regrade.serving.storage.database import Database
 from regrade.serving.evidence import Signer
-from regrade.serving.policy.load import load_policy
+from regrade.models.registry.store import store_of
 from regrade.serving.review import Desk, Lottery, Verdict
-from regrade.serving.rubric.load import load_rubrics
+from regrade.serving.rubric.in_force import in_force
 
 database = Database(sys.argv[1])
 key = KeyStore(database).create("reviewer", sys.argv[2])[1]
+rules = in_force(store_of(None))
 times = {"lease": timedelta(minutes=10), "undo": timedelta(0)}
-desk = Desk(database, load_policy(), load_rubrics(), Lottery(bytes(32)), **times, signer=Signer.generate())
+desk = Desk(database, lambda: rules, Lottery(bytes(32)), **times, signer=Signer.generate())
 sys.stdin.readline()
 while claimed := desk.claim(key):
     desk.decide(claimed.inspection.id, claimed.token, key, Verdict("used"))

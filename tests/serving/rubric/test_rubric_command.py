@@ -9,12 +9,16 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from regrade.datasets.category import load_categories
 from regrade.serving.base.errors import RubricError
 from regrade.serving.cli import rubric as command
-from regrade.serving.rubric.load import SHIPPED
+from regrade.serving.rubric import load
+from regrade.serving.rubric.definitions import rubric_yaml
 
-README = (SHIPPED / "README.md").read_text(encoding="utf-8")
-FOOTWEAR = (SHIPPED / "footwear.yaml").read_text(encoding="utf-8")
+README = Path(load.__file__).with_name("README.md").read_text(encoding="utf-8")
+
+
+FOOTWEAR = rubric_yaml(load_categories()["footwear"])
 
 Run = Callable[..., Result]
 
@@ -57,7 +61,7 @@ def test_a_changed_text_under_the_same_version_is_refused(run: Any, footwear: An
 def test_a_changed_text_under_a_higher_version_is_listed(run: Any, footwear: Any) -> None:
     path = footwear(
         "mine.yaml", ("version: 1", "version: 2"), ("褪色或撑松。", "褪色。"), ("code: dirt", "code: wet"),
-        ("{grade: D,", "{grade: E,"),
+        ("en: D", "en: E"),
     )  # fmt: skip
     lines = run("check", str(path)).output.splitlines()
     assert lines[0].startswith("footwear@2 is valid: 4 conditions with 4 example photos, 2 clarifications, 8 defect")
@@ -80,8 +84,10 @@ def test_the_version_before_may_be_named(run: Any, footwear: Any) -> None:
 
 
 def test_rubrics_of_different_places_are_not_compared(run: Any, footwear: Any) -> None:
+    other = footwear("other.yaml")
+    other.write_text(rubric_yaml(load_categories()["apparel"]), encoding="utf-8")
     with pytest.raises(RubricError, match="compare two versions of the same one"):
-        run("check", str(footwear("mine.yaml")), "--against", str(SHIPPED / "apparel.yaml"))
+        run("check", str(footwear("mine.yaml")), "--against", str(other))
 
 
 def test_what_is_in_force_is_shown_in_both_languages(run: Any) -> None:
@@ -111,7 +117,8 @@ def test_the_readmes_example_is_valid_as_it_says(run: Any, tmp_path: Path) -> No
 
 
 def test_the_readme_names_every_field_and_no_other() -> None:
-    from regrade.serving.rubric.schema import GradeRule, RubricFile
+    from regrade.models.category.scale import GradeRule
+    from regrade.serving.rubric.schema import RubricFile
 
     rows = [line for line in README.splitlines() if line.startswith("| `")]
     named = {name.split(".")[0] for row in rows for name in re.findall(r"`([\w.<>-]+)`", row.split("|")[1])}

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from regrade.datasets.category import load_categories
+from regrade.models.category.fields import same
+from regrade.models.category.scale import SEVERITIES, GradeRule, faults, first_rule
 from regrade.models.types import CONDITIONS, DEFECT_TYPES, Defect
-from regrade.serving.rubric.grades import faults, first_rule, seller_grade
+from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.rubric.load import load_rubrics
-from regrade.serving.rubric.schema import SEVERITIES, GradeRule
 from regrade.serving.rubric.types import Rubric
 from regrade.serving.storage.reviews import ReviewedDefect
+
+CATEGORIES = load_categories()
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ grades:
 """,
         encoding="utf-8",
     )
-    found = load_rubrics(tmp_path).of("footwear", "acme")
+    found = load_rubrics(tmp_path, categories=CATEGORIES).of("footwear", "acme")
     assert found is not None
     return found
 
@@ -65,36 +69,36 @@ def test_a_rubric_without_grades_names_nothing(rubric: Any) -> None:
 
 
 def test_the_house_names_conditions_a_to_d() -> None:
-    for rubric in load_rubrics():
+    for rubric in load_rubrics(categories=CATEGORIES):
         assert [seller_grade(rubric, c, marks("scuff/major")) for c in CONDITIONS] == ["A", "B", "C", "D"]
 
 
 def test_a_gap_is_told_with_the_items_that_have_no_name() -> None:
-    rules = [GradeRule(grade="A", condition_in=["unopened", "opened", "used"]),
-             GradeRule(grade="B", condition_in=["damaged"], severity_in=["minor", "major"])]  # fmt: skip
-    assert list(faults(rules)) == [
+    rules = [GradeRule(grade=same("A"), condition_in=["unopened", "opened", "used"]),
+             GradeRule(grade=same("B"), condition_in=["damaged"], severity_in=["minor", "major"])]  # fmt: skip
+    assert list(faults(rules, CONDITIONS)) == [
         (None, "no rule names an item that is damaged whose worst defect is none; end with one that does")
     ]
-    assert next(faults(rules[:1]))[1] == "no rule names an item that is damaged; end with one that does"
+    assert next(faults(rules[:1], CONDITIONS))[1] == "no rule names an item that is damaged; end with one that does"
 
 
 def test_a_rule_that_never_counts_is_told() -> None:
     rules = [
-        GradeRule(grade="A", condition_in=["unopened"]),
-        GradeRule(grade="X", condition_in=["unopened"], defect_in=["hole"]),
-        GradeRule(grade="B"),
-        GradeRule(grade="C", severity_in=["major"]),
+        GradeRule(grade=same("A"), condition_in=["unopened"]),
+        GradeRule(grade=same("X"), condition_in=["unopened"], defect_in=["hole"]),
+        GradeRule(grade=same("B")),
+        GradeRule(grade=same("C"), severity_in=["major"]),
     ]
-    assert [index for index, _ in faults(rules)] == [1, 3]
+    assert [index for index, _ in faults(rules, CONDITIONS)] == [1, 3]
 
 
 def test_a_rule_that_several_before_it_take_wholly_never_counts() -> None:
-    split = [GradeRule(grade=s, severity_in=[s]) for s in SEVERITIES]
-    assert [index for index, _ in faults([*split, GradeRule(grade="rest")])] == [3]
+    split = [GradeRule(grade=same(s), severity_in=[s]) for s in SEVERITIES]
+    assert [index for index, _ in faults([*split, GradeRule(grade=same("rest"))], CONDITIONS)] == [3]
 
 
 def test_rules_without_faults_name_every_item_with_up_to_two_defects(rubric: Any) -> None:
-    assert list(faults(rubric.grades)) == []
+    assert list(faults(rubric.grades, CONDITIONS)) == []
     sets = [frozenset(pair) for n in (0, 1, 2) for pair in itertools.combinations(DEFECT_TYPES, n)]
     for condition, codes in itertools.product(CONDITIONS, sets):
         for worst in SEVERITIES[1:] if codes else SEVERITIES[:1]:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
+from regrade.models.category.economics import Action
+from regrade.models.category.fields import Condition
 from regrade.models.photos.intake import MEDIA_TYPES
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import (
@@ -34,7 +36,7 @@ from regrade.serving.http.routes.common import (
 from regrade.serving.http.routes.photos import original_answer, photo_answer
 from regrade.serving.http.routes.queries import Moment
 from regrade.serving.http.routes.waiting import wait_of, when_gone
-from regrade.serving.http.schemas import Action, Condition, InspectionOut, InspectionsOut
+from regrade.serving.http.schemas import InspectionOut, InspectionsOut
 from regrade.serving.http.uploads import body_too_large, boundary_of, read_upload, take_apart
 from regrade.serving.inspections.cursors import cursor_pattern
 from regrade.serving.inspections.listing import LIST, Filters
@@ -189,7 +191,7 @@ def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str, r
         response.headers["Idempotency-Replayed"] = "true"
         runtime.metrics.replayed.inc()
     response.headers["Location"] = f"{root_path}/v1/inspections/{outcome.inspection.id}"
-    return inspection_out(outcome.inspection, lang)
+    return inspection_out(outcome.inspection, lang, runtime.rubrics)
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -268,7 +270,8 @@ async def list_inspections(
     )
     page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
     seen = await runtime.call(runtime.desk.visible, page.items, key)
-    items = [inspection_out(inspection, lang) for inspection in seen]
+    rubrics = runtime.rubrics
+    items = [inspection_out(inspection, lang, rubrics) for inspection in seen]
     return InspectionsOut(items=items, next_cursor=page.next_cursor)
 
 
@@ -278,7 +281,7 @@ async def read(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: 
 
     A reviewer who might be given it to review blind is not shown what was found.
     """
-    return inspection_out(await runtime.call(runtime.desk.read, inspection_id, key), lang)
+    return inspection_out(await runtime.call(runtime.desk.read, inspection_id, key), lang, runtime.rubrics)
 
 
 @router.get(

@@ -21,6 +21,7 @@ from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, 
 from regrade.serving.http.schemas import InspectionOut, ReviewIn
 from regrade.serving.review import Claim, Filters, Verdict
 from regrade.serving.review.quality.agreement import Agreement
+from regrade.serving.rubric.types import Rubrics
 from regrade.serving.storage.reviews import ReviewedDefect
 
 router = APIRouter(prefix="/v1/reviews", tags=["review"])
@@ -57,7 +58,7 @@ async def claim(
     age = None if older_than is None else timedelta(seconds=older_than)
     filters = Filters(category, seller, station, reason, kind, min_value, max_value, age)
     claimed = await runtime.call(runtime.desk.claim, reviewer, filters)
-    return Response(status_code=204) if claimed is None else _claim(claimed, lang)
+    return Response(status_code=204) if claimed is None else _claim(claimed, lang, runtime.rubrics)
 
 
 @router.post(
@@ -92,7 +93,7 @@ async def decide(
     elif decided.model_condition is not None and call is not None:
         agreed = decided.model_condition == body.condition
         runtime.metrics.reviewed.labels(call.name, str(agreed).lower()).inc()
-    return inspection_out(decided.inspection, lang)
+    return inspection_out(decided.inspection, lang, runtime.rubrics)
 
 
 @router.post(
@@ -105,7 +106,7 @@ async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, revie
 
     The decision is kept, and marked as undone. This may be sent again, should its answer have been lost.
     """
-    return _claim(await runtime.call(runtime.desk.undo, inspection_id, reviewer), lang)
+    return _claim(await runtime.call(runtime.desk.undo, inspection_id, reviewer), lang, runtime.rubrics)
 
 
 @router.get("/stats", summary="Read the state of the desk", responses=problems(401, 403))
@@ -130,9 +131,9 @@ async def stats(runtime: RuntimeDep, key: Annotated[ApiKey, Depends(caller("revi
     )
 
 
-def _claim(claimed: Claim, lang: str) -> ClaimOut:
+def _claim(claimed: Claim, lang: str, rubrics: Rubrics) -> ClaimOut:
     lease = LeaseOut(token=claimed.token, expires_at=claimed.expires_at)
-    return ClaimOut(inspection=inspection_out(claimed.inspection, lang), lease=lease, blind=claimed.task.blind)
+    return ClaimOut(inspection=inspection_out(claimed.inspection, lang, rubrics), lease=lease, blind=claimed.task.blind)
 
 
 def _agreement(found: Agreement) -> AgreementOut:

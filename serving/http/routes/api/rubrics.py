@@ -44,11 +44,16 @@ async def read(
     seller: Annotated[Label | None, Query(description="Whose own rubric, where there is one.")] = None,
 ) -> Response:
     """By what an item of `category` is judged: the seller's own rubric, or the house's where there is none."""
-    rubric = runtime.rubrics.of(category, seller)
+    in_force, bundle = runtime.graders.told(category)
+    rubric = in_force.rubrics.of(category, seller)
     if rubric is None:
-        params = {"category": category, "legal": ", ".join(runtime.rubrics.categories)}
+        params = {"category": category, "legal": ", ".join(in_force.rubrics.categories)}
         raise NotFoundError(Message("problem.no_rubric", params))
-    data = rubric_out(rubric, lang, request.scope["root_path"]).model_dump_json().encode()
+    data = (
+        rubric_out(rubric, in_force, bundle, in_force.language(lang), request.scope["root_path"])
+        .model_dump_json()
+        .encode()
+    )
     return _cached(data, "application/json", request, {"Content-Language": lang, "Vary": "Accept-Language"})
 
 

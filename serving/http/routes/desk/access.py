@@ -21,7 +21,7 @@ from regrade.serving.base.i18n import LANGUAGES, Message, pick, text
 from regrade.serving.base.problems import Problem, ProblemError
 from regrade.serving.connections.table import trust
 from regrade.serving.http.middleware import asked_method
-from regrade.serving.http.routes.common import RuntimeDep, read_bytes
+from regrade.serving.http.routes.common import RuntimeDep, in_use, read_bytes
 from regrade.serving.http.routes.desk.templates import DESK, SECURITY_HEADERS, refused
 
 CSRF_HEADER: Final = "x-csrf-token"
@@ -50,7 +50,7 @@ async def answer_turned_away(request: Request, error: Exception) -> Response:
 async def desk_language_of(request: Request) -> str:
     """The language chosen at the desk, else the one that the browser asks for."""
     chosen = request.cookies.get(LANGUAGE_COOKIE)
-    return chosen if chosen in LANGUAGES else pick(request.headers.get("accept-language"))
+    return in_use(request, chosen if chosen in LANGUAGES else pick(request.headers.get("accept-language")))
 
 
 DeskLanguageDep = Annotated[str, Depends(desk_language_of)]

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from regrade.models.category.economics import Action
+from regrade.models.category.fields import Condition
 from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
@@ -20,10 +22,9 @@ from regrade.serving.http.routes.desk.cards import card, item, lease
 from regrade.serving.http.routes.desk.filters import filters_of
 from regrade.serving.http.routes.desk.templates import DESK
 from regrade.serving.http.routes.photos import photo_answer
-from regrade.serving.http.schemas import Action, Condition, DefectIn
+from regrade.serving.http.schemas import DefectIn
 from regrade.serving.review import Claim, Counts, Verdict
-from regrade.serving.rubric.grades import seller_grade
-from regrade.serving.rubric.types import Rubric, example_photo
+from regrade.serving.rubric.types import example_photo
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import ReviewedDefect
@@ -93,20 +94,10 @@ async def decide(
     """Records a decision; may be sent again, should its answer have been lost."""
     body = await read_json(request, DecideIn)
     inspection = await _known(runtime, inspection_id, session)
-    rubric = _rubric(inspection, runtime)
     defects = None
     if body.defects is not None:
         defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box, d.score) for d in body.defects)
-    stand = inspection.result.defects if defects is None else defects
-    verdict = Verdict(
-        body.condition,
-        body.disposition,
-        defects,
-        body.note,
-        rubric=None if rubric is None else rubric.label,
-        seller_grade=None if rubric is None else seller_grade(rubric, body.condition, stand),
-        seconds=body.seconds,
-    )
+    verdict = Verdict(body.condition, body.disposition, defects, body.note, seconds=body.seconds)
     decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, session.key, verdict)
     category = inspection.result.category
     if not decided.replayed and decided.model_condition is not None and category is not None:
@@ -189,8 +180,3 @@ async def _answer(runtime: Runtime, claimed: Claim | None, counts: Counts | None
     if counts is not None:
         answer["queue"] = {"waiting": counts.total, "held": counts.held, "others": counts.others}
     return JSONResponse(answer, headers=PRIVATE)
-
-
-def _rubric(inspection: Inspection, runtime: Runtime) -> Rubric | None:
-    category = inspection.result.category
-    return None if category is None else runtime.rubrics.of(category.name, inspection.item.get("seller"))

@@ -9,7 +9,10 @@ from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.i18n import render
 from regrade.serving.policy.decide import decide
 from regrade.serving.review import Claim
-from regrade.serving.rubric.grades import seller_grade
+from regrade.serving.review.decisions import conditions_of
+from regrade.serving.rubric.grades import grade_words
+from regrade.serving.rubric.in_force import InForce
+from regrade.serving.rubric.types import Rubric
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import Review, ReviewedDefect
@@ -37,15 +40,17 @@ def lease(token: str, left: float, runtime: Runtime) -> Json:
 
 def item(inspection: Inspection, runtime: Runtime, lang: str) -> Json:
     """An item as it came, what the model says of it, what each condition would lead to, rubric and history."""
+    in_force = runtime.in_force
     return {
         "inspection": _inspection(inspection, lang),
-        "dispositions": None if inspection.blind else dispositions(inspection, runtime, lang),
-        "rubric": _rubric(inspection, runtime, lang),
+        "conditions": conditions_of(inspection, in_force),
+        "dispositions": None if inspection.blind else dispositions(inspection, in_force, lang),
+        "rubric": _rubric(inspection, in_force, lang),
         "history": [_entry(review) for review in inspection.reviews],
     }
 
 
-def dispositions(inspection: Inspection, runtime: Runtime, lang: str) -> Json | None:
+def dispositions(inspection: Inspection, in_force: InForce, lang: str) -> Json | None:
     """The policy's disposition for each condition that the reviewer may find, and under `SUGGESTED` for the model's
     own view. None where the policy cannot say, such as for a currency that it no longer knows."""
     told, value = inspection.item, inspection.item.get("declared_value")
@@ -53,9 +58,9 @@ def dispositions(inspection: Inspection, runtime: Runtime, lang: str) -> Json | 
         return None
     found: dict[str, Disposition] = {}
     try:
-        for condition in (None, *CONDITIONS):
+        for condition in (None, *conditions_of(inspection, in_force)):
             found[condition or SUGGESTED] = decide(
-                runtime.policy,
+                in_force.policy,
                 inspection.result,
                 declared_value=None if value is None else Money(value["amount"], value["currency"]),
                 seller=told.get("seller"),
@@ -128,9 +133,9 @@ def _money(money: Money) -> Json:
     return {"amount": money.amount, "currency": money.currency}
 
 
-def _rubric(inspection: Inspection, runtime: Runtime, lang: str) -> Json | None:
+def _rubric(inspection: Inspection, in_force: InForce, lang: str) -> Json | None:
     call = inspection.result.category
-    rubric = None if call is None else runtime.rubrics.of(call.name, inspection.item.get("seller"))
+    rubric = None if call is None else in_force.rubrics.of(call.name, inspection.item.get("seller"))
     if rubric is None:
         return None
     return {
@@ -139,13 +144,18 @@ def _rubric(inspection: Inspection, runtime: Runtime, lang: str) -> Json | None:
             condition: {
                 "text": said.text.to(lang),
                 "examples": list(said.examples),
-                "grade": seller_grade(rubric, condition, ()),
+                "grade": _grade(rubric, condition, lang),
             }
             for condition, said in rubric.conditions.items()
         },
         "defects": list(rubric.defects),
         "clarifications": [words.to(lang) for words in rubric.clarifications],
     }
+
+
+def _grade(rubric: Rubric, condition: str, lang: str) -> str | None:
+    words = grade_words(rubric, condition, ())
+    return None if words is None else words.to(lang)
 
 
 def _entry(review: Review) -> Json:

@@ -11,6 +11,7 @@ from regrade.serving.base.i18n import render, text
 from regrade.serving.http.routes.desk.cards import defect_of, needed
 from regrade.serving.inspections.examined import basis_words, examined_words
 from regrade.serving.review import Dossier
+from regrade.serving.rubric.grades import grade_in
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.adjudication import settled, votes_of
 from regrade.serving.storage.records import Inspection
@@ -44,7 +45,9 @@ def view(found: Dossier, runtime: Runtime, lang: str) -> View:
     inspection = found.inspection
     review, decision = inspection.review, inspection.decision
     disposition = review.disposition if review else decision.disposition if decision else None
-    looks = [_look(one, inspection) for one in inspection.reviews]
+    call = inspection.result.category
+    rubric = None if call is None else runtime.rubrics.of(call.name, inspection.item.get("seller"))
+    looks = [_look(one, inspection, grade_in(rubric, one.seller_grade, lang)) for one in inspection.reviews]
     return {
         "one": line(inspection),
         "value": inspection.item.get("declared_value"),
@@ -112,10 +115,11 @@ def _disposition(disposition: Disposition, review: Review | None, lang: str) -> 
     }
 
 
-def _look(review: Review, inspection: Inspection) -> View:
+def _look(review: Review, inspection: Inspection, grade: str | None) -> View:
     standing = inspection.review
     return {
         "review": review,
+        "grade": grade,
         "stands": not inspection.blind and standing is not None and standing.id == review.id,
         "defects": None if review.defects is None else [defect.type for defect in review.defects],
     }

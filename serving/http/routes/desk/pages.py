@@ -8,7 +8,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from regrade.models.types import DEFECT_TYPES
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.access.sessions import LoginBrake, Session
 from regrade.serving.base.errors import InvalidFieldsError, NotFoundError, StorageError
@@ -158,13 +157,13 @@ async def queue(request: Request, session: ReviewerDep, runtime: RuntimeDep, lan
 async def review(request: Request, session: ReviewerDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Works off what the filters in the address ask for, one item after the other."""
     undo = runtime.settings.undo_seconds
-    return desk_page(request, "review.html", lang, session, defects=DEFECT_TYPES, undo_seconds=undo)
+    return desk_page(request, "review.html", lang, session, defects=runtime.in_force.defects, undo_seconds=undo)
 
 
 @router.get("/strings")
-async def strings() -> Response:
+async def strings(runtime: RuntimeDep) -> Response:
     """The words of the desk's scripts, by language and key."""
-    return JSONResponse(words(), headers={**SECURITY_HEADERS, "Cache-Control": "no-cache"})
+    return JSONResponse(words(runtime.in_force), headers={**SECURITY_HEADERS, "Cache-Control": "no-cache"})
 
 
 @router.get("/assets/{name}")

@@ -11,7 +11,7 @@ from regrade.models.types import CONDITIONS
 from regrade.serving.access.audit import record
 from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
-from regrade.serving.base.i18n import Message, catalogue, text
+from regrade.serving.base.i18n import Message, name_of, text
 from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_desk, at_page
 from regrade.serving.http.routes.desk.quality_charts import (
@@ -230,7 +230,7 @@ def _broken(report: Report, lang: str) -> list[Broken]:
     for row in report.errors["category"]:
         if row.verdict in ("alarm", "warning") and row.interval is not None:
             numbers = {"rate": row.rate, "low": row.interval.low, "high": row.interval.high, "promised": row.promised}
-            part = catalogue(lang).get(f"category.{row.part or 'other'}", row.part or "other")
+            part = name_of("category", row.part or "other", lang)
             shown: dict[str, float] = {name: round(value or 0.0, 3) for name, value in numbers.items()}
             key = "desk.quality_error_alarm" if row.verdict == "alarm" else "desk.quality_error_warning"
             found.append(Broken(row.verdict, row.part, text(key, lang, part=part, **shown)))

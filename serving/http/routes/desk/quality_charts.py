@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from regrade.models.types import CONDITIONS
-from regrade.serving.base.i18n import catalogue, text
+from regrade.serving.base.i18n import name_of, text
 from regrade.serving.base.money import format_percent
 from regrade.serving.http.routes.desk.svg import Label, Mark, heat_map, line_chart, range_bar, round_ticks
 from regrade.serving.review.quality.errors_and_agreement import ErrorRate, Pair, Subject, agreement_by
@@ -33,7 +33,7 @@ def part_name(by: str, part: str | None, lang: str) -> str:
         return text("desk.quality_part_all", lang)
     if part is None:
         return "–"
-    return catalogue(lang).get(f"category.{part}", part) if by == "category" else part
+    return name_of("category", part, lang) if by == "category" else part
 
 
 def error_lines(by: str, rows: Sequence[ErrorRate], top: float, lang: str) -> list[ErrorLine]:

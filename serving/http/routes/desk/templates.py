@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from regrade.serving.access.sessions import Session
-from regrade.serving.base.i18n import LANGUAGES, Param, catalogue, text
+from regrade.serving.base.i18n import LANGUAGES, Param, name_of, text, texts
 from regrade.serving.base.money import format_money, format_percent
+from regrade.serving.rubric.in_force import InForce
 
 DESK: Final = "/desk"
 HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality"}
@@ -50,7 +51,7 @@ def desk_page(
     root = request.scope["root_path"]
 
     def named(kind: str, code: str) -> str:
-        return catalogue(lang).get(f"{kind}.{code}", code)
+        return name_of(kind, code, lang)
 
     def t(key: str, /, **params: Param) -> str:
         return text(key, lang, **params)
@@ -95,10 +96,9 @@ def assets() -> dict[str, tuple[bytes, str, str]]:
     return found
 
 
-@cache
-def words() -> dict[str, dict[str, str]]:
+def words(in_force: InForce) -> dict[str, dict[str, str]]:
     """The words of the desk's scripts, by language and key."""
-    return {lang: {key: said for key, said in catalogue(lang).items() if key.startswith(_WORDS)} for lang in LANGUAGES}
+    return {lang: texts(in_force.language(lang), _WORDS) for lang in LANGUAGES}
 
 
 @cache

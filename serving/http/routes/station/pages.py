@@ -16,14 +16,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from regrade.models.photos.intake import readable_types
 from regrade.serving.base.errors import BusyError, NotFoundError
-from regrade.serving.base.i18n import LANGUAGES, catalogue, text
+from regrade.serving.base.i18n import LANGUAGES, name_of, text, texts
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep
 
 router = APIRouter(include_in_schema=False)
 
 _PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_SAID: Final = ("station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis")
+_SAID: Final = (
+    "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view",
+)  # fmt: skip
 _WORDS: Final = tuple(f"{kind}." for kind in _SAID)
 """Beginnings of the catalogue keys that the page may show."""
 
@@ -44,7 +46,7 @@ SECURITY_HEADERS: Final = {
 async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
     """The page, in the language that the browser asks for until the inspector chooses another."""
     try:
-        categories = runtime.grader.categories
+        judges = runtime.graders.judges
     except BusyError as error:
         headers = {**SECURITY_HEADERS, "Refresh": str(error.retry_after), "Retry-After": str(error.retry_after)}
         headers["Vary"] = "Accept-Language"
@@ -54,8 +56,9 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
         lang,
         languages=[(code, text("station.language_name", code)) for code in LANGUAGES],
         simulated=runtime.simulated,
-        categories=categories,
-        currencies=runtime.policy.currencies,
+        categories=judges.grader.categories,
+        views={name: [view.name for view in one.views] for name, one in judges.in_force.categories.items()},
+        currencies=judges.in_force.policy.currencies,
         max_photos=runtime.settings.max_photos,
         max_photo_bytes=runtime.settings.max_photo_bytes,
         photo_types=readable_types(),
@@ -64,11 +67,10 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
 
 
 @router.get("/station/strings")
-async def strings() -> Response:
-    """The words of the page, by language and key."""
-    words = {
-        lang: {key: value for key, value in catalogue(lang).items() if key.startswith(_WORDS)} for lang in LANGUAGES
-    }
+async def strings(runtime: RuntimeDep) -> Response:
+    """The words of the page, by language and key, those of the categories in force with them."""
+    in_force = runtime.in_force
+    words = {lang: texts(in_force.language(lang), _WORDS) for lang in LANGUAGES}
     return JSONResponse(words, headers=SECURITY_HEADERS)
 
 
@@ -103,7 +105,7 @@ def _templates() -> Environment:
 
 def _page(template: str, lang: str, **values: object) -> str:
     def named(kind: str, code: str) -> str:
-        return catalogue(lang).get(f"{kind}.{code}", code)
+        return name_of(kind, code, lang)
 
     words = {"t": lambda key: text(key, lang), "named": named, "asset": lambda name: f"station/{name}"}
     return _templates().get_template(template).render(lang=lang, **words, **values)
