@@ -113,7 +113,7 @@ def outliers(embeddings: NDArray[np.float32], groups: Sequence[str]) -> list[Out
 
     Mean Euclidean distance of standardised embeddings, float32 (n, D), to the nearest ten, as a logarithm, against
     its median and median absolute deviation. Photos of another category among those of one are told with an AUROC of
-    0.96 to 0.97 (cosines of centred embeddings: 0.55 to 0.85; apparel and electronics of the bench).
+    0.96 to 0.97 (cosines of centred embeddings: 0.55 to 0.85; garments and devices of the bench).
     """
     if len(set(groups)) <= 2 * NEIGHBOURS:
         return []

@@ -1,7 +1,7 @@
 """Defect synthesis as albumentations transforms, to be used in an `A.Compose` of one's own.
 
     A.Compose(
-        [DefectSynthesis("electronics", p=0.5), HarmlessEdit("electronics", p=0.3), A.HorizontalFlip()],
+        [DefectSynthesis("toys", p=0.5), HarmlessEdit("toys", p=0.3), A.HorizontalFlip()],
         bbox_params=A.BboxParams(format="pascal_voc"),
         seed=0,
     )(image=rgb, bboxes=np.zeros((0, 5)), mask=mask, item={"type": "phone", "box": (40, 30, 300, 600)})

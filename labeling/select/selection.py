@@ -159,7 +159,7 @@ def _kept(
 
 
 def parse_quotas(texts: Sequence[str], categories: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-    """`["damaged=20", "packaging/used=5"]` by category and condition; one without a category holds in each of them.
+    """`["damaged=20", "toys/used=5"]` by category and condition; one without a category holds in each of them.
 
     `categories` maps a category to its conditions. Raises `DatasetError` for an unknown name or no number.
     """

@@ -176,7 +176,7 @@ def parse_moment(text: str | None) -> datetime | None:
 
 
 def parse_item_types(pairs: list[str], legal: "Mapping[str, tuple[str, ...]]") -> dict[str, str]:
-    """`["electronics=phone"]` as a mapping. Raises `DatasetError` for an unknown category or type."""
+    """`["toys=doll"]` as a mapping. Raises `DatasetError` for an unknown category or type."""
     from regrade.datasets.validation import one_of_these
 
     found = {}

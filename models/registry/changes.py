@@ -2,8 +2,8 @@
 
     DATA_DIR/bundles/
       activations.jsonl        every change, appended and synced: when, category, from, to, who, why
-      packaging/ACTIVE         the version that this site chose, and serving loads when it starts
-      packaging/PREVIOUS       the one that a rollback goes back to
+      toys/ACTIVE              the version that this site chose, and serving loads when it starts
+      toys/PREVIOUS            the one that a rollback goes back to
 
 Whatever the machine does in between, ACTIVE names a bundle that was checked; PREVIOUS is written before it. What
 grades, and what did before, is copied to the site's own folder first: an upgrade of the package takes neither away. The

@@ -1,8 +1,8 @@
 """The bundles of a site: those that it installed or chose, over those that came with the release.
 
     DATA_DIR/bundles/                the site's own, the only folder that is written, for its owner alone
-      packaging/ACTIVE               the version that the site chose; without it, the release's default grades
-      packaging/2026.11.1/           installed here, or copied here when it was chosen
+      toys/ACTIVE                    the version that the site chose; without it, the release's default grades
+      toys/2026.11.1/                installed here, or copied here when it was chosen
     regrade/models/bundles/          the release's, only ever read; its ACTIVE files name the defaults
 
 What a site chose is copied to it, so that no upgrade of the package can take it away; where it chose nothing, the

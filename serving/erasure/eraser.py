@@ -201,7 +201,7 @@ def _photos_of(connection: Connection, ids: Sequence[str]) -> list[str]:
 
 
 def _rename_rubrics(connection: Connection, seller: str, name: str) -> None:
-    """A seller's own rubric is called by the seller's name, `acme/packaging@2`."""
+    """A seller's own rubric is called by the seller's name, `acme/toys@2`."""
     own = f"{seller}/"
     theirs = select(inspections.c.id).where(inspections.c.seller == seller)
     named = (func.substr(reviews.c.rubric, 1, len(own)) == own, reviews.c.inspection_id.in_(theirs))

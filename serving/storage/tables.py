@@ -210,7 +210,7 @@ reviews = Table(
     Column("task_id", String(36), ForeignKey(tasks.c.id)),
     Column("kind", String(8), nullable=False, server_default="unsure"),
     Column("blind", Boolean, nullable=False, server_default=false()),
-    # The rubric that was shown, such as `packaging@1`, and the seller's own name for the condition.
+    # The rubric that was shown, such as `toys@1`, and the seller's own name for the condition.
     Column("rubric", String(128)),
     Column("seller_grade", String(64)),
     # How long the reviewer had the item.

@@ -1,7 +1,7 @@
 """What a grader says of labelled photos, one photo an item, exactly as serving would grade it.
 
     grader = open_grader(root)
-    found = predict(grader, records, "packaging")
+    found = predict(grader, records, "toys")
 
 Every figure of an evaluation, every gate and every shortcut check is computed from `Predictions`, so that they
 cannot differ in what they measured.

@@ -1,6 +1,6 @@
 """A training run: one folder that holds its settings, log, state, checkpoints and results.
 
-    runs/packaging-2026.11.2/
+    runs/toys-2026.11.2/
       config.json     the settings, and hashes of the manifest, the category definitions and the weights given
       versions.json   Python, packages and machine that the run was begun with
       state.json      stages: when begun and done, seconds, hash of the settings

@@ -87,4 +87,4 @@ RECIPES: Final = (
     Recipe("crumpled", "crush", "major", _seen(crumpled)),
     Recipe("water_stain", "wet", "major", _seen(water_stain)),
 )
-"""All recipes of damage to packaging."""
+"""All recipes of damage to cartons and mailers."""

@@ -262,4 +262,4 @@ HARMLESS: Final = (
     Recipe("light_creases", "", "minor", light_creases),
     Recipe("bent_view", "", "minor", bent_view),
 )
-"""All harmless edits for packaging."""
+"""All harmless edits for cartons and mailers."""
