@@ -62,12 +62,12 @@ def export(
     from rich.console import Console
     from rich.progress import track
 
-    from regrade.datasets.category import load_categories
     from regrade.datasets.hygiene.embeddings import PhotoFile
     from regrade.datasets.manifest import locate_manifest, read_manifest
     from regrade.datasets.splitting import parse_shares
     from regrade.datasets.validation import one_of_these
     from regrade.labeling.versions.decisions import erased, note_export, read_decisions
+    from regrade.labeling.versions.definitions import definitions
     from regrade.labeling.versions.export import ERASED, ExportOptions, export_labels, usable
     from regrade.labeling.versions.ledger import add_to_ledger, read_ledger
     from regrade.labeling.versions.likeness import OnePhoto, copies
@@ -78,7 +78,7 @@ def export(
 
     one_of_these("--format", kind, FORMATS)
     stderr = Console(stderr=True)
-    known = load_categories(categories)
+    known = definitions(data_dir, categories)
     shares, after = parse_shares(split), parse_moment(since)
     types = parse_item_types(item_type or [], {name: one.item_types for name, one in known.items()})
     manifest = None if dataset is None else locate_manifest(dataset)
