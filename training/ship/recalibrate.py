@@ -1,7 +1,7 @@
 """A bundle once more, with the same networks and head, other closer looks, and promises fitted on photos near none that
 it was fitted on.
 
-    python -m regrade.training.ship.recalibrate electronics --version 2026.11.4 --fitted-by bench.jsonl \\
+    python -m regrade.training.ship.recalibrate toys --version 2026.11.4 --fitted-by bench.jsonl \\
         --parts 1 0.1 0.9
 
 The detector keeps a say about the types named by `--say`, and its boxes with `--boxes`, on photos that are damaged with
