@@ -52,10 +52,11 @@ def test_the_first_admin_key_stands_in_a_frame_below_the_start_and_only_once(tmp
 
 def start_and_end(data_dir: Path) -> str:
     """All that a service prints, to a pipe, that is ended in good order once it is ready."""
-    command = [Path(sys.executable).with_name("regrade"), "serve", "--port", "0", "--data-dir", data_dir]
+    program = Path(sys.executable).with_name("regrade")
+    command: list[str | Path] = [program, "serve", "--port", "0", "--data-dir", data_dir]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
-    printed = []
+    printed: list[str] = []
     while process.poll() is None and "regrade ready: " not in "".join(printed[-1:]):
         printed.append(process.stdout.readline())
     process.terminate()
