@@ -90,7 +90,7 @@ class Head:
 
 
 def load_detector(
-    bundle: Bundle, precision: str, loaded: dict[str, Detector], reuse: Mapping[str, Detector]
+    bundle: Bundle, precision: str, widen: bool | None, loaded: dict[str, Detector], reuse: Mapping[str, Detector]
 ) -> str | None:
     """The hash of the bundle's detector, which is loaded unless another bundle has brought it already; None where it
     has none, or one that can change nothing."""
@@ -102,5 +102,5 @@ def load_detector(
         side, classes = bundle.detector.side, bundle.detector.classes
         known = reuse.get(digest)
         same = known is not None and (known.side, known.classes) == (side, classes)
-        loaded[digest] = known if known is not None and same else Detector(Model(path), side, classes)
+        loaded[digest] = known if known is not None and same else Detector(Model(path, widen=widen), side, classes)
     return digest

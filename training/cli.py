@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from regrade.training import evaluate_cli, runs_cli
+from regrade.training import evaluate_cli, requantize_cli, runs_cli
 from regrade.training.run.config import option_name, options_of_train
 
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("train", help=help_text)(with_settings(train))
     runs_cli.register(app)
     evaluate_cli.register(app)
+    requantize_cli.register(app)
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import torch
 
 from regrade.models.registry.changes import install
-from regrade.training.export.backbone import SCHEMES, export_fp32, quantize_int8
+from regrade.training.export.backbone import export_fp32, quantize_int8
 from regrade.training.fit import networks
 from regrade.training.fit.finetune import Schedule, backbone_of, fine_tune
 from regrade.training.fit.inputs import gather, graded_records, served
@@ -73,19 +73,18 @@ def export(run: Run) -> None:
 
 
 def quantize(run: Run) -> None:
-    """Turn the networks to INT8 by the scheme whose outputs are closest to FP32 on photos it was not calibrated on."""
+    """Turn the networks to INT8, and see how close the backbone is to FP32 on photos it was not calibrated on."""
     if networks.reusable(run) is not None:
         return
     photos = [r for r in graded_records(run) if r.split == "train"]
     photos = photos[:: max(1, len(photos) // (2 * CALIBRATION_PHOTOS))][: 2 * CALIBRATION_PHOTOS]
     inputs = [served(r, run.config.side) for r in photos]
     fp32 = (run.folder / "networks" / "backbone-fp32.onnx").read_bytes()
-    made = {scheme: quantize_int8(fp32, inputs[::2], scheme) for scheme in SCHEMES}
-    closeness = {scheme: networks.closeness(fp32, int8, inputs[1::2]) for scheme, int8 in made.items()}
-    best = max(closeness, key=lambda scheme: closeness[scheme])
-    run.log.info("backbone as %s: cosine of features to FP32 %s", best, closeness)
-    run.write_bytes("networks/backbone-int8.onnx", made[best])
-    found: dict[str, Any] = {"backbone": {"scheme": best, "cosine": closeness}}
+    int8 = quantize_int8(fp32, inputs[::2])
+    closeness = networks.closeness(fp32, int8, inputs[1::2])
+    run.log.info("backbone in INT8: cosine of features to FP32 %s", closeness)
+    run.write_bytes("networks/backbone-int8.onnx", int8)
+    found: dict[str, Any] = {"backbone": {"cosine": closeness}}
     if run.config.detector:
         found["detector"] = networks.quantize_detector(run, photos[::2])
     run.write_json("quantize.json", found)

@@ -111,10 +111,11 @@ def _sealed_anew(store: BundleStore, category: str, version: str) -> bool:
     if default is None or version in BundleStore(site=store.base).versions(category):
         return False
     try:
-        origin = BundleStore(site=store.base).load(category, default).metrics.get("resealed_from")
+        metrics = BundleStore(site=store.base).load(category, default).metrics
     except BundleError:
         return False
-    return origin is not None and origin["version"] == version
+    origins = (metrics.get("resealed_from"), metrics.get("requantized_from"))
+    return any(origin is not None and origin["version"] == version for origin in origins)
 
 
 def _take(base: Path, site: Path, category: str, version: str) -> None:

@@ -14,6 +14,7 @@ from regrade.models.registry.bundle import (
     PREVIOUS,
     SHARED,
     VERSION_NAME,
+    Bundle,
     DefectType,
     is_intact,
     load_bundle,
@@ -69,7 +70,7 @@ def write_bundle(
     staging = folder.with_name(f".{version}.partial")
     for name, data in files.items():
         write_atomically(staging / name, data)
-    write_atomically(staging / "manifest.json", (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    _write_manifest(staging, manifest)
     staging.rename(folder)
     sync_folder(folder.parent)
     return folder
@@ -96,6 +97,44 @@ def install_bundle(source: Path, target: Path, category: str, version: str) -> P
     staging.rename(folder)
     sync_folder(folder.parent)
     return folder
+
+
+def reissue(bundle: Bundle, version: str, networks: Mapping[str, bytes], files: Mapping[str, bytes]) -> Path:
+    """Write `bundle` again beside itself as `version`, wholly or not at all, with other networks in place of those of
+    the SHA-256 in `networks`, and with `files` in place of its own; returns its folder.
+
+    Raises `BundleError` if the version exists.
+    """
+    folder = bundle.folder.with_name(version)
+    if folder.exists():
+        raise BundleError(f"Bundle {bundle.category}/{version} exists and is immutable. Give a new --version.")
+    text = (bundle.folder / "manifest.json").read_text(encoding="utf-8")
+    for digest, data in networks.items():
+        text = text.replace(digest, _share(folder.parents[1], {"": data})[""])
+    manifest = json.loads(text)
+    written = {name: files.get(name) or (bundle.folder / name).read_bytes() for name in manifest["files"]}
+    manifest |= {"version": version, "files": {name: sha256(data) for name, data in written.items()}}
+    staging = folder.with_name(f".{version}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    for name, data in written.items():
+        write_atomically(staging / name, data)
+    _write_manifest(staging, manifest)
+    staging.rename(folder)
+    sync_folder(folder.parent)
+    return folder
+
+
+def complete(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Add `files` to a bundle that was just written, and that nobody has loaded yet."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    digests = manifest["files"] | {name: sha256(data) for name, data in files.items()}
+    _write_manifest(folder, manifest | {"files": dict(sorted(digests.items()))})
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, object]) -> None:
+    write_atomically(folder / "manifest.json", (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def copy_once(source: Path, target: Path, category: str, version: str) -> None:

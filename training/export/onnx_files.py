@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader
 from torch import nn
 
+from regrade.models.networks.runtime import NO_SATURATION
+
 OPSET: Final = 18
 
 
@@ -61,7 +63,9 @@ def stripped(model: onnx.ModelProto) -> bytes:
     for values in (model.graph.value_info, model.graph.input, model.graph.output, model.graph.initializer):
         for value in values:
             del value.metadata_props[:]
+    kept = [entry for entry in model.metadata_props if entry.key == NO_SATURATION]
     del model.metadata_props[:]
+    model.metadata_props.extend(kept)
     del model.graph.metadata_props[:]
     for function in model.functions:
         del function.metadata_props[:]

@@ -23,6 +23,7 @@ from regrade.training.fit.crossfit import BackboneFeatures
 from regrade.training.run.files import json_bytes
 from regrade.training.run.run import Run
 from regrade.training.ship.card import condition_card, router_card
+from regrade.training.ship.golden_outputs import add_golden
 from regrade.training.ship.heads_onnx import head_onnx
 
 FOLDER: Final = "candidate"
@@ -51,11 +52,13 @@ def write(run: Run) -> None:
         trained = replace(concluded, ablation=bought.get(name, ()))
         _warn(run, trained)
         _write_one(run, trained, one, views, provenance, proofs)
-        load_bundle(root, name, run.config.version)
         point(root, name, run.config.version, before=None)
         run.log.info(
             "%s: macro-F1 %s held out, %s test", name, *(s.estimates["macro_f1"] for s in (trained.cv, trained.test))
         )
+    add_golden(root, tuple(fitted), run.config.version)
+    for name in fitted:
+        load_bundle(root, name, run.config.version)
 
 
 def _labels(run: Run, name: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 from regrade.models.grader import Grader
 from regrade.models.networks import arithmetic
-from regrade.models.networks.arithmetic import PROBE, arithmetic_for, cpu_features, is_exact
+from regrade.models.networks.arithmetic import PROBE, Arithmetic, arithmetic_for, cpu_features, is_exact
 from regrade.models.networks.runtime import Model
 from regrade.models.photos.intake import open_photo
 from regrade.models.registry.bundle import ROUTER, load_bundle, shipped_root
@@ -27,12 +27,14 @@ from pathlib import Path
 for folder in filter(lambda path: path.endswith("site-packages"), list(sys.path)):
     site.addsitedir(folder)  # an editable install is found by a hook that PYTHONPATH does not set
 from regrade.models.networks.arithmetic import PROBE, is_exact
+from regrade.models.golden import compare
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import open_photo
 from regrade.models.networks.runtime import Model
 grader = Grader.load()
 grade = grader.grade([open_photo(Path(sys.argv[1]).read_bytes())], "apparel").grade
 print(json.dumps({
+    "golden": compare(grader).cosine,
     "saturates": not is_exact(Model(PROBE, widen=False)),
     "kernels": grader.arithmetic.kernels,
     "probabilities": dict(grade.probabilities),
@@ -50,13 +52,20 @@ def inexact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_int8_sums_are_exact_here_by_the_kernels_that_are_served() -> None:
-    assert is_exact(Model(PROBE))
+    assert is_exact(Model(PROBE, widen=True))
     assert arithmetic_for("int8").precision == "int8"
 
 
 def test_the_faster_kernels_are_told_apart_from_the_exact_ones() -> None:
     fast = is_exact(Model(PROBE, widen=False))
     assert arithmetic_for("int8").kernels == ("u8s8" if fast else "u8u8")
+
+
+def test_a_network_whose_sums_fit_needs_no_slower_kernels() -> None:
+    slow = Arithmetic("int8", "int8", "u8u8", ("avx2",), saturates=True)
+    limited, other = Model(load_bundle(shipped_root(), "packaging").backbone_path("int8")), Model(PROBE)
+    assert slow.of([limited]).kernels == "u8s8"
+    assert slow.of([limited, other]).kernels == "u8u8"
 
 
 def test_fp32_runs_where_no_int8_kernel_is_exact(inexact: None) -> None:
@@ -96,7 +105,8 @@ def test_a_photo_is_graded_alike_on_a_cpu_whose_int8_products_saturate() -> None
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240, env=os.environ | where)
     there = json.loads(done.stdout)
     assert there["saturates"]
-    assert there["kernels"] == "u8u8"
+    assert there["kernels"] == "u8s8"  # the networks leave their sums room, so that the fast kernels are exact
+    assert there["golden"] > 0.999
     here = Grader.load().grade([open_photo(PHOTO.read_bytes())], "apparel").grade
     assert here is not None
     assert there["probabilities"] == pytest.approx(dict(here.probabilities), abs=0.02)
