@@ -27,9 +27,9 @@ from regrade.models.photo_evidence import PhotoEvidence, Seen, detected, examina
 from regrade.models.photos.parts import working_side
 from regrade.models.photos.preprocess import model_input, reduced
 from regrade.models.photos.quality import MEASURED_SIDE, QualityLimits, assess
-from regrade.models.registry.bundle import PRECISIONS, ROUTER
+from regrade.models.registry.bundle import PRECISIONS, ROUTER, Bundle
 from regrade.models.registry.store import BundleStore, store_of
-from regrade.models.types import CategoryCall, Defect, Examination, Grade, ItemResult, Photo
+from regrade.models.types import CategoryCall, Comparison, Defect, Examination, Grade, ItemResult, Photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Grader:
     ) -> None:
         self.store = store
         self.arithmetic = arithmetic
+        self.golden: Comparison | None = None
+        """How the golden photos came out, where they were looked at (`regrade.models.golden`)."""
         self._heads = heads
         self._backbones = backbones
         self._detectors = detectors
@@ -100,6 +102,7 @@ class Grader:
             raise BundleError(f"Unknown precision {precision!r}. Use one of: {', '.join(PRECISIONS)}.")
         arithmetic = arithmetic_for(precision)
         precision = arithmetic.precision
+        widen = None if arithmetic.kernels == "u8u8" else False
         store = store_of(where)
         asked = versions or {}
         names = sorted({*store.categories(), *asked} - {ROUTER})
@@ -116,12 +119,14 @@ class Grader:
             path = bundle.backbone_path(precision)
             digest = bundle.backbones[precision]
             if digest not in backbones:
-                backbones[digest] = loaded.get(digest) or Model(path)
-            detector = load_detector(bundle, precision, detectors, {} if reuse is None else reuse._detectors)
+                backbones[digest] = loaded.get(digest) or Model(path, widen=widen)
+            known = {} if reuse is None else reuse._detectors
+            detector = load_detector(bundle, precision, widen, detectors, known)
             same = old is not None and old.bundle == bundle  # bundles are immutable: the folder tells
             head = old.model if old is not None and same else Model(bundle.head_path)
             heads[name] = Head(bundle, head, digest, detector)
-        return cls(store, heads, backbones, detectors, quality or QualityLimits(), arithmetic)
+        networks = (*backbones.values(), *(d.model for d in detectors.values()))
+        return cls(store, heads, backbones, detectors, quality or QualityLimits(), arithmetic.of(networks))
 
     def look(self, photo: Photo, category: str | None = None) -> PhotoEvidence:
         """Gate one photo and run the networks on it: those that a `category` declared for the item needs, or all of
@@ -205,6 +210,16 @@ class Grader:
     def digests(self) -> Mapping[str, str]:
         """Category → the SHA-256 of the manifest of the bundle that this grader runs; the router's too."""
         return {name: head.bundle.sha256 for name, head in self._heads.items()}
+
+    @property
+    def bundles(self) -> Mapping[str, Bundle]:
+        """Category → the bundle that this grader runs; the router's too."""
+        return {name: head.bundle for name, head in self._heads.items()}
+
+    def kernels(self) -> Mapping[str, str]:
+        """SHA-256 of each shared network → the kernels that run it: as in `Arithmetic.kernels`."""
+        run = {**self._backbones, **{digest: d.model for digest, d in self._detectors.items()}}
+        return {digest: self.arithmetic.of([model]).kernels for digest, model in run.items()}
 
     def warm_up(self, known: "Grader | None" = None) -> None:
         """Run every network once, so that the first item does not pay for it; those that `known` has too are warm."""

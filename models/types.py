@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,3 +124,25 @@ class ItemResult:
     @property
     def retake(self) -> bool:
         return any(not q.ok for q in self.quality)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How golden photos came out beside what `bundles` say of them: the lowest cosine of features, and the largest
+    shift of probabilities (total variation) or of a detector's score."""
+
+    bundles: tuple[str, ...]
+    cosine: float
+    shift: float
+
+    LEAST_COSINE: ClassVar[float] = 0.99
+    LARGEST_SHIFT: ClassVar[float] = 0.1
+    """Far above what builds of one library differ by (0.9999 and 0.01), far below what saturated sums do."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether they came out as they should; so they do where there is nothing to compare."""
+        return self.cosine >= self.LEAST_COSINE and self.shift <= self.LARGEST_SHIFT
+
+    def __str__(self) -> str:
+        return f"features at cosine {self.cosine:.4f}, probabilities and scores off by {self.shift:.3f}"

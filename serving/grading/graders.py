@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from regrade.models.errors import BundleError, PolicyError
+from regrade.models.golden import proven
 from regrade.models.grader import Grader
 from regrade.models.registry import changes as registry
 from regrade.models.registry.release_defaults import follow_defaults
@@ -141,9 +142,12 @@ class Graders:
         return Judges(grader, self._rules.in_force(grader.definitions))
 
     def _load(self, versions: Mapping[str, str], old: Grader | None) -> Grader:
-        grader = Grader.load(self.store, precision=self._precision, versions=versions, reuse=old)
-        grader.warm_up(old)
-        return grader
+        def load(precision: str) -> Grader:
+            grader = Grader.load(self.store, precision=precision, versions=versions, reuse=old)
+            grader.warm_up(old)
+            return grader
+
+        return proven(load, self._precision)
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))

@@ -259,6 +259,15 @@ class CategoryModelsOut(BaseModel):
     versions: list[BundleOut]
 
 
+class GoldenOut(BaseModel):
+    """What the networks made of photos that they are known by, beside what they should."""
+
+    passed: bool
+    cosine: float = Field(description="Of the features, on the photo where they were furthest from what is stored.")
+    shift: float = Field(description="The largest change of a photo's probabilities or of a detector's score.")
+    bundles: list[str] = Field(description="Categories whose bundles were compared.")
+
+
 class ArithmeticOut(BaseModel):
     """How the networks are computed on this machine. Grades do not depend on it; how fast they come does."""
 
@@ -268,6 +277,10 @@ class ArithmeticOut(BaseModel):
     )
     cpu: list[str] = Field(description="Instructions of the CPU that matter for it, as far as the system tells.")
     description: str
+    golden: GoldenOut | None = Field(
+        None,
+        description="How golden photos came out, where bundles say how they should. FP32 runs where INT8 failed.",
+    )
 
 
 class ModelsOut(BaseModel):

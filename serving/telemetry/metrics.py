@@ -1,6 +1,7 @@
 """What the service counts and times, in Prometheus' text format. `METRICS.md` says what each metric means."""
 
 import math
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -17,6 +18,7 @@ from prometheus_client import (
 )
 
 from regrade.models.networks.arithmetic import Arithmetic
+from regrade.models.types import Comparison
 from regrade.serving.storage.disk import Space
 from regrade.serving.storage.records import Inspection
 from regrade.serving.telemetry import tracing
@@ -133,6 +135,24 @@ class Metrics:
             ["precision", "kernels"],
             registry=registry,
         )
+        self.cpu = Gauge(
+            "regrade_cpu_info",
+            "1 for this CPU, with those of its instructions that matter for networks.",
+            ["machine", "instructions"],
+            registry=registry,
+        )
+        self.golden = Gauge(
+            "regrade_golden_photos_passed",
+            "1 where golden photos came out as they should, 0 where they did not; NaN where none were compared.",
+            registry=registry,
+        )
+        self.golden_cosine = Gauge(
+            "regrade_golden_photos_cosine",
+            "The lowest cosine of a golden photo's features to what they should be; NaN where none were compared.",
+            registry=registry,
+        )
+        self.golden.set(math.nan)
+        self.golden_cosine.set(math.nan)
         self.graded_by = Counter(
             "regrade_graded", "Items graded, by the bundle that did.", [*by_model, "condition"], registry=registry
         )
@@ -161,9 +181,14 @@ class Metrics:
             "regrade_review_queue_oldest_seconds", "Age of the oldest item that waits.", registry=registry
         )
 
-    def run_by(self, arithmetic: Arithmetic) -> None:
-        """Say which arithmetic runs the networks."""
+    def run_by(self, arithmetic: Arithmetic, golden: Comparison | None) -> None:
+        """Say which arithmetic runs the networks, on what CPU, and how golden photos came out by it."""
+        self.arithmetic.clear()  # another bundle may be run by another
         self.arithmetic.labels(arithmetic.precision, arithmetic.kernels).set(1)
+        self.cpu.labels(platform.machine(), " ".join(arithmetic.cpu)).set(1)
+        if golden is not None and golden.bundles:
+            self.golden.set(golden.passed)
+            self.golden_cosine.set(golden.cosine)
 
     def stage(self, name: str) -> "Stage":
         """Times a `with` block as one of `STAGES`, and traces it. An exception ends the stage as well."""

@@ -28,6 +28,7 @@ from fastapi.routing import iter_route_contexts
 from PIL import Image, ImageDraw
 from starlette.routing import Mount
 
+from regrade.models.golden import proven
 from regrade.models.grader import Grader
 from regrade.models.registry.bundle import load_bundle, shipped_root
 from regrade.models.registry.files import write_bundle
@@ -79,7 +80,7 @@ def nearly_alone(request: pytest.FixtureRequest, ending: deque[threading.Thread]
 @pytest.fixture(scope="session")
 def grader() -> Grader:
     """The shipped grader, loaded once."""
-    loaded = Grader.load()
+    loaded = proven(lambda precision: Grader.load(precision=precision), "int8")
     loaded.warm_up()
     return loaded
 

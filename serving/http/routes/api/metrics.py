@@ -26,7 +26,7 @@ async def metrics(runtime: RuntimeDep, key: ReaderDep) -> Response:
     shown.queue_age.set(queue.oldest_seconds or 0.0)
     with suppress(BusyError):  # nothing is loaded yet
         shown.serve_models(runtime.grader.versions)
-        shown.run_by(runtime.grader.arithmetic)
+        shown.run_by(runtime.grader.arithmetic, runtime.grader.golden)
     shown.ready.set(runtime.ready)
     for finding in findings:
         shown.well.labels(finding.name).set(finding.state == "ok")

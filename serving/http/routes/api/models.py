@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Request
 
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
-from regrade.models.networks.arithmetic import Arithmetic
 from regrade.models.registry import changes as registry
 from regrade.models.registry.store import BundleStore
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.http.routes.common import ReaderDep, RuntimeDep, caller, json_body, problems, read_json
-from regrade.serving.http.schemas import ActivationIn, ArithmeticOut, BundleOut, CategoryModelsOut, ModelsOut
+from regrade.serving.http.schemas import ActivationIn, ArithmeticOut, BundleOut, CategoryModelsOut, GoldenOut, ModelsOut
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -25,7 +24,7 @@ async def list_models(runtime: RuntimeDep, key: ReaderDep) -> ModelsOut:
     spoilt one. Also by which arithmetic the networks are run on this machine."""
     grader = runtime.grader
     categories = await runtime.call(_described, grader, runtime.graders.store, grader.categories)
-    return ModelsOut(categories=categories, arithmetic=_arithmetic(grader.arithmetic))
+    return ModelsOut(categories=categories, arithmetic=_arithmetic(grader))
 
 
 @router.post(
@@ -55,8 +54,14 @@ async def activate(
     return described
 
 
-def _arithmetic(used: Arithmetic) -> ArithmeticOut:
-    return ArithmeticOut(precision=used.precision, kernels=used.kernels, cpu=list(used.cpu), description=str(used))
+def _arithmetic(grader: Grader) -> ArithmeticOut:
+    used, found = grader.arithmetic, grader.golden
+    golden = None
+    if found is not None and found.bundles:
+        golden = GoldenOut(passed=found.passed, cosine=found.cosine, shift=found.shift, bundles=sorted(found.bundles))
+    return ArithmeticOut(
+        precision=used.precision, kernels=used.kernels, cpu=list(used.cpu), description=str(used), golden=golden
+    )
 
 
 def _described(grader: Grader, store: BundleStore, categories: tuple[str, ...]) -> list[CategoryModelsOut]:

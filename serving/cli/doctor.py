@@ -1,0 +1,144 @@
+"""`regrade doctor`: what runs on this machine and why, and whether anything stands in its way."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from regrade.models.grader import Grader
+    from regrade.models.registry.store import BundleStore
+    from regrade.serving.base.settings import Settings
+
+State = Literal["ok", "warning", "failing"]
+_COLOURS = {"ok": "green", "warning": "yellow", "failing": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at; `failing` where grading or storing does not work, or not as it should."""
+
+    name: str
+    state: State
+    detail: str
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(name="doctor")(doctor)
+
+
+def doctor(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="The service's data directory; by default REGRADE_DATA_DIR, else data.")
+    ] = None,
+    bundles: Annotated[
+        Path | None, typer.Option(help="Bundles to go by where none was chosen; by default REGRADE_BUNDLES_DIR.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at CPU, networks, golden photos, bundles and data directory, as the service would use them. Changes nothing,
+    and a service may be running meanwhile. Exits with 1 if something is failing."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from regrade.serving.base.settings import load_settings
+
+    given = {"data_dir": data_dir, "bundles_dir": bundles}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    checks = list(examine(settings))
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=1, ensure_ascii=False))
+    else:
+        table = Table("check", "state", "what was found")
+        for check in checks:
+            table.add_row(check.name, f"[{_COLOURS[check.state]}]{check.state}[/]", check.detail)
+        Console().print(table)
+    if any(check.state == "failing" for check in checks):
+        raise typer.Exit(1)
+
+
+def examine(settings: "Settings") -> Iterator[Check]:
+    """All checks, for a service with these settings."""
+    from regrade.models.errors import BundleError
+    from regrade.models.golden import proven
+    from regrade.models.grader import Grader
+
+    store = settings.bundle_store
+    yield _cpu()
+    try:
+        grader = proven(lambda precision: Grader.load(store, precision=precision), settings.precision)
+    except BundleError as error:
+        yield Check("networks", "failing", str(error))
+    else:
+        yield from _networks(grader)
+    yield from _bundles(store)
+    yield from _folders(settings)
+
+
+def _cpu() -> Check:
+    import os
+    import platform
+
+    from regrade.models.networks.arithmetic import cpu_features
+
+    told = ", ".join(cpu_features()) or "no instructions that are known here"
+    return Check("cpu", "ok", f"{platform.machine()}, {os.cpu_count()} cores: {told}")
+
+
+def _networks(grader: "Grader") -> Iterator[Check]:
+    used = grader.arithmetic
+    yield Check("arithmetic", "warning" if used.fallen_back else "ok", str(used))
+    for digest, kernels in sorted(grader.kernels().items()):
+        users = sorted(name for name, bundle in grader.bundles.items() if digest in bundle.networks)
+        what = "backbone" if any(digest in grader.bundles[name].backbones.values() for name in users) else "detector"
+        state: State = "warning" if kernels == "u8u8" else "ok"
+        why = "; its sums could saturate in the fast kernels, which `regrade requantize` mends" if state != "ok" else ""
+        yield Check(what, state, f"{digest[:12]} by {kernels}, for {', '.join(users)}{why}")
+    found = grader.golden
+    if found is None or not found.bundles:
+        yield Check("golden photos", "warning", "no bundle says what its networks should make of them")
+    else:
+        yield Check("golden photos", "ok" if found.passed else "failing", f"{found} ({', '.join(found.bundles)})")
+
+
+def _bundles(store: "BundleStore") -> Iterator[Check]:
+    from regrade.models.errors import BundleError
+
+    active = store.active_versions()
+    for category, version in sorted(store.names()):
+        grades = active.get(category) == version
+        try:
+            store.load(category, version)
+        except BundleError as error:
+            yield Check(f"bundle {category} {version}", "failing" if grades else "warning", str(error))
+        else:
+            yield Check(f"bundle {category} {version}", "ok", "active" if grades else "installed")
+
+
+def _folders(settings: "Settings") -> Iterator[Check]:
+    import os
+
+    from regrade.models.files import is_private
+    from regrade.serving.storage.disk import space_of
+
+    folder = settings.data_dir
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    kept = [path for path in (there, folder / "photos", folder / "keys", folder / "bundles") if path.exists()]
+    locked = [str(path) for path in kept if not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
+    if locked:
+        yield Check("data directory", "failing", f"this user may not read and write {', '.join(locked)}")
+    elif not folder.is_dir():
+        yield Check("data directory", "ok", f"{folder} is not there yet; the service makes it")
+    elif is_private(folder):
+        yield Check("data directory", "ok", f"{folder}, closed to other users")
+    else:
+        yield Check("data directory", "warning", f"{folder} is open to other users; the next start closes it")
+    space = space_of("data", there, settings.disk_reserve)
+    lack = space.lacks(0, 0)
+    room = f"{space.free / 1e9:.1f} GB free, of which {space.reserve / 1e9:.1f} GB stay free"
+    yield Check("disk", "ok" if lack is None else "failing", room if lack is None else str(lack))
