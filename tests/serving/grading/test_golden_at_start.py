@@ -12,6 +12,7 @@ from regrade.models.grader import Grader
 from regrade.models.registry.bundle import load_bundle, sha256
 from regrade.models.registry.store import BundleStore
 from regrade.serving.grading.graders import Graders
+from regrade.serving.rubric.in_force import SiteRules
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def spoilt(two_versions: Path) -> Path:
 @pytest.fixture
 def started(spoilt: Path) -> Grader:
     """What a service starts with on them."""
-    graders = Graders(BundleStore(base=spoilt), "int8")
+    graders = Graders(BundleStore(base=spoilt), "int8", SiteRules.read())
     try:
         return asyncio.run(graders.start())
     finally:
