@@ -25,14 +25,16 @@ _ASKED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FieldPlace:
     """Where a field stands: its path in the file, and the line if it can be told."""
 
     path: tuple[Step, ...]
     line: int | None
 
 
-def describe(model: type[BaseModel], error: ValidationError, place: Callable[[Sequence[Step]], Place]) -> list[str]:
+def describe(
+    model: type[BaseModel], error: ValidationError, place: Callable[[Sequence[Step]], FieldPlace]
+) -> list[str]:
     """One sentence a fault of `error`, which validating `model` raised; `place` finds a path in the file.
 
     In the order of the lines.

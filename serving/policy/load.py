@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from regrade.models.category.schema import Category
 from regrade.models.errors import PolicyError
 from regrade.serving.policy.categories import laid_over, with_categories
-from regrade.serving.policy.faults import Place, describe
+from regrade.serving.policy.faults import FieldPlace, describe
 from regrade.serving.policy.reach import refuse_dead_ends
 from regrade.serving.policy.schema import PolicyFile, Terms
 from regrade.serving.policy.source import Source, Step
@@ -103,7 +103,7 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
 
 
 def _seller_terms(source: Source, base: Mapping[str, Any], seller: str, own: Mapping[str, Any]) -> Terms:
-    def place(path: Sequence[Step]) -> Place:
+    def place(path: Sequence[Step]) -> FieldPlace:
         path = list(path)
         if len(path) > 1 and path[0] in _LISTS and isinstance(path[1], int):
             path[1] -= len(base.get(str(path[0])) or [])
@@ -115,8 +115,8 @@ def _seller_terms(source: Source, base: Mapping[str, Any], seller: str, own: Map
         raise _error(source, describe(Terms, error, place)) from error
 
 
-def _place(source: Source, path: Sequence[Step]) -> Place:
-    return Place(tuple(path), source.line(path))
+def _place(source: Source, path: Sequence[Step]) -> FieldPlace:
+    return FieldPlace(tuple(path), source.line(path))
 
 
 def _error(source: Source, faults: Sequence[str]) -> PolicyError:

@@ -20,7 +20,7 @@ from regrade.serving.replay.document import item_url
 from regrade.serving.replay.outcome import Outcome
 from regrade.serving.replay.past import Span
 from regrade.serving.replay.policy import Part, PolicyReplay
-from regrade.serving.replay.rubric import Look, RubricReplay
+from regrade.serving.replay.rubric import DoubtfulDecision, RubricReplay
 from regrade.serving.replay.words import (
     amount,
     because,
@@ -127,7 +127,7 @@ def rubric_page(
     )
 
 
-def _pictures(photos: Photos | None, items: Sequence[Outcome | Look]) -> dict[str, str]:
+def _pictures(photos: Photos | None, items: Sequence[Outcome | DoubtfulDecision]) -> dict[str, str]:
     """Small photos by the id of the item, of those whose photo is at hand."""
     found = {item.id: photos.url(item.photo) for item in items} if photos else {}
     return {name: url for name, url in found.items() if url is not None}

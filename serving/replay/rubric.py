@@ -18,7 +18,7 @@ SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DoubtfulDecision:
     """A past decision that deserves another look under the new text."""
 
     id: str
@@ -46,12 +46,12 @@ class RubricChange:
     grades: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     sellers: defaultdict[str, Group] = field(default_factory=lambda: defaultdict(Group))
     doubtful: Counter[str] = field(default_factory=Counter)
-    sample: list[Look] = field(default_factory=list)
+    sample: list[DoubtfulDecision] = field(default_factory=list)
     changes: tuple[Change, ...] = ()
     """Every field that differs."""
     conditions: tuple[str, ...] = ()
     """The conditions whose meaning may have changed."""
-    _heap: list[tuple[int, str, Look]] = field(default_factory=list)
+    _heap: list[tuple[int, str, DoubtfulDecision]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.changes = changes(self.old, self.new)
@@ -86,9 +86,9 @@ class RubricChange:
             self.by_human += 1
             self.decided_under[review.rubric or ""] += 1
             photo = inspection.photos[0] if inspection.photos else None
-            self._consider(Look(inspection.id, condition, review.rubric, photo))
+            self._consider(DoubtfulDecision(inspection.id, condition, review.rubric, photo))
 
-    def _consider(self, look: Look) -> None:
+    def _consider(self, look: DoubtfulDecision) -> None:
         if look.rubric == self.new.label or look.condition not in _with_neighbours(self.conditions):
             return
         self.doubtful[look.condition] += 1

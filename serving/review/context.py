@@ -17,7 +17,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class DeskContext:
     """The database; what is in force, and the lottery; how long a lease lasts and a decision can be undone; the clock;
     and by whom the evidence of decisions is signed.
 
@@ -33,7 +33,7 @@ class Bench:
     signer: Signer
     refuse_if_full: Callable[[], None] = lambda: None
 
-    def now_in_force(self) -> "Bench":
+    def now_in_force(self) -> "DeskContext":
         """The same with what is in force now, whatever is activated meanwhile."""
         found: InForce = self.rules()
         return replace(self, rules=lambda: found)

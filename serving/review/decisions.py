@@ -19,7 +19,7 @@ from regrade.serving.evidence.statements import reviewed
 from regrade.serving.inspections.store import find, insert_review, review_row, standing_columns
 from regrade.serving.inspections.visibility import own_decision
 from regrade.serving.policy.decide import decide as dispose
-from regrade.serving.review.context import Bench, digest
+from regrade.serving.review.context import DeskContext, digest
 from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.rubric.grades import seller_grade as name_of
@@ -38,35 +38,35 @@ class Second:
     drawn: bool
 
 
-def decide(bench: Bench, inspection_id: str, token: str, reviewer: ApiKey, verdict: Verdict) -> Decided:
+def decide(context: DeskContext, inspection_id: str, token: str, reviewer: ApiKey, verdict: Verdict) -> Decided:
     """Record a decision; see `Desk.decide`."""
-    bench, now = bench.now_in_force(), bench.now()
-    with bench.database.write() as connection:
+    context, now = context.now_in_force(), context.now()
+    with context.database.write() as connection:
         before = find(connection, inspection_id, lock=True)
         before.refuse_erased()
         task = _task_under(connection, inspection_id, token)
         repeated = _given_before(before, task, reviewer)
         if repeated is not None and _says(repeated, verdict):
-            return _decided(bench, before, repeated, replayed=True)
-        bench.refuse_if_full()
+            return _decided(context, before, repeated, replayed=True)
+        context.refuse_if_full()
         _check_lease(task, before, reviewer, now)
-        begin(connection, bench.signer, inspection_id)
+        begin(connection, context.signer, inspection_id)
         told = replace(verdict, seconds=_seconds(connection, verdict.seconds, task, reviewer, now))
-        review = _review(bench, before, task, reviewer, told, now)
+        review = _review(context, before, task, reviewer, told, now)
         insert_review(connection, review)
         # Whose lease it was is kept: it tells a decision sent again from a second one.
         done = {"state": "done", "done_at": now, "lease_expires_at": None}
         connection.execute(update(tasks).where(tasks.c.id == task.id).values(done))
-        second = _draw(bench, before) if task.kind in ("unsure", "sample") else None
-        after = settle(connection, bench, inspection_id, now, second)
+        second = _draw(context, before) if task.kind in ("unsure", "sample") else None
+        after = settle(connection, context, inspection_id, now, second)
         signed = reviewed(connection, review_row(review), after.status)
-        append_step(connection, bench.signer, inspection_id, "reviewed", signed, at=now)
+        append_step(connection, context.signer, inspection_id, "reviewed", signed, at=now)
         _audit(connection, review, reviewer, second, now)
-        return _decided(bench, after, review, replayed=False)
+        return _decided(context, after, review, replayed=False)
 
 
 def settle(
-    connection: Connection, bench: Bench, inspection_id: str, now: datetime, second: Second | None = None
+    connection: Connection, context: DeskContext, inspection_id: str, now: datetime, second: Second | None = None
 ) -> Inspection:
     """Bring the tasks and the status of an inspection in line with the decisions that count, and return it.
 
@@ -116,9 +116,9 @@ def _open(
     connection.execute(insert(tasks).values(**own, **copies, **fresh))
 
 
-def _draw(bench: Bench, inspection: Inspection) -> Second:
-    share = bench.rules().policy.terms(inspection.item.get("seller")).quality_control.second_share
-    return Second(share, bench.lottery.drawn(inspection.id, "second", share))
+def _draw(context: DeskContext, inspection: Inspection) -> Second:
+    share = context.rules().policy.terms(inspection.item.get("seller")).quality_control.second_share
+    return Second(share, context.lottery.drawn(inspection.id, "second", share))
 
 
 def _tasks(connection: Connection, inspection_id: str) -> Sequence[Row[Any]]:
@@ -166,17 +166,17 @@ def _says(review: Review, verdict: Verdict) -> bool:
     return verdict.rubric in (None, review.rubric) and verdict.seller_grade in (None, review.seller_grade)
 
 
-def _decided(bench: Bench, inspection: Inspection, review: Review, *, replayed: bool) -> Decided:
-    until = review.decided_at + bench.undo
-    blind = review.blind and bench.now() < until
+def _decided(context: DeskContext, inspection: Inspection, review: Review, *, replayed: bool) -> Decided:
+    until = review.decided_at + context.undo
+    blind = review.blind and context.now() < until
     shown = own_decision(inspection, review) if blind else inspection
     return Decided(shown, review.id, None if blind else inspection.model_condition, until, replayed)
 
 
 def _review(
-    bench: Bench, inspection: Inspection, task: Row[Any], reviewer: ApiKey, verdict: Verdict, now: datetime
+    context: DeskContext, inspection: Inspection, task: Row[Any], reviewer: ApiKey, verdict: Verdict, now: datetime
 ) -> Review:
-    faults = list(_not_of_its_category(inspection, bench.rules(), verdict))
+    faults = list(_not_of_its_category(inspection, context.rules(), verdict))
     faults += [
         FieldFault(f"defects.{index}.{fault.field}", fault.message)
         for index, defect in enumerate(verdict.defects or ())
@@ -184,10 +184,10 @@ def _review(
     ]
     if faults:
         raise InvalidFieldsError("invalid-request", "review", faults)
-    suggested = disposition_for(bench, inspection, verdict.condition)
+    suggested = disposition_for(context, inspection, verdict.condition)
     chosen = suggested if verdict.action is None else choose(suggested, verdict.action)
     source: Literal["policy", "reviewer"] = "policy" if verdict.action is None else "reviewer"
-    rubric, seller_grade = _graded_by(bench, inspection, verdict)
+    rubric, seller_grade = _graded_by(context, inspection, verdict)
     return Review(
         id=new_id(),
         inspection_id=inspection.id,
@@ -233,10 +233,10 @@ def _not_of_its_category(inspection: Inspection, in_force: InForce, verdict: Ver
             yield FieldFault(f"defects.{index}.type", Message("fault.defect", params))
 
 
-def _graded_by(bench: Bench, inspection: Inspection, verdict: Verdict) -> tuple[str | None, str | None]:
+def _graded_by(context: DeskContext, inspection: Inspection, verdict: Verdict) -> tuple[str | None, str | None]:
     """The label of the rubric, and what the seller calls the item by it."""
     call = inspection.result.category
-    rubric = bench.rules().rubrics.of(call.name if call else None, inspection.item.get("seller"))
+    rubric = context.rules().rubrics.of(call.name if call else None, inspection.item.get("seller"))
     if rubric is None:
         return verdict.rubric, verdict.seller_grade
     found = inspection.result.defects if verdict.defects is None else verdict.defects
@@ -244,12 +244,12 @@ def _graded_by(bench: Bench, inspection: Inspection, verdict: Verdict) -> tuple[
     return verdict.rubric or rubric.label, grade
 
 
-def disposition_for(bench: Bench, inspection: Inspection, condition: str) -> Disposition:
+def disposition_for(context: DeskContext, inspection: Inspection, condition: str) -> Disposition:
     """What the policy does with the item once its condition is known."""
     # Not checked anew: an item is as it was accepted, even where the rules have become stricter since.
     item, value = inspection.item, inspection.item.get("declared_value")
     return dispose(
-        bench.rules().policy,
+        context.rules().policy,
         inspection.result,
         declared_value=None if value is None else Money(value["amount"], value["currency"]),
         seller=item.get("seller"),

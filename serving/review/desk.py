@@ -14,7 +14,7 @@ from regrade.serving.evidence import Signer
 from regrade.serving.inspections import visibility as blind
 from regrade.serving.inspections.store import find
 from regrade.serving.review import decisions, disclosures, lookup, queue, stats, tasks, undo
-from regrade.serving.review.context import Bench, Clock
+from regrade.serving.review.context import Clock, DeskContext
 from regrade.serving.review.quality import decision_rows as looks
 from regrade.serving.review.sampling import Lottery
 from regrade.serving.review.types import (
@@ -22,9 +22,9 @@ from regrade.serving.review.types import (
     Claim,
     Counts,
     Decided,
+    DecisionRow,
     Dossier,
     Filters,
-    Look,
     Queue,
     QueuePage,
     Stats,
@@ -58,7 +58,7 @@ class Desk:
         refuse_if_full: Callable[[], None] = lambda: None,
     ) -> None:
         clock = now or (lambda: datetime.now(UTC))
-        self._bench = Bench(database, rules, lottery, lease, undo, clock, signer, refuse_if_full)
+        self._context = DeskContext(database, rules, lottery, lease, undo, clock, signer, refuse_if_full)
         self._disclosures = disclosures.Disclosures(database)
         self._promise = looks.promises(bundles)
 
@@ -69,9 +69,9 @@ class Desk:
         may have been lost, or the page closed, and nobody else could have the item until the old lease expires. Held
         items that do not fit go back to the queue. Nobody is given a look at an item that they have decided on.
         """
-        self._bench.refuse_if_full()
+        self._context.refuse_if_full()
         self._disclosures.catch_up()
-        return tasks.claim(self._bench, reviewer, filters)
+        return tasks.claim(self._context, reviewer, filters)
 
     def hold_next(self, reviewer: ApiKey, filters: Filters = ANY) -> Claim | None:
         """Lease the item after the one that the reviewer holds, so that a page can load it meanwhile.
@@ -79,27 +79,27 @@ class Desk:
         A reviewer holds two items at most; asked again, this gives the second again, under a new lease. Once the
         first is decided, the second may be decided under its token, and `claim` gives it.
         """
-        self._bench.refuse_if_full()
+        self._context.refuse_if_full()
         self._disclosures.catch_up()
-        return tasks.hold_next(self._bench, reviewer, filters)
+        return tasks.hold_next(self._context, reviewer, filters)
 
     def renew(self, task_id: str, token: str, reviewer: ApiKey) -> datetime:
         """Let the lease `token` on a task last as long again from now, and return until when.
 
         Raises `LeaseError` where it is no longer the one that holds the task, `ErasedError` where the item was erased.
         """
-        return tasks.renew(self._bench, task_id, token, reviewer)
+        return tasks.renew(self._context, task_id, token, reviewer)
 
     def release(self, task_id: str, reviewer: ApiKey, token: str | None = None) -> bool:
         """Give an item back to the queue, undecided. False where the reviewer did not hold it (any more).
 
         With `token`, only where this is the lease that holds it now.
         """
-        return tasks.release(self._bench, task_id, reviewer, token) > 0
+        return tasks.release(self._context, task_id, reviewer, token) > 0
 
     def release_all(self, reviewer: ApiKey) -> int:
         """Give back all that the reviewer holds, and say how many items that were."""
-        return tasks.release(self._bench, None, reviewer)
+        return tasks.release(self._context, None, reviewer)
 
     def decide(self, inspection_id: str, token: str, reviewer: ApiKey, verdict: Verdict) -> Decided:
         """Record a decision and return the inspection as it then stands, as far as the reviewer may know it.
@@ -108,7 +108,7 @@ class Desk:
         Raises `NotFoundError`, `ErasedError`, `LeaseError` where `token` does not (or no longer) allow it, and
         `InvalidFieldsError` for an action that the policy does not permit or a defect on no photo.
         """
-        return decisions.decide(self._bench, inspection_id, token, reviewer, verdict)
+        return decisions.decide(self._context, inspection_id, token, reviewer, verdict)
 
     def undo(self, inspection_id: str, reviewer: ApiKey) -> Claim:
         """Take back the reviewer's decision and give them the item again, under a new lease.
@@ -116,7 +116,7 @@ class Desk:
         Sent again, it changes nothing but the lease. Raises `NotFoundError`, `ErasedError`, and `UndoError` where the
         time for it is over, a later look that followed from it is decided, or the decision is somebody else's.
         """
-        return undo.undo(self._bench, inspection_id, reviewer)
+        return undo.undo(self._context, inspection_id, reviewer)
 
     def queue_page(
         self, viewer: ApiKey, filters: Filters = ANY, limit: int = 50, cursor: str | None = None
@@ -126,32 +126,32 @@ class Desk:
         Where nothing is filtered its counts are `counts`, else `totals`. Raises `InvalidFieldsError` for a damaged
         cursor.
         """
-        return queue.page(self._bench, viewer, filters, limit, cursor)
+        return queue.page(self._context, viewer, filters, limit, cursor)
 
     def counts(self, viewer: ApiKey) -> Counts:
         """How many open tasks there are that `viewer` may take, by category, seller, station, reason and kind."""
-        return queue.counts(self._bench, viewer)
+        return queue.counts(self._context, viewer)
 
     def totals(self, viewer: ApiKey, filters: Filters = ANY) -> Counts:
         """How many open tasks fit that `viewer` may take; `by` is empty, and `others` counted where there are none."""
-        return queue.totals(self._bench, viewer, filters)
+        return queue.totals(self._context, viewer, filters)
 
     def queue(self) -> Queue:
-        """The items that wait on the bench for a human; blind looks do not count."""
-        return queue.waiting(self._bench)
+        """The items that wait at the bench for a human; blind looks do not count."""
+        return queue.waiting(self._context)
 
     def stats(self) -> Stats:
         """The state of the queue, and the agreement of the model with the reviewers."""
-        return stats.stats(self._bench)
+        return stats.stats(self._context)
 
     def history(self, inspection_id: str) -> list[AuditEntry]:
         """The audit trail of one inspection, oldest first. Not for reviewers who must not know: `refuse_blind`."""
-        with self._bench.database.read() as connection:
+        with self._context.database.read() as connection:
             return audit.of_inspection(connection, inspection_id)
 
     def read(self, inspection_id: str, viewer: ApiKey) -> Inspection:
         """One inspection as `viewer` may know it; as `visible`. Raises `NotFoundError`."""
-        with self._bench.database.read() as connection:
+        with self._context.database.read() as connection:
             found = [find(connection, inspection_id)]
         return self.visible(found, viewer)[0]
 
@@ -160,22 +160,22 @@ class Desk:
 
         At most `limit`, as `viewer` may know them. For lists of items: only their status may be shown.
         """
-        return lookup.lookup(self._bench, text, viewer, limit)
+        return lookup.lookup(self._context, text, viewer, limit)
 
     def dossier(self, inspection_id: str, viewer: ApiKey) -> Dossier:
         """All of one item that `viewer` may know; as `visible`. Raises `NotFoundError`."""
-        return lookup.dossier(self._bench, self.read(inspection_id, viewer), viewer)
+        return lookup.dossier(self._context, self.read(inspection_id, viewer), viewer)
 
     def visible(self, found: Sequence[Inspection], viewer: ApiKey) -> list[Inspection]:
         """`found` as `viewer` may know them: without the findings where a blind look is before them.
 
         A reviewer to whom this shows what was found is given no blind look at the item later.
         """
-        with self._bench.database.read() as connection:
-            seen = blind.seen_by(connection, found, self._bench.viewer(viewer))
+        with self._context.database.read() as connection:
+            seen = blind.seen_by(connection, found, self._context.viewer(viewer))
             new = disclosures.unknown(connection, viewer, [one.id for one in seen if not one.blind])
         if new:
-            self._disclosures.note(viewer, new, self._bench.now())
+            self._disclosures.note(viewer, new, self._context.now())
         return seen
 
     def refuse_blind(self, inspection: Inspection, viewer: ApiKey) -> None:
@@ -185,28 +185,28 @@ class Desk:
 
     def viewer(self, key: ApiKey) -> blind.Viewer:
         """The holder of `key` as one to whom lists are shown."""
-        return self._bench.viewer(key)
+        return self._context.viewer(key)
 
-    def looks(self, since: datetime | None = None, until: datetime | None = None) -> list[Look]:
+    def looks(self, since: datetime | None = None, until: datetime | None = None) -> list[DecisionRow]:
         """The decisions that were not undone, made from `since` to before `until`, oldest first."""
-        return looks.looks(self._bench, self._promise, since, until)
+        return looks.looks(self._context, self._promise, since, until)
 
     def withheld(self, viewer: ApiKey) -> frozenset[str]:
         """The inspections whose decisions `viewer` must not find in figures: those with a blind look that they may
         still be given, and those that they have decided blind themselves and can still decide otherwise. A figure of
         one seller and one day may be of one item alone."""
-        return lookup.withheld(self._bench, viewer)
+        return lookup.withheld(self._context, viewer)
 
     def auto_graded_counts(self, since: datetime | None = None, until: datetime | None = None) -> list[AutoGraded]:
         """How many of the items that came in from `since` to before `until` went without a human.
 
         By category, seller and ISO week, oldest first. What a blind sample says of the drawable ones is weighted by
-        1 / `sample_share` of each `Look`.
+        1 / `sample_share` of each `DecisionRow`.
         """
-        return looks.auto_graded_counts(self._bench, since, until)
+        return looks.auto_graded_counts(self._context, since, until)
 
     @contextmanager
     def trail(self, since: datetime | None = None) -> Iterator[Iterator[AuditEntry]]:
         """The whole audit trail from `since` on, oldest first, a line at a time."""
-        with self._bench.database.read() as connection:
+        with self._context.database.read() as connection:
             yield audit.since(connection, since)

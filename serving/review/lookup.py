@@ -6,7 +6,7 @@ from regrade.serving.access import audit
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.inspections import visibility as blind
 from regrade.serving.inspections.store import load
-from regrade.serving.review.context import Bench
+from regrade.serving.review.context import DeskContext
 from regrade.serving.review.filters import OPEN, allowed, barred, is_held
 from regrade.serving.review.types import Dossier
 from regrade.serving.storage.records import Inspection
@@ -19,14 +19,14 @@ SHORTEST = 3
 _LAST = "\U0010ffff"
 
 
-def lookup(bench: Bench, text: str, viewer: ApiKey, limit: int) -> list[Inspection]:
+def lookup(context: DeskContext, text: str, viewer: ApiKey, limit: int) -> list[Inspection]:
     """The inspections that are meant by `text`; see `Desk.lookup`."""
     # Labels are in capitals mostly, and typed as it comes; all of these spellings are found by an index.
     spelled = sorted({text, text.upper(), text.lower()})
     labels = (inspections.c.rma, inspections.c.sku)
     whole: list[ColumnElement[bool]] = [inspections.c.id == text.lower(), *(label.in_(spelled) for label in labels)]
     begun = [and_(label >= one, label < one + _LAST) for label in labels for one in spelled]
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         for wanted in (whole, begun if len(text) >= SHORTEST else []):
             # Ids first: rows are long, and of a common beginning there may be very many.
             ids: dict[str, None] = {}
@@ -36,18 +36,18 @@ def lookup(bench: Bench, text: str, viewer: ApiKey, limit: int) -> list[Inspecti
                 newest = (inspections.c.created_at.desc(), inspections.c.id.desc())
                 query = select(inspections).where(inspections.c.id.in_(ids)).order_by(*newest).limit(limit)
                 found = load(connection, connection.execute(query).all())
-                return blind.seen_by(connection, found, bench.viewer(viewer))
+                return blind.seen_by(connection, found, context.viewer(viewer))
     return []
 
 
-def withheld(bench: Bench, viewer: ApiKey) -> frozenset[str]:
+def withheld(context: DeskContext, viewer: ApiKey) -> frozenset[str]:
     """The inspections that figures shown to `viewer` leave out; see `Desk.withheld`."""
     if not viewer.may("reviewer"):
         return frozenset()
     may_get = select(tasks.c.inspection_id).where(OPEN, tasks.c.kind.in_(BLIND_KINDS), allowed(viewer.id))
     undone = exists().where(review_undos.c.review_id == reviews.c.id)
-    own = (reviews.c.key_id == viewer.id, reviews.c.blind, reviews.c.decided_at > bench.now() - bench.undo, ~undone)
-    with bench.database.read() as connection:
+    own = (reviews.c.key_id == viewer.id, reviews.c.blind, reviews.c.decided_at > context.now() - context.undo, ~undone)
+    with context.database.read() as connection:
         return frozenset(
             [
                 *connection.execute(may_get).scalars(),
@@ -56,16 +56,16 @@ def withheld(bench: Bench, viewer: ApiKey) -> frozenset[str]:
         )
 
 
-def dossier(bench: Bench, inspection: Inspection, viewer: ApiKey) -> Dossier:
+def dossier(context: DeskContext, inspection: Inspection, viewer: ApiKey) -> Dossier:
     """What is known beside `inspection`, which is as `viewer` may know it; see `Desk.dossier`."""
-    now = bench.now()
+    now = context.now()
     query = (
         select(tasks, api_keys.c.name.label("holder"), barred(viewer.id).label("barred"))
         .outerjoin(api_keys, api_keys.c.id == tasks.c.lease_key_id)
         .where(OPEN, tasks.c.inspection_id == inspection.id)
         .order_by(tasks.c.created_at, tasks.c.id)
     )
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         rows = connection.execute(query).all()
         trail = () if inspection.blind else tuple(audit.of_inspection(connection, inspection.id))
 

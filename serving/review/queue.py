@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, case, func, literal, or_, select, union_all
 
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
-from regrade.serving.review.context import Bench
+from regrade.serving.review.context import DeskContext
 from regrade.serving.review.filters import OPEN, TEXTS, allowed, barred, fitting, is_held
 from regrade.serving.review.tasks import task_of
 from regrade.serving.review.types import Counts, Filters, Queue, QueuePage
@@ -21,9 +21,9 @@ LIST = "queue"
 PARTS = (*TEXTS, "kind")
 
 
-def page(bench: Bench, viewer: ApiKey, filters: Filters, limit: int, cursor: str | None) -> QueuePage:
+def page(context: DeskContext, viewer: ApiKey, filters: Filters, limit: int, cursor: str | None) -> QueuePage:
     """A page of what `viewer` may take; see `Desk.queue_page`."""
-    now = bench.now()
+    now = context.now()
     wanted = (
         select(tasks.c.id)
         .where(OPEN, *fitting(filters, now), allowed(viewer.id))
@@ -41,17 +41,17 @@ def page(bench: Bench, viewer: ApiKey, filters: Filters, limit: int, cursor: str
         .where(tasks.c.id.in_(wanted.scalar_subquery()))
         .order_by(tasks.c.created_at, tasks.c.id)
     )
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         rows = connection.execute(query).all()
     lines = tuple(_line(row, now) for row in rows[:limit])
     more = len(rows) > limit
-    counted = counts(bench, viewer) if filters == ANY else totals(bench, viewer, filters)
+    counted = counts(context, viewer) if filters == ANY else totals(context, viewer, filters)
     return QueuePage(lines, counted, _place(lines) if more else None)
 
 
-def counts(bench: Bench, viewer: ApiKey) -> Counts:
+def counts(context: DeskContext, viewer: ApiKey) -> Counts:
     """How many tasks `viewer` may take, and of what; see `Desk.counts`."""
-    now = bench.now()
+    now = context.now()
     parts = [
         select(literal(name).label("part"), tasks.c[name].label("value"), func.count().label("items"))
         .where(OPEN)
@@ -59,7 +59,7 @@ def counts(bench: Bench, viewer: ApiKey) -> Counts:
         for name in PARTS
     ]
     by: dict[str, Counter[str]] = {name: Counter() for name in PARTS}
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         # All there are, less the few that the viewer may not have: to ask that of every task takes three times as long.
         for row in connection.execute(union_all(*parts)):
             by[row.part][_blurred(row.value) if row.part == "kind" else row.value or ""] += row.items
@@ -88,27 +88,27 @@ def _blurred(kind: str) -> str:
     return "unsure" if kind == "unsure" else "blind"
 
 
-def totals(bench: Bench, viewer: ApiKey, filters: Filters) -> Counts:
+def totals(context: DeskContext, viewer: ApiKey, filters: Filters) -> Counts:
     """How many tasks `viewer` may take; see `Desk.totals`."""
-    now = bench.now()
+    now = context.now()
     fit = (OPEN, *fitting(filters, now))
     held = func.sum(case((tasks.c.lease_expires_at > now, 1), else_=0)).label("held")
     query = select(func.count().label("items"), held, func.min(tasks.c.created_at).label("oldest"))
     others = 0
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         row = connection.execute(query.where(*fit, allowed(viewer.id))).one()
         if row.items == 0:
             others = connection.execute(select(func.count()).where(*fit, barred(viewer.id))).scalar_one()
     return Counts(row.items, row.held or 0, row.oldest, {}, others)
 
 
-def waiting(bench: Bench) -> Queue:
-    """The items that wait for a human on the bench, whoever may take them."""
-    now = bench.now()
+def waiting(context: DeskContext) -> Queue:
+    """The items that wait for a human at the bench, whoever may take them."""
+    now = context.now()
     unsure = (OPEN, tasks.c.kind == "unsure")
     depth = select(func.count(), func.min(tasks.c.created_at)).where(*unsure)
     held = select(func.count()).where(*unsure, tasks.c.lease_expires_at > now)
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         items, since = connection.execute(depth).one()
         leased = connection.execute(held).scalar_one()
     return Queue(items, leased, None if since is None else max(0.0, (now - since).total_seconds()))

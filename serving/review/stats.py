@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from regrade.serving.review.context import Bench
+from regrade.serving.review.context import DeskContext
 from regrade.serving.review.quality.agreement import agreement
 from regrade.serving.review.queue import waiting
 from regrade.serving.review.types import Stats
@@ -14,9 +14,9 @@ from regrade.serving.storage.reviews import KINDS
 from regrade.serving.storage.tables import inspections, review_undos, reviews, tasks
 
 
-def stats(bench: Bench) -> Stats:
+def stats(context: DeskContext) -> Stats:
     """The figures now; see `Desk.stats`."""
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         decided = _decided(connection)
         kinds = _kinds(connection)
     by = {
@@ -24,7 +24,7 @@ def stats(bench: Bench) -> Stats:
         for part in ("category", "key_id", "station")
     }
     names = {row.key_id: row.reviewer for row in decided}
-    return Stats(waiting(bench), agreement(_pairs(decided)), by, names, kinds)
+    return Stats(waiting(context), agreement(_pairs(decided)), by, names, kinds)
 
 
 def _decided(connection: Connection) -> Sequence[Row[Any]]:

@@ -17,7 +17,7 @@ from regrade.serving.base.errors import LeaseError
 from regrade.serving.base.i18n import Message
 from regrade.serving.inspections.store import find
 from regrade.serving.inspections.visibility import hide
-from regrade.serving.review.context import Bench, digest
+from regrade.serving.review.context import DeskContext, digest
 from regrade.serving.review.disclosures import note_claim
 from regrade.serving.review.filters import allowed, fitting, free, held_by
 from regrade.serving.review.types import Claim, Filters, Task
@@ -30,30 +30,30 @@ NOBODY: Final = {"lease_key_id": None, "lease_hash": None, "lease_expires_at": N
 """What stands in a task that nobody holds."""
 
 
-def claim(bench: Bench, reviewer: ApiKey, filters: Filters) -> Claim | None:
+def claim(context: DeskContext, reviewer: ApiKey, filters: Filters) -> Claim | None:
     """The item that the reviewer holds already, or the oldest that fits; see `Desk.claim`."""
-    now = bench.now()
-    with bench.database.write() as connection:
+    now = context.now()
+    with context.database.write() as connection:
         kept = _keep_fitting(connection, reviewer, filters, now, spare=0)
         row = kept[0] if kept else _oldest(connection, reviewer, filters, now)
-        return None if row is None else lease(connection, bench, row, reviewer, now)
+        return None if row is None else lease(connection, context, row, reviewer, now)
 
 
-def hold_next(bench: Bench, reviewer: ApiKey, filters: Filters) -> Claim | None:
+def hold_next(context: DeskContext, reviewer: ApiKey, filters: Filters) -> Claim | None:
     """The item after the one that the reviewer holds; see `Desk.hold_next`."""
-    now = bench.now()
-    with bench.database.write() as connection:
+    now = context.now()
+    with context.database.write() as connection:
         kept = _keep_fitting(connection, reviewer, filters, now, spare=1)
         row = kept[1] if len(kept) > 1 else _oldest(connection, reviewer, filters, now)
-        return None if row is None else lease(connection, bench, row, reviewer, now)
+        return None if row is None else lease(connection, context, row, reviewer, now)
 
 
-def renew(bench: Bench, task_id: str, token: str, reviewer: ApiKey) -> datetime:
+def renew(context: DeskContext, task_id: str, token: str, reviewer: ApiKey) -> datetime:
     """Let a lease last on from now; see `Desk.renew`."""
-    now = bench.now()
-    expires_at = now + bench.lease
+    now = context.now()
+    expires_at = now + context.lease
     mine = (held_by(reviewer.id, now), tasks.c.id == task_id, tasks.c.lease_hash == digest(token))
-    with bench.database.write() as connection:
+    with context.database.write() as connection:
         if connection.execute(update(tasks).where(*mine).values(lease_expires_at=expires_at)).rowcount == 0:
             _refuse_erased(connection, task_id)
             raise LeaseError(Message("problem.lease_expired"))
@@ -66,13 +66,13 @@ def _refuse_erased(connection: Connection, task_id: str) -> None:
         find(connection, inspection_id).refuse_erased()
 
 
-def release(bench: Bench, task_id: str | None, reviewer: ApiKey, token: str | None = None) -> int:
+def release(context: DeskContext, task_id: str | None, reviewer: ApiKey, token: str | None = None) -> int:
     """Give a held task (all where `task_id` is None) back to the queue; returns how many were.
 
     With `token`, only what is held under that lease.
     """
-    now = bench.now()
-    with bench.database.write() as connection:
+    now = context.now()
+    with context.database.write() as connection:
         rows = [row for row in held(connection, reviewer, now) if task_id in (None, row.id)]
         rows = [row for row in rows if token is None or row.lease_hash == digest(token)]
         for row in rows:
@@ -88,14 +88,14 @@ def held(connection: Connection, reviewer: ApiKey, now: datetime) -> Sequence[Ro
 
 def lease(
     connection: Connection,
-    bench: Bench,
+    context: DeskContext,
     row: Row[Any],
     reviewer: ApiKey,
     now: datetime,
     since: datetime | None = None,
 ) -> Claim:
     """Lease the task `row` to `reviewer` under a new token, and audit it. `since`: they have had it since then."""
-    token, expires_at = secrets.token_urlsafe(24), now + bench.lease
+    token, expires_at = secrets.token_urlsafe(24), now + context.lease
     mine = row.lease_key_id == reviewer.id and row.lease_expires_at is not None
     lapsed = row.lease_expires_at is not None and row.lease_expires_at <= now
     if lapsed and not mine:

@@ -149,7 +149,7 @@ class Dossier:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DecisionRow:
     """One decision that was not undone, with what is needed to judge reviewers and model by it.
 
     `created_at` is when the inspection came in, `decided_at` when the look was. `share` is the chance with which the
@@ -204,7 +204,7 @@ class AutoGraded:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """How many items wait for a human on the bench, how many of them somebody holds, and the age of the oldest in
+    """How many items wait for a human at the bench, how many of them somebody holds, and the age of the oldest in
     seconds. Blind looks, for which no item waits, are not in it."""
 
     depth: int

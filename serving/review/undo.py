@@ -12,7 +12,7 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import undone
 from regrade.serving.inspections.store import find
-from regrade.serving.review.context import Bench
+from regrade.serving.review.context import DeskContext
 from regrade.serving.review.decisions import settle
 from regrade.serving.review.tasks import HELD, give_back, held, lease
 from regrade.serving.review.types import Claim
@@ -22,27 +22,27 @@ from regrade.serving.storage.reviews import Review
 from regrade.serving.storage.tables import review_undos, tasks
 
 
-def undo(bench: Bench, inspection_id: str, reviewer: ApiKey) -> Claim:
+def undo(context: DeskContext, inspection_id: str, reviewer: ApiKey) -> Claim:
     """Take back the reviewer's decision; see `Desk.undo`."""
-    now = bench.now()
-    with bench.database.write() as connection:
+    now = context.now()
+    with context.database.write() as connection:
         inspection = find(connection, inspection_id, lock=True)
         inspection.refuse_erased()
         review = _newest(inspection, reviewer)
         task = connection.execute(select(tasks).where(tasks.c.id == review.task_id)).one()
         if review.undone_at is not None:
-            return _again(connection, bench, task, reviewer, now)
-        _check(connection, bench, inspection, review, now)
-        begin(connection, bench.signer, inspection_id)
+            return _again(connection, context, task, reviewer, now)
+        _check(connection, context, inspection, review, now)
+        begin(connection, context.signer, inspection_id)
         values = {"review_id": review.id, "undone_at": now, "key_id": reviewer.id}
         connection.execute(insert(review_undos).values(values))
         connection.execute(update(tasks).where(tasks.c.id == task.id).values(state="open", done_at=None))
-        after = settle(connection, bench, inspection_id, now)
+        after = settle(connection, context, inspection_id, now)
         signed = undone(connection, values, after.status)
-        append_step(connection, bench.signer, inspection_id, "undone", signed, at=now)
+        append_step(connection, context.signer, inspection_id, "undone", signed, at=now)
         detail = {"review": review.id, "kind": review.kind}
         record(connection, now, reviewer, "undo", inspection_id=inspection_id, task_id=task.id, detail=detail)
-        claimed = lease(connection, bench, task, reviewer, now, since=task.leased_at)
+        claimed = lease(connection, context, task, reviewer, now, since=task.leased_at)
         others = [row for row in held(connection, reviewer, now) if row.id != task.id]
         for row in others[HELD - 1 :]:
             give_back(connection, row, reviewer, now)
@@ -58,18 +58,18 @@ def _newest(inspection: Inspection, reviewer: ApiKey) -> Review:
     raise UndoError(Message("problem.undo_foreign" if others else "problem.undo_nothing"))
 
 
-def _again(connection: Connection, bench: Bench, task: Row[Any], reviewer: ApiKey, now: datetime) -> Claim:
+def _again(connection: Connection, context: DeskContext, task: Row[Any], reviewer: ApiKey, now: datetime) -> Claim:
     """The answer to an undo that was sent again: the item, under a new lease. Raises `UndoError`."""
     held_still = task.state == "open" and task.lease_key_id == reviewer.id and task.lease_expires_at is not None
     if not held_still or task.lease_expires_at <= now:
         raise UndoError(Message("problem.undo_done"))
-    return lease(connection, bench, task, reviewer, now)
+    return lease(connection, context, task, reviewer, now)
 
 
-def _check(connection: Connection, bench: Bench, inspection: Inspection, review: Review, now: datetime) -> None:
+def _check(connection: Connection, context: DeskContext, inspection: Inspection, review: Review, now: datetime) -> None:
     """Raises `UndoError` where `review` can no longer be undone."""
-    if now > review.decided_at + bench.undo:
-        raise UndoError(Message("problem.undo_late", {"seconds": bench.undo.total_seconds()}))
+    if now > review.decided_at + context.undo:
+        raise UndoError(Message("problem.undo_late", {"seconds": context.undo.total_seconds()}))
     left = votes_of(other for other in inspection.reviews if other.id != review.id)
     second = select(tasks.c.state).where(tasks.c.inspection_id == inspection.id, tasks.c.kind == "second")
     drawn = connection.execute(second).scalar() in ("open", "done")

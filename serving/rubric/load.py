@@ -11,7 +11,7 @@ from regrade.models.category.read import read_category
 from regrade.models.category.schema import Category
 from regrade.models.errors import DatasetError
 from regrade.serving.base.errors import RubricError
-from regrade.serving.policy.faults import Place, describe
+from regrade.serving.policy.faults import FieldPlace, describe
 from regrade.serving.policy.source import Source, Step, dotted
 from regrade.serving.rubric.definitions import rubric_data
 from regrade.serving.rubric.schema import RubricFile
@@ -197,11 +197,11 @@ def _rubric(
 ) -> Rubric:
     """The rubric of complete `data`; `before` counts the entries of a list that come from elsewhere."""
 
-    def place(path: Sequence[Step]) -> Place:
+    def place(path: Sequence[Step]) -> FieldPlace:
         own = list(path)
         if len(own) > 1 and isinstance(own[1], int):
             own[1] -= before.get(str(own[0]), 0)
-        return Place(tuple(own), written.line(own))
+        return FieldPlace(tuple(own), written.line(own))
 
     try:
         file = RubricFile.model_validate(data)

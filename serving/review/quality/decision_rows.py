@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, selec
 
 from regrade.models.errors import RegradeError
 from regrade.models.registry.store import BundleStore, store_of
-from regrade.serving.review.context import Bench
+from regrade.serving.review.context import DeskContext
 from regrade.serving.review.quality.station_days import utc_day
-from regrade.serving.review.types import AutoGraded, Look
+from regrade.serving.review.types import AutoGraded, DecisionRow
 from regrade.serving.storage.tables import inspections, review_undos, reviews, tasks
 
 Promise = Callable[[str, str], float | None]
@@ -45,7 +45,7 @@ def promises(bundles: BundleStore | None) -> Promise:
     return promise
 
 
-def looks(bench: Bench, promise: Promise, since: datetime | None, until: datetime | None) -> list[Look]:
+def looks(context: DeskContext, promise: Promise, since: datetime | None, until: datetime | None) -> list[DecisionRow]:
     """One row a decision that was not undone; see `Desk.looks`."""
     result = inspections.c.result
     query = (
@@ -65,17 +65,17 @@ def looks(bench: Bench, promise: Promise, since: datetime | None, until: datetim
         .where(review_undos.c.review_id.is_(None), *_between(reviews.c.decided_at, since, until))
         .order_by(reviews.c.decided_at, reviews.c.id)
     )
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         return [_look(row, promise) for row in connection.execute(query)]
 
 
-def auto_graded_counts(bench: Bench, since: datetime | None, until: datetime | None) -> list[AutoGraded]:
+def auto_graded_counts(context: DeskContext, since: datetime | None, until: datetime | None) -> list[AutoGraded]:
     """How many items went without a human; see `Desk.auto_graded_counts`."""
     sample = and_(tasks.c.inspection_id == inspections.c.id, tasks.c.kind == "sample", tasks.c.state != "void")
     within = (AUTOMATIC, *_between(inspections.c.created_at, since, until))
     items: Counter[tuple[str | None, str | None, str]] = Counter()
     drawable, sampled, looked_at = items.copy(), items.copy(), items.copy()
-    with bench.database.read() as connection:
+    with context.database.read() as connection:
         # By day, of which weeks are made here: databases count weeks in ways of their own. The few items that were
         # drawn are counted apart, lest the task of each of the many others is looked for.
         part = (inspections.c.category, inspections.c.seller, utc_day(connection, inspections.c.created_at))
@@ -119,12 +119,12 @@ def _between(moment: Any, since: datetime | None, until: datetime | None) -> lis
     return [*([moment >= since] if since is not None else []), *([moment < until] if until is not None else [])]
 
 
-def _look(row: Any, promise: Promise) -> Look:
+def _look(row: Any, promise: Promise) -> DecisionRow:
     alpha, versions = row.promised_error, _versions(row.versions)
     # Grades of before it was kept with them are asked of their bundle, as long as that is there.
     if alpha is None and (version := versions.get(row.category)) is not None:
         alpha = promise(row.category, version)
-    return Look(
+    return DecisionRow(
         review_id=row.id,
         inspection_id=row.inspection_id,
         category=row.category,

@@ -8,7 +8,7 @@ from typing import Final, Literal, cast
 
 from regrade.serving.review.quality.decision_rows import week_of
 from regrade.serving.review.quality.statistics import AgreementInterval, Interval, agreement_interval, clopper_pearson
-from regrade.serving.review.types import AutoGraded, Look
+from regrade.serving.review.types import AutoGraded, DecisionRow
 from regrade.serving.storage.adjudication import Votes, settled
 
 Subject = Literal["reviewers", "model_blind", "model_seen"]
@@ -20,7 +20,7 @@ PARTS: Final = ("category", "seller", "station", "week", "people")
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class OpinionPair:
     """Two opinions of one inspection. For reviewers, the first and the second look; the tie-break was only asked where
     those two differ, so that it would make agreement look worse than it is. `week` is such as `2026-W48`."""
 
@@ -65,7 +65,7 @@ def iso_week(moment: datetime) -> str:
     return week_of(moment.date())
 
 
-def pairs_of(looks: Iterable[Look]) -> list[Pair]:
+def pairs_of(looks: Iterable[DecisionRow]) -> list[OpinionPair]:
     """All pairs of opinions in `looks`, at most one a subject and inspection."""
     found = []
     for votes in _by_inspection(looks).values():
@@ -84,7 +84,7 @@ def pairs_of(looks: Iterable[Look]) -> list[Pair]:
     return found
 
 
-def agreement_by(pairs: Sequence[Pair], part: str) -> list[tuple[str | None, AgreementInterval]]:
+def agreement_by(pairs: Sequence[OpinionPair], part: str) -> list[tuple[str | None, AgreementInterval]]:
     """The agreement of each value of `part` (of `PARTS`); by name, but people with the most pairs first."""
     groups: defaultdict[str | None, list[tuple[str, str]]] = defaultdict(list)
     for pair in pairs:
@@ -94,7 +94,9 @@ def agreement_by(pairs: Sequence[Pair], part: str) -> list[tuple[str | None, Agr
 
 
 def error_rates(
-    looks: Iterable[Look], counts: Iterable[AutoGraded], part: Literal["all", "category", "seller", "week"] = "all"
+    looks: Iterable[DecisionRow],
+    counts: Iterable[AutoGraded],
+    part: Literal["all", "category", "seller", "week"] = "all",
 ) -> list[ErrorRate]:
     """The error of automatic grades, over all (one row) or by part, in the order of the parts' names.
 
@@ -110,7 +112,7 @@ def error_rates(
     differed from the model, or only its second look did), by Laplace's rule of succession: (wrong + 1) / (broken + 2).
     """
     of_look, of_count = _parts(part)
-    votes: defaultdict[str | None, list[dict[str, Look]]] = defaultdict(list)
+    votes: defaultdict[str | None, list[dict[str, DecisionRow]]] = defaultdict(list)
     # Most looks are at items that the model was unsure of, of which none could be drawn.
     for one in _by_inspection(look for look in looks if look.sample_share).values():
         if (sample := one.get("sample")) is not None and sample.model_condition is not None:
@@ -122,7 +124,7 @@ def error_rates(
     return [_error_rate(name, votes[name], cells[name]) for name in names]
 
 
-def _error_rate(part: str | None, votes: Sequence[Mapping[str, Look]], cells: Sequence[AutoGraded]) -> ErrorRate:
+def _error_rate(part: str | None, votes: Sequence[Mapping[str, DecisionRow]], cells: Sequence[AutoGraded]) -> ErrorRate:
     covered = sum(cell.drawable for cell in cells)
     outcomes = [_outcome(one) for one in votes]
     rate = interval = promised = None
@@ -169,7 +171,7 @@ class _Outcome:
     alpha: float | None
 
 
-def _outcome(votes: Mapping[str, Look]) -> _Outcome:
+def _outcome(votes: Mapping[str, DecisionRow]) -> _Outcome:
     sample, second = votes["sample"], votes.get("second")
     final = settled(sample.model_condition, cast("Votes", votes))
     tie: Literal["sample", "second"] | None = None
@@ -198,20 +200,20 @@ def _verdict(
     return "warning" if rate > promised else "unproven"
 
 
-def _by_inspection(looks: Iterable[Look]) -> dict[str, dict[str, Look]]:
+def _by_inspection(looks: Iterable[DecisionRow]) -> dict[str, dict[str, DecisionRow]]:
     """Inspection to its looks by kind."""
-    found: defaultdict[str, dict[str, Look]] = defaultdict(dict)
+    found: defaultdict[str, dict[str, DecisionRow]] = defaultdict(dict)
     for look in looks:
         found[look.inspection_id][look.kind] = look
     return found
 
 
-def _pair(subject: Subject, conditions: tuple[str, str], look: Look, people: str) -> Pair:
+def _pair(subject: Subject, conditions: tuple[str, str], look: DecisionRow, people: str) -> OpinionPair:
     week = iso_week(look.decided_at)
-    return Pair(subject, conditions, look.category, look.seller, look.station, week, people)
+    return OpinionPair(subject, conditions, look.category, look.seller, look.station, week, people)
 
 
-def _parts(part: str) -> tuple[Callable[[Look], str | None], Callable[[AutoGraded], str | None]]:
+def _parts(part: str) -> tuple[Callable[[DecisionRow], str | None], Callable[[AutoGraded], str | None]]:
     if part == "all":
         return (lambda _: None), (lambda _: None)
     if part == "week":

@@ -20,8 +20,8 @@ from regrade.serving.evidence import Signer
 from regrade.serving.inspections.listing import Filters
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.load import load_policy
-from regrade.serving.review import Desk, Look, Lottery
-from regrade.serving.review.context import Bench
+from regrade.serving.review import DecisionRow, Desk, Lottery
+from regrade.serving.review.context import DeskContext
 from regrade.serving.review.decisions import settle
 from regrade.serving.review.quality.drift import alarms
 from regrade.serving.review.quality.errors_and_agreement import agreement_by, error_rates, pairs_of
@@ -63,11 +63,11 @@ def desk(database: Database) -> Desk:
 
 
 @pytest.fixture
-def looks(desk: Desk) -> list[Look]:
+def looks(desk: Desk) -> list[DecisionRow]:
     return desk.looks()
 
 
-def test_it_tells_how_much_was_written(written: History, database: Database, looks: list[Look]) -> None:
+def test_it_tells_how_much_was_written(written: History, database: Database, looks: list[DecisionRow]) -> None:
     with database.read() as connection:
         stored = connection.execute(select(func.count()).select_from(inspections)).scalar_one()
     assert (written.inspections, written.decisions) == (stored, len(looks))
@@ -96,7 +96,7 @@ def test_every_grade_is_one_that_the_shipped_models_gave_to_the_photos_shown(
 
 
 def test_only_what_the_shipped_models_and_policy_are_sure_of_goes_without_a_person(
-    written: History, desk: Desk, looks: list[Look]
+    written: History, desk: Desk, looks: list[DecisionRow]
 ) -> None:
     automatic = desk.auto_graded_counts()
     assert sum(part.items for part in automatic) == written.automatic < written.inspections / 10
@@ -105,7 +105,7 @@ def test_only_what_the_shipped_models_and_policy_are_sure_of_goes_without_a_pers
     assert {look.share for look in looks if look.kind == "sample"} <= {share}
 
 
-def test_the_pairs_with_the_newcomer_agree_least(looks: list[Look]) -> None:
+def test_the_pairs_with_the_newcomer_agree_least(looks: list[DecisionRow]) -> None:
     pairs = [pair for pair in pairs_of(looks) if pair.subject == "reviewers"]
     agreed = {True: Counter[bool](), False: Counter[bool]()}
     for pair in pairs:
@@ -118,7 +118,7 @@ def test_the_pairs_with_the_newcomer_agree_least(looks: list[Look]) -> None:
 def test_tasks_and_states_are_what_the_desk_makes_of_the_decisions(settings: Settings, written: History) -> None:
     """Had a first look not been written as the desk writes it, settling it again would change something."""
     database = Database(settings.url)
-    bench = Bench(
+    bench = DeskContext(
         database, lambda: in_force(store_of(None)), Lottery(bytes(32)), *TIMES, lambda: NOW, Signer.generate()
     )
 
@@ -136,7 +136,7 @@ def test_tasks_and_states_are_what_the_desk_makes_of_the_decisions(settings: Set
     database.close()
 
 
-def test_every_blind_look_was_by_somebody_else_and_is_in_the_audit_trail(desk: Desk, looks: list[Look]) -> None:
+def test_every_blind_look_was_by_somebody_else_and_is_in_the_audit_trail(desk: Desk, looks: list[DecisionRow]) -> None:
     people = Counter((look.inspection_id, look.key_id) for look in looks)
     assert max(people.values()) == 1
     blind = {look.review_id for look in looks if look.blind}

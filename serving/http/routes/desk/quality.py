@@ -31,14 +31,14 @@ from regrade.serving.review.quality.errors_and_agreement import (
     PARTS,
     SUBJECTS,
     ErrorRate,
-    Pair,
+    OpinionPair,
     agreement_by,
     error_rates,
     pairs_of,
 )
 from regrade.serving.review.quality.station_days import MEASURES, Day, station_days
 from regrade.serving.review.quality.statistics import AgreementInterval, agreement_interval
-from regrade.serving.review.types import AutoGraded, Look
+from regrade.serving.review.types import AutoGraded, DecisionRow
 from regrade.serving.runtime import Runtime
 
 router = APIRouter(prefix=f"{DESK}/quality", include_in_schema=False)
@@ -69,7 +69,7 @@ class Report:
     """All that the page shows, for what was asked. `withheld` items are left out of `pairs`; see `Desk.withheld`."""
 
     errors: dict[str, list[ErrorRate]]
-    pairs: list[Pair]
+    pairs: list[OpinionPair]
     withheld: int
     days: dict[str, list[Day]]
     charts: list[Chart]
@@ -81,7 +81,7 @@ class Report:
         """The rows of the table of agreement."""
         return agreement_by(self.of(asked.subject), asked.by)
 
-    def of(self, subject: str) -> list[Pair]:
+    def of(self, subject: str) -> list[OpinionPair]:
         """The pairs of one subject."""
         return [pair for pair in self.pairs if pair.subject == subject]
 
@@ -159,9 +159,9 @@ async def _report(runtime: Runtime, asked: Asked, session: Session) -> Report:
 def _judged(runtime: Runtime, asked: Asked, session: Session) -> dict[str, Any]:
     """The part of the report that decisions are needed for."""
     every, counts = runtime.desk.looks(since=asked.since), runtime.desk.auto_graded_counts(since=asked.since)
-    rows: list[Look | AutoGraded] = [*every, *counts]
+    rows: list[DecisionRow | AutoGraded] = [*every, *counts]
 
-    def fits(row: Look | AutoGraded) -> bool:
+    def fits(row: DecisionRow | AutoGraded) -> bool:
         return asked.category in (None, row.category) and asked.seller in (None, row.seller)
 
     looks, fitting = [row for row in every if fits(row)], [row for row in counts if fits(row)]

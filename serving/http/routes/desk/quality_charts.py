@@ -11,7 +11,7 @@ from regrade.models.types import CONDITIONS
 from regrade.serving.base.i18n import name_of, text
 from regrade.serving.base.money import format_percent
 from regrade.serving.http.routes.desk.svg import Label, Mark, heat_map, line_chart, range_bar, round_ticks
-from regrade.serving.review.quality.errors_and_agreement import ErrorRate, Pair, Subject, agreement_by
+from regrade.serving.review.quality.errors_and_agreement import ErrorRate, OpinionPair, Subject, agreement_by
 from regrade.serving.review.quality.statistics import confusion
 
 _CONFUSIONS: Final[tuple[tuple[Subject, str], ...]] = (("model_blind", "model"), ("reviewers", "reviewers"))
@@ -69,7 +69,7 @@ def weekly_errors(rows: Sequence[ErrorRate], lang: str) -> Markup | None:
     return Markup(line_chart(marks, name=name, ticks=ticks, labels=labels, limits=(0.0, top), level=promised))
 
 
-def weekly_kappa(pairs: Sequence[Pair], lang: str) -> Markup | None:
+def weekly_kappa(pairs: Sequence[OpinionPair], lang: str) -> Markup | None:
     """Kappa by week with its interval; None with fewer than two weeks in which it is defined."""
     known = [(week or "", row) for week, row in agreement_by(pairs, "week") if row.kappa is not None]
     if len(known) < 2:
@@ -88,7 +88,7 @@ def weekly_kappa(pairs: Sequence[Pair], lang: str) -> Markup | None:
     return Markup(line_chart(marks, name=name, ticks=ticks, labels=labels, limits=(bottom, 1.0)))
 
 
-def confusions(pairs: Sequence[Pair], lang: str) -> dict[Subject, tuple[str, Markup]]:
+def confusions(pairs: Sequence[OpinionPair], lang: str) -> dict[Subject, tuple[str, Markup]]:
     """A title and a heat map for the model against blind reviewers, and for reviewers; only those with pairs."""
     names = [text(f"condition.{condition}", lang) for condition in CONDITIONS]
     found: dict[Subject, tuple[str, Markup]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from regrade.serving.review.quality.drift import Alarm, Chart
-from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, Pair, agreement_by
+from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, OpinionPair, agreement_by
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that a spreadsheet takes for a formula, or strips to find one behind it (OWASP, "CSV
@@ -40,7 +40,7 @@ def error_rows(errors: Mapping[str, Sequence[ErrorRate]]) -> Iterable[Sequence[o
             yield by, row.part, *counts, row.rate, low, high, row.expected_wrong, row.promised, row.verdict
 
 
-def agreement_rows(pairs: Sequence[Pair]) -> Iterable[Sequence[object]]:
+def agreement_rows(pairs: Sequence[OpinionPair]) -> Iterable[Sequence[object]]:
     """Agreement of every subject, by every part."""
     yield "between", "by", "part", "items", "raw", "raw_low", "raw_high", "kappa", "kappa_low", "kappa_high"
     for subject in SUBJECTS:

@@ -16,10 +16,10 @@ from regrade.serving.review.quality.statistics import (
     homogeneity,
     wilson,
 )
-from regrade.serving.review.types import AutoGraded, Look
+from regrade.serving.review.types import AutoGraded, DecisionRow
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
-LOOK = Look(
+LOOK = DecisionRow(
     review_id="r", inspection_id="i", category="footwear", seller="acme", station="LA-07", created_at=MONDAY,
     decided_at=MONDAY, kind="sample", blind=True, key_id="k-Ann", reviewer="Ann", condition="used",
     model_condition="used", model_confidence=0.98, auto_threshold=0.9, automatic=True, share=0.1, sample_share=0.1,
@@ -28,7 +28,7 @@ LOOK = Look(
 WEEK = AutoGraded("footwear", "acme", "2026-W48", 1200, 1000, 100, 100)
 
 
-def sampled(count: int, wrong: int, start: int = 0, **changed: Any) -> list[Look]:
+def sampled(count: int, wrong: int, start: int = 0, **changed: Any) -> list[DecisionRow]:
     """`count` sampled items of which the first `wrong` are not graded as the model did, and no tie-break is open."""
     looks = []
     for index in range(count):
@@ -143,7 +143,7 @@ def test_a_third_who_sides_with_the_model_clears_it_and_an_open_tie_is_counted_a
     assert (cleared.wrong, cleared.pending, open_tie.wrong, open_tie.pending) == (0, 0, 0, 1)
 
 
-def open_ties(count: int, start: int, **changed: Any) -> list[Look]:
+def open_ties(count: int, start: int, **changed: Any) -> list[DecisionRow]:
     """`count` sampled items that the sample grades otherwise than the model, and nobody has settled."""
     return [replace(LOOK, inspection_id=f"i{start + index}", condition="damaged", **changed) for index in range(count)]
 
