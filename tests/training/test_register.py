@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from regrade.models.registry.adoption import shipped_bundles
 from regrade.models.registry.bundle import DefectType, active_version, load_bundle, shipped_root
 from regrade.models.registry.changes import history
 from regrade.models.registry.files import write_bundle
@@ -113,8 +114,11 @@ def test_a_place_that_makes_no_sense_is_refused(
 
 
 def test_a_version_is_new_to_the_site_and_to_the_release(tmp_path: Path) -> None:
-    site = BundleStore(tmp_path / "data" / "bundles", shipped_root())
-    assert next_version(site, date(2026, 11, 28)) == "2026.11.4"
-    (tmp_path / "data" / "bundles" / "toys" / "2026.11.4").mkdir(parents=True)
-    (tmp_path / "data" / "bundles" / "toys" / "2026.11.4" / "manifest.json").write_text(json.dumps({}))
-    assert next_version(site, date(2026, 11, 28)) == "2026.11.5"
+    site, day = BundleStore(tmp_path / "data" / "bundles", shipped_root()), date(2026, 11, 28)
+    released = [version for entry in shipped_bundles().values() for version in entry.versions]
+    newest = max(int(version.rpartition(".")[2]) for version in released)
+    assert next_version(site, day, runs=tmp_path) == f"2026.11.{newest + 1}"
+    own = tmp_path / "data" / "bundles" / "toys" / f"2026.11.{newest + 1}"
+    own.mkdir(parents=True)
+    (own / "manifest.json").write_text(json.dumps({}))
+    assert next_version(site, day, runs=tmp_path) == f"2026.11.{newest + 2}"
