@@ -56,7 +56,7 @@ def _session(source: Path | bytes, *, widen: bool) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI, products of U8 and S8 saturate: this makes their sums exact there, and is nothing elsewhere.
+    # Without VNNI, products of U8 and S8 saturate: this makes their sums exact there, and is slow everywhere.
     options.add_session_config_entry("session.x64quantprecision", "1" if widen else "0")
     try:
         return ort.InferenceSession(

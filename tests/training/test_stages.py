@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,7 @@ from regrade.training.data import pictures as corpus
 from regrade.training.fit import networks
 from regrade.training.pipeline import execute, plan
 from regrade.training.run.run import Run, RunConfig
+from regrade.training.ship import candidate
 
 SIDE = 96
 
@@ -80,7 +82,7 @@ def test_serving_computes_what_training_scored(trained: RunConfig) -> None:
 def test_what_decided_is_kept_in_the_run(trained: RunConfig) -> None:
     folder = trained.out.parent / "run"
     assert [g["passed"] for g in json.loads((folder / "gate.json").read_text())] == [True, True]
-    assert json.loads((folder / "quantize.json").read_text())["backbone"]["scheme"] in ("u8s8", "s8s8")
+    assert json.loads((folder / "quantize.json").read_text())["backbone"]["cosine"] > 0.9
 
 
 @pytest.fixture
@@ -89,10 +91,20 @@ def again(trained: RunConfig, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained.out.parent / "run", tmp_path / "run"))
 
 
-def test_calibrating_again_asks_no_network_and_finds_the_same(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibrating_again_asks_no_network_but_for_golden_photos_and_finds_the_same(
+    again: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_network, add_golden = Model.run, candidate.add_golden
+
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("a network was asked again")
 
+    def ask_for_golden_photos(root: Path, names: Sequence[str], version: str) -> None:
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(Model, "run", run_network)
+            add_golden(root, names, version)
+
+    monkeypatch.setattr(candidate, "add_golden", ask_for_golden_photos)
     monkeypatch.setattr(Model, "run", refuse)
     monkeypatch.setattr(GradingBackbone, "upper", refuse)
     files = sorted((again / "candidate").glob("*/*/*.json"))
