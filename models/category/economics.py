@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from regrade.models.category.fields import Amount, Model, Probability
+from regrade.models.category.fields import Amount, Model, Probability, Worth
 
 Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
 
@@ -119,7 +119,7 @@ class Economics(Model):
     raises, and never lowers, the confidence from which the model bundle lets items go without a human.
     """
 
-    default_value: Annotated[float, Field(gt=0)]
+    default_value: Worth
     review_cost: Amount | None = None
     min_confidence: Probability | None = None
     rates: RatesByCondition

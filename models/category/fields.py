@@ -1,6 +1,7 @@
 """What the parts of a category are made of: strict models, words in both languages, names."""
 
 from typing import Annotated, Any, Literal, get_args
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -25,7 +26,11 @@ Name = Annotated[str, StringConstraints(pattern=MACHINE_NAME, max_length=40)]
 """A name of the machine's: of a category, a defect, a view."""
 Line = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[float, Field(ge=0)]
+MOST_MONEY = 1_000_000_000_000
+"""No item is worth more in any currency; beyond, a misplaced figure, and sums that overflow."""
+Amount = Annotated[float, Field(ge=0, le=MOST_MONEY)]
+Worth = Annotated[float, Field(gt=0, le=MOST_MONEY)]
+"""What an item is worth, in a policy's currency."""
 
 
 class Words(Model):
@@ -51,6 +56,8 @@ def _alike(value: object) -> object:
 def _short(words: Words) -> Words:
     if max(len(words.en), len(words.zh_cn)) > LONGEST_TITLE:
         raise PydanticCustomError("title_too_long", "must be of at most {most} letters", {"most": LONGEST_TITLE})
+    if any(category(letter).startswith("C") for letter in words.en + words.zh_cn):
+        raise PydanticCustomError("title_hidden", "must be one line, without letters that cannot be seen")
     return words
 
 

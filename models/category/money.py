@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from regrade.models.category.economics import COST_PARTS, Action, ActionCosts, Cost, Rate
-from regrade.models.category.fields import Amount, AsTuple, Condition, Model, Probability, inconsistent
+from regrade.models.category.fields import Amount, AsTuple, Condition, Model, Probability, Worth, inconsistent
 from regrade.models.category.rules import NeverRule, ReviewRule, Rule
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -21,7 +21,7 @@ class CategoryPolicy(Model):
     """
 
     currency: Currency = "USD"
-    default_value: Annotated[float, Field(gt=0)] | None = None
+    default_value: Worth | None = None
     review_cost: Amount | None = None
     min_confidence: Probability | None = None
     rates: dict[Condition, dict[Action, Rate]] = Field(default_factory=dict)

@@ -1,32 +1,14 @@
 """The YAML of a category, read: from a folder of definitions, or from the bundle that it is sealed into."""
 
-from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from regrade.models.category.document import read_yaml
 from regrade.models.category.schema import Category
 from regrade.models.category.validation import dataset_error
 from regrade.models.errors import DatasetError
-
-FIELDS = tuple(field.alias or name for name, field in Category.model_fields.items())
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice, where plain YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' is given more than once", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 @lru_cache(maxsize=64)
@@ -36,12 +18,32 @@ def read_category(data: bytes, where: str) -> Category:
     Read once for the same bytes. Raises `DatasetError` naming field path and legal values where it is wrong.
     """
     try:
-        document = yaml.load(data.decode("utf-8"), Loader=_StrictLoader)
+        root, document = read_yaml(data.decode("utf-8"))
+        _refuse_twice(root, set())
     except UnicodeDecodeError as error:
         raise DatasetError(f"{where}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except yaml.YAMLError as error:
         raise DatasetError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+    if document is None:
+        raise DatasetError(f"{where}: (document): is empty; write at least name and conditions")
     try:
         return Category.model_validate(document)
     except ValidationError as error:
-        raise dataset_error(where, error, FIELDS) from None
+        raise dataset_error(where, error, Category) from None
+
+
+def _refuse_twice(node: yaml.Node | None, visited: set[int]) -> None:
+    """Raise `yaml.YAMLError` for a key given twice, where plain YAML would silently keep the last."""
+    if not isinstance(node, yaml.CollectionNode) or id(node) in visited:
+        return
+    visited.add(id(node))
+    pairs = node.value if isinstance(node, yaml.MappingNode) else [(None, one) for one in node.value]
+    seen = set()
+    for key, value in pairs:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key.value}' is given more than once", key.start_mark
+                )
+            seen.add(key.value)
+        _refuse_twice(value, visited)

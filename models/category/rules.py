@@ -10,7 +10,7 @@ from regrade.models.category.fields import Amount, Condition, Model
 NAME = r"^[a-z0-9][a-z0-9_.-]*$"
 PolicyName = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
 """A name in a policy, which may speak of categories that are not there."""
-Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 
 
 class Because(Model):

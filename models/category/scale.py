@@ -60,6 +60,7 @@ def faults(rules: Sequence[GradeRule], conditions: Sequence[str]) -> Iterator[tu
     """
     if not rules:
         return
+    yield from _names_of_two(rules)
     reached: set[int | None] = set()
     for condition in conditions:
         nameless = []
@@ -74,6 +75,15 @@ def faults(rules: Sequence[GradeRule], conditions: Sequence[str]) -> Iterator[tu
     for index in range(len(rules)):
         if index not in reached:
             yield index, "never counts: the rules before it take every item that it names; move it up or remove it"
+
+
+def _names_of_two(rules: Sequence[GradeRule]) -> Iterator[tuple[int, str]]:
+    """Grades are stored by their English name, so that one name cannot have two translations."""
+    known: dict[str, str] = {}
+    for index, rule in enumerate(rules):
+        words = rule.grade
+        if known.setdefault(words.en, words.zh_cn) != words.zh_cn:
+            yield index, f"'{words.en}' is '{known[words.en]}' in an earlier rule, and '{words.zh_cn}' here; keep one"
 
 
 def _items(rules: Sequence[GradeRule]) -> Iterator[tuple[Severity, frozenset[str]]]:

@@ -4,7 +4,7 @@ Only `name` and `conditions` must be written. What is left out is derived: the t
 category's own name, no views, defects, scale or drawn damage, and the economics of a policy's `other`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
@@ -12,9 +12,10 @@ from pydantic import AfterValidator, Field, model_validator
 from regrade.models.category import scale
 from regrade.models.category.fields import AsTuple, Line, Model, Name, Title, Words, inconsistent, named
 from regrade.models.category.money import CategoryPolicy
+from regrade.models.category.rules import Rule
 from regrade.models.category.scale import Grades
 from regrade.models.category.validation import one_of
-from regrade.models.types import CONDITIONS
+from regrade.models.types import CONDITIONS, DEFECT_TYPES
 
 DEFECT_SEVERITIES = ("minor", "major")
 RESERVED = ("all", "other")
@@ -138,7 +139,8 @@ class Category(Model):
             if isinstance(data.get(field), list):
                 data[field] = [named(entry) for entry in data[field]]
         if isinstance(data.get("defect_types"), list):
-            names = [c.get("name") for c in data.get("conditions") or () if isinstance(c, dict)]
+            listed = data.get("conditions")
+            names = [c.get("name") for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
             data["defect_types"] = [_with_implied(entry, names) for entry in data["defect_types"]]
         return data
 
@@ -189,6 +191,22 @@ def _faults(category: Category) -> Iterator[str]:
     for named_condition in category.policy.rates if category.policy is not None else ():
         if named_condition not in names:
             yield f"policy.rates.{named_condition}: is no condition of this category; legal: {', '.join(names)}"
+    if category.policy is not None:
+        yield from _faults_of_rules("never", category.policy.never, category)
+        yield from _faults_of_rules("require_review", category.policy.require_review, category)
+
+
+def _faults_of_rules(field: str, rules: Sequence[Rule], category: Category) -> Iterator[str]:
+    """Rules of its policy that could never hold, for what they name no item of it has."""
+    defects = dict.fromkeys((*category.defect_names, *DEFECT_TYPES))
+    for index, rule in enumerate(rules):
+        for key, legal in (("condition_in", category.condition_names), ("defect_in", tuple(defects))):
+            for given in getattr(rule.when, key) or ():
+                if given not in legal:
+                    yield (
+                        f"policy.{field}[{index}].when.{key}: '{given}' is none of this category's; legal values: "
+                        f"{', '.join(legal)}"
+                    )
 
 
 def _faults_of_grades(category: Category) -> Iterator[str]:

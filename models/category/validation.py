@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from regrade.models.category.fields import INCONSISTENT
+from regrade.models.category.fields import INCONSISTENT, MACHINE_NAME
+from regrade.models.category.legal import fields_at
 from regrade.models.errors import DatasetError
 
 
@@ -24,29 +25,49 @@ def one_of(what: str, legal: Sequence[str]) -> Callable[[str], str]:
     return check
 
 
-def dataset_error(where: str, error: ValidationError, fields: Sequence[str] = ()) -> DatasetError:
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+_LIST, _MAPPING = "must be a list", "must be a mapping of fields to values"
+_ASKED = {"list_type": _LIST, "tuple_type": _LIST, "dict_type": _MAPPING, "model_type": _MAPPING}
+_NAME = "must be lower-case letters (a to z), digits, dashes and underscores, with a letter first"
+
+
+Legal = Sequence[str] | type[BaseModel]
+"""The names of a document's fields, or the model that it was to be, which has the names of those within them too."""
+
+
+def dataset_error(where: str, error: ValidationError, legal: Legal = ()) -> DatasetError:
     """The first fault of `error` as a `DatasetError`: `where: field path: what is wrong`.
 
-    `where` is a file or `file:line`. `fields` are the legal names, listed where an unknown one was given.
+    `where` is a file or `file:line`. `legal` names are listed where an unknown one was given; that is told before what
+    is missing, for it is what a misspelled one leaves behind.
     """
     faults = error.errors(include_url=False)
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return DatasetError(f"{where}: {_fault(faults[0], fields)}{more}")
+    first = next((fault for fault in faults if fault["type"] in _UNKNOWN), faults[0])
+    return DatasetError(f"{where}: {_fault(first, legal)}{more}")
 
 
-def _fault(fault: ErrorDetails, fields: Sequence[str]) -> str:
+def _fault(fault: ErrorDetails, legal: Legal) -> str:
     path = field_path(fault["loc"])
     kind = fault["type"]
     if kind == "missing":
         return f"{path}: missing; add this field"
-    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        legal = f"; legal fields: {', '.join(fields)}" if fields and len(fault["loc"]) == 1 else ""
-        return f"{path}: unknown field{legal}"
+    if kind in _UNKNOWN:
+        names = _names(fault, legal)
+        return f"{path}: unknown field{'; legal fields: ' if names else ''}{', '.join(names)}"
     if kind == INCONSISTENT:
         return fault["msg"]
     if kind in ("one_of", "json_invalid"):
         return f"{path}: {fault['msg']}"
-    return f"{path}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, got {_shorten(fault['input'])}"
+    is_name = kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == MACHINE_NAME
+    asked = _NAME if is_name else _ASKED.get(kind, f"{fault['msg'][:1].lower()}{fault['msg'][1:]}")
+    return f"{path}: {asked}, got {_shorten(fault['input'])}"
+
+
+def _names(fault: ErrorDetails, legal: Legal) -> Sequence[str]:
+    if isinstance(legal, type):
+        return fields_at(legal, fault["loc"][:-1])
+    return legal if len(fault["loc"]) == 1 else ()
 
 
 def field_path(loc: Sequence[str | int]) -> str:

@@ -36,13 +36,17 @@ def check_command(
     import datetime
 
     from regrade.serving.cli.bundles import categories_here
+    from regrade.serving.policy.categories import without_bundle
     from regrade.serving.policy.check import check
-    from regrade.serving.policy.load import load_policy
+    from regrade.serving.policy.load import read_policy
 
-    policy = load_policy(file, categories_here())
+    document, categories = read_policy(file), categories_here()
+    policy = document.in_force(categories)
     findings = check(policy, _date(today) if today else datetime.date.today())
     for finding in findings:
         typer.echo(str(finding))
+    for path in without_bundle(document.file, categories) if categories else ():
+        typer.echo(f"note: {path}: no bundle of it is active here (there are: {', '.join(sorted(categories))})")
     warnings = sum(finding.level == "warning" for finding in findings)
     typer.echo(
         f"{policy.label} is valid: {len(policy.base.categories)} categories, {len(policy.sellers)} sellers with "

@@ -139,7 +139,10 @@ class Graders:
 
     def _judges(self, grader: Grader) -> Judges:
         """Raises `PolicyError` or `RubricError` where what the site wrote does not fit the grader's bundles."""
-        return Judges(grader, self._rules.in_force(grader.definitions))
+        in_force = self._rules.in_force(grader.definitions)
+        for place in self._rules.waiting(grader.definitions):
+            log.warning("%s is about a category that no bundle is active of; it waits until one is", place)
+        return Judges(grader, in_force)
 
     def _load(self, versions: Mapping[str, str], old: Grader | None) -> Grader:
         def load(precision: str) -> Grader:

@@ -55,6 +55,26 @@ def laid_over(base: Mapping[str, Any], override: Mapping[str, Any]) -> Raw:
     return merged
 
 
+def filled_where_new(blocks: Mapping[str, Any], base: Mapping[str, Any]) -> Raw:
+    """A seller's `blocks` over `base`, those of categories that only the seller speaks of made whole by `other`: no
+    bundle of them may be active just now."""
+    other = blocks.get(OTHER)
+    return {
+        name: _filled(block, other)
+        if name not in base and isinstance(block, dict) and isinstance(other, dict)
+        else block
+        for name, block in blocks.items()
+    }
+
+
+def without_bundle(file: PolicyFile, categories: Mapping[str, Category]) -> list[str]:
+    """Where the file writes of a category that none of `categories` is, and so of no item that can be graded now."""
+    sellers = {seller: own.get("categories") for seller, own in file.sellers.items()}
+    written = [("categories", file.categories), *((f"sellers.{s}.categories", of) for s, of in sellers.items())]
+    blocks = [(path, of) for path, of in written if isinstance(of, Mapping)]
+    return [f"{path}.{name}" for path, of in blocks for name in of if name not in (*categories, OTHER)]
+
+
 def _is_whole(block: Any) -> bool:
     try:
         Economics.model_validate(block)
@@ -66,6 +86,8 @@ def _is_whole(block: Any) -> bool:
 def _filled(block: Mapping[str, Any], other: Mapping[str, Any]) -> Raw:
     """`block` with what it leaves out: for each condition the rate of an action, for each action all its costs."""
     rates, costs = block.get("rates") or {}, block.get("costs") or {}
+    if not isinstance(rates, dict) or not isinstance(costs, dict):
+        return dict(block)
     return {
         "default_value": other.get("default_value"),
         **block,

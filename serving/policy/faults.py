@@ -1,13 +1,12 @@
 """Validation errors in words: the line, the path of the field, what is wrong and what would be right."""
 
-import types
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from regrade.models.category.legal import fields_at, literals_at
 from regrade.serving.policy.schema import PATTERNS
 from regrade.serving.policy.source import Step, dotted
 
@@ -51,11 +50,11 @@ def describe(
 def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:
     kind, given = detail["type"], detail["input"]
     if kind == "extra_forbidden":
-        return f"no such field. Legal fields: {', '.join(_fields(model, path[:-1]))}."
+        return f"no such field. Legal fields: {', '.join(fields_at(model, path[:-1]))}."
     if kind == "missing":
         return "missing; it must be set."
     if kind in ("literal_error", "enum"):
-        legal = ", ".join(_literals(model, path)) or detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        legal = ", ".join(literals_at(model, path)) or detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
         return f"{given!r} is not legal. Legal values: {legal}."
     if kind == "value_error":
         return f"{detail['ctx']['error']}."
@@ -73,42 +72,3 @@ def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:
     shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
     asked = _ASKED.get(kind) or detail["msg"].removeprefix("Input should be ")
     return f"it must be {asked}{shown}."
-
-
-def _fields(model: type[BaseModel], path: Sequence[Step]) -> list[str]:
-    """The fields that may stand at `path` under `model`."""
-    found = _walk(model, path)
-    if isinstance(found, type) and issubclass(found, BaseModel):
-        return [field.alias or name for name, field in found.model_fields.items()]
-    return []
-
-
-def _literals(model: type[BaseModel], path: Sequence[Step]) -> list[str]:
-    found = _walk(model, path)
-    return [str(value) for value in get_args(found)] if get_origin(found) is Literal else []
-
-
-def _walk(model: type[BaseModel], path: Sequence[Step]) -> Any:
-    """The type that stands at `path` under `model`, without `Annotated` and `| None`."""
-    found: Any = model
-    for step in path:
-        found = _bare(found)
-        if isinstance(found, type) and issubclass(found, BaseModel):
-            field = next((f for n, f in found.model_fields.items() if step in (n, f.alias)), None)
-            if field is None:
-                return None
-            found = field.annotation
-        else:
-            arguments = [one for one in get_args(found) if one is not Ellipsis]
-            found = arguments[-1] if arguments else None
-    return _bare(found)
-
-
-def _bare(found: Any) -> Any:
-    while True:
-        if get_origin(found) is typing.Annotated:
-            found = get_args(found)[0]
-        elif get_origin(found) in (typing.Union, types.UnionType):
-            found = next(a for a in get_args(found) if a is not type(None))
-        else:
-            return found

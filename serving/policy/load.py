@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from regrade.models.category.schema import Category
 from regrade.models.errors import PolicyError
-from regrade.serving.policy.categories import laid_over, with_categories
+from regrade.serving.policy.categories import filled_where_new, laid_over, with_categories
 from regrade.serving.policy.faults import FieldPlace, describe
 from regrade.serving.policy.reach import refuse_dead_ends
 from regrade.serving.policy.schema import PolicyFile, Terms
@@ -109,8 +109,11 @@ def _seller_terms(source: Source, base: Mapping[str, Any], seller: str, own: Map
             path[1] -= len(base.get(str(path[0])) or [])
         return _place(source, ("sellers", seller, *path))
 
+    merged = merge(base, own)
+    if isinstance(merged.get("categories"), dict):
+        merged["categories"] = filled_where_new(merged["categories"], base["categories"])
     try:
-        return Terms.model_validate(merge(base, own))
+        return Terms.model_validate(merged)
     except ValidationError as error:
         raise _error(source, describe(Terms, error, place)) from error
 

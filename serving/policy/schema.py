@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from regrade.models.category.economics import ActionCosts, Economics, Rate
-from regrade.models.category.fields import MACHINE_NAME, Amount, Model, Probability
+from regrade.models.category.fields import MACHINE_NAME, Amount, Model, Probability, Worth
 from regrade.models.category.rules import NAME, NeverRule, PolicyName, ReviewRule
 
 OTHER = "other"
@@ -61,7 +61,7 @@ class CostsPart(Model):
 class EconomicsPart(Model):
     """What a policy writes of a category's economics; the rest is the category's own, or that of `other`."""
 
-    default_value: Annotated[float, Field(gt=0)] | None = None
+    default_value: Worth | None = None
     review_cost: Amount | None = None
     min_confidence: Probability | None = None
     rates: RatesByConditionPart | None = None

@@ -5,10 +5,8 @@ from typing import Any
 
 import yaml
 
+from regrade.models.category.document import read_yaml
 from regrade.models.errors import PolicyError, RegradeError
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C is ten times as fast; not every build of PyYAML has it."""
 
 Step = str | int
 """A key of a mapping or an index of a list."""
@@ -27,10 +25,8 @@ class Source:
         self.name = name
         self._error = error
         try:
-            loader = _LOADER(text)
-            self._root = loader.get_single_node()
+            self._root, data = read_yaml(text)
             self._refuse_duplicates(self._root, (), set())
-            data = loader.construct_document(self._root) if self._root is not None else None
         except yaml.MarkedYAMLError as fault:
             mark = fault.problem_mark or fault.context_mark
             where = f"{name}, line {mark.line + 1}" if mark else name

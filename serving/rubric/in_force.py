@@ -13,6 +13,7 @@ from regrade.models.category.schema import Category
 from regrade.models.registry.store import BundleStore
 from regrade.models.types import DEFECT_TYPES
 from regrade.serving.base.i18n import LANGUAGES, Language, catalogue
+from regrade.serving.policy.categories import without_bundle
 from regrade.serving.policy.load import Policy, PolicyDocument, read_policy
 from regrade.serving.rubric.load import RubricFiles, read_rubrics
 from regrade.serving.rubric.types import Rubrics
@@ -55,6 +56,11 @@ class SiteRules:
     def read(cls, policy_file: Path | None = None, rubric_dir: Path | None = None) -> "SiteRules":
         """Raises `PolicyError` or `RubricError` for a file that is wrong in itself."""
         return cls(read_policy(policy_file), read_rubrics(rubric_dir))
+
+    def waiting(self, categories: Mapping[str, Category]) -> list[str]:
+        """What the site has written of categories that no bundle is active of, each by its place."""
+        blocks = without_bundle(self.policy.file, categories)
+        return [*(f"{self.policy.source.name}: {path}" for path in blocks), *self.rubrics.waiting(categories)]
 
     def in_force(self, categories: Mapping[str, Category]) -> InForce:
         """What is in force while `categories` grade.

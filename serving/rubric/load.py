@@ -45,12 +45,17 @@ class RubricFiles:
 
     by_place: Mapping[_Key, _Written]
 
+    def waiting(self, categories: Mapping[str, Category]) -> list[str]:
+        """The files of sellers' rubrics with nothing to build on: no bundle of their category is active."""
+        there = {name for name, seller in self.by_place if seller is None} | categories.keys()
+        return sorted(one.origin for (name, seller), one in self.by_place.items() if seller and name not in there)
+
     def in_force(self, categories: Mapping[str, Category] = NO_CATEGORIES) -> Rubrics:
         """The rubrics by which items of `categories` are judged: what they say of themselves, in whose place stands a
         file of the site for the same one, and those of sellers.
 
         Raises `RubricError` with every fault of the first that has any, and where a seller's rubric extends another
-        version than the one in force.
+        version than the one in force. A seller's rubric of a category that is not among them waits until it is.
         """
         own: dict[_Key, _Written] = {
             (name, None): _Written(rubric_data(one)) for name, one in categories.items() if one.version
@@ -58,7 +63,9 @@ class RubricFiles:
         sources: dict[_Key, _Written] = {**own, **self.by_place}
         house = {key: _house(written, categories) for key, written in sources.items() if key[1] is None}
         sellers = {
-            key: _sellers(written, house, sources, categories) for key, written in sources.items() if key[1] is not None
+            key: _sellers(written, house, sources, categories)
+            for key, written in sources.items()
+            if key[1] is not None and (key[0], None) in house
         }
         order = sorted({**house, **sellers}.items(), key=lambda pair: (pair[0][1] is not None, pair[1].label))
         return Rubrics(dict(order))
@@ -93,7 +100,12 @@ def load_rubric(
     key = _key(written)
     if key[1] is None:
         return _house(written, categories)
-    return load_rubrics(rubric_dir, [path], categories).by_place[key]
+    rubrics = load_rubrics(rubric_dir, [path], categories)
+    if key not in rubrics.by_place:
+        legal = ", ".join(rubrics.categories) or "none"
+        fault = f"there is no rubric of {key[0]!r} to build on. Legal values: {legal}."
+        raise _error(written, [_told(written, ("category",), fault)])
+    return rubrics.by_place[key]
 
 
 def rubric_files(folder: Path) -> list[Path]:
@@ -155,10 +167,6 @@ def _sellers(
 ) -> Rubric:
     own = written.data
     base_key = (str(own.get("category")), None)
-    if base_key not in house:
-        legal = ", ".join(sorted(category for category, _ in house)) or "none"
-        fault = f"there is no rubric of {base_key[0]!r} to build on. Legal values: {legal}."
-        raise _error(written, [_told(written, ("category",), fault)])
     base, extends = house[base_key], own.get("extends")
     if extends is None:
         fault = f"missing; a seller's rubric names the version of the house that it builds on, such as {base.label}."

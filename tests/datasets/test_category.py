@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,11 @@ def test_a_category_may_have_fewer_conditions(tmp_path: Path, document: dict[str
     assert load_category(save(tmp_path, document)).condition_names == ("opened", "used", "damaged")
 
 
+def _called(en: str, zh: str, *conditions: str) -> dict[str, Any]:
+    rule = {"condition_in": list(conditions)} if conditions else {}
+    return {"grade": {"en": en, "zh-CN": zh}, **rule}
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -102,9 +108,27 @@ def test_a_category_may_have_fewer_conditions(tmp_path: Path, document: dict[str
             lambda d: d.update(grades=[{"grade": "A"}, {"grade": "B", "defect_in": ["rust"]}]),
             r"grades\[1\].defect_in: 'rust' is none of its defect_types",
         ),
-        (lambda d: d.update(item_types="carton"), "item_types: input should be a valid tuple, got 'carton'"),
-        (lambda d: d.update(name="Packaging!"), "name: string should match pattern"),
+        (lambda d: d.update(item_types="carton"), "item_types: must be a list, got 'carton'"),
+        (lambda d: d.update(name="Packaging!"), "name: must be lower-case letters"),
         (lambda d: d["title"].pop("zh-CN"), "title.zh-CN: missing"),
+        (lambda d: d["title"].update(en="a\u202eb"), "title: must be one line, without letters that cannot be seen"),
+        (
+            lambda d: d["views"].append({"name": "x", "hints": {}}),
+            r"views\[\d\].hints: unknown field; legal fields: name, title, hint",
+        ),
+        (
+            lambda d: d["policy"].update(default_value=1e15),
+            "policy.default_value: .*less than or equal to 1000000000000",
+        ),
+        (
+            lambda d: d["policy"].update(never=[{"action": "relist", "because": "x", "when": {"defect_in": ["rust"]}}]),
+            r"policy.never\[0\].when.defect_in: 'rust' is none of this category's; legal values: tear",
+        ),
+        (lambda d: d.update(conditions=5), "conditions: must be a list, got 5"),
+        (
+            lambda d: d.update(grades=[_called("good", "良好", "unopened"), _called("good", "一般")]),
+            r"grades\[1\]: 'good' is '良好' in an earlier rule, and '一般' here",
+        ),
         (lambda d: d["title"].update(en=" "), "title.en: string should have at least 1"),
         (lambda d: d["title"].update(fr="x"), "title.fr: unknown field"),
         (
@@ -206,3 +230,41 @@ def test_an_absent_file_and_an_empty_folder_say_so(tmp_path: Path) -> None:
         load_category(tmp_path / "toys.yaml")
     with pytest.raises(DatasetError, match="holds no category"):
         load_categories(tmp_path)
+
+
+def _bomb() -> str:
+    """Ten lines that are a billion entries when written out."""
+    levels = "abcdefghij"
+    lines = [f"{level}: &{level} [{', '.join([f'*{below}'] * 9)}]" for below, level in pairwise(levels)]
+    return "\n".join(["a: &a [x]", *lines, "name: *j", "conditions: [used, damaged]"])
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (_bomb(), "aliases make it more than 100000 entries"),
+        ("name: toys\nconditions: &all [*all]", "an alias stands within what it names"),
+        (f"name: {'[' * 100_000}", "more than 60 entries lie within one another"),
+        (f"name: {'x' * 1_000_001}", "is longer than 1000000 letters"),
+        ("name: 2026-13-45", "'2026-13-45' is no valid timestamp; put it in quotes if it is text"),
+        (f"version: {'9' * 5_000}", "is no valid int"),
+        ("version: !!bool x", "'x' is no valid bool"),
+        ("? [a, b]\n: c", "found unhashable key"),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_refused_in_words(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "toys.yaml"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=rf"toys\.yaml: not valid YAML: .*({message})"):
+        load_category(path)
+
+
+def test_a_part_may_be_written_once_and_named_where_it_is_meant_again(tmp_path: Path) -> None:
+    path = tmp_path / "toys.yaml"
+    path.write_text(
+        "name: toys\ntitle: &title {en: Toys, zh-CN: 玩具}\nconditions: [used, damaged]\n"
+        "views: [{name: front, title: *title, hint: *title}]",
+        encoding="utf-8",
+    )
+    assert load_category(path).views[0].hint.en == "Toys"

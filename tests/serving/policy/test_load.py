@@ -87,7 +87,7 @@ def test_an_unknown_condition_in_a_rule_is_told_with_the_legal_ones(broken: Any)
         ("{value_above: 500}", "{probability_above: 0.5}", "probability_above belongs to condition_in"),
         ("sellers: {}", "sellers: {acme: {never: }}", "sellers.acme.never: it must be a list (it is None)."),
         ("sellers: {}", "sellers: {1001: {}}", "it must be a text; put it in quotes if it looks like a number"),
-        ("sellers: {}", "sellers: {acme: &a {review: *a}}", "acme.review.review: no such field. Legal fields: cost"),
+        ("sellers: {}", "sellers: {acme: &a {review: *a}}", "line 81: not valid YAML: an alias stands within"),
         ("sellers: {}", "sellers: {acme: 3}", "sellers.acme: it must be a mapping of fields to values (it is 3)"),
         ("      en: goods that may have", "      fr: goods that may have", "because.en: missing"),
     ],
@@ -108,6 +108,15 @@ def test_a_fault_in_a_sellers_override_is_told_where_it_stands(broken: Any) -> N
     message = broken("sellers: {}", text)
     line = line_of("sellers: {}") + 4
     assert f"line {line}: sellers.acme.never[1].action: 'sell' is not legal" in message
+
+
+def test_a_seller_may_have_terms_for_a_category_of_which_no_bundle_is_active() -> None:
+    text = DEFAULT_POLICY.read_text(encoding="utf-8")
+    terms = "sellers: {acme: {categories: {toys: {default_value: 9}}}}"
+    policy = parse_policy(text.replace("sellers: {}", terms))
+    assert policy.terms("acme").categories["toys"].default_value == 9
+    assert policy.terms("acme").categories["toys"].rates == policy.base.categories["other"].rates
+    assert "toys" not in policy.base.categories
 
 
 def test_a_seller_cannot_override_the_currency(broken: Any) -> None:

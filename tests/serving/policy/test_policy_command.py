@@ -46,6 +46,13 @@ def test_check_warns_without_failing(run: Any, tmp_path: Path) -> None:
     assert "; 1 warning." in said
 
 
+def test_check_notes_a_category_of_which_no_bundle_is_active(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    terms = "sellers: {acme: {categories: {toys: {default_value: 9}}}}"
+    file.write_text(DEFAULT_POLICY.read_text(encoding="utf-8").replace("sellers: {}", terms), encoding="utf-8")
+    assert "note: sellers.acme.categories.toys: no bundle of it is active here" in run("check", str(file))
+
+
 def test_check_of_a_wrong_file_exits_with_2_and_names_the_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

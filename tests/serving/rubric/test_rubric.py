@@ -12,7 +12,7 @@ from regrade.models.types import CONDITIONS, DEFECT_TYPES
 from regrade.serving.base.errors import RubricError
 from regrade.serving.examples.items import demo_items
 from regrade.serving.rubric.definitions import rubric_data
-from regrade.serving.rubric.load import load_rubric, load_rubrics
+from regrade.serving.rubric.load import load_rubric, load_rubrics, read_rubrics
 from regrade.serving.rubric.types import example_photo, example_photos
 
 CATEGORIES = load_categories()
@@ -188,6 +188,12 @@ def test_a_condition_that_the_category_has_not_is_told_with_those_it_has(write: 
 def test_a_seller_of_an_unknown_category_is_told_the_legal_ones(write: Any) -> None:
     with pytest.raises(RubricError, match=r"line 1: category: there is no rubric of 'toys' to build on"):
         load_rubric(write("a.yaml", category="toys", version=1, seller="acme", extends="toys@1"), categories=CATEGORIES)
+
+
+def test_a_sellers_rubric_waits_until_a_bundle_of_its_category_is_active(write: Any) -> None:
+    path = write("a.yaml", category="toys", version=1, seller="acme", extends="toys@1")
+    assert load_rubrics(path.parent, categories=CATEGORIES).categories == tuple(CATEGORIES)
+    assert read_rubrics(path.parent).waiting(CATEGORIES) == [str(path)]
 
 
 def test_an_unknown_photo_is_told_with_the_legal_ones(broken: Any) -> None:
