@@ -20,7 +20,7 @@ from regrade.training.data import pictures as corpus
 from regrade.training.fit import networks
 from regrade.training.pipeline import execute, plan
 from regrade.training.run.run import Run, RunConfig
-from regrade.training.ship import candidate
+from regrade.training.ship import candidate, golden_outputs
 
 SIDE = 96
 
@@ -94,7 +94,7 @@ def again(trained: RunConfig, tmp_path: Path) -> Path:
 def test_calibrating_again_asks_no_network_but_for_golden_photos_and_finds_the_same(
     again: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_network, add_golden = Model.run, candidate.add_golden
+    run_network, add_golden = Model.run, golden_outputs.add_golden
 
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("a network was asked again")
