@@ -189,6 +189,11 @@ def declared(options: argparse.Namespace) -> str | None:
     return None if options.category == "none" else str(options.category)
 
 
+def _anywhere(argument: str) -> str:
+    """An argument as it makes sense elsewhere: of an absolute path, where it lies is nobody's business."""
+    return f"…/{Path(argument).name}" if argument.startswith("/") else argument
+
+
 def write(result: Mapping[str, Any], name: str, figure: Any = None, out: Path = RESULTS) -> Path:
     """Write NAME.json, and NAME.png where there is a matplotlib `figure`, to `out`; the path of the JSON.
 
@@ -197,7 +202,7 @@ def write(result: Mapping[str, Any], name: str, figure: Any = None, out: Path = 
     out.mkdir(parents=True, exist_ok=True)
     told = {
         "date": date.today().isoformat(),
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_anywhere, sys.argv[1:])]),
         "commit": commit(),
         "machine": machine(),
     }

@@ -4,7 +4,8 @@ ONNX Runtime multiplies unsigned activations by signed weights (U8S8). On x86-64
 products in 16 bits (`vpmaddubsw`), which saturates unless the weights leave room for it. Those of the shipped networks
 do, which their files say (`runtime.NO_SATURATION`): they run by the fast kernels everywhere, with the same sums. Any
 other network runs there with `session.x64quantprecision`, by kernels whose sums are exact (U8U8) at about the speed of
-FP32. The option slows CPUs with VNNI as much (`benchmarks/int8_parity.py`), so it is set only where the probe saturates.
+FP32. The option slows CPUs with VNNI as much (`benchmarks/int8_parity.py`), so it is set only where the probe
+saturates.
 
 What is true of a machine is not read off its flags, which a hypervisor may hide: a network of four layers with the
 largest operands there are, whose sums are known, is run both ways.
