@@ -1,6 +1,9 @@
 """Files that are there wholly or not at all, however the machine goes down."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -86,3 +89,18 @@ def append_line(path: Path, line: str, *, private: bool = False) -> None:
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)
+
+
+@contextmanager
+def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock on `folder` (flock(2)), which other threads and processes mind; it ends with the process.
+
+    On the folder itself, so that no file of ours lies in it, and `shared` among readers: neither is what `filelock`
+    does, which has the locks on files. Raises OSError where the folder cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,13 +1,11 @@
 """A site's own folder of bundles, as it is changed: one change at a time, and never that of the package."""
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from regrade.models.errors import BundleError
-from regrade.models.files import make_folders
+from regrade.models.files import locked, make_folders
 from regrade.models.registry.activations import login
 from regrade.models.registry.adoption import adopt, adopted, shipped_bundles
 from regrade.models.registry.store import BundleStore, is_shipped
@@ -35,20 +33,20 @@ def changing(store: BundleStore, *, fresh: bool = False) -> Iterator[Path]:
     try:
         if store.base is not None or fresh:
             make_folders(site, private=store.base is not None)
-        descriptor = os.open(site, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        lock = ExitStack()
+        lock.enter_context(locked(site))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(f"{site} is not a folder of bundles. Train one with `regrade train`.") from error
     except OSError as error:
         raise BundleError(_unwritable(site, error)) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         if not adopted(store):
             adopt(store, shipped_bundles())
         yield site
     except OSError as error:
         raise BundleError(_unwritable(site, error)) from error
     finally:
-        os.close(descriptor)
+        lock.close()
 
 
 def _unwritable(site: Path, error: OSError) -> str:

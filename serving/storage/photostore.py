@@ -5,7 +5,6 @@ its hash) only once the whole item has been graded, so that a refused item leave
 keeps photos elsewhere (an object store) writes another `PhotoStore`.
 """
 
-import fcntl
 import hashlib
 import os
 from collections import defaultdict
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from regrade.models.files import sync_folder
+from regrade.models.files import locked, sync_folder
 from regrade.serving.base.errors import PhotoDamagedError, StorageError
 from regrade.serving.storage import private
 from regrade.serving.storage.directio import write_new
@@ -132,7 +131,7 @@ class LocalPhotoStore:
         with ExitStack() as stack:
             for folder in sorted({self.path(sha256).parent for sha256 in hashes}):
                 make_directories(folder)
-                stack.enter_context(_locked(folder, fcntl.LOCK_SH))
+                stack.enter_context(locked(folder, shared=True))
             yield
 
     def remove(self, hashes: Collection[str], used: Used) -> None:
@@ -141,7 +140,7 @@ class LocalPhotoStore:
             folders[self.path(sha256).parent].add(sha256)
         for folder, here in folders.items():
             if folder.is_dir():
-                with _locked(folder, fcntl.LOCK_EX):
+                with locked(folder):
                     for sha256 in here - used(here):
                         self.path(sha256).unlink(missing_ok=True)
                     sync_folder(folder)
@@ -191,17 +190,6 @@ def _remove(paths: Sequence[Path]) -> None:
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
-    """Hold a lock on `folder` (flock(2)), which other threads and processes mind; it ends with the process."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def make_directories(path: Path) -> None:
