@@ -6,8 +6,8 @@ from datetime import datetime
 from regrade.models.category.rules import Because
 from regrade.models.errors import PolicyError
 from regrade.serving.base.dispositions import Disposition, Money
-from regrade.serving.policy.decide import case_of, decide
 from regrade.serving.policy.rules import Case, closed_actions
+from regrade.serving.policy.stored import case_of_stored, decide_stored
 from regrade.serving.policy.terms import Policy, economics_of
 from regrade.serving.policy.value import expected_recovery
 from regrade.serving.storage.records import Inspection, StoredPhoto
@@ -56,22 +56,17 @@ def replay(policy: Policy, inspection: Inspection) -> Outcome | None:
     result, was = inspection.result, inspection.decision
     if was is None or result.grade is None or result.category is None:
         return None
-    item, review = inspection.item, inspection.review
-    value = item.get("declared_value")
-    declared = None if value is None else Money(value["amount"], value["currency"])
-    seller, sku = item.get("seller"), item.get("sku")
-    alone = decide(policy, result, declared_value=declared, seller=seller, sku=sku)
+    seller, review = inspection.item.get("seller"), inspection.review
+    alone = decide_stored(policy, inspection)
     condition = None if review is None else review.condition
     now, before = alone.disposition, was.disposition
     if review is not None:
         before = review.disposition
-        now = decide(
-            policy, result, declared_value=declared, seller=seller, sku=sku, human_condition=condition
-        ).disposition
+        now = decide_stored(policy, inspection, condition).disposition
     values = _values(now)
     forbidden = None
     if before.action not in values:
-        case = case_of(policy, result, declared_value=declared, seller=seller, sku=sku, human_condition=condition)
+        case = case_of_stored(policy, inspection, condition)
         forbidden = closed_actions(policy.terms(seller), case)[before.action]
         values[before.action] = _cents(_worth(policy, case, before.action))
     stays = review is not None and review.disposition_source == "reviewer" and forbidden is None

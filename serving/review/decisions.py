@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Row, insert, select, update
 from regrade.models.types import CONDITIONS, DEFECT_TYPES
 from regrade.serving.access.audit import first_claim, record
 from regrade.serving.access.keys import ApiKey
-from regrade.serving.base.dispositions import Disposition, Money, Option, Reason
+from regrade.serving.base.dispositions import Disposition, Option, Reason
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, LeaseError
 from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import reviewed
 from regrade.serving.inspections.store import find, insert_review, review_row, standing_columns
 from regrade.serving.inspections.visibility import own_decision
-from regrade.serving.policy.decide import decide as dispose
+from regrade.serving.policy.stored import decide_stored
 from regrade.serving.review.context import DeskContext, digest
 from regrade.serving.review.tasks import NOBODY, task_of
 from regrade.serving.review.types import Decided, Verdict
@@ -246,16 +246,7 @@ def _graded_by(context: DeskContext, inspection: Inspection, verdict: Verdict) -
 
 def disposition_for(context: DeskContext, inspection: Inspection, condition: str) -> Disposition:
     """What the policy does with the item once its condition is known."""
-    # Not checked anew: an item is as it was accepted, even where the rules have become stricter since.
-    item, value = inspection.item, inspection.item.get("declared_value")
-    return dispose(
-        context.rules().policy,
-        inspection.result,
-        declared_value=None if value is None else Money(value["amount"], value["currency"]),
-        seller=item.get("seller"),
-        sku=item.get("sku"),
-        human_condition=condition,
-    ).disposition
+    return decide_stored(context.rules().policy, inspection, condition).disposition
 
 
 def choose(suggested: Disposition, action: str) -> Disposition:

@@ -5,7 +5,6 @@ import hmac
 from collections.abc import Callable
 from pathlib import Path
 
-from regrade.serving.base.dispositions import Money
 from regrade.serving.policy.load import Policy
 from regrade.serving.storage.keyfile import load_key
 from regrade.serving.storage.records import FirstLook, Inspection
@@ -58,7 +57,5 @@ class FirstLooks:
 
 def declared_value(policy: Policy, inspection: Inspection) -> float | None:
     """What the item was declared to be worth, in the policy's currency."""
-    declared = inspection.item.get("declared_value")
-    if declared is None:
-        return None
-    return policy.convert(Money(declared["amount"], declared["currency"])).amount
+    declared = inspection.declared_value
+    return None if declared is None else policy.convert(declared).amount

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from regrade.models.types import ItemResult
-from regrade.serving.base.dispositions import Decision, Disposition
+from regrade.serving.base.dispositions import Decision, Disposition, Money
 from regrade.serving.base.errors import ErasedError
 from regrade.serving.storage.adjudication import standing
 from regrade.serving.storage.reviews import Kind, Review
@@ -86,6 +86,12 @@ class Inspection:
         """Raise `ErasedError` where it was erased."""
         if self.erased is not None:
             raise ErasedError(self.id, self.erased.at)
+
+    @property
+    def declared_value(self) -> Money | None:
+        """What the item was declared to be worth when it is new; None where nothing was."""
+        declared = self.item.get("declared_value")
+        return None if declared is None else Money(declared["amount"], declared["currency"])
 
     @property
     def model_condition(self) -> str | None:

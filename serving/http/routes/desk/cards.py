@@ -7,7 +7,7 @@ from regrade.models.errors import PolicyError
 from regrade.models.types import CONDITIONS, Defect
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.i18n import render
-from regrade.serving.policy.decide import decide
+from regrade.serving.policy.stored import decide_stored
 from regrade.serving.review import Claim
 from regrade.serving.review.decisions import conditions_of
 from regrade.serving.rubric.grades import grade_words
@@ -53,20 +53,12 @@ def item(inspection: Inspection, runtime: Runtime, lang: str) -> Json:
 def dispositions(inspection: Inspection, in_force: InForce, lang: str) -> Json | None:
     """The policy's disposition for each condition that the reviewer may find, and under `SUGGESTED` for the model's
     own view. None where the policy cannot say, such as for a currency that it no longer knows."""
-    told, value = inspection.item, inspection.item.get("declared_value")
     if inspection.result.grade is None or inspection.result.category is None:
         return None
     found: dict[str, Disposition] = {}
     try:
         for condition in (None, *conditions_of(inspection, in_force)):
-            found[condition or SUGGESTED] = decide(
-                in_force.policy,
-                inspection.result,
-                declared_value=None if value is None else Money(value["amount"], value["currency"]),
-                seller=told.get("seller"),
-                sku=told.get("sku"),
-                human_condition=condition,
-            ).disposition
+            found[condition or SUGGESTED] = decide_stored(in_force.policy, inspection, condition).disposition
     except PolicyError:
         return None
     return {condition: _disposition(disposition, lang) for condition, disposition in found.items()}
