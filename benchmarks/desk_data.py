@@ -14,13 +14,13 @@ from regrade.models.registry.store import store_of
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.base.settings import Settings
-from regrade.serving.inspections.store import review_row, rows_of
+from regrade.serving.inspections.store import rows_of
 from regrade.serving.installation.data_dir import open_database
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import load_policy
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import FirstLook, Inspection, StoredPhoto, new_id
-from regrade.serving.storage.reviews import Review
+from regrade.serving.storage.reviews import Review, row_of
 from regrade.serving.storage.tables import reviews, tasks
 
 CATEGORIES = ("apparel", "electronics", "footwear", "packaging")
@@ -152,7 +152,7 @@ def _decide(added: Added, inspection: Inspection, who: ApiKey, at: datetime, ran
         blind=blind,
         seconds=20.0,
     )
-    added[reviews] = [review_row(review)]
+    added[reviews] = [row_of(review)]
 
 
 def _result(category: str, condition: str) -> ItemResult:

@@ -29,7 +29,7 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.demo.grades import Graded, Progress, grade_all
 from regrade.serving.demo.site import PEOPLE, Arrival, Person, Subject, arrivals, seen
 from regrade.serving.evidence import Signer
-from regrade.serving.inspections.store import InspectionStore, review_row, rows_of, standing_columns
+from regrade.serving.inspections.store import InspectionStore, rows_of, standing_columns
 from regrade.serving.installation.data_dir import open_database
 from regrade.serving.installation.simulated import HISTORY_KEY
 from regrade.serving.policy.decide import decide
@@ -39,7 +39,7 @@ from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto
-from regrade.serving.storage.reviews import Kind, Review
+from regrade.serving.storage.reviews import Kind, Review, row_of
 from regrade.serving.storage.tables import inspections, reviews, tasks
 
 SEED: Final = 10
@@ -166,7 +166,7 @@ class _Writer:
         condition = seen(self.random, arrival.truth, person, inspection.model_condition)
         share = self.policy.terms(arrival.seller).quality_control.second_share
         review = self._review(inspection, task["id"], key, condition, at, person)
-        rows[reviews] = [review_row(review)]
+        rows[reviews] = [row_of(review)]
         stands = standing_columns(replace(inspection, reviews=(review,)))
         rows[inspections][0] |= {"status": "reviewed", "updated_at": at, **stands}
         task |= {"state": "done", "done_at": at}

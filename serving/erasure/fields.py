@@ -11,7 +11,8 @@ from regrade.serving.base.dispositions import Decision, Disposition, Reason
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.evidence import withhold
 from regrade.serving.review.tasks import NOBODY
-from regrade.serving.storage.records import DECISION, DISPOSITION
+from regrade.serving.storage.records import DECISION
+from regrade.serving.storage.reviews import DISPOSITION
 from regrade.serving.storage.tables import inspections, reviews, tasks
 
 INDEXED: Final[tuple[Column[Any], ...]] = (inspections.c.rma, inspections.c.sku, inspections.c.idempotency_key)

@@ -1,5 +1,6 @@
 """What goes over the wire: the bodies of answers (`…Out`) and of requests (`…In`)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ from regrade.models.category.fields import MACHINE_NAME, Condition
 from regrade.models.types import Box
 from regrade.serving.base.text_forms import Label, Note, ShortLabel, ShortNote
 from regrade.serving.storage.records import Status
+from regrade.serving.storage.reviews import ReviewedDefect
 
 DefectType = Annotated[str, StringConstraints(pattern=MACHINE_NAME, max_length=40)]
 """One of the category's, or of those that every category knows: which, the desk checks."""
@@ -202,6 +204,13 @@ class DefectIn(BaseModel):
     severity: Literal["minor", "major"] = "major"
     box: Box | None = Field(None, description="x1, y1, x2, y2 in pixels of the upright photo.")
     score: Share = Field(1.0, description="The model's, where the reviewer kept a defect of the model's.")
+
+
+def recorded(defects: Sequence[DefectIn] | None) -> tuple[ReviewedDefect, ...] | None:
+    """Defects as they are stored of a reviewer; None where nothing was said of them."""
+    if defects is None:
+        return None
+    return tuple(ReviewedDefect(one.photo, one.type, one.severity, one.box, one.score) for one in defects)
 
 
 class ReviewIn(BaseModel):

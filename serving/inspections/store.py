@@ -16,7 +16,6 @@ from regrade.serving.inspections.selection import held
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import (
     DECISION,
-    DISPOSITION,
     RESULT,
     Erased,
     FirstLook,
@@ -24,7 +23,7 @@ from regrade.serving.storage.records import (
     StoredPhoto,
     new_id,
 )
-from regrade.serving.storage.reviews import DEFECTS, Review
+from regrade.serving.storage.reviews import Review, review_of, row_of
 from regrade.serving.storage.tables import erasures, inspection_photos, inspections, review_undos, reviews, tasks
 
 UNKNOWN = Provenance()
@@ -159,7 +158,7 @@ def load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Inspection]:
     undone = reviews.outerjoin(review_undos, review_undos.c.review_id == reviews.c.id)
     by_time = select(reviews, review_undos.c.undone_at).select_from(undone).order_by(reviews.c.decided_at, reviews.c.id)
     for row in connection.execute(by_time.where(reviews.c.inspection_id.in_(ids))):
-        decided[row.inspection_id].append(_review(row))
+        decided[row.inspection_id].append(review_of(row))
     erased = _erased(connection, rows)
     return [_inspection(row, photos[row.id], decided[row.id], erased.get(row.id)) for row in rows]
 
@@ -175,30 +174,7 @@ def _erased(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Erase
 
 def insert_review(connection: Connection, review: Review) -> None:
     """Add a human decision."""
-    connection.execute(insert(reviews).values(review_row(review)))
-
-
-def review_row(review: Review) -> dict[str, Any]:
-    """What is written of a human decision."""
-    return {
-        "id": review.id,
-        "inspection_id": review.inspection_id,
-        "decided_at": review.decided_at,
-        "key_id": review.key_id,
-        "reviewer": review.reviewer,
-        "model_condition": review.model_condition,
-        "condition": review.condition,
-        "disposition": DISPOSITION.dump_python(review.disposition, mode="json"),
-        "disposition_source": review.disposition_source,
-        "defects": None if review.defects is None else DEFECTS.dump_python(review.defects, mode="json"),
-        "note": review.note,
-        "task_id": review.task_id,
-        "kind": review.kind,
-        "blind": review.blind,
-        "rubric": review.rubric,
-        "seller_grade": review.seller_grade,
-        "seconds": review.seconds,
-    }
+    connection.execute(insert(reviews).values(row_of(review)))
 
 
 def _columns(inspection: Inspection) -> dict[str, Any]:
@@ -284,26 +260,3 @@ def _rest_of_item(row: Row[Any]) -> dict[str, Any]:
     """What is left of an erased item: whose goods they were, and where they were looked at."""
     kept = {name: value for name in ("seller", "station") if (value := getattr(row, name))}
     return {"rma": row.rma, **row.item, **kept}
-
-
-def _review(row: Row[Any]) -> Review:
-    return Review(
-        id=row.id,
-        inspection_id=row.inspection_id,
-        decided_at=row.decided_at,
-        key_id=row.key_id,
-        reviewer=row.reviewer,
-        model_condition=row.model_condition,
-        condition=row.condition,
-        disposition=DISPOSITION.validate_python(row.disposition),
-        disposition_source=row.disposition_source,
-        defects=None if row.defects is None else DEFECTS.validate_python(row.defects),
-        note=row.note,
-        task_id=row.task_id,
-        kind=row.kind,
-        blind=row.blind,
-        rubric=row.rubric,
-        seller_grade=row.seller_grade,
-        seconds=row.seconds,
-        undone_at=row.undone_at,
-    )

@@ -16,7 +16,7 @@ from regrade.serving.base.errors import FieldFault, InvalidFieldsError, LeaseErr
 from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import reviewed
-from regrade.serving.inspections.store import find, insert_review, review_row, standing_columns
+from regrade.serving.inspections.store import find, insert_review, standing_columns
 from regrade.serving.inspections.visibility import own_decision
 from regrade.serving.policy.stored import decide_stored
 from regrade.serving.review.context import DeskContext, digest
@@ -26,7 +26,7 @@ from regrade.serving.rubric.grades import seller_grade as name_of
 from regrade.serving.rubric.in_force import InForce
 from regrade.serving.storage.adjudication import owed, votes_of
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
-from regrade.serving.storage.reviews import Kind, Review, ReviewedDefect
+from regrade.serving.storage.reviews import Kind, Remarks, Review, ReviewedDefect, row_of
 from regrade.serving.storage.tables import inspections, tasks
 
 
@@ -59,7 +59,7 @@ def decide(context: DeskContext, inspection_id: str, token: str, reviewer: ApiKe
         connection.execute(update(tasks).where(tasks.c.id == task.id).values(done))
         second = _draw(context, before) if task.kind in ("unsure", "sample") else None
         after = settle(connection, context, inspection_id, now, second)
-        signed = reviewed(connection, review_row(review), after.status)
+        signed = reviewed(connection, row_of(review), after.status)
         append_step(connection, context.signer, inspection_id, "reviewed", signed, at=now)
         _audit(connection, review, reviewer, second, now)
         return _decided(context, after, review, replayed=False)
@@ -199,13 +199,10 @@ def _review(
         disposition=chosen,
         disposition_source=source,
         defects=verdict.defects,
-        note=verdict.note,
         task_id=task.id,
         kind=task.kind,
         blind=task_of(task).blind,
-        rubric=rubric,
-        seller_grade=seller_grade,
-        seconds=verdict.seconds,
+        **Remarks.of(replace(verdict, rubric=rubric, seller_grade=seller_grade)),
     )
 
 

@@ -21,7 +21,7 @@ from regrade.serving.storage.adjudication import settled, votes_of
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import RESULT, Inspection
-from regrade.serving.storage.reviews import DEFECTS, Review, ReviewedDefect
+from regrade.serving.storage.reviews import DEFECTS, Remarks, Review, ReviewedDefect
 from regrade.serving.storage.tables import inspections, review_undos, reviews, tasks
 
 ROWS = 200
@@ -165,10 +165,7 @@ def _look(review: Review) -> dict[str, Any]:
         "reviewer": review.reviewer,
         "decided_at": review.decided_at.isoformat(),
         "defects": _defects(review.defects),
-        "note": review.note,
-        "rubric": review.rubric,
-        "seller_grade": review.seller_grade,
-        "seconds": review.seconds,
+        **Remarks.of(review),
     }
 
 

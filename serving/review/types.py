@@ -8,7 +8,7 @@ from typing import Literal
 from regrade.serving.access.audit import AuditEntry
 from regrade.serving.review.quality.agreement import Agreement
 from regrade.serving.storage.records import Inspection
-from regrade.serving.storage.reviews import Kind, ReviewedDefect
+from regrade.serving.storage.reviews import Kind, Remarks, ReviewedDefect
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +68,16 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Remarks):
     """What a reviewer found. `action` None takes the policy's, `defects` None says nothing of the model's.
 
-    `rubric` is the label of the one that was shown, `seller_grade` the seller's name for the item; None takes what the
-    rubric of the item's category and seller says now. `seconds` is how long the item was before the reviewer; None
-    takes the time since it was claimed, which is the most that counts.
+    Where `rubric` and `seller_grade` are None, what the rubric of the item's category and seller says now is taken;
+    where `seconds` is, the time since the item was claimed, which is the most that counts.
     """
 
     condition: str
     action: str | None = None
     defects: tuple[ReviewedDefect, ...] | None = None
-    note: str | None = None
-    rubric: str | None = None
-    seller_grade: str | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

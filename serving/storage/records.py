@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from regrade.models.types import ItemResult
-from regrade.serving.base.dispositions import Decision, Disposition, Money
+from regrade.serving.base.dispositions import Decision, Money
 from regrade.serving.base.errors import ErasedError
 from regrade.serving.storage.adjudication import standing
 from regrade.serving.storage.reviews import Kind, Review
@@ -20,7 +20,6 @@ Status = Literal["graded", "needs_review", "reviewed", "retake"]
 
 RESULT: TypeAdapter[ItemResult] = TypeAdapter(ItemResult)
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
-DISPOSITION: TypeAdapter[Disposition] = TypeAdapter(Disposition)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """What is stored of a human decision on an inspection."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from pydantic import TypeAdapter
+from sqlalchemy import Row
 
 from regrade.models.types import Box
 from regrade.serving.base.dispositions import Disposition
@@ -27,15 +29,35 @@ class ReviewedDefect:
     """In [0, 1]: the model's, where the reviewer kept a defect of the model's."""
 
 
+DISPOSITION: TypeAdapter[Disposition] = TypeAdapter(Disposition)
 DEFECTS: TypeAdapter[tuple[ReviewedDefect, ...]] = TypeAdapter(tuple[ReviewedDefect, ...])
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
-    """What a human decided of an inspection. `defects` is None where nothing was said of the model's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remarks:
+    """What a reviewer says beside the verdict, from the request to the table: to add to it, add a field here, a column
+    to `tables` with a migration, and the field to `http.schemas.ReviewIn`.
 
     `rubric` is the label of the rubric that was shown, `seller_grade` the seller's own name for the condition, and
-    `seconds` how long the reviewer had the item. `undone_at` is set where the reviewer took the decision back.
+    `seconds` how long the reviewer had the item.
+    """
+
+    note: str | None = None
+    rubric: str | None = None
+    seller_grade: str | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def of(cls, source: object) -> dict[str, Any]:
+        """The remarks among the attributes of `source`, by name."""
+        return {field.name: getattr(source, field.name) for field in fields(Remarks)}
+
+
+@dataclass(frozen=True, slots=True)
+class Review(Remarks):
+    """What a human decided of an inspection. `defects` is None where nothing was said of the model's.
+
+    `undone_at` is set where the reviewer took the decision back.
     """
 
     id: str
@@ -48,11 +70,31 @@ class Review:
     disposition: Disposition
     disposition_source: Literal["policy", "reviewer"]
     defects: tuple[ReviewedDefect, ...] | None
-    note: str | None
     task_id: str | None = None
     kind: Kind = "unsure"
     blind: bool = False
-    rubric: str | None = None
-    seller_grade: str | None = None
-    seconds: float | None = None
     undone_at: datetime | None = None
+
+
+_AS_JSON: Final[Mapping[str, TypeAdapter[Any]]] = {"disposition": DISPOSITION, "defects": DEFECTS}
+_KEPT_APART: Final = "undone_at"
+"""In a table of its own, for a decision is never changed."""
+
+
+def row_of(review: Review) -> dict[str, Any]:
+    """What is written of a human decision: its fields, each in the column of its name."""
+    names = [field.name for field in fields(Review) if field.name != _KEPT_APART]
+    return {name: _written(name, getattr(review, name)) for name in names}
+
+
+def review_of(row: Row[Any]) -> Review:
+    """The decision in a row of `reviews`, with `undone_at` of `review_undos`."""
+    return Review(**{field.name: _read(field.name, getattr(row, field.name)) for field in fields(Review)})
+
+
+def _written(name: str, value: Any) -> Any:
+    return value if value is None or name not in _AS_JSON else _AS_JSON[name].dump_python(value, mode="json")
+
+
+def _read(name: str, value: Any) -> Any:
+    return value if value is None or name not in _AS_JSON else _AS_JSON[name].validate_python(value)

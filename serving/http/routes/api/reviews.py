@@ -18,11 +18,11 @@ from regrade.serving.http.review_schemas import (
     StatsOut,
 )
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
-from regrade.serving.http.schemas import InspectionOut, ReviewIn
+from regrade.serving.http.schemas import InspectionOut, ReviewIn, recorded
 from regrade.serving.review import Claim, Filters, Verdict
 from regrade.serving.review.quality.agreement import Agreement
 from regrade.serving.rubric.types import Rubrics
-from regrade.serving.storage.reviews import ReviewedDefect
+from regrade.serving.storage.reviews import Remarks
 
 router = APIRouter(prefix="/v1/reviews", tags=["review"])
 
@@ -80,12 +80,7 @@ async def decide(
     The same decision under the same lease may be sent again, should its answer have been lost.
     """
     body = await read_json(request, ReviewIn)
-    defects = None
-    if body.defects is not None:
-        defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box, d.score) for d in body.defects)
-    verdict = Verdict(
-        body.condition, body.disposition, defects, body.note, body.rubric, body.seller_grade, body.seconds
-    )
+    verdict = Verdict(body.condition, body.disposition, recorded(body.defects), **Remarks.of(body))
     decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
     call = decided.inspection.result.category
     if decided.replayed:

@@ -22,12 +22,11 @@ from regrade.serving.http.routes.desk.cards import card, item, lease
 from regrade.serving.http.routes.desk.filters import filters_of
 from regrade.serving.http.routes.desk.templates import DESK
 from regrade.serving.http.routes.photos import photo_answer
-from regrade.serving.http.schemas import DefectIn
+from regrade.serving.http.schemas import DefectIn, recorded
 from regrade.serving.review import Claim, Counts, Verdict
 from regrade.serving.rubric.types import example_photo
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.records import Inspection
-from regrade.serving.storage.reviews import ReviewedDefect
 
 router = APIRouter(prefix=f"{DESK}/api", include_in_schema=False)
 
@@ -94,10 +93,7 @@ async def decide(
     """Records a decision; may be sent again, should its answer have been lost."""
     body = await read_json(request, DecideIn)
     inspection = await _known(runtime, inspection_id, session)
-    defects = None
-    if body.defects is not None:
-        defects = tuple(ReviewedDefect(d.photo, d.type, d.severity, d.box, d.score) for d in body.defects)
-    verdict = Verdict(body.condition, body.disposition, defects, body.note, seconds=body.seconds)
+    verdict = Verdict(body.condition, body.disposition, recorded(body.defects), note=body.note, seconds=body.seconds)
     decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, session.key, verdict)
     category = inspection.result.category
     if not decided.replayed and decided.model_condition is not None and category is not None:
