@@ -33,6 +33,7 @@ DEFINITION: Final = "category.yaml"
 """What the bundle says of its category, as it was written for training; the router has none."""
 ROUTER: Final = "_router"
 SHARED: Final = "_shared"
+MANIFEST: Final = "manifest.json"
 ACTIVE: Final = "ACTIVE"
 PREVIOUS: Final = "PREVIOUS"
 PRECISIONS: Final = ("int8", "fp32")
@@ -164,7 +165,7 @@ def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle
     """
     version = version or active_version(root, category)
     folder = root / category / version
-    manifest = _read_json(folder / "manifest.json")
+    manifest = _read_json(folder / MANIFEST)
     try:
         if manifest["format"] not in READABLE:
             raise BundleError(
@@ -191,7 +192,7 @@ def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle
             card=(folder / "card.md").read_text(encoding="utf-8"),
             detector=detector,
             definition=_definition(folder, manifest),
-            sha256=sha256((folder / "manifest.json").read_bytes()),
+            sha256=sha256((folder / MANIFEST).read_bytes()),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error
@@ -203,7 +204,7 @@ def sealed_definition(root: Path, category: str, version: str) -> Category | Non
     Raises `BundleError` for a bundle that is not there, or whose YAML is not what its manifest names.
     """
     folder = root / category / version
-    manifest = _read_json(folder / "manifest.json")
+    manifest = _read_json(folder / MANIFEST)
     try:
         if DEFINITION in manifest["files"]:
             _check(folder / DEFINITION, manifest["files"][DEFINITION])

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from regrade.models.registry.bundle import Bundle
+from regrade.models.registry.bundle import MANIFEST, Bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def differences(a: Bundle, b: Bundle) -> tuple[Difference, ...]:
 
 def _contents(bundle: Bundle) -> dict[str, str]:
     """All that a bundle says of itself, flat, in words."""
-    manifest = json.loads((bundle.folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((bundle.folder / MANIFEST).read_text(encoding="utf-8"))
     parts = {
         **{k: v for k, v in manifest.items() if k not in ("category", "version")},
         "calibration": asdict(bundle.calibration),

@@ -11,6 +11,7 @@ from regrade.models.files import is_private, sync_folder, write_atomically
 from regrade.models.registry.bundle import (
     ACTIVE,
     FORMAT,
+    MANIFEST,
     PREVIOUS,
     SHARED,
     VERSION_NAME,
@@ -29,6 +30,15 @@ class NewDetector:
     files: Mapping[str, bytes]
     side: int
     classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "NewDetector | None":
+        """That of `bundle`, to be written with another; None where it has none."""
+        if bundle.detector is None:
+            return None
+        paths = {precision: bundle.detector_path(precision) for precision in bundle.detector.files}
+        files = {precision: path.read_bytes() for precision, path in paths.items() if path is not None}
+        return cls(files, bundle.detector.side, bundle.detector.classes)
 
 
 def write_bundle(
@@ -67,13 +77,7 @@ def write_bundle(
         else {"side": detector.side, "classes": list(detector.classes), "files": _share(root, detector.files)},
         "files": {name: sha256(data) for name, data in sorted(files.items())},
     }
-    staging = folder.with_name(f".{version}.partial")
-    for name, data in files.items():
-        write_atomically(staging / name, data)
-    _write_manifest(staging, manifest)
-    staging.rename(folder)
-    sync_folder(folder.parent)
-    return folder
+    return _appear(folder, {**files, MANIFEST: _manifest_bytes(manifest)})
 
 
 def install_bundle(source: Path, target: Path, category: str, version: str) -> Path:
@@ -90,13 +94,7 @@ def install_bundle(source: Path, target: Path, category: str, version: str) -> P
         shared = target / SHARED / f"{digest}.onnx"
         if not is_intact(shared, digest):
             write_atomically(shared, (source / SHARED / shared.name).read_bytes(), private=private)
-    staging = folder.with_name(f".{version}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    for path in sorted(bundle.folder.iterdir()):
-        write_atomically(staging / path.name, path.read_bytes(), private=private)
-    staging.rename(folder)
-    sync_folder(folder.parent)
-    return folder
+    return _appear(folder, {path.name: path.read_bytes() for path in sorted(bundle.folder.iterdir())}, private=private)
 
 
 def reissue(bundle: Bundle, version: str, networks: Mapping[str, bytes], files: Mapping[str, bytes]) -> Path:
@@ -108,33 +106,37 @@ def reissue(bundle: Bundle, version: str, networks: Mapping[str, bytes], files: 
     folder = bundle.folder.with_name(version)
     if folder.exists():
         raise BundleError(f"Bundle {bundle.category}/{version} exists and is immutable. Give a new --version.")
-    text = (bundle.folder / "manifest.json").read_text(encoding="utf-8")
+    text = (bundle.folder / MANIFEST).read_text(encoding="utf-8")
     for digest, data in networks.items():
         text = text.replace(digest, _share(folder.parents[1], {"": data})[""])
     manifest = json.loads(text)
     written = {name: files.get(name) or (bundle.folder / name).read_bytes() for name in manifest["files"]}
     manifest |= {"version": version, "files": {name: sha256(data) for name, data in written.items()}}
-    staging = folder.with_name(f".{version}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    for name, data in written.items():
-        write_atomically(staging / name, data)
-    _write_manifest(staging, manifest)
-    staging.rename(folder)
-    sync_folder(folder.parent)
-    return folder
+    return _appear(folder, written | {MANIFEST: _manifest_bytes(manifest)})
 
 
 def complete(folder: Path, files: Mapping[str, bytes]) -> None:
     """Add `files` to a bundle that was just written, and that nobody has loaded yet."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     for name, data in files.items():
         write_atomically(folder / name, data)
     digests = manifest["files"] | {name: sha256(data) for name, data in files.items()}
-    _write_manifest(folder, manifest | {"files": dict(sorted(digests.items()))})
+    write_atomically(folder / MANIFEST, _manifest_bytes(manifest | {"files": dict(sorted(digests.items()))}))
 
 
-def _write_manifest(folder: Path, manifest: Mapping[str, object]) -> None:
-    write_atomically(folder / "manifest.json", (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+def _manifest_bytes(manifest: Mapping[str, object]) -> bytes:
+    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _appear(folder: Path, files: Mapping[str, bytes], *, private: bool = False) -> Path:
+    """Make `folder` with `files`, wholly or not at all; what an interrupted call has left is cleared first."""
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    for name, data in files.items():
+        write_atomically(staging / name, data, private=private)
+    staging.rename(folder)
+    sync_folder(folder.parent)
+    return folder
 
 
 def copy_once(source: Path, target: Path, category: str, version: str) -> None:

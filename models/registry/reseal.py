@@ -55,19 +55,8 @@ def _write(root: Path, old: Bundle, new: Category, data: bytes, version: str) ->
         labels=old.labels,
         defects=tuple(replace(defect, severity=severities[defect.name]) for defect in old.defects),
         input_side=old.input_side,
-        detector=_detector(old),
+        detector=NewDetector.of(old),
     )
-
-
-def _detector(old: Bundle) -> NewDetector | None:
-    if old.detector is None:
-        return None
-    files = {}
-    for precision in old.detector.files:
-        path = old.detector_path(precision)
-        assert path is not None  # it has a detector
-        files[precision] = path.read_bytes()
-    return NewDetector(files, old.detector.side, old.detector.classes)
 
 
 def _card(old: Bundle, version: str) -> str:

@@ -19,6 +19,7 @@ from regrade.models.category.schema import Category, minimal
 from regrade.models.errors import BundleError
 from regrade.models.registry.bundle import (
     ACTIVE,
+    MANIFEST,
     ROUTER,
     VERSION_NAME,
     Bundle,
@@ -216,7 +217,7 @@ def _bundles(root: Path) -> Iterator[tuple[str, str]]:
 def _manifest(root: Path, category: str, version: str) -> bytes | None:
     """What tells a bundle from another one: it holds the hashes of all its files."""
     try:
-        return (root / category / version / "manifest.json").read_bytes()
+        return (root / category / version / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -97,16 +97,8 @@ def write(root: Path, old: Bundle, version: str, calibration: Calibration, note:
         labels=old.labels,
         defects=old.defects,
         input_side=old.input_side,
-        detector=_detector(old) if calibration.needs_detector else None,
+        detector=NewDetector.of(old) if calibration.needs_detector else None,
     )
-
-
-def _detector(old: Bundle) -> NewDetector | None:
-    if old.detector is None:
-        return None
-    paths = {precision: old.detector_path(precision) for precision in old.detector.files}
-    files = {precision: path.read_bytes() for precision, path in paths.items() if path is not None}
-    return NewDetector(files, old.detector.side, old.detector.classes)
 
 
 def _card(old: Bundle, version: str, calibration: Calibration, note: dict[str, Any]) -> str:
