@@ -12,15 +12,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from regrade.datasets.category import load_categories
 from regrade.models.errors import RegradeError
-from regrade.serving.cli.main import build_app
 from regrade.training.data.preflight import check_photos, notices
 from regrade.training.run.config import option_name, options_of_train
 from regrade.training.run.run import STAGES, Run, RunConfig
 from regrade.training.run_start import latest_run, next_version
+from tests.commands import run_command
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +30,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*arguments: object) -> str:
     """What the command prints on standard output; its errors are raised."""
-    result = CliRunner().invoke(build_app(), [str(one) for one in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return run_command(*arguments).stdout
 
 
 @pytest.mark.parametrize(

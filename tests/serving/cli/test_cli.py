@@ -13,6 +13,7 @@ from regrade.serving.access.keys import KeyStore
 from regrade.serving.base.settings import Settings
 from regrade.serving.cli.main import build_app
 from regrade.serving.installation.data_dir import open_database
+from tests.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +26,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*arguments: object) -> str:
     """What the command prints on standard output; its errors are raised."""
-    result = CliRunner().invoke(build_app(), [str(one) for one in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return run_command(*arguments).stdout
 
 
 def keys_in(data_dir: Path) -> KeyStore:

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from regrade.models.errors import PhotoError, PolicyError, RegradeError, UnknownCategoryError
-from regrade.serving.cli.main import build_app
 from regrade.serving.examples.items import PHOTOS
 from regrade.serving.http.schemas import InspectionOut
+from tests.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -26,11 +25,7 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*arguments: object) -> str:
     """What `regrade grade` prints on standard output; its errors are raised."""
-    result = CliRunner().invoke(build_app(), ["grade", *(str(one) for one in arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return run_command("grade", *arguments).stdout
 
 
 def exits(*arguments: object) -> tuple[int, str, str]:

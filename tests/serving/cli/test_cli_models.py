@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from regrade.models.errors import RegradeError
 from regrade.models.registry.bundle import active_version, load_bundle, shipped_root
 from regrade.models.registry.files import write_bundle
-from regrade.serving.cli.main import build_app
+from tests.commands import run_command
 
 NEW = "2099.1.1"
 
@@ -45,11 +44,7 @@ def root(tmp_path: Path) -> Path:
 
 def run(*arguments: object, status: int = 0) -> str:
     """What the command prints on standard output; its errors are raised."""
-    result = CliRunner().invoke(build_app(), ["models", *(str(one) for one in arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == status, result.output
-    return result.stdout
+    return run_command("models", *arguments, code=status).stdout
 
 
 def listed(root: Path, status: int = 0) -> dict[tuple[str, str], dict[str, Any]]:

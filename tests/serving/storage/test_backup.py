@@ -11,52 +11,22 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from typer.testing import CliRunner
 
 from regrade.serving.base.errors import BackupError, DamagedDatabaseError, StorageError
 from regrade.serving.base.settings import Settings
-from regrade.serving.cli.main import build_app
-from regrade.serving.inspections.verify import Report, verify_store
 from regrade.serving.installation.backup import make as making
 from regrade.serving.installation.backup.check import check_backup
 from regrade.serving.installation.backup.known import known
 from regrade.serving.installation.backup.make import make_backup
-from regrade.serving.installation.backup.manifest import Manifest
 from regrade.serving.installation.backup.repository import Repository
 from regrade.serving.installation.backup.restore import restore
 from regrade.serving.installation.backup.source import copy_database
-from regrade.serving.installation.data_dir import open_database
 from regrade.serving.policy.load import DEFAULT_POLICY
 from regrade.serving.storage import migrations
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.photostore import LocalPhotoStore
+from tests.serving.storage.backups import newest, run, settings, verified
 
 pytestmark = pytest.mark.slow
-
-
-def run(*arguments: object, code: int = 0) -> str:
-    """What a command prints; its errors are raised."""
-    result = CliRunner().invoke(build_app(), [str(one) for one in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-def settings(data: Path) -> Settings:
-    return Settings(_env_file=None, data_dir=data)
-
-
-def verified(data: Path) -> Report:
-    database = open_database(settings(data))
-    try:
-        return verify_store(database, LocalPhotoStore(data / "photos"))
-    finally:
-        database.close()
-
-
-def newest(out: Path) -> Manifest:
-    return Manifest.load(max((out / "snapshots").iterdir()))
 
 
 def objects(out: Path) -> dict[str, int]:
