@@ -36,11 +36,26 @@ def settled(service: Any, **phases: int) -> None:
         time.sleep(0.01)
 
 
+def come_at_once(service: Any, connect: Any, stall: str, count: int) -> list[Any]:
+    """So many new connections, all of which the service has seen within the grace: a busy machine may need some goes,
+    for those that came first have no claim any more when the last comes late."""
+    table = service.runtime.connections
+    for _ in range(20):
+        begun, wires = time.monotonic(), [connect(service, stall) for _ in range(count)]
+        while table.count(Phase.NEW) != count and time.monotonic() < begun + GRACE:
+            time.sleep(0.001)
+        if table.count(Phase.NEW) == count and time.monotonic() < begun + GRACE:
+            return wires
+        for wire in wires:
+            wire.__exit__()
+        settled(service, new=0)
+    raise AssertionError(f"{count} connections never came within {GRACE} s")
+
+
 @pytest.mark.parametrize("stall", ["", HALF, FORM])
 def test_those_that_have_waited_longest_go_and_the_newcomer_stays(serve: Any, connect: Any, stall: str) -> None:
     service = serve(**SMALL)
-    wires = [connect(service, stall) for _ in range(8)]
-    settled(service, new=8)  # nobody is closed who has just come
+    wires = come_at_once(service, connect, stall, 8)  # nobody is closed who has just come
     time.sleep(GRACE)
     wires.append(connect(service, stall))
     assert [wire.is_closed() for wire in wires[:2]] == [True, True]
