@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     data.command("summary")(summary)
     data.command("import")(transfer_cli.import_)
     data.command("export")(transfer_cli.export)
+    data.command("join")(transfer_cli.join)
     data.command("hygiene")(hygiene_cli.hygiene)
     data.command("apply-fixes")(hygiene_cli.apply_fixes)
     app.add_typer(data, name="data")

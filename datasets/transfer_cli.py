@@ -144,3 +144,28 @@ def export(
         records = [r for r in records if not option or getattr(r, field) in option]
     export_dataset(chosen, records, load_categories(categories), out)
     typer.echo(f"wrote {len(records)} photos to {out}; the format carries {chosen.carries}")
+
+
+def join(
+    out: Annotated[Path, typer.Argument(help="New folder of the dataset.", show_default=False)],
+    manifests: Annotated[
+        list[Path], typer.Argument(help="Folders with a manifest, or .jsonl files.", show_default=False)
+    ],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labels of photos that nobody had graded: JSON lines with `id`. May be repeated."),
+    ] = None,
+) -> None:
+    """Make one dataset of several. Photos are linked where that is possible; OUT is written wholly or not at all.
+
+    The same photo twice is taken once, as the first dataset has it. Splits and groups stay as they are.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from regrade.datasets.joining import join as join_datasets
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Linking photos", total=None)
+        found = join_datasets(manifests, labels or [], out, lambda: progress.advance(task))
+    typer.echo(f"{out}: {found.photos} photos, {found.labelled} labelled anew, {found.copies} copies left out")

@@ -37,7 +37,9 @@ def fit_classifier(run: Run) -> None:
     for number in (*range(int(material.fold.max()) + 1), None):
         wanted = (material.fold >= 0) & (material.fold != (-1 if number is None else number))
         schedule = Schedule(
-            epochs=epochs if number is None else max(1, round(epochs * FOLD_SHARE)), seed=run.config.seed
+            epochs=epochs if number is None else max(1, round(epochs * FOLD_SHARE)),
+            seed=run.config.seed,
+            frozen=run.config.frozen,
         )
         run.log.info("backbone %s", "for all photos" if number is None else f"without fold {number + 1}")
         fine_tune(
@@ -66,7 +68,7 @@ def export(run: Run) -> None:
     if active is not None:
         networks.copy_active(run, active)
         return
-    backbone = backbone_of(networks.checkpoint(run, None))
+    backbone = backbone_of(networks.checkpoint(run, None), run.config.frozen)
     run.write_bytes("networks/backbone-fp32.onnx", export_fp32(backbone, run.config.side))
     if run.config.detector:
         networks.export_detector(run)

@@ -10,15 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from regrade.datasets.manifest import Record
-from regrade.models.arch.efficientnet_lite import pretrained_weights_path
 from regrade.models.arch.grading_backbone import GradingBackbone
 from regrade.models.errors import RunError
 from regrade.models.networks.runtime import Model
 from regrade.training.calibrate.condition_heads import CrossFitFeatures
-from regrade.training.data.pictures import LOCAL_TYPES, Corpus, TrainingPicture
+from regrade.training.data.pictures import Corpus, TrainingPicture
 from regrade.training.fit import networks
 from regrade.training.fit.crossfit import FOLDS, BackboneFeatures, deal, see
-from regrade.training.fit.finetune import backbone_of
+from regrade.training.fit.finetune import as_imagenet_left_it, backbone_of
 from regrade.training.fit.inputs import TrainingInputs, corpus_of, gather, graded_records, served
 from regrade.training.run.network_outputs import Arrays, hash_of, hash_of_network, hash_of_photos, recalled
 from regrade.training.run.progress import bar
@@ -52,7 +51,7 @@ def extract_features(run: Run) -> tuple[CrossFitFeatures, TrainingInputs | None]
             )
         fold = material.fold[: len(records)]
         folds = [
-            _through(run, f"without-fold-{k}", backbone_of(networks.checkpoint(run, k)), material)
+            _through(run, f"without-fold-{k}", backbone_of(networks.checkpoint(run, k), run.config.frozen), material)
             for k in range(int(fold.max()) + 1)
         ]
     else:
@@ -68,7 +67,7 @@ def extract_features(run: Run) -> tuple[CrossFitFeatures, TrainingInputs | None]
 
 def untrained(run: Run, material: TrainingInputs) -> BackboneFeatures:
     """The photos and pictures through the backbone as ImageNet left it."""
-    return _through(run, "imagenet", GradingBackbone(LOCAL_TYPES, pretrained_weights_path()), material)
+    return _through(run, "imagenet", as_imagenet_left_it(run.config.frozen), material)
 
 
 def _through(run: Run, name: str, backbone: GradingBackbone, material: TrainingInputs) -> BackboneFeatures:

@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +39,7 @@ UNKNOWN: Final = 255
 _COMMON: Final = frozenset({"stain", "dirt", "wear", "scuff", "scratch"})
 """What a photo that nobody graded may well show; anything else is rare enough to be taken for absent."""
 _SHARD: Final = 32
-_RECIPE: Final = 4
+_RECIPE: Final = 5
 """Counts up with any change of this file that changes the pictures."""
 
 
@@ -51,6 +51,8 @@ class Variant:
     kind: str
     """`clean`, `harmless` or `damaged`."""
     close: bool = False
+    draw: int = 0
+    """The set it belongs to: each epoch takes another."""
 
 
 def variants(clean: int, harmless: int, damaged: int, close: int) -> tuple[Variant, ...]:
@@ -62,15 +64,26 @@ def variants(clean: int, harmless: int, damaged: int, close: int) -> tuple[Varia
     return tuple(out)
 
 
+def drawn_anew(ways: Sequence[Variant], draws: int) -> tuple[Variant, ...]:
+    """`ways` and, of each, as many more as make `draws` sets, every one drawn by itself."""
+    return tuple(
+        way if draw == 0 else replace(way, name=f"{way.name}-{draw}", draw=draw)
+        for draw in range(draws)
+        for way in ways
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingPicture:
     """A picture to train on: `rgb` uint8 (side, side, 3); `grid` uint8 (types, side/16, side/16) of 0, 1 or `UNKNOWN`;
-    `row` of its photo among the records; `kind` of its variant, `clean` where nothing of a drawing is left."""
+    `row` of its photo among the records; `kind` of its variant, `clean` where nothing of a drawing is left; `draw`: the
+    set it is of."""
 
     rgb: NDArray[np.uint8]
     grid: NDArray[np.uint8]
     row: int
     kind: str
+    draw: int = 0
 
 
 class Corpus:
@@ -110,12 +123,12 @@ class Corpus:
         for job in self._jobs():
             with np.load(job.path, allow_pickle=False) as shard:
                 jpegs, sizes, grids = shard["jpegs"].tobytes(), shard["sizes"], shard["grids"]
-                kinds, rows = shard["kinds"], shard["rows"]
+                kinds, rows, draws = shard["kinds"], shard["rows"], shard["draws"]
             at = 0
-            for size, grid, kind, row in zip(sizes, grids, kinds, rows, strict=True):
+            for size, grid, kind, row, draw in zip(sizes, grids, kinds, rows, draws, strict=True):
                 rgb = np.asarray(Image.open(io.BytesIO(jpegs[at : at + size])).convert("RGB"))
                 at += int(size)
-                yield TrainingPicture(rgb, grid, job.start + int(row), str(kind))
+                yield TrainingPicture(rgb, grid, job.start + int(row), str(kind), int(draw))
 
     def _jobs(self) -> "list[_Job]":
         jobs = []
@@ -141,7 +154,7 @@ class _Job:
 
 def _build_shard(job: _Job) -> None:
     cv2.setNumThreads(1)
-    jpegs, sizes, grids, kinds, rows = bytearray(), [], [], [], []
+    jpegs, sizes, grids, kinds, rows, draws = bytearray(), [], [], [], [], []
     for row, record in enumerate(job.records):
         for picture in pictures_of(record, job.categories[record.category], job.ways, job.side, job.seed):
             data = cv2.imencode(".jpg", picture.rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
@@ -150,6 +163,7 @@ def _build_shard(job: _Job) -> None:
             grids.append(picture.grid)
             kinds.append(picture.kind)
             rows.append(row)
+            draws.append(picture.draw)
     partial = job.path.with_suffix(".partial.npz")
     np.savez_compressed(
         partial,
@@ -160,6 +174,7 @@ def _build_shard(job: _Job) -> None:
         ),
         kinds=np.array(kinds, dtype="U8"),
         rows=np.array(rows, dtype=np.int64),
+        draws=np.array(draws, dtype=np.int64),
     )
     partial.replace(job.path)
 
@@ -181,7 +196,7 @@ def pictures_of(
         rgb, masks, kind = made
         if way.close:
             rgb, masks = _close_up(rgb, masks, scene, rng, drawn=kind == "damaged")
-        yield _staged(rgb, masks, kind, side, rng)
+        yield replace(_staged(rgb, masks, kind, side, rng), draw=way.draw)
 
 
 Masks = NDArray[np.uint8]

@@ -12,7 +12,7 @@ from regrade.datasets.manifest import Record, locate_manifest, read_manifest
 from regrade.models.errors import DatasetError
 from regrade.models.photos.intake import open_photo
 from regrade.models.photos.preprocess import model_input
-from regrade.training.data.pictures import Corpus, Variant, variants
+from regrade.training.data.pictures import Corpus, Variant, drawn_anew, variants
 from regrade.training.data.preflight import usable
 from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS, rows_of
 from regrade.training.fit.crossfit import Ints, deal
@@ -24,6 +24,7 @@ UNGRADED_NAME: Final = "extra.jsonl"
 """A manifest of photos that nobody has graded, beside that of the graded ones: material to draw damage on."""
 UNGRADED_MOST: Final = 250
 WAYS: Final[tuple[Variant, ...]] = variants(clean=2, harmless=1, damaged=2, close=1)
+WAYS_UNDRAWN: Final[tuple[Variant, ...]] = variants(clean=3, harmless=0, damaged=0, close=0)
 _BATCH = 16
 
 
@@ -61,7 +62,7 @@ def ungraded_records(run: Run) -> list[Record]:
 @dataclass(frozen=True, slots=True)
 class TrainingInputs:
     """`records` are the graded ones, then the ungraded. `plain` is the trunk of each graded one as serving would see
-    it, float16 (n, 112, h, w); `fold` (n + ungraded,) the fold of each, −1 for the test split."""
+    it, float16 (n, c, h, w); `fold` (n + ungraded,) the fold of each, −1 for the test split."""
 
     records: Sequence[Record]
     graded: int
@@ -72,7 +73,7 @@ class TrainingInputs:
 
 def corpus_of(run: Run, records: Sequence[Record]) -> Corpus:
     """The pictures of `records`; those of the test split have none."""
-    ways = WAYS if run.config.synthesis else variants(clean=3, harmless=0, damaged=0, close=0)
+    ways = drawn_anew(WAYS if run.config.synthesis else WAYS_UNDRAWN, run.config.draws)
     return Corpus(records, run.categories, ways, side=run.config.side, seed=run.config.seed, folder=run.config.cache)
 
 
@@ -84,11 +85,12 @@ def gather(run: Run) -> TrainingInputs:
     file = run.checkpoints("fit-classifier") / "material.pt"
     if file.exists():
         stored = torch.load(file, weights_only=True)
-        pictures = Pictures(stored["trunk"], stored["grids"], stored["rows"].numpy(), stored["damaged"].numpy())
+        arrays = (stored[name].numpy() for name in ("rows", "damaged", "draws"))
+        pictures = Pictures(stored["trunk"], stored["grids"], *arrays)
         return TrainingInputs(records, len(graded), stored["plain"], pictures, fold)
     corpus = corpus_of(run, records)
     corpus.build()
-    trunk = Trunk(run.config.side, torch.device(run.device))
+    trunk = Trunk(run.config.side, torch.device(run.device), run.config.frozen)
     pictures = embed(corpus, trunk)
     plain = _plain(graded, trunk, run.config.side)
     partial = file.with_suffix(".partial")
@@ -98,6 +100,7 @@ def gather(run: Run) -> TrainingInputs:
             "grids": pictures.grids,
             "rows": torch.from_numpy(pictures.rows),
             "damaged": torch.from_numpy(pictures.damaged),
+            "draws": torch.from_numpy(pictures.draws),
             "plain": plain,
         },
         partial,

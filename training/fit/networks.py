@@ -52,7 +52,7 @@ def reusable(run: Run) -> Bundle | None:
 
     A network that has seen the category's photos cannot be asked what it makes of strangers, and is trained anew.
     """
-    if run.config.category == ALL:
+    if run.config.category == ALL or run.config.tune is not None:
         return None
     store = run.config.store
     for name in sorted(store.active_versions(), key=lambda name: (name != ROUTER, name)):

@@ -26,6 +26,8 @@ _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,2})?")
 _PATHS: Final = ("data", "out", "categories", "detector_weights", "cache")
 _STRIDE: Final = 32
+FROZEN_MOST: Final = 5
+"""Stages of the backbone that stay as ImageNet left them, unless a run tunes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,15 @@ class RunConfig:
     seed: Annotated[int, TrainOption("Seed of everything drawn.")] = 0
     alpha: Annotated[float, TrainOption("Promised error of automatic grades.")] = 0.05
     delta: Annotated[float, TrainOption("Risk that the promise does not hold.")] = 0.1
+    tune: Annotated[
+        int | None,
+        TrainOption(
+            "Give the categories a backbone of their own, trained from this stage on (1 to 5; a lower one learns "
+            "more and takes up to twice as long).",
+            "an active backbone that has not seen the category is kept; else 5",
+        ),
+    ] = None
+    draws: Annotated[int, TrainOption("Sets of drawn pictures; each epoch takes another.")] = 1
     side: int = 320
     detector_side: int = 640
     epochs: Annotated[int | None, TrainOption("Epochs of the classifier.", "by device, fewer without a GPU")] = None
@@ -83,6 +94,8 @@ class RunConfig:
         _require(_VERSION.fullmatch(self.version), "version", self.version, "letters, digits, dots, dashes: 2026.11.2")
         _require(_DEVICE.fullmatch(self.device), "device", self.device, "auto, cpu, cuda or cuda:N")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
+        _require(self.tune is None or 1 <= self.tune <= FROZEN_MOST, "tune", self.tune, f"1 to {FROZEN_MOST}")
+        _require(1 <= self.draws <= 100, "draws", self.draws, "1 to 100")
         for name in ("alpha", "delta"):
             value = getattr(self, name)
             _require(0.0 < value <= 0.5, name, value, "above 0 and at most 0.5")
@@ -96,6 +109,11 @@ class RunConfig:
         _require(not twice, "leave_out", ", ".join(twice), "each source once")
         if not self.detector and (self.detector_weights is not None or self.detector_epochs is not None):
             raise RunError("--detector-weights and --detector-epochs make no sense without a detector; leave them out.")
+
+    @property
+    def frozen(self) -> int:
+        """How many stages of the backbone the run leaves as ImageNet left them, where it trains one."""
+        return FROZEN_MOST if self.tune is None else self.tune
 
     @property
     def store(self) -> "BundleStore":

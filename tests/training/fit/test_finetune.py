@@ -1,6 +1,7 @@
 """Fine-tuning: it learns where a defect is, can be stopped after any epoch, and uses no grade of the test split."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def pictures(records: list[Record]) -> Pictures:
     grids = torch.zeros(32, len(LOCAL_TYPES), 4, 4, dtype=torch.uint8)
     trunk[torn, :8, :2, :2] += 6
     grids[torn, TEAR, :2, :2] = 1
-    return Pictures(trunk, grids, np.arange(32) % len(records), torn)
+    return Pictures(trunk, grids, np.arange(32) % len(records), torn, np.zeros(32, dtype=np.intp))
 
 
 def train(
@@ -84,7 +85,7 @@ def test_the_frozen_stages_stay_as_imagenet_left_them(
 
 
 def test_places_that_are_not_known_teach_nothing(pictures: Pictures, records: list[Record], tmp_path: Path) -> None:
-    blind = Pictures(pictures.trunk, torch.full_like(pictures.grids, UNKNOWN), pictures.rows, pictures.damaged)
+    blind = replace(pictures, grids=torch.full_like(pictures.grids, UNKNOWN))
     net = train(blind, records, tmp_path / "a.pt")
     assert net.local.bias is not None
     assert net.local.bias.detach()[TEAR] == pytest.approx(-4.6, abs=0.05)
