@@ -8,7 +8,16 @@ import pytest
 
 from regrade.datasets.category import load_categories
 from regrade.datasets.manifest import DefectBox, Record, read_manifest
-from regrade.training.data.pictures import LOCAL_TYPES, UNKNOWN, Corpus, cells, known_grid, pictures_of, variants
+from regrade.training.data.pictures import (
+    LOCAL_TYPES,
+    UNKNOWN,
+    Corpus,
+    cells,
+    drawn_anew,
+    known_grid,
+    pictures_of,
+    variants,
+)
 
 TEAR = LOCAL_TYPES.index("tear")
 
@@ -72,3 +81,22 @@ def test_a_finished_corpus_is_not_made_again(records: list[Record], tmp_path: Pa
     before = {p: p.stat().st_mtime_ns for p in made.folder.iterdir()}
     made.build(workers=1)
     assert before == {p: p.stat().st_mtime_ns for p in made.folder.iterdir()}
+
+
+def test_each_set_is_drawn_by_itself(records: list[Record], tmp_path: Path) -> None:
+    ways = drawn_anew(variants(1, 0, 1, 0), 2)
+    made = Corpus(records[:2], load_categories(), ways, side=96, seed=3, folder=tmp_path)
+    made.build(workers=1)
+    pictures = list(made)
+    first, second = ([p for p in pictures if p.draw == draw] for draw in (0, 1))
+    assert len(first) == len(second) == len(pictures) / 2
+    for a, b in zip(first, second, strict=True):
+        assert a.row == b.row
+        assert (a.rgb != b.rgb).any()
+
+
+def test_the_first_set_is_what_there_is_without_others() -> None:
+    ways = variants(2, 1, 2, 1)
+    assert drawn_anew(ways, 1) == ways
+    assert drawn_anew(ways, 3)[: len(ways)] == ways
+    assert len({way.name for way in drawn_anew(ways, 3)}) == 3 * len(ways)

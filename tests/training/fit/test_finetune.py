@@ -11,7 +11,7 @@ import torch
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.models.arch.grading_backbone import GradingBackbone, peaks, trained_parameters
 from regrade.training.data.pictures import LOCAL_TYPES, UNKNOWN
-from regrade.training.fit.finetune import Pictures, Schedule, backbone_of, fine_tune
+from regrade.training.fit.finetune import Pictures, Schedule, as_imagenet_left_it, backbone_of, fine_tune
 
 CLASSES = {"packaging": ("unopened", "opened", "used", "damaged")}
 TEAR = LOCAL_TYPES.index("tear")
@@ -119,3 +119,29 @@ def test_how_many_stages_are_frozen_changes_what_is_trained_and_not_what_is_comp
 def test_no_stage_beyond_the_fifth_can_be_frozen() -> None:
     with pytest.raises(ValueError, match="1 to 5"):
         GradingBackbone(LOCAL_TYPES, frozen=6)
+
+
+def test_each_epoch_takes_the_set_whose_turn_it_is(pictures: Pictures) -> None:
+    drawn = replace(pictures, draws=np.arange(32) % 3)
+    for epoch in range(4):
+        assert (drawn.draws[drawn.of_epoch(epoch)] == epoch % 3).all()
+    assert len(pictures.of_epoch(5)) == 32
+
+
+def test_stages_that_are_tuned_change_and_those_before_them_do_not(
+    pictures: Pictures, records: list[Record], tmp_path: Path
+) -> None:
+    trunk = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (32, 40, 8, 8))).half()
+    schedule = Schedule(epochs=1, batch=16, rate_new=5e-3, seed=1, frozen=3)
+    net = fine_tune(
+        replace(pictures, trunk=trunk), records, CLASSES, schedule,
+        labels=True, device=torch.device("cpu"), checkpoint=tmp_path / "t.pt", log=logging.getLogger("test"),
+    )  # fmt: skip
+    before = as_imagenet_left_it(3)
+    changed = [
+        any(not torch.equal(a, b) for a, b in zip(old.parameters(), new.parameters(), strict=True))
+        for old, new in zip(before.net.blocks, net.net.blocks, strict=True)
+    ]
+    assert changed == [False, False, False, True, True, True, True]
+    reread = backbone_of(tmp_path / "t.pt", 3)
+    torch.testing.assert_close(reread.net.blocks[3][0].conv_pw.weight, net.net.blocks[3][0].conv_pw.weight)
