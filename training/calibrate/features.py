@@ -57,7 +57,7 @@ def extract_features(run: Run) -> tuple[CrossFitFeatures, TrainingInputs | None]
     else:
         corpus = corpus_of(run, records)
         corpus.build()
-        fold = deal(records, run.config.seed)
+        fold = deal(records, run.config.seed, by=run.config.folds)
     pictures = _pictures(run, int8, corpus)
     final = BackboneFeatures(photos["features"], pictures["features"], photos["maps"])
     # A backbone that is kept has seen none of these photos: it is a stranger to every fold.

@@ -1,7 +1,8 @@
 """Cross-fitting: every photo that heads and calibration are judged on is seen through a backbone that never saw it.
 
-The photos of train + val are dealt into folds, group by group. For each fold a backbone is fine-tuned on the pictures
-of the other folds; it then gives the features of all photos, those of the fold as it would those of a stranger.
+The photos of train + val are dealt into folds, group by group or source by source. For each fold a backbone is
+fine-tuned on the pictures of the other folds; it then gives the features of all photos, those of the fold as it would
+those of a stranger.
 """
 
 import warnings
@@ -16,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from regrade.datasets.manifest import Record
 from regrade.models.arch.grading_backbone import GradingBackbone
+from regrade.models.errors import DatasetError
 from regrade.training.fit.finetune import Pictures
 from regrade.training.fit.heads import Basis
 
@@ -24,12 +26,17 @@ _BATCH = 64
 Ints = NDArray[np.intp]
 
 
-def deal(records: Sequence[Record], seed: int, folds: int = FOLDS) -> Ints:
+def deal(records: Sequence[Record], seed: int, folds: int = FOLDS, *, by: str = "group") -> Ints:
     """The fold of each record, (n,): 0 to folds − 1, and −1 for those of the test split. Categories and conditions are
-    spread evenly as far as groups, which stay together, allow."""
+    spread evenly as far as what stays together allows: groups or, by "source", all photos of a source.
+
+    Raises `DatasetError` where there are fewer sources than folds.
+    """
     rows = np.array([i for i, r in enumerate(records) if r.split != "test"], dtype=np.intp)
     kinds = np.array([f"{records[i].category}/{records[i].condition}" for i in rows])
-    groups = np.array([records[i].group for i in rows])
+    groups = np.array([getattr(records[i], by) for i in rows])
+    if by == "source" and len(set(groups)) < folds:
+        raise DatasetError(f"--folds source needs photos of {folds} sources or more; there are {len(set(groups))}.")
     out = np.full(len(records), -1, dtype=np.intp)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():

@@ -81,7 +81,7 @@ def gather(run: Run) -> TrainingInputs:
     """Make, or read back, all that the classifier is trained on. Interrupted, it goes on at the next call."""
     graded = graded_records(run)
     records = [*graded, *ungraded_records(run)]
-    fold = deal(records, run.config.seed)
+    fold = deal(records, run.config.seed, by=run.config.folds)
     file = run.checkpoints("fit-classifier") / "material.pt"
     if file.exists():
         stored = torch.load(file, weights_only=True)

@@ -72,6 +72,13 @@ class RunConfig:
         ),
     ] = None
     draws: Annotated[int, TrainOption("Sets of drawn pictures; each epoch takes another.")] = 1
+    folds: Annotated[
+        str,
+        TrainOption(
+            "What the folds keep together: group, or source; figures held out are then those of sources that nothing "
+            "was fitted on."
+        ),
+    ] = "group"
     side: int = 320
     detector_side: int = 640
     epochs: Annotated[int | None, TrainOption("Epochs of the classifier.", "by device, fewer without a GPU")] = None
@@ -95,6 +102,7 @@ class RunConfig:
         _require(_DEVICE.fullmatch(self.device), "device", self.device, "auto, cpu, cuda or cuda:N")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
         _require(self.tune is None or 1 <= self.tune <= FROZEN_MOST, "tune", self.tune, f"1 to {FROZEN_MOST}")
+        _require(self.folds in ("group", "source"), "folds", self.folds, "group or source")
         _require(1 <= self.draws <= 100, "draws", self.draws, "1 to 100")
         for name in ("alpha", "delta"):
             value = getattr(self, name)

@@ -186,6 +186,7 @@ def command(run: Run) -> str:
     parts = [f"regrade train {c.category} --version {c.version} --seed {c.seed}"]
     parts += [f"--leave-out {s}" for s in c.leave_out]
     parts += [] if c.tune is None else [f"--tune {c.tune}"]
+    parts += [] if c.folds == "group" else [f"--folds {c.folds}"]
     parts += [] if c.draws == 1 else [f"--draws {c.draws}"]
     parts += [] if c.epochs is None else [f"--epochs {c.epochs}"]
     parts += [] if c.synthesis else ["--no-synthesis"]

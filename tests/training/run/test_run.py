@@ -60,6 +60,7 @@ def do(run: Run, *stages: str) -> None:
         ("tune", 0),
         ("tune", 6),
         ("draws", 0),
+        ("folds", "photo"),
         ("leave_out", ("a", "a")),
         ("device", "gpu"),
     ],
