@@ -43,7 +43,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rig import bootstrap_ratio, commit, cores, interval, parser, percentiles, write
 
 PER_ITEM: Final = 4
-DEFAULT: Final = ("fastapi_torch", "fastapi_ort", "litserve_ort", "bentoml_ort")
+DEFAULT: Final = ("fastapi_torch", "fastapi_ort", "fastapi_ort_draft", "litserve_ort", "bentoml_ort")
 PACKAGES: Final = ("torch", "fastapi", "uvicorn", "litserve", "bentoml", "onnxruntime", "pillow", "ultralytics", "timm")
 Cells = dict[str, dict[str, Any]]
 """What was measured: `phase/size/server/round` → numbers."""
