@@ -1,6 +1,7 @@
 """The station page in a real browser against the real service."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,13 +27,14 @@ def grade(page: Page, rma: str, *photos: FilePayload) -> None:
 
 
 def change_answer(intercept: Intercept, page: Page, **changes: Any) -> None:
-    """Let the service grade, and change some of its answer on the way back."""
+    """Let the service grade, and change some of its answer on the way back; also where the page asks for the item again,
+    as it does when another language is chosen."""
 
     def handle(route: Route) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=json.dumps(response.json() | changes))
 
-    intercept(page, "**/v1/inspections", handle)
+    intercept(page, re.compile(r"/v1/inspections(/[^/]+)?$"), handle)
 
 
 def test_a_photo_and_an_rma_give_a_grade_that_is_stored(
