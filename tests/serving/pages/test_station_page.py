@@ -27,14 +27,20 @@ def grade(page: Page, rma: str, *photos: FilePayload) -> None:
 
 
 def change_answer(intercept: Intercept, page: Page, **changes: Any) -> None:
-    """Let the service grade, and change some of its answer on the way back; also where the page asks for the item again,
-    as it does when another language is chosen."""
+    """Let the service grade, and change some of its answer on the way back; also where the page asks again for the
+    item, as it does when a language is chosen (`choose_language`)."""
 
     def handle(route: Route) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=json.dumps(response.json() | changes))
 
     intercept(page, re.compile(r"/v1/inspections(/[^/]+)?$"), handle)
+
+
+def choose_language(page: Page, lang: str) -> None:
+    """Choose a language, and wait until the page has the result on show in it."""
+    with page.expect_response(re.compile(r"/v1/inspections/[^/]+$")):
+        page.click(f"[data-language='{lang}']")
 
 
 def test_a_photo_and_an_rma_give_a_grade_that_is_stored(
@@ -137,7 +143,7 @@ def test_an_empty_photo_says_what_was_not_looked_for_on_it(
 ) -> None:
     change_answer(intercept, page, defects=[], defects_examined=[{"photo": 0, "types": []}])
     grade(page, "RMA-examined", sharp)
-    page.click(f"[data-language='{lang}']")
+    choose_language(page, lang)
     expect(page.locator(".examined")).to_have_text(text("examined.nothing", lang))
     expect(page.locator(".basis")).to_contain_text(text("basis.photo", lang))
 
