@@ -16,8 +16,21 @@ SOURCES: Mapping[str, str] = {
     "ecoera": "CC BY 4.0. Roboflow “e-waste” (object-detection/e-waste-mx8fq), via EcoEra-FourFront/EcoEra",
     "clothing-dataset": "CC0-1.0. Alexey Grigorev and contributors: clothing-dataset",
     "dirty-marks": "CC BY 4.0. Roboflow “dirty marks”, via jharnob30/qc_project_trial",
+    "medbox": "CC BY 4.0. Roboflow (apurv), via 2004apurva/Medicine_detector",
+    "cfsd": "CC BY 4.0. Roboflow “canned-food-surface-defect”, via RogelioGarciaAlvarez/ML_Can_Defects",
+    "boxalign": "CC BY 4.0. Roboflow “box-alignment-front-view” (hantophongs-workspace), via "
+    "ChrisHan-Dev/box-alignment-ml",
+    "grocery": "MIT. Marcus Klasson: GroceryStoreDataset",
+    "taco": "CC BY 4.0. Roboflow “trash-detection-otdmj” (nora-slimani), after TACO, via Jchen26-US/TRASH-E",
+    "yolocilin": "MIT. Melike: medicine-box-detection-yolov8",
+    "anau": "MIT. Alexander Naumann: image-selection-and-cnn-training, synthetic-dataset-generation",
+    "tampar": "MIT. Alexander Naumann: TAMPAR",
+    "fabric-stain": "CC0-1.0. Fabric Stain Dataset, via PerceptiLabs/fabric_stain",
+    "secondhand-fashion": "CC BY 4.0. RISE, Wargön Innovation, Myrorna, Farrukh Nauman: Clothing Dataset for "
+    "Second-Hand Fashion",
+    "shoes-color": "CC BY 4.0. Roboflow “shoes_color”, via monzzzz/Shoes-Detection-CV-OCR",
 }
-"""Attribution of the sources of the bench photos; any other source is named with the licence in the manifest."""
+"""Attribution of the sources that bundles were fitted on; any other is named with the licence in the manifest."""
 
 _SCORES = {
     "macro_f1": "Condition macro-F1",
@@ -37,7 +50,7 @@ def condition_card(trained: "Trained", provenance: Mapping[str, Any], records: S
         f"# {name} {provenance['settings']['version']}",
         "",
         f"Grades the condition ({', '.join(trained.labels)}) of {name} from bench photos. EfficientNet-Lite0 "
-        "(ImageNet weights, upper stages fine-tuned) with a linear head"
+        f"(ImageNet weights, {_tuned(provenance)}) with a linear head"
         f"{', and YOLO26n for boxes' if trained.calibration.needs_detector else ', and no detector'}; ONNX, INT8 with "
         "FP32 beside it.",
         "",
@@ -47,7 +60,7 @@ def condition_card(trained: "Trained", provenance: Mapping[str, Any], records: S
         "",
         *_score_table(trained),
         "",
-        *_beside_baseline(trained),
+        *_beside_baseline(trained, provenance),
         *_edits(trained, provenance),
         "Intervals are 95%, by bootstrap over groups. The labels are votes of vision models that read contact "
         "sheets against a rubric, not of warehouse inspectors; their agreement flatters, and so may these scores.",
@@ -132,7 +145,18 @@ def _score_table(trained: "Trained", names: Sequence[str] = tuple(_SCORES)) -> l
     return rows
 
 
-def _beside_baseline(trained: "Trained") -> list[str]:
+def _tuned(provenance: Mapping[str, Any]) -> str:
+    if "kept_from" in provenance["networks"]:
+        return f"the backbone of {provenance['networks']['kept_from']}, which has not seen these photos"
+    stage = provenance["settings"].get("tune")
+    return "upper stages fine-tuned" if stage is None else f"fine-tuned from stage {stage} on for {_alone(provenance)}"
+
+
+def _alone(provenance: Mapping[str, Any]) -> str:
+    return "this category alone" if len(provenance["backbone_trained_on"]) == 1 else "its categories"
+
+
+def _beside_baseline(trained: "Trained", provenance: Mapping[str, Any]) -> list[str]:
     """What the baseline is, whether the candidate beats it, and that all of this is about known sources."""
     names = " and ".join(_SCORES[name] for name in trained.unbeaten)
     verdict = f"**It does not beat the plain baseline in {names}.**" if names else "It is above the plain baseline."
@@ -141,9 +165,16 @@ def _beside_baseline(trained: "Trained") -> list[str]:
         if trained.penalty_at_edge
         else ""
     )
+    strangers = provenance["settings"].get("folds") == "source"
+    about = (
+        "Held out means photos of sources that neither backbone nor head was fitted on; the test split has other "
+        "photos of known sources."
+        if strangers
+        else "All of this is about other photos of known sources; photos from elsewhere are graded worse."
+    )
     return [
         "The plain baseline is a logistic regression (C = 1e-4) on a frozen backbone, fitted on the same photos. "
-        f"{verdict}{edge} All of this is about other photos of known sources; photos from elsewhere are graded worse.",
+        f"{verdict}{edge} {about}",
         "",
     ]
 
