@@ -17,10 +17,9 @@ from regrade.models.registry.bundle import ROUTER
 from regrade.training.calibrate import calibration as calibrate
 from regrade.training.data.targets import FITTED_SPLITS, rows_of, soft_targets
 from regrade.training.fit.crossfit import BackboneFeatures
-from regrade.training.fit.heads import PENALTIES, Extra, LinearHead, Sample, class_weights
-from regrade.training.fit.held_out import by_fold, by_fold_and_source, told
+from regrade.training.fit.heads import MAJORITY_SHARE, PENALTIES, Extra, LinearHead, Sample, class_weights
+from regrade.training.fit.held_out import by_fold, by_fold_and_source, chosen_penalty, told
 from regrade.training.fit.plain import cross_fitted, fit_plain, plain_probabilities
-from regrade.training.metrics.classification import macro_f1
 from regrade.training.metrics.head_scores import Scored, score, softmax_at
 
 Floats = NDArray[np.float64]
@@ -132,21 +131,14 @@ def fit(
     folds = by_fold(fold)
     # What chooses is not what is reported: a head is to tell sources that it has not seen, where there are several.
     strange = folds if name == ROUTER else by_fold_and_source(fold, [views.records[i].source for i in rows], truth)
-    penalty = max(penalties, key=lambda one: _worth(told(samples, strange, one), samples[0]))
+    tried = {one: told(samples, strange, one) for one in penalties}
+    penalty = chosen_penalty(tried, truth, samples[0].groups)
     logits = told(samples, folds, penalty)
     whole = _sample(views, views.final, name, rows, labels, drawn_share)
     head = whole.fit(np.arange(len(rows)), penalty)
     # Confidence is to mean "how often is the majority label met", so it is fitted to majorities, not to votes.
     temperature = calibrate.temperature(logits, np.eye(len(labels))[whole.labels])
     return Fitted(name, labels, head, penalty, rows, whole.labels, logits, temperature)
-
-
-def _worth(logits: Floats, sample: Sample) -> float:
-    """Macro-F1 is what is wanted; the balanced loss decides between penalties that are equally good at it."""
-    p = np.clip(softmax_at(logits, calibrate.temperature(logits, sample.targets)), 1e-9, 1.0)
-    losses = -(sample.targets * np.log(p)).sum(axis=1)
-    balanced = float(np.mean([losses[sample.labels == k].mean() for k in np.unique(sample.labels)]))
-    return macro_f1(logits, sample.labels) - 0.1 * balanced
 
 
 def _sample(
@@ -159,7 +151,8 @@ def _sample(
         targets = np.eye(len(labels))[truth]
     else:
         truth = np.array([labels.index(r.condition or "") for r in chosen], dtype=np.intp)
-        targets = soft_targets(chosen, labels)
+        votes = soft_targets(chosen, labels)
+        targets = MAJORITY_SHARE * np.eye(len(labels))[truth] + (1.0 - MAJORITY_SHARE) * votes
     extra = _extra(views, seen, name, rows, truth, targets, labels, drawn_share)
     sample = Sample([seen.photos[rows]], targets, truth, groups, 1.0, extra)
     if name not in seen.bases:

@@ -13,9 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-PENALTIES = (100.0, 35.0, 12.0, 4.0, 1.5, 0.5, 0.15, 0.05)
+PENALTIES = (100_000.0, 30_000.0, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
+"""Candidate L2 penalties, from strong to weak; the objective is the sum of the photos' cross-entropies + penalty/2 ·
+‖W‖², so that a penalty means the same whether there are few photos or many: it is scikit-learn's 1/C."""
+USUAL_PENALTY = 1_000.0
+"""Within noise of the best on every category of the bench, from 30 photos on"""
+MAJORITY_SHARE = 0.5
+"""How much of a target is the majority, the rest being the votes: votes alone never let a rare condition win."""
 RANK = 512
-"""Candidate L2 penalties, from strong to weak; the objective is mean cross-entropy + penalty/2 · ‖W‖²."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,17 @@ class Basis:
         return LinearHead(weights, head.bias - weights @ self.mean)
 
 
-def fit(projected: NDArray[np.float32], targets: Floats, weights: Floats, penalty: float) -> LinearHead:
+def fit(
+    projected: NDArray[np.float32], targets: Floats, weights: Floats, penalty: float, photos: int | None = None
+) -> LinearHead:
     """Fit one softmax head by L-BFGS on features in a `Basis`; deterministic.
 
-    `projected` (n, r); `targets` (n, k), rows sum to 1; `weights` (n,) with mean about 1.
+    `projected` (n, r); `targets` (n, k), rows sum to 1; `weights` (n,) of any scale. The penalty stands against as many
+    cross-entropies as there are `photos`: pictures made of them are no more evidence. Default: n.
     """
     x, y = torch.from_numpy(projected), torch.from_numpy(targets).float()
-    w = torch.from_numpy(weights).float()
+    w = torch.from_numpy(weights / weights.sum()).float()
+    per_photo = penalty / (len(targets) if photos is None else photos)
     matrix = torch.zeros(targets.shape[1], x.shape[1], requires_grad=True)
     bias = torch.zeros(targets.shape[1], requires_grad=True)
     solver = torch.optim.LBFGS([matrix, bias], max_iter=100, history_size=10, line_search_fn="strong_wolfe")
@@ -77,7 +86,7 @@ def fit(projected: NDArray[np.float32], targets: Floats, weights: Floats, penalt
     def objective() -> torch.Tensor:
         solver.zero_grad()
         log_p = torch.log_softmax(x @ matrix.T + bias, dim=1)
-        loss = -(w * (y * log_p).sum(dim=1)).mean() + 0.5 * penalty * (matrix**2).sum()
+        loss = -(w * (y * log_p).sum(dim=1)).sum() + 0.5 * per_photo * (matrix**2).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
@@ -149,5 +158,5 @@ class Sample:
             features.append(self._projected_extra[known])
             targets.append(self.extra.targets[known])
             weights.append(self.extra.weights[known] * len(self.views))
-        head = fit(np.concatenate(features), np.concatenate(targets), np.concatenate(weights), penalty)
+        head = fit(np.concatenate(features), np.concatenate(targets), np.concatenate(weights), penalty, len(rows))
         return self.basis.unfold(head)

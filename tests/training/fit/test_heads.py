@@ -59,3 +59,31 @@ def test_full_balance_gives_every_class_the_same_weight() -> None:
     weights = class_weights(labels, 2, 1.0)
     assert weights[labels == 0].sum() == pytest.approx(weights[labels == 1].sum())
     assert weights.mean() == pytest.approx(1)
+
+
+def test_a_penalty_means_the_same_with_few_photos_and_with_all_of_them_twice() -> None:
+    """Twice the photos are twice the evidence: half the penalty against them, as scikit-learn's C has it."""
+    once, twice = blobs(), blobs()
+    for name in ("targets", "labels", "groups"):
+        setattr(twice, name, np.concatenate([getattr(once, name)] * 2))
+    twice.views = [np.concatenate([once.views[0]] * 2)]
+    head, same = once.fit(np.arange(240), 5.0), twice.fit(np.arange(480), 10.0)
+    np.testing.assert_allclose(head.weights, same.weights, atol=1e-3)
+
+
+def test_pictures_are_no_further_evidence_against_the_penalty() -> None:
+    plain, rows = blobs(), np.arange(240)
+    copies = Extra(plain.views[0], plain.targets, plain.groups, np.ones(240))
+    with_them = Sample(plain.views, plain.targets, plain.labels, plain.groups, 0.0, copies)
+    np.testing.assert_allclose(with_them.fit(rows, 5.0).weights, plain.fit(rows, 5.0).weights, atol=1e-3)
+
+
+def test_a_head_is_the_logistic_regression_of_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    sample = blobs()
+    x = StandardScaler().fit_transform(sample.views[0].astype(np.float64))
+    theirs = LogisticRegression(C=1 / 20, tol=1e-8, max_iter=1000).fit(x, sample.labels).predict_proba(x)
+    ours = softmax(sample.fit(np.arange(240), 20.0).logits(sample.views[0]))
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)

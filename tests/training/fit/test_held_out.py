@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from regrade.training.fit.heads import Sample
-from regrade.training.fit.held_out import by_fold, by_fold_and_source, told
+from regrade.training.fit.heads import USUAL_PENALTY, Sample
+from regrade.training.fit.held_out import by_fold, by_fold_and_source, chosen_penalty, told
 
 FOLD = np.array([0, 1, 2] * 6)
 SOURCES = ["bench"] * 9 + ["camera"] * 9
@@ -46,3 +46,26 @@ def test_a_shortcut_of_a_source_does_not_help_to_tell_it() -> None:
     fold = (np.arange(120) // 2) % 3
     strange = told([sample] * 3, by_fold_and_source(fold, sources, truth), 0.05).argmax(axis=1) == truth
     assert strange.mean() < 0.2
+
+
+def logits_right_for(share: float, truth: np.ndarray, seed: int) -> np.ndarray:
+    """(n, 2), right for this share of the photos."""
+    right = np.random.default_rng(seed).random(len(truth)) < share
+    return np.eye(2)[np.where(right, truth, 1 - truth)]
+
+
+def test_a_penalty_that_is_better_by_luck_alone_is_not_chosen() -> None:
+    truth, groups = np.arange(40) % 2, np.arange(40).astype(str)
+    usual, lucky = (np.eye(2)[np.where(wrong, 1 - truth, truth)] for wrong in (np.arange(40) < 12, np.arange(40) > 28))
+    assert chosen_penalty({USUAL_PENALTY: usual, 10.0: lucky}, truth, groups) == USUAL_PENALTY
+
+
+def test_a_penalty_that_is_clearly_better_is_chosen() -> None:
+    truth, groups = np.arange(200) % 2, np.arange(200).astype(str)
+    tried = {USUAL_PENALTY: logits_right_for(0.7, truth, 0), 10.0: logits_right_for(0.9, truth, 1)}
+    assert chosen_penalty(tried, truth, groups) == 10.0
+
+
+def test_one_penalty_is_taken_as_it_is() -> None:
+    truth = np.arange(20) % 2
+    assert chosen_penalty({10.0: np.eye(2)[truth]}, truth, np.arange(20).astype(str)) == 10.0
