@@ -21,7 +21,7 @@ from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
 from regrade.models.photo_evidence import PhotoEvidence, best_score
 from regrade.models.photos.intake import open_photo
-from regrade.models.registry.bundle import ROUTER, Bundle
+from regrade.models.registry.bundle import DETECTOR_PRECISION, ROUTER, Bundle
 from regrade.models.types import Comparison, Photo
 
 PHOTOS: Final = Path(__file__).with_name("golden_photos")
@@ -89,8 +89,13 @@ def stored(bundle: Bundle, precision: str) -> dict[str, Outputs]:
     if not path.is_file():
         return {}
     try:
-        entries = json.loads(path.read_text(encoding="utf-8")).get(precision, {})
-        return {photo: Outputs.from_json(entry) for photo, entry in entries.items()}
+        by_precision = json.loads(path.read_text(encoding="utf-8"))
+        entries = by_precision.get(precision, {})
+        # Bundles of before hold what their detector found in INT8, which is not run any more.
+        scores = {photo: entry["scores"] for photo, entry in by_precision.get(DETECTOR_PRECISION, {}).items()}
+        return {
+            photo: Outputs.from_json({**entry, "scores": scores.get(photo, {})}) for photo, entry in entries.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is not understood ({error!r}). Restore the bundle or roll back.") from error
 
@@ -112,7 +117,7 @@ def _outputs(grader: Grader, bundle: Bundle, evidence: PhotoEvidence) -> Outputs
     grade = None if bundle.category == ROUTER else grader.conclude([evidence], bundle.category).grade
     scores = {}
     # A detector that only boxes is not asked about every photo.
-    detections = None if bundle.detector is None else evidence.detections.get(bundle.detector.files[precision])
+    detections = None if bundle.detector is None else evidence.detections.get(bundle.detector.files[DETECTOR_PRECISION])
     if bundle.detector is not None and detections is not None:
         scores = {kind: best_score(detections, [kind]) for kind in bundle.detector.classes}
     return Outputs(features.astype(np.float16), {} if grade is None else dict(grade.probabilities), scores)

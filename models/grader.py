@@ -27,7 +27,7 @@ from regrade.models.photo_evidence import PhotoEvidence, Seen, detected, examina
 from regrade.models.photos.parts import working_side
 from regrade.models.photos.preprocess import model_input, reduced
 from regrade.models.photos.quality import MEASURED_SIDE, QualityLimits, assess
-from regrade.models.registry.bundle import PRECISIONS, ROUTER, Bundle
+from regrade.models.registry.bundle import DETECTOR_PRECISION, PRECISIONS, ROUTER, Bundle
 from regrade.models.registry.store import BundleStore, store_of
 from regrade.models.types import CategoryCall, Comparison, Defect, Examination, Grade, ItemResult, Photo
 
@@ -121,12 +121,12 @@ class Grader:
             if digest not in backbones:
                 backbones[digest] = loaded.get(digest) or Model(path, widen=widen)
             known = {} if reuse is None else reuse._detectors
-            detector = load_detector(bundle, precision, widen, detectors, known)
+            detector = load_detector(bundle, detectors, known)
             same = old is not None and old.bundle == bundle  # bundles are immutable: the folder tells
             head = old.model if old is not None and same else Model(bundle.head_path)
             heads[name] = Head(bundle, head, digest, detector)
-        networks = (*backbones.values(), *(d.model for d in detectors.values()))
-        return cls(store, heads, backbones, detectors, quality or QualityLimits(), arithmetic.of(networks))
+        made = arithmetic.of(list(backbones.values()))
+        return cls(store, heads, backbones, detectors, quality or QualityLimits(), made)
 
     def look(self, photo: Photo, category: str | None = None) -> PhotoEvidence:
         """Gate one photo and run the networks on it: those that a `category` declared for the item needs, or all of
@@ -218,8 +218,8 @@ class Grader:
 
     def kernels(self) -> Mapping[str, str]:
         """SHA-256 of each shared network → the kernels that run it: as in `Arithmetic.kernels`."""
-        run = {**self._backbones, **{digest: d.model for digest, d in self._detectors.items()}}
-        return {digest: self.arithmetic.of([model]).kernels for digest, model in run.items()}
+        run = {digest: self.arithmetic.of([model]).kernels for digest, model in self._backbones.items()}
+        return {**run, **dict.fromkeys(self._detectors, DETECTOR_PRECISION)}
 
     def warm_up(self, known: "Grader | None" = None) -> None:
         """Run every network once, so that the first item does not pay for it; those that `known` has too are warm."""

@@ -13,7 +13,7 @@ from regrade.models.networks.detector import Detector
 from regrade.models.networks.runtime import Model, as_float
 from regrade.models.photo_evidence import PhotoEvidence, Seen, best_score, see, stacked
 from regrade.models.photos.parts import corners, part_input
-from regrade.models.registry.bundle import Bundle
+from regrade.models.registry.bundle import DETECTOR_PRECISION, Bundle
 from regrade.models.types import Photo
 
 Floats = NDArray[np.float64]
@@ -89,18 +89,16 @@ class Head:
         return self.run(stacked(evidence, self.backbone))
 
 
-def load_detector(
-    bundle: Bundle, precision: str, widen: bool | None, loaded: dict[str, Detector], reuse: Mapping[str, Detector]
-) -> str | None:
+def load_detector(bundle: Bundle, loaded: dict[str, Detector], reuse: Mapping[str, Detector]) -> str | None:
     """The hash of the bundle's detector, which is loaded unless another bundle has brought it already; None where it
     has none, or one that can change nothing."""
-    path = bundle.detector_path(precision) if bundle.calibration.needs_detector else None
+    path = bundle.detector_path() if bundle.calibration.needs_detector else None
     if path is None or bundle.detector is None:
         return None
-    digest = bundle.detector.files[precision]
+    digest = bundle.detector.files[DETECTOR_PRECISION]
     if digest not in loaded:
         side, classes = bundle.detector.side, bundle.detector.classes
         known = reuse.get(digest)
         same = known is not None and (known.side, known.classes) == (side, classes)
-        loaded[digest] = known if known is not None and same else Detector(Model(path, widen=widen), side, classes)
+        loaded[digest] = known if known is not None and same else Detector(Model(path, widen=False), side, classes)
     return digest

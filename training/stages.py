@@ -11,7 +11,7 @@ from regrade.training.fit import networks
 from regrade.training.fit.finetune import Schedule, backbone_of, fine_tune
 from regrade.training.fit.inputs import gather, graded_records, served
 from regrade.training.judge.evaluation import EvaluationConfig, evaluate_bundles
-from regrade.training.judge.gate import GateResult, conclude, detector_parity, non_inferior, parity
+from regrade.training.judge.gate import GateResult, conclude, non_inferior, parity
 from regrade.training.judge.html_report import write_evaluation
 from regrade.training.judge.predictions import Predictions, open_grader, predict
 from regrade.training.run.run import Run
@@ -88,7 +88,7 @@ def quantize(run: Run) -> None:
     run.write_bytes("networks/backbone-int8.onnx", int8)
     found: dict[str, Any] = {"backbone": {"cosine": closeness}}
     if run.config.detector:
-        found["detector"] = networks.quantize_detector(run, photos[::2])
+        found["detector"] = networks.score_detector(run)
     run.write_json("quantize.json", found)
 
 
@@ -133,9 +133,7 @@ def gate(run: Run) -> None:
         version = versions[name]
         theirs = None if standing is None or version is None else predict(standing, test, name)
         results.append(non_inferior(found, theirs, versions=(run.config.version, version), seed=run.config.seed))
-    # Each bundle has a head of its own; what is wrong with the detector is wrong with all that share it.
-    shared = detector_parity(run)
-    results = [r.also(parity([pair]), *shared) for r, pair in zip(results, pairs, strict=True)]
+    results = [r.also(parity([pair])) for r, pair in zip(results, pairs, strict=True)]
     conclude(run, results)
 
 

@@ -87,7 +87,7 @@ def _recalled(
         counts = np.array([len(of_one) for of_one in found], dtype=np.intp)
         return {"counts": counts, "rows": np.array(rows, dtype=np.float64).reshape(-1, 6)}
 
-    network = networks.read(run, networks.DETECTOR_INT8)
+    network = networks.read(run, networks.DETECTOR_FP32)
     kept = recalled(run, name, hash_of(network, f"{detector.side} {detector.classes}", shown), make)
     of_all = iter(kept["rows"].tolist())
     return [

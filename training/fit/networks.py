@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from regrade.datasets.manifest import Record
 from regrade.models.networks.detector import Detector
 from regrade.models.networks.runtime import Model
 from regrade.models.registry.bundle import ROUTER, Bundle
@@ -18,7 +17,7 @@ from regrade.training.run.run import ALL, Run
 FOLDER: Final = "networks"
 BACKBONE_FP32, BACKBONE_INT8 = f"{FOLDER}/backbone-fp32.onnx", f"{FOLDER}/backbone-int8.onnx"
 DETECTOR: Final = f"{FOLDER}/detector.json"
-DETECTOR_INT8: Final = f"{FOLDER}/detector-int8.onnx"
+DETECTOR_FP32: Final = f"{FOLDER}/detector-fp32.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,9 @@ def copy_active(run: Run, bundle: Bundle) -> None:
     """Take over the networks of `bundle` as those of this run."""
     for precision in bundle.backbones:
         run.write_bytes(f"{FOLDER}/backbone-{precision}.onnx", bundle.backbone_path(precision).read_bytes())
-        path = bundle.detector_path(precision)
-        if path is not None:
-            run.write_bytes(f"{FOLDER}/detector-{precision}.onnx", path.read_bytes())
-    if bundle.detector is not None:
+    path = bundle.detector_path()
+    if bundle.detector is not None and path is not None:
+        run.write_bytes(DETECTOR_FP32, path.read_bytes())
         run.write_json(DETECTOR, {"classes": list(bundle.detector.classes), "side": bundle.detector.side})
 
 
@@ -104,11 +102,10 @@ def detector_data(run: Run) -> Path | None:
     return Path(described["data"]) if described is not None and "data" in described else None
 
 
-def runtime_detector(run: Run, precision: str = "int8") -> Detector:
+def runtime_detector(run: Run) -> Detector:
     """The run's detector as serving runs it."""
     described = run.read_json(DETECTOR)
-    data = read(run, f"{FOLDER}/detector-{precision}.onnx")
-    return Detector(Model(data), int(described["side"]), tuple(described["classes"]))
+    return Detector(Model(read(run, DETECTOR_FP32)), int(described["side"]), tuple(described["classes"]))
 
 
 def train_detector(run: Run) -> None:
@@ -137,32 +134,21 @@ def train_detector(run: Run) -> None:
 
 
 def export_detector(run: Run) -> None:
-    """Write the detector as FP32 ONNX."""
+    """Write the detector as ONNX."""
     from regrade.training.export.detector import export_detector as to_onnx
     from regrade.training.fit.detector import module_of
 
     described = run.read_json(DETECTOR)
-    run.write_bytes(
-        f"{FOLDER}/detector-fp32.onnx", to_onnx(module_of(Path(described["checkpoint"])), described["side"])
-    )
+    run.write_bytes(DETECTOR_FP32, to_onnx(module_of(Path(described["checkpoint"])), described["side"]))
 
 
-def quantize_detector(run: Run, photos: list[Record]) -> dict[str, Any]:
-    """Turn the detector to INT8 with these photos; its AP50 on val, INT8 and FP32."""
-    from regrade.training.export.detector import detector_inputs
-    from regrade.training.export.detector import quantize_detector as to_int8
+def score_detector(run: Run) -> dict[str, Any]:
+    """The detector's AP50 on val, by type and on average."""
     from regrade.training.metrics.detection import ap50_on, mean_ap, rounded
 
-    described = run.read_json(DETECTOR)
-    fp32 = read(run, f"{FOLDER}/detector-fp32.onnx")
-    run.write_bytes(DETECTOR_INT8, to_int8(fp32, detector_inputs(photos, described["side"])))
-    found: dict[str, Any] = {}
-    for precision in ("int8", "fp32"):
-        by_type = ap50_on(Path(described["data"]), runtime_detector(run, precision), "val")
-        found[precision] = {kind: ap.to_json() for kind, ap in by_type.items()}
-        found[f"mean_ap50_{precision}"] = rounded(mean_ap(by_type))
-        run.log.info("detector AP50 on val, %s: %.3f", precision.upper(), mean_ap(by_type))
-    return found
+    by_type = ap50_on(Path(run.read_json(DETECTOR)["data"]), runtime_detector(run), "val")
+    run.log.info("detector AP50 on val: %.3f", mean_ap(by_type))
+    return {"by_type": {kind: ap.to_json() for kind, ap in by_type.items()}, "mean_ap50": rounded(mean_ap(by_type))}
 
 
 def activate_all(run: Run, names: tuple[str, ...]) -> None:

@@ -25,13 +25,12 @@ REFUSED: Final[tuple[Verdict, ...]] = ("not shown", "worse")
 @dataclass(frozen=True, slots=True)
 class Margins:
     """By how much a candidate may be lower (macro-F1, recall of a condition, damage AUROC: against what is active;
-    the last two: INT8 against FP32). Shares, not points."""
+    the last: INT8 against FP32). Shares, not points."""
 
     macro_f1: float = 0.02
     recall: float = 0.05
     damage_auroc: float = 0.02
     int8_macro_f1: float = 0.005
-    int8_ap50: float = 0.01
 
 
 DEFAULT_MARGINS: Final = Margins()

@@ -14,7 +14,7 @@ from regrade.datasets.photo_size import is_too_small
 from regrade.models.errors import DatasetError
 from regrade.models.estimates import Estimate
 from regrade.models.grader import Grader
-from regrade.models.registry.bundle import Bundle, sha256, shipped_root
+from regrade.models.registry.bundle import DETECTOR_PRECISION, Bundle, sha256, shipped_root
 from regrade.models.registry.store import BundleStore, store_of
 from regrade.training.judge.box_hits import BoxFigures, box_figures
 from regrade.training.judge.figures import Promise, SubsetFigures, figures
@@ -120,7 +120,7 @@ def evaluate_bundles(config: EvaluationConfig, watch: Watch = silent) -> Evaluat
             grader,
             mine,
             name,
-            detector=bundle.detector.files[config.precision] if bundle.detector else None,
+            detector=bundle.detector.files[DETECTOR_PRECISION] if bundle.detector else None,
             cache=_cache(config, bundle),
             tick=watch(f"{name}: grading", len(mine)),
         )

@@ -122,27 +122,10 @@ def parity(pairs: Sequence[tuple[Predictions, Predictions]], margin: float = DEF
     return Check("macro-F1, INT8 against FP32", *figures, _apart(ours - theirs, allowed), PRECISIONS_COMPARED)
 
 
-def parity_ap50(int8: float, fp32: float, photos: int, margin: float = DEFAULT_MARGINS.int8_ap50) -> Check:
-    """The detector's AP50 in INT8 against FP32; a higher one is no fault."""
-    figures = (int8, fp32, NAN, NAN, margin, photos)
-    return Check("AP50, INT8 against FP32", *figures, _apart(int8 - fp32, margin), PRECISIONS_COMPARED)
-
-
 def _apart(difference: float, margin: float) -> Verdict:
     if abs(difference) <= margin + EPSILON:
         return "non-inferior"
     return "higher" if difference > 0 else "worse"
-
-
-def detector_parity(run: Run) -> list[Check]:
-    """The gate's check of INT8 against FP32 for the detector; none where there is none, where it was kept, or where
-    val has no box."""
-    path = run.folder / "quantize.json"
-    found = run.read_json("quantize.json").get("detector") if path.exists() else None
-    if found is None or found["mean_ap50_int8"] is None:
-        return []
-    boxes = sum(entry["boxes"] for entry in found["int8"].values())
-    return [parity_ap50(found["mean_ap50_int8"], found["mean_ap50_fp32"], boxes)]
 
 
 def conclude(run: Run, results: Sequence[GateResult]) -> None:

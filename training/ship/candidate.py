@@ -9,7 +9,7 @@ from typing import Any, Final
 from regrade.datasets.category import SHIPPED, Category
 from regrade.datasets.manifest import locate_manifest
 from regrade.datasets.synth.catalogue import VERSION
-from regrade.models.registry.bundle import DEFINITION, ROUTER, DefectType, load_bundle, sha256
+from regrade.models.registry.bundle import DEFINITION, DETECTOR_PRECISION, ROUTER, DefectType, load_bundle, sha256
 from regrade.models.registry.files import NewDetector, point, write_bundle
 from regrade.training.calibrate import box_proofs
 from regrade.training.calibrate.ablation import ablate
@@ -137,7 +137,7 @@ def _write_one(
         detector=None
         if detector is None or not trained.calibration.needs_detector
         else NewDetector(
-            {p: networks.read(run, f"{networks.FOLDER}/detector-{p}.onnx") for p in ("int8", "fp32")},
+            {DETECTOR_PRECISION: networks.read(run, networks.DETECTOR_FP32)},
             int(detector["side"]),
             tuple(detector["classes"]),
         ),

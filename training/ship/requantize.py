@@ -22,7 +22,6 @@ from regrade.models.registry.bundle import Bundle, load_bundle, sha256
 from regrade.models.registry.files import point, reissue
 from regrade.models.registry.store import BundleStore
 from regrade.training.export.backbone import quantize_int8
-from regrade.training.export.detector import detector_inputs, quantize_detector
 from regrade.training.run.files import json_bytes
 from regrade.training.ship.golden_outputs import add_golden
 
@@ -98,13 +97,7 @@ def _provenance(bundle: Bundle, version: str) -> dict[str, bytes]:
 def _networks(bundle: Bundle, photos: Sequence[Record]) -> dict[str, Callable[[], bytes]]:
     """SHA-256 of each INT8 network of `bundle` → what makes it anew."""
     side, exact = bundle.input_side, bundle.backbone_path("fp32")
-    found = {bundle.backbones["int8"]: lambda: quantize_int8(exact.read_bytes(), _backbone_inputs(photos, side))}
-    detector, path = bundle.detector, bundle.detector_path("fp32")
-    if detector is not None and path is not None:
-        found[detector.files["int8"]] = lambda: quantize_detector(
-            path.read_bytes(), detector_inputs(photos, detector.side)
-        )
-    return found
+    return {bundle.backbones["int8"]: lambda: quantize_int8(exact.read_bytes(), _backbone_inputs(photos, side))}
 
 
 def _kept(path: Path, make: Callable[[], bytes], say: Say) -> bytes:

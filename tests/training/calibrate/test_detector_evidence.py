@@ -23,7 +23,7 @@ def run(tiny_dataset: Path, tmp_path: Path) -> Iterator[Run]:
     """A run that has taken over the shipped networks."""
     config = RunConfig(category="packaging", data=tiny_dataset, out=tmp_path / "bundles", version="2026.1.1")
     with Run.create(tmp_path / "run", config) as run:
-        networks.copy_active(run, load_bundle(shipped_root(), "packaging"))
+        networks.copy_active(run, load_bundle(shipped_root(), "apparel"))
         yield run
 
 
@@ -52,7 +52,9 @@ def test_photos_are_looked_at_once_by_each_detector(
     with monkeypatch.context() as patch:
         patch.setattr(Model, "run", refuse)
         assert detect_all(run, records) == first
-    run.write_bytes(networks.DETECTOR_INT8, networks.read(run, f"{networks.FOLDER}/detector-fp32.onnx"))
+    before = load_bundle(shipped_root(), "apparel").detector_path("int8")
+    assert before is not None
+    run.write_bytes(networks.DETECTOR_FP32, before.read_bytes())
     other = detect_all(run, records)
     assert len(other.found) == 4
     assert other != first

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from regrade.models.networks.runtime import Model
-from regrade.models.registry.bundle import SHARED, shipped_root
+from regrade.models.registry.bundle import shipped_root
 from regrade.models.registry.store import BundleStore
 from regrade.training.export.saturation import PAIR_LIMIT, mark, pairs, worst_sums
 
@@ -26,9 +26,7 @@ def int8_of(versions: Iterable[tuple[str, str]]) -> set[Path]:
     """The INT8 networks of these bundles."""
     store = BundleStore(base=shipped_root())
     bundles = [store.load(category, version) for category, version in versions]
-    found = {bundle.backbones["int8"] for bundle in bundles}
-    found |= {bundle.detector.files["int8"] for bundle in bundles if bundle.detector is not None}
-    return {shipped_root() / SHARED / f"{digest}.onnx" for digest in found}
+    return {bundle.backbone_path("int8") for bundle in bundles}
 
 
 ACTIVE = int8_of(BundleStore(base=shipped_root()).active_versions().items())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from regrade.models.errors import GateRefusedError, RunError
 from regrade.training.judge.checks import Check
-from regrade.training.judge.gate import GateResult, conclude, non_inferior, parity, parity_ap50
+from regrade.training.judge.gate import GateResult, conclude, non_inferior, parity
 from regrade.training.judge.predictions import Predictions
 from regrade.training.run.run import Run, RunConfig
 
@@ -230,11 +230,6 @@ def test_parity_is_judged_on_the_photos_of_all_categories_together() -> None:
     assert parity([two]).verdict == "worse"
     joined = parity([two, rest])
     assert (joined.verdict, joined.photos) == ("non-inferior", 8020)
-
-
-@pytest.mark.parametrize(("int8", "verdict"), [(0.62, "higher"), (0.591, "non-inferior"), (0.58, "worse")])
-def test_the_detector_may_lose_one_point_of_ap50(int8: float, verdict: str) -> None:
-    assert parity_ap50(int8, 0.6, 200).verdict == verdict
 
 
 @pytest.fixture

@@ -44,10 +44,6 @@ def work(root: Path, tmp_path: Path) -> Path:
         bundle = load_bundle(root, name)
         made = folder / f"{bundle.backbones['int8']}-{_digest(calibration_photos([record(1, 'a')]))}.onnx"
         made.write_bytes(bundle.backbone_path("fp32").read_bytes())
-        path = bundle.detector_path("fp32")
-        if bundle.detector is not None and path is not None:
-            made = made.with_name(made.name.replace(bundle.backbones["int8"], bundle.detector.files["int8"]))
-            made.write_bytes(path.read_bytes())
     return folder
 
 
