@@ -79,18 +79,45 @@ def test_all_that_a_dataset_lacks_is_said_at_once_before_a_folder_is_made(tiny_d
 
 def test_photos_too_small_to_be_graded_are_left_out_by_name_unless_kept(tiny_dataset: Path, tmp_path: Path) -> None:
     data = manifest(tmp_path, tiny_dataset, packaging_used={"width": 199}, packaging_opened_0={"height": 100})
-    with pytest.raises(RegradeError, match=r"44 graded photos .* at least 50 .*; 21 photos .*--keep-small"):
-        run("train", "packaging", "--data", data, "--out", "bundles")
     config = RunConfig(category="packaging", data=data, out=Path("bundles"), version="2026.1.1", detector=False)
     known = load_categories()["packaging"]
-    small, learned = notices(config, {"packaging": known})
+    small, learned, unpromised = notices(config, {"packaging": known})
     assert (
         "21 photos are smaller than 200 pixels, which serving sends back: packaging-opened-0, packaging-used-0" in small
     )
     assert "no photo of packaging in train or val is used" in learned
+    assert "44 photos of packaging in train and val suffice to train, but not to promise anything" in unpromised
     kept = replace(config, keep_small=True)
     check_photos(kept, {"packaging": known})
     assert "trained and tested on all the same" in notices(kept, {"packaging": known})[0]
+
+
+def test_photos_left_out_as_too_small_are_named_where_too_few_are_left(tiny_dataset: Path, tmp_path: Path) -> None:
+    small: dict[str, dict[str, object]] = {f"packaging_{c}": {"width": 199} for c in ("used", "opened", "damaged")}
+    data = manifest(tmp_path, tiny_dataset, **small)
+    with pytest.raises(RegradeError, match=r"15 graded photos .* at least 20 .*; 60 photos .*--keep-small"):
+        run("train", "packaging", "--data", data, "--out", "bundles")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"condition": "used", "votes": []}, "all photos of packaging in train and val are used"),
+        ({"group": "one"}, "are of 1 groups; 3 are needed to hold some out"),
+    ],
+)
+def test_photos_that_nothing_can_be_learned_from_are_refused_before_the_first_stage(
+    tiny_dataset: Path, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    data = manifest(tmp_path, tiny_dataset, packaging=changes)
+    with pytest.raises(RegradeError, match=said):
+        run("train", "packaging", "--data", data, "--no-detector", "--out", "bundles")
+
+
+def test_folds_by_source_need_as_many_sources(tiny_dataset: Path, tmp_path: Path) -> None:
+    data = manifest(tmp_path, tiny_dataset)
+    with pytest.raises(RegradeError, match="--folds source needs 3 sources or more in train and val, and there are 1"):
+        run("train", "packaging", "--data", data, "--no-detector", "--folds", "source", "--out", "bundles")
 
 
 def test_every_setting_with_a_help_text_is_an_option_and_nothing_else_is_missing_from_the_help() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from regrade.models.fusion import add_detector
 from regrade.models.registry.bundle import ROUTER
-from regrade.training.calibrate.condition_heads import DRAWN_SHARE, CrossFitFeatures, DetectorScores, Fitted, fit
+from regrade.training.calibrate.condition_heads import DRAWN_WORTH, CrossFitFeatures, DetectorScores, Fitted, fit
 from regrade.training.fit.crossfit import BackboneFeatures
 from regrade.training.metrics.head_scores import score
 
@@ -32,7 +32,7 @@ def ablate(
         rows = []
         if plain is not None:
             rows.append(_row("ImageNet features, real photos", plain, _without(plain, whole, 0.0), None, seed))
-            rows.append(_row("ImageNet features, drawn damage", plain, _without(plain, whole, DRAWN_SHARE), None, seed))
+            rows.append(_row("ImageNet features, drawn damage", plain, _without(plain, whole, DRAWN_WORTH), None, seed))
         rows.append(_row("fine-tuned, head on real photos", views, _without(views, whole, 0.0), None, seed))
         rows.append(_row("fine-tuned, head on drawn damage too", views, whole, None, seed))
         if name in heard and heard[name].evidence is not None:
@@ -41,8 +41,8 @@ def ablate(
     return out
 
 
-def _without(views: CrossFitFeatures, whole: Fitted, drawn_share: float) -> Fitted:
-    return fit(views, whole.name, whole.labels, drawn_share, penalties=(whole.penalty,))
+def _without(views: CrossFitFeatures, whole: Fitted, drawn_worth: float) -> Fitted:
+    return fit(views, whole.name, whole.labels, drawn_worth, penalties=(whole.penalty,))
 
 
 def _row(what: str, views: CrossFitFeatures, fitted: Fitted, heard: DetectorScores | None, seed: int) -> dict[str, Any]:

@@ -26,8 +26,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 CONFORMAL_ALPHA: Final = 0.1
 COMPARED: Final = ("macro_f1", "damage_auroc")
-DRAWN_SHARE: Final = 0.5
-"""Weight of all pictures with drawn damage, as a share of the weight of one condition."""
+DRAWN_WORTH: Final = 12.0
+"""What all pictures with drawn damage are worth, in real damaged photos: a prior that gives way to what is real."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ def fit(
     views: CrossFitFeatures,
     name: str,
     labels: tuple[str, ...],
-    drawn_share: float = DRAWN_SHARE,
+    drawn_worth: float = DRAWN_WORTH,
     penalties: Sequence[float] = PENALTIES,
 ) -> Fitted:
     """Fit the head of category `name` (or the router, whose `labels` are the categories)."""
     rows = rows_of(views.records, None if name == ROUTER else name, FITTED_SPLITS)
-    samples = [_sample(views, seen, name, rows, labels, drawn_share) for seen in views.folds]
+    samples = [_sample(views, seen, name, rows, labels, drawn_worth) for seen in views.folds]
     fold, truth = views.fold[rows], samples[0].labels
     folds = by_fold(fold)
     # What chooses is not what is reported: a head is to tell sources that it has not seen, where there are several.
@@ -134,7 +134,7 @@ def fit(
     tried = {one: told(samples, strange, one) for one in penalties}
     penalty = chosen_penalty(tried, truth, samples[0].groups)
     logits = told(samples, folds, penalty)
-    whole = _sample(views, views.final, name, rows, labels, drawn_share)
+    whole = _sample(views, views.final, name, rows, labels, drawn_worth)
     head = whole.fit(np.arange(len(rows)), penalty)
     # Confidence is to mean "how often is the majority label met", so it is fitted to majorities, not to votes.
     temperature = calibrate.temperature(logits, np.eye(len(labels))[whole.labels])
@@ -142,7 +142,7 @@ def fit(
 
 
 def _sample(
-    views: CrossFitFeatures, seen: BackboneFeatures, name: str, rows: Ints, labels: tuple[str, ...], drawn_share: float
+    views: CrossFitFeatures, seen: BackboneFeatures, name: str, rows: Ints, labels: tuple[str, ...], drawn_worth: float
 ) -> Sample:
     chosen = [views.records[i] for i in rows]
     groups = np.array([r.group for r in chosen])
@@ -153,7 +153,7 @@ def _sample(
         truth = np.array([labels.index(r.condition or "") for r in chosen], dtype=np.intp)
         votes = soft_targets(chosen, labels)
         targets = MAJORITY_SHARE * np.eye(len(labels))[truth] + (1.0 - MAJORITY_SHARE) * votes
-    extra = _extra(views, seen, name, rows, truth, targets, labels, drawn_share)
+    extra = _extra(views, seen, name, rows, truth, targets, labels, drawn_worth)
     sample = Sample([seen.photos[rows]], targets, truth, groups, 1.0, extra)
     if name not in seen.bases:
         seen.bases[name] = sample.basis
@@ -169,10 +169,10 @@ def _extra(
     truth: Ints,
     targets: Floats,
     labels: tuple[str, ...],
-    drawn_share: float,
+    drawn_worth: float,
 ) -> Extra | None:
     """The pictures of the photos in `rows`. Those without drawn damage share their photo's label and, together, its
-    weight; those with it are damaged, whatever the photo was."""
+    weight; those with it are damaged, whatever the photo was, and weigh the more the fewer photos are damaged."""
     at = np.full(len(views.records), -1, dtype=np.intp)
     at[rows] = np.arange(len(rows))
     graded = np.flatnonzero(views.picture_rows < len(views.records))
@@ -186,7 +186,9 @@ def _extra(
     weights[~drawn] /= counts[photo[~drawn]]
     if name != ROUTER:
         goals[drawn] = np.eye(len(labels))[-1]
-        weights[drawn] = drawn_share * len(rows) / len(labels) / max(1, int(drawn.sum()))
+        real = int((truth == len(labels) - 1).sum())
+        share = drawn_worth / max(1.0, drawn_worth + real)
+        weights[drawn] = share * len(rows) / len(labels) / max(1, int(drawn.sum()))
     else:
         weights[drawn] /= max(1.0, drawn.sum() / len(rows))
     groups = np.array([views.records[i].group for i in views.picture_rows[mine]])

@@ -1,14 +1,19 @@
 """What a run would lack, found before its first stage and not at its last."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from regrade.datasets.category import Category
 from regrade.datasets.checks import check_records
 from regrade.datasets.manifest import Record, read_manifest
 from regrade.datasets.photo_size import MIN_SHORT_SIDE, is_too_small, too_small_notice, without_too_small
 from regrade.models.errors import RunError
-from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS, rows_of
+from regrade.training.data.targets import FITTED_SPLITS, LEAST_FITTED, MIN_PHOTOS, rows_of
 from regrade.training.run.config import ALL, RunConfig
+
+_CONDITIONS: Final = 2
+_GROUPS: Final = 3
+"""Cross-fitting holds out a third of the groups at a time."""
 
 
 def check_photos(config: RunConfig, categories: Mapping[str, Category]) -> None:
@@ -28,6 +33,8 @@ def check_photos(config: RunConfig, categories: Mapping[str, Category]) -> None:
     names = sorted({r.category for r in records} & set(categories))
     used = usable(records, config)
     lacking = [line for name in names for line in _lacking(used, records, name, config)]
+    if config.folds == "source" and (count := len({r.source for r in used if r.split in FITTED_SPLITS})) < _GROUPS:
+        lacking.append(f"--folds source needs {_GROUPS} sources or more in train and val, and there are {count}")
     if config.detector:
         lacking += _detector_lacks([r for r in used if r.category in names])
     if lacking:
@@ -45,6 +52,11 @@ def notices(config: RunConfig, categories: Mapping[str, Category]) -> list[str]:
         missing = [c for c in category.condition_names if not _graded(fitted, name, c)]
         if missing:
             found.append(f"no photo of {name} in train or val is {' or '.join(missing)}: the bundle will not learn it")
+        if (count := len(rows_of(fitted, name, FITTED_SPLITS))) < MIN_PHOTOS:
+            found.append(
+                f"{count} photos of {name} in train and val suffice to train, but not to promise anything: it takes "
+                f"{MIN_PHOTOS}. The bundle will send every item to review"
+            )
     errors = [f for f in check_records(records, categories) if f.level == "error"]
     if errors:
         found.append(
@@ -71,15 +83,19 @@ def _graded(records: Iterable[Record], category: str, condition: str) -> bool:
 
 
 def _lacking(used: Sequence[Record], records: Sequence[Record], name: str, config: RunConfig) -> Iterator[str]:
-    fitted = len(rows_of(used, name, FITTED_SPLITS))
+    fitted = [used[i] for i in rows_of(used, name, FITTED_SPLITS)]
     if not len(rows_of(used, name, ("train",))):
         yield f"no graded photo of {name} in split train"
-    if fitted < MIN_PHOTOS:
-        yield f"{fitted} graded photos of {name} in train and val, where at least {MIN_PHOTOS} are needed"
+    if len(fitted) < LEAST_FITTED:
+        yield f"{len(fitted)} graded photos of {name} in train and val, where at least {LEAST_FITTED} are needed"
+    elif len(found := {r.condition for r in fitted}) < _CONDITIONS:
+        yield f"all photos of {name} in train and val are {found.pop()}, and there is nothing to tell apart"
+    elif (groups := len({r.group for r in fitted})) < _GROUPS:
+        yield f"the photos of {name} in train and val are of {groups} groups; {_GROUPS} are needed to hold some out"
     if not len(rows_of(used, name, ("test",))):
         yield f"no graded photo of {name} in split test"
     small = sum(is_too_small(r) and r.category == name for r in records)
-    if small and not config.keep_small and fitted < MIN_PHOTOS:
+    if small and not config.keep_small and len(fitted) < LEAST_FITTED:
         yield f"{small} photos of {name} are left out as smaller than {MIN_SHORT_SIDE} pixels (--keep-small takes them)"
 
 

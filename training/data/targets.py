@@ -10,8 +10,10 @@ from regrade.models.errors import DatasetError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+LEAST_FITTED = 20
+"""With fewer photos in train and val there is nothing to choose or calibrate by; 30 in all leave that many."""
 MIN_PHOTOS = 50
-"""Fewer held-out photos than this cannot support any promise worth making."""
+"""Fewer held-out photos than this cannot support any promise worth making: everything goes to review."""
 FITTED_SPLITS = ("train", "val")
 """Networks and heads are fitted, chosen and calibrated on these; `test` is only ever scored."""
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-PENALTIES = (100_000.0, 30_000.0, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
+PENALTIES = (30_000.0, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0)
 """Candidate L2 penalties, from strong to weak; the objective is the sum of the photos' cross-entropies + penalty/2 ·
 ‖W‖², so that a penalty means the same whether there are few photos or many: it is scikit-learn's 1/C."""
 USUAL_PENALTY = 1_000.0
-"""Within noise of the best on every category of the bench, from 30 photos on"""
+"""Within noise of the best on every category of the bench, from 30 photos on."""
 MAJORITY_SHARE = 0.5
 """How much of a target is the majority, the rest being the votes: votes alone never let a rare condition win."""
 RANK = 512
@@ -54,8 +54,13 @@ class Basis:
         mean = features.mean(axis=0, dtype=np.float64)
         scale = features.std(axis=0, dtype=np.float64) + 1e-6
         standard = ((features - mean) / scale).astype(np.float32)
-        _, vectors = np.linalg.eigh((standard.T @ standard).astype(np.float64))
-        return cls(mean, scale, vectors[:, ::-1][:, :rank])
+        if len(standard) >= standard.shape[1]:
+            _, vectors = np.linalg.eigh((standard.T @ standard).astype(np.float64))
+            return cls(mean, scale, vectors[:, ::-1][:, :rank])
+        # With fewer photos than features, their products have the same components in a smaller matrix.
+        values, shares = np.linalg.eigh((standard @ standard.T).astype(np.float64))
+        kept = np.flatnonzero(values > values[-1] * 1e-6)[::-1][:rank]
+        return cls(mean, scale, standard.T @ shares[:, kept] / np.sqrt(values[kept]))
 
     def project(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """(n, D) → (n, rank)."""
@@ -81,7 +86,9 @@ def fit(
     per_photo = penalty / (len(targets) if photos is None else photos)
     matrix = torch.zeros(targets.shape[1], x.shape[1], requires_grad=True)
     bias = torch.zeros(targets.shape[1], requires_grad=True)
-    solver = torch.optim.LBFGS([matrix, bias], max_iter=100, history_size=10, line_search_fn="strong_wolfe")
+    solver = torch.optim.LBFGS(
+        [matrix, bias], max_iter=100, tolerance_grad=1e-5, tolerance_change=1e-7, line_search_fn="strong_wolfe"
+    )
 
     def objective() -> torch.Tensor:
         solver.zero_grad()

@@ -14,7 +14,7 @@ from regrade.models.photos.intake import open_photo
 from regrade.models.photos.preprocess import model_input
 from regrade.training.data.pictures import Corpus, Variant, drawn_anew, variants
 from regrade.training.data.preflight import usable
-from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS, rows_of
+from regrade.training.data.targets import FITTED_SPLITS, LEAST_FITTED, rows_of
 from regrade.training.fit.crossfit import Ints, deal
 from regrade.training.fit.finetune import Pictures, Trunk, embed
 from regrade.training.run.progress import bar
@@ -42,9 +42,9 @@ def graded_records(run: Run) -> list[Record]:
     records = usable([r for r in everything if r.category in run.categories], run.config)
     for name in run.categories:
         count = len(rows_of(records, name, FITTED_SPLITS))
-        if count < MIN_PHOTOS:
+        if count < LEAST_FITTED:
             raise DatasetError(
-                f"category {name} has {count} graded photos in train and val; at least {MIN_PHOTOS} are needed."
+                f"category {name} has {count} graded photos in train and val; at least {LEAST_FITTED} are needed."
             )
     return records
 

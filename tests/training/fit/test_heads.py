@@ -49,6 +49,15 @@ def test_a_full_basis_changes_nothing() -> None:
     np.testing.assert_allclose(basis.unfold(head).logits(sample.views[0]), head.logits(projected), atol=1e-4)
 
 
+def test_a_basis_of_fewer_photos_than_features_loses_nothing() -> None:
+    features = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32)
+    basis = Basis.of(features)
+    assert basis.components.shape == (50, 19)
+    np.testing.assert_allclose(basis.components.T @ basis.components, np.eye(19), atol=1e-5)
+    standard = (features - basis.mean) / basis.scale
+    np.testing.assert_allclose(basis.project(features) @ basis.components.T, standard, atol=1e-4)
+
+
 def test_fitting_twice_gives_the_same_head() -> None:
     first, second = (blobs().fit(np.arange(240), 0.1) for _ in range(2))
     np.testing.assert_array_equal(first.weights, second.weights)
