@@ -162,8 +162,10 @@ class RunConfig:
         )
 
     def sha256(self) -> str:
-        """SHA-256, in hex, of the fields that decide the outcome."""
-        kept = {k: v for k, v in self.to_json().items() if k not in MAY_CHANGE}
+        """SHA-256, in hex, of the fields that decide the outcome. One at its default is left out: a release that adds a
+        setting must not undo what runs of the one before have done."""
+        defaults = {f.name: list(f.default) if isinstance(f.default, tuple) else f.default for f in fields(self)}
+        kept = {k: v for k, v in self.to_json().items() if k not in MAY_CHANGE and v != defaults[k]}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

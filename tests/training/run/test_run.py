@@ -268,3 +268,12 @@ def test_a_killed_process_leaves_the_run_free_though_its_child_lives(folder: Pat
         Run.open(folder).close()
 
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_setting_at_its_default_does_not_count(make_config: MakeConfig) -> None:
+    assert make_config(draws=1).sha256() == make_config().sha256() != make_config(draws=2).sha256()
+
+
+def test_a_run_of_a_release_without_a_setting_goes_on(make_config: MakeConfig) -> None:
+    before = {k: v for k, v in make_config(tune=3).to_json().items() if k not in ("draws", "folds")}
+    assert RunConfig.from_json(before).sha256() == make_config(tune=3).sha256()
