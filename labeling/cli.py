@@ -1,10 +1,11 @@
-"""`regrade labels`: from decisions to labels and back, and what labels are worth."""
+"""`regrade labels`: from decisions to labels and back, and what labels are worth; `regrade adapt`, what heads learn of them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regrade.labeling.adapt import cli as adapt_cli
 from regrade.labeling.select import cli as select_cli
 from regrade.labeling.versions import export_cli, import_cli
 
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add `regrade labels` to `app`."""
+    """Add `regrade labels` and `regrade adapt` to `app`."""
     labels = typer.Typer(help="Turn decisions into labels, pick what to label next.", no_args_is_help=True)
     labels.command("agreement")(show_agreement)
     labels.command("export")(export_cli.export)
     labels.command("import")(import_cli.import_)
     labels.command("select")(select_cli.select)
     app.add_typer(labels, name="labels")
+    app.command("adapt")(adapt_cli.adapt)
 
 
 def show_agreement(

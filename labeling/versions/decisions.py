@@ -13,7 +13,15 @@ which is told of every export before it is written, for an audit trail, and
 
     erased(data_dir: Path) -> int
 
-which says how many decided inspections are left out because they were erased.
+which says how many decided inspections are left out because they were erased,
+
+    note_adaptation(data_dir: Path, detail: Mapping[str, Any]) -> None
+
+which is told what came of fitting a head anew, and
+
+    recoveries(data_dir: Path, category: str) -> dict
+
+which says what each action brings in by condition: `currency`, and `recoveries`, condition → action → amount.
 """
 
 import sys
@@ -158,6 +166,20 @@ def erased(data_dir: Path) -> int:
     """How many decided inspections under `data_dir` were erased since; 0 where whoever keeps them does not say."""
     counted = _beside("erased")
     return 0 if counted is None else int(counted(data_dir))
+
+
+def note_adaptation(data_dir: Path, detail: Mapping[str, Any]) -> None:
+    """Tell whoever keeps the decisions under `data_dir` what came of fitting a head anew by them; `detail` is JSON."""
+    told = _beside("note_adaptation")
+    if told is not None:
+        told(data_dir, detail)
+
+
+def recoveries(data_dir: Path, category: str) -> Mapping[str, Any] | None:
+    """What each action brings in by condition, for an item of the category of the usual value, by the policy in force
+    under `data_dir`: `currency` and `recoveries`; None where whoever keeps the decisions does not say."""
+    asked = _beside("recoveries")
+    return None if asked is None else asked(data_dir, category)
 
 
 def _beside(name: str) -> Callable[..., Any] | None:

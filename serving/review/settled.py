@@ -1,7 +1,8 @@
 """What reviewers decided, as plain JSON values, for whoever makes training data of it.
 
 Found through the entry point `local` of the group `regrade.decisions`, so that no other room imports this one. Who
-takes decisions out of the installation tells `note_export`, which stands beside `decisions` for that, as `erased` does.
+takes decisions out of the installation tells `note_export`, who fits a head by them `note_adaptation`; these stand beside
+`decisions` for that, as `erased` and `recoveries` do.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +13,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, exists, func, select
 
-from regrade.serving.access.audit import record_command
+from regrade.models.category.economics import ACTIONS
+from regrade.models.types import CONDITIONS
+from regrade.serving.access.audit import Action, record_command
 from regrade.serving.base.errors import DataDirError
 from regrade.serving.base.settings import Settings, load_settings
 from regrade.serving.inspections.store import load
 from regrade.serving.installation.data_dir import open_database, user_name
+from regrade.serving.policy.terms import economics_of
+from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.adjudication import settled, votes_of
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
@@ -80,10 +85,36 @@ def note_export(data_dir: Path, detail: Mapping[str, Any]) -> None:
 
     Raises `DataDirError` where there is no installation in `data_dir`.
     """
+    _note(data_dir, "export", detail)
+
+
+def note_adaptation(data_dir: Path, detail: Mapping[str, Any]) -> None:
+    """Put a line into the audit trail: what came of fitting a head anew, as `detail` says (JSON values).
+
+    Raises `DataDirError` where there is no installation in `data_dir`.
+    """
+    _note(data_dir, "adapt", detail)
+
+
+def recoveries(data_dir: Path, category: str) -> dict[str, Any]:
+    """What each action brings in by condition, for an item of the category of its default value, by the policy in force:
+    `currency`, and `recoveries`, condition → action → amount. Rules that close an action are left out.
+
+    Raises `PolicyError` where the policy is wrong.
+    """
+    settings = _settings(data_dir)
+    policy = in_force(settings.bundle_store, settings.policy_file, settings.rubric_dir).policy
+    economics, _ = economics_of(policy.terms(None), category)
+    value = economics.default_value
+    told = {c: {a: round(economics.recovery(c, a, value), 4) for a in ACTIONS} for c in CONDITIONS}
+    return {"currency": policy.currency, "recoveries": told}
+
+
+def _note(data_dir: Path, action: Action, detail: Mapping[str, Any]) -> None:
     database = open_database(_settings(data_dir))
     try:
         with database.write() as connection:
-            record_command(connection, datetime.now(UTC), user_name(), "export", detail)
+            record_command(connection, datetime.now(UTC), user_name(), action, detail)
     finally:
         database.close()
 
