@@ -4,11 +4,11 @@
 
 A site receives the photos of sources that its bundle has never seen (and the held-out ones of known sources), in a
 random order; its reviewers vote as one of the labellers did. After 50, 100, 200 and 500 decisions the head is
-adapted, as the command does it, and judged by macro-F1 on the last third of the groups, which no fit has seen, beside the
-shipped head and one that is fitted from scratch to the same votes (logistic regression on the same features, C = 1e-4).
-Again with three of ten reviewers who vote at random, and with all of them. Intervals are 95%, by bootstrap over orders:
-these share photos, so that they tell how much the order matters, not how much another site would differ. Needs the bench
-photos and those of the other sources beside them. Budget: about 10 CPU-minutes, with features cached 3.
+adapted, as the command does it, and judged by macro-F1 on the last third of the groups, which no fit has seen, beside
+the shipped head and one that is fitted from scratch to the same votes (logistic regression on the same features, C =
+1e-4). Again with three of ten reviewers who vote at random, and with all of them. Intervals are 95%, by bootstrap over
+orders: these share photos, so that they tell how much the order matters, not how much another site would differ. Needs
+the bench photos and those of the other sources beside them. Budget: about 10 CPU-minutes, with features cached 3.
 """
 
 import argparse
@@ -79,7 +79,8 @@ def site(category: str, orders: int, cache: Path) -> dict[str, Any]:
     rows["sources"] = {s: sum(r.source == s for r in records) for s in sorted({r.source for r in records})}
     for name, careless in CARELESS.items():
         runs = [one_order(bundle, records, x, groups, careless, seed) for seed in range(orders)]
-        rows[name] = {str(n): summary([run[n] for run in runs if n in run]) for n in DECISIONS if any(n in run for run in runs)}
+        reached = [n for n in DECISIONS if any(n in run for run in runs)]
+        rows[name] = {str(n): summary([run[n] for run in runs if n in run]) for n in reached}
     return rows
 
 
@@ -145,8 +146,8 @@ def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def timed() -> float:
-    """Seconds of one core for fitting, choosing and judging by 2,000 decisions; their features are made up, as they take
-    what grading takes (see `latency.json`), and once."""
+    """Seconds of one core for fitting, choosing and judging by 2,000 decisions; their features are made up, as they
+    take what grading takes (see `latency.json`), and once."""
     bundle = load_bundle(shipped_root(), "packaging")
     prior = Prior(read_head(bundle.head_path.read_bytes()), bundle.calibration.temperature)
     luck = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""`regrade labels`: from decisions to labels and back, and what labels are worth; `regrade adapt`, what heads learn of them."""
+"""`regrade labels`: from decisions to labels and back, and what labels are worth; what heads learn of them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -18,6 +18,7 @@ In wings, each of which may import those above it in this table and never those 
 | `grading` | an item's way from upload to grade: admission, turns, graders, pipeline |
 | `review` | the desk: which items are looked at, by whom, what they decide, how good they and the model are |
 | `erasure` | photos and personal fields that go, by request or by age |
+| `adaptation` | heads that are adapted at night to what reviewers decided |
 | `replay` | what another policy or rubric would have changed |
 | `planning` | how many machines a day's load needs |
 | `runtime` | all of it put together, while the service runs |

@@ -10,6 +10,8 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from regrade.models.adaptation.feature_cache import FOLDER as FEATURES
+from regrade.models.adaptation.feature_cache import FeatureCache
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import IntakeLimits
 from regrade.models.registry.site_folder import prepare
@@ -17,6 +19,7 @@ from regrade.serving.access.credentials import Lookups
 from regrade.serving.access.keys import KeyStore
 from regrade.serving.access.photo_views import PhotoViews
 from regrade.serving.access.sessions import LoginBrake, SessionStore
+from regrade.serving.adaptation.nightly import Nightly
 from regrade.serving.base.errors import BusyError, StorageError
 from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
@@ -100,6 +103,7 @@ class Runtime:
         self.thumbnails = Thumbnails(self.photos, picture_cache_of(settings), self.limits)
         self.photo_views = PhotoViews(self.database)
         self.keeper = Keeper(self.eraser, settings.retention_rules, self.metrics.erased.labels("retention").inc)
+        self.nightly = Nightly(settings, lambda outcome: self.metrics.adapted.labels(outcome).inc())
         self.desk = Desk(
             self.database,
             lambda: self.in_force,
@@ -244,6 +248,7 @@ class Runtime:
         if self._pipeline is not None:
             self._pipeline.close()
         self.graders.close()
+        self.nightly.stop()
         self.keeper.stop()
         self._erasing.shutdown()
         self.backfill.stop()
@@ -262,4 +267,10 @@ def picture_cache_of(settings: Settings) -> PictureCache:
 def open_eraser(settings: Settings, database: Database, photos: LocalPhotoStore, signer: Signer) -> Eraser:
     """What erases inspections of an installation, whether a service runs on it or not."""
     pseudonyms = Pseudonyms.load(settings.data_dir / "keys")
-    return Eraser(database, photos, picture_cache_of(settings).forget, signer, pseudonyms)
+    pictures, features = picture_cache_of(settings), FeatureCache(settings.data_dir / FEATURES)
+
+    def forget(sha256: str) -> None:
+        pictures.forget(sha256)
+        features.forget([sha256])
+
+    return Eraser(database, photos, forget, signer, pseudonyms)

@@ -144,8 +144,8 @@ def prior_of(store: BundleStore, active: Bundle) -> Bundle:
         found = store.load(active.category, before["prior"]["version"])
     except (BundleError, KeyError) as error:
         raise BundleError(
-            f"{active.category} {active.version} was adapted from a bundle that is gone ({error}). Install it again, or "
-            "activate one that was trained."
+            f"{active.category} {active.version} was adapted from a bundle that is gone ({error}). Install it again, "
+            "or activate one that was trained."
         ) from error
     if found.sha256 != before["prior"]["manifest_sha256"]:
         raise BundleError(f"{found.category} {found.version} is not the bundle that {active.version} was adapted from.")

@@ -127,10 +127,10 @@ def card(origin: Origin, made: Adapted) -> str:
         [
             f"# {prior.category} {origin.version}",
             "",
-            f"The networks of {prior.version} (manifest SHA-256 {prior.sha256[:12]}…) with its head adapted to what this "
-            f"site's reviewers decided: {made.fitted_groups} items, dataset version {origin.decided.version}. Decisions "
-            f"that were not blind went into the fit alone; promises rest on the {made.blind_groups} items with a blind "
-            f"one. {automatic}",
+            f"The networks of {prior.version} (manifest SHA-256 {prior.sha256[:12]}…) with its head adapted to what "
+            f"this site's reviewers decided: {made.fitted_groups} items, dataset version {origin.decided.version}. "
+            f"Decisions that were not blind went into the fit alone; promises rest on the {made.blind_groups} items "
+            f"with a blind one. {automatic}",
             "",
             f"Judged on the newest {made.judged_groups} items, which it was not fitted to, by {votes}:{closer}",
             "",

@@ -26,11 +26,11 @@ def adapt(
 ) -> None:
     """Fit the head of a category anew to what this site's reviewers decided, from the one that was trained on.
 
-    What comes out is installed beside the active bundle and not activated: `regrade models activate` does that, `regrade
-    models list --json` shows its card. The newest fifth of the items judges it and is not fitted to. Votes count by how
-    much their reviewers agree with others and with what photos show; promises are made anew by blind ones alone, and
-    none is made on fewer than 50. Nothing is changed where the decisions do not bear it. The service may run meanwhile.
-    Interrupted, it can be run again, and has lost nothing.
+    What comes out is installed beside the active bundle and not activated: `regrade models activate` does that,
+    `regrade models list --json` shows its card. The newest fifth of the items judges it and is not fitted to. Votes
+    count by how much their reviewers agree with others and with what photos show; promises are made anew by blind ones
+    alone, and none is made on fewer than 50. Nothing is changed where the decisions do not bear it. The service may run
+    meanwhile. Interrupted, it can be run again, and has lost nothing.
     """
     import json
     import os

@@ -2,7 +2,8 @@
 
 Reviewers' rates of random votes are told anew for each choice from what heads say of photos that they have not seen. A
 choice must beat keeping the head by more than `SURE` of its standard errors, and of those as good the most cautious is
-taken (the one-standard-error rule: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 7.10).
+taken (the one-standard-error rule: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section
+7.10).
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,9 @@ KEEP: Final = float("inf")
 STRENGTHS: Final = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
 ROUNDS: Final = 2
 """Times that heads and reviewers are told from each other."""
-SURE: Final = 2.0
+SURE: Final = 1.64
+MOST: Final = 5.0
+POWER: Final = 0.5
 FEW_GROUPS: Final = 20
 """Below so many groups nothing is moved: folds of them tell nothing."""
 
@@ -90,7 +93,9 @@ def choose(photos: Photos, votes: Votes, prior: Prior, strengths: Sequence[float
     means = [float(g.mean()) for g in gains]
     best = int(np.argmax(means))
     chosen = 0
-    if means[best] > SURE * _error(gains[best]):
+    told = _noise(votes, members, photos.weight) - tried[best].losses
+    # Votes that are no better foretold than by chance teach nothing, though a head that says nothing would fit them.
+    if means[best] > SURE * _error(gains[best]) and told.mean() > SURE * _error(told):
         chosen = min(i for i in range(1, best + 1) if means[best] - means[i] <= _error(gains[best] - gains[i]))
     head = prior.head if chosen == 0 else _final(z, base, votes, photos, tried[chosen], space, prior)
     return Choice(head, tried[chosen], tuple(tried), means[chosen], _error(gains[chosen]))
@@ -113,11 +118,17 @@ def _kept(base: Floats, votes: Votes, members: Ints, weight: Floats) -> Tried:
     return Tried(KEEP, base, random, _by_group(vote_losses(votes, p, random), votes, members, weight))
 
 
+def _noise(votes: Votes, members: Ints, weight: Floats) -> Floats:
+    """The losses of whoever takes all votes to be random."""
+    return _by_group(np.full(len(votes.photo), np.log(votes.classes)), votes, members, weight)
+
+
 def _try(z: Floats, base: Floats, votes: Votes, photos: Photos, members: Ints, fold: Ints, strength: float) -> Tried:
-    random, logits = random_rates(votes, softmax(base), start(votes)), base
+    random, logits = start(votes), base
     heads: dict[int, Floats] = {}
     for _ in range(ROUNDS):
-        believed = honesty(votes, softmax(logits), random)
+        # At first everybody is believed: a prior that is wrong about the site must not decide who is careless.
+        believed = np.ones(len(votes.photo)) if logits is base else honesty(votes, softmax(logits), random)
         fresh = base.copy()
         for k in np.unique(fold):
             seen, unseen = fold != k, fold == k
@@ -146,7 +157,16 @@ def moved(
     used = np.flatnonzero(rows & (total > 1e-9))
     share = counts[used] / total[used, None]
     cast = votes.counted().sum(axis=1)[used]
-    return refit(z[used], base[used], share, photos.weight[used] * np.minimum(total[used] / cast, 1.0), strength, guess)
+    weight = photos.weight[used] * np.minimum(total[used] / cast, 1.0) * (share @ balance(counts[used].sum(axis=0)))
+    return refit(z[used], base[used], share, weight, strength, guess)
+
+
+def balance(counts: Floats) -> Floats:
+    """What a photo of each condition weighs (k,), by `counts` (k,) of votes: as shipped heads are fitted, conditions
+    weigh alike, but a single vote never more than `MOST` others."""
+    present = counts > 0
+    even = counts.sum() / max(int(present.sum()), 1)
+    return np.where(present, np.minimum(even / np.maximum(counts, 1e-9), MOST), 0.0) ** POWER
 
 
 def _final(z: Floats, base: Floats, votes: Votes, photos: Photos, chosen: Tried, space: Space, prior: Prior) -> Linear:
@@ -157,8 +177,9 @@ def _final(z: Floats, base: Floats, votes: Votes, photos: Photos, chosen: Tried,
 
 
 def _by_group(losses: Floats, votes: Votes, members: Ints, weight: Floats) -> Floats:
-    """The mean loss of each group that has a vote."""
-    group, w = members[votes.photo], weight[votes.photo]
-    total = np.bincount(group, w)
-    out: Floats = np.bincount(group, w * losses)[total > 0] / total[total > 0]
+    """What each group that has a vote adds to the mean loss, in which conditions weigh alike, (g,); their mean is
+    it."""
+    group = members[votes.photo]
+    w = weight[votes.photo] * balance(votes.counted().sum(axis=0))[votes.condition]
+    out: Floats = np.bincount(group, w * losses)[np.bincount(group, w) > 0] * len(np.unique(group)) / w.sum()
     return out

@@ -1,10 +1,11 @@
 """The maximum a posteriori head around a prior: multinomial logistic regression with the penalty ‖W − W₀‖².
 
 Minimised is Σ wᵢ · CE(tᵢ, softmax(l₀ᵢ + zᵢA)) + strength/2 · ‖A‖², with l₀ the prior's calibrated logits and z the
-features, standardised, in their leading principal components and scaled to a mean length of 1: a strength of 1 lets one
-vote move its own photo's logits by about what it was off. It is done by majorisation with Böhning's bound on the Hessian
-(Annals of the Institute of Statistical Mathematics 44, 1992), which is diagonal in these components, accelerated by
-momentum with restarts (O'Donoghue and Candès 2015): no line search, and the same result on every machine.
+features, standardised, in their leading principal components and scaled to a mean length of 1: a strength of 1 lets
+one vote move its own photo's logits by about what it was off. It is done by majorisation with Böhning's bound on the
+Hessian (Annals of the Institute of Statistical Mathematics 44, 1992), which is diagonal in these components,
+accelerated by momentum with restarts (O'Donoghue and Candès 2015): no line search, and the same result on every
+machine.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from regrade.models.calibration import softmax
 Floats = NDArray[np.float64]
 RANK: Final = 256
 FLOOR: Final = 0.3
-"""A feature that hardly varies among the photos decided is not blown up: its scale is at least this share of the rest's."""
+"""A feature that hardly varies among these photos is not blown up: its scale is at least this share of the others'."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Space:
-    """z = [((x − mean) / scale) @ components, 1]: (D,), (D,), (D, r); what moves all photos alike is the last column."""
+    """z = [((x − mean) / scale) @ components, 1]: (D,), (D,), (D, r); the last column moves all alike."""
 
     mean: Floats
     scale: Floats

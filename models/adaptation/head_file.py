@@ -1,9 +1,9 @@
 """The linear head in a bundle's `head.onnx`, read and replaced in place.
 
-A head is one `Gemm` whose initialisers `class_w` (k, D) and `class_b` (k,) are raw float32. New numbers of the same shape
-take as many bytes, so they are put where the old ones lay: no length in the file changes, nothing else is touched, and
-no library that writes ONNX is needed. Protocol buffers wire format: https://protobuf.dev/programming-guides/encoding/;
-field numbers are those of `onnx.proto3`.
+A head is one `Gemm` whose initialisers `class_w` (k, D) and `class_b` (k,) are raw float32. New numbers of the same
+shape take as many bytes, so they are put where the old ones lay: no length in the file changes, nothing else is
+touched, and no library that writes ONNX is needed. Protocol buffers wire format:
+https://protobuf.dev/programming-guides/encoding/; field numbers are those of `onnx.proto3`.
 """
 
 from collections.abc import Iterator
@@ -71,9 +71,11 @@ def with_head(data: bytes, head: Linear) -> bytes:
 
 def _refuse_other_outputs(made: bytes, head: Linear) -> None:
     rows = np.random.default_rng(0).standard_normal((4, head.weights.shape[1])).astype(np.float32)
-    # Only the classes are asked for, and the map is an input that their part of the graph does not need.
-    feeds = {"features": rows, "map": np.zeros((4, 32, 1, 1), dtype=np.float32)}
     model = Model(made)
+    # Only the classes are asked for; what else the graph takes may be of any content, but not of any shape.
+    shapes = {name: [one if isinstance(one, int) else 1 for one in shape[1:]] for name, shape in model.shapes.items()}
+    feeds = {name: np.zeros((len(rows), *shape), dtype=np.float32) for name, shape in shapes.items()}
+    feeds["features"] = rows
     try:
         (found,) = model.run(feeds, ("class_logits",))
     except Exception as error:  # ONNX Runtime raises bare C++ exceptions of many types

@@ -16,7 +16,8 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """Figures of the `new` head, the `old` one and their `difference` (new − old), by name: `macro_f1` and `accuracy`
-    against the majority of votes, `log_loss` against their shares (nats), `money` lost against knowing the condition."""
+    against the majority of votes, `log_loss` against their shares (nats), `money` lost for not knowing the
+    condition."""
 
     new: Mapping[str, Estimate]
     old: Mapping[str, Estimate]
@@ -66,7 +67,7 @@ def _figures(p: Floats, shares: Floats, resamples: Resamples, money: Floats | No
 
 
 def macro_f1(table: Floats) -> Floats:
-    """The mean F1 of the conditions that occur, of confusion tables (r, k, k), truth by answer; NaN for an empty one."""
+    """The mean F1 of conditions that occur, of confusion tables (r, k, k), truth by answer; NaN for an empty one."""
     hit = np.diagonal(table, axis1=1, axis2=2)
     truth, said = table.sum(axis=2), table.sum(axis=1)
     f1 = quotient(2 * hit, truth + said)

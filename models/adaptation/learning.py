@@ -72,7 +72,7 @@ def learning(photos: Photos, votes: Votes, prior: Prior, choice: Choice, everybo
             accuracy, last, None, f"{told}what retraining would gain, takes {LEAST_PAIRS} double blind looks", None
         )
     room = max(0.0, agreement - accuracy[-1])
-    told = f"the backbone is the limit: retraining would gain about {room:.2f} accuracy at most, up to what people agree on"
+    told = f"the backbone is the limit: retraining would gain about {room:.2f} accuracy at most, where people disagree"
     if room < FLAT:
         told = "the head agrees with people as they do with each other: retraining would gain next to nothing"
     return Learning(accuracy, last, agreement, told, room)

@@ -1,9 +1,9 @@
 """How often each reviewer votes at random, and what each vote therefore counts.
 
-A vote of reviewer r is honest with probability 1 − ε_r, and then follows what the photo shows; else it is drawn from all
-conditions alike (the symmetric form of Dawid and Skene 1979, with a classifier as prior of the truth: Raykar et al., "Learning
-from crowds", JMLR 11, 2010). A careless reviewer is found out by the head and by whoever else looked at the same photos;
-their votes then count for little, and where all vote at random nothing can be learnt of them.
+A vote of reviewer r is honest with probability 1 − ε_r, and then follows what the photo shows; else it is drawn from
+all conditions alike (the symmetric form of Dawid and Skene 1979, with a classifier as prior of the truth: Raykar et
+al., "Learning from crowds", JMLR 11, 2010). A careless reviewer is found out by the head and by whoever else looked at
+the same photos; their votes then count for little, and where all vote at random nothing can be learnt of them.
 """
 
 from typing import Final
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from regrade.models.adaptation.votes import Votes
 
 Floats = NDArray[np.float64]
-PRIOR: Final = (1.0, 9.0)
-"""Before a reviewer is known: as if one vote of ten had been seen to be random."""
+PRIOR: Final = (0.2, 1.8)
+"""Before anybody is known: as if of two votes a fifth of one had been seen to be random."""
+ALIKE: Final = 10.0
+"""Votes that what is known of all reviewers counts for beside a reviewer's own."""
 
 
 def honesty(votes: Votes, probabilities: Floats, random: Floats) -> Floats:
@@ -33,14 +35,16 @@ def honesty(votes: Votes, probabilities: Floats, random: Floats) -> Floats:
     return out
 
 
-def random_rates(votes: Votes, probabilities: Floats, random: Floats, rounds: int = 10) -> Floats:
-    """ε of each reviewer (R,) by expectation maximisation from `random`; for arguments see `honesty`."""
+def random_rates(votes: Votes, probabilities: Floats, random: Floats, rounds: int = 40) -> Floats:
+    """ε of each reviewer (R,) by expectation maximisation from `random`; for arguments see `honesty`. Of a reviewer of
+    whom little is known, what is known of all is believed (empirical Bayes)."""
     a, b = PRIOR
     for _ in range(rounds):
         careless = 1.0 - honesty(votes, probabilities, random)
         total = np.bincount(votes.reviewer, minlength=votes.reviewers)
-        random = (np.bincount(votes.reviewer, careless, votes.reviewers) + a) / (total + a + b)
-        random = np.clip(random, 1e-3, 1.0 - 1e-3)
+        found = np.bincount(votes.reviewer, careless, votes.reviewers)
+        pooled = (found.sum() + a) / (total.sum() + a + b)
+        random = np.clip((found + ALIKE * pooled) / (total + ALIKE), 1e-3, 1.0 - 1e-3)
     return random
 
 

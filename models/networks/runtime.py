@@ -37,6 +37,7 @@ class Model:
         if widen is None and self.sums_fit:
             self._session = _session(source, widen=False)
         self._inputs = tuple(i.name for i in self._session.get_inputs())
+        self.shapes = {i.name: tuple(i.shape) for i in self._session.get_inputs()}
         self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
 
     def run(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> Arrays:

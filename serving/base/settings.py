@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from regrade.serving.base.errors import SettingsError
+from regrade.serving.base.quiet_hours import QuietHours
 from regrade.serving.base.retention_rules import Rules, parse_rules
 
 if TYPE_CHECKING:
@@ -169,6 +170,14 @@ class Settings(BaseSettings):
         description="Days after which photos and personal fields are erased, by status, such as "
         "reviewed=365d,graded=180d,retake=30d; what is not named is kept.",
     )
+    adapt: bool = Field(
+        False,
+        description="Whether each night the heads of all categories are fitted anew to what reviewers decided, and "
+        "installed, not activated, as by `regrade adapt --all`.",
+    )
+    quiet_hours: str = Field(
+        "01:00-05:00", description="When that begins, by the machine's clock; it may go on beyond."
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="What is logged to standard error."
     )
@@ -203,6 +212,13 @@ class Settings(BaseSettings):
         """Refuse what is no list of a status and its days, `status=Nd`."""
         parse_rules(retention)
         return retention
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _two_times(cls, hours: str) -> str:
+        """Refuse what are no two times of a day, `HH:MM-HH:MM`."""
+        QuietHours.parse(hours)
+        return hours
 
     @model_validator(mode="after")
     def _refuse_nonsense(self) -> Self:

@@ -98,6 +98,7 @@ def create_app(
             if first is not None:
                 announce(first)
             running.keeper.start()
+            running.nightly.start()
             loading = asyncio.create_task(_load(running, grader, on_failure))
             loading.add_done_callback(lambda _: on_loaded())
             watching = asyncio.create_task(running.watch())

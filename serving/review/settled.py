@@ -1,8 +1,8 @@
 """What reviewers decided, as plain JSON values, for whoever makes training data of it.
 
 Found through the entry point `local` of the group `regrade.decisions`, so that no other room imports this one. Who
-takes decisions out of the installation tells `note_export`, who fits a head by them `note_adaptation`; these stand beside
-`decisions` for that, as `erased` and `recoveries` do.
+takes decisions out of the installation tells `note_export`, who fits a head by them `note_adaptation`; these stand
+beside `decisions` for that, as `erased` and `recoveries` do.
 """
 
 from collections.abc import Iterator, Mapping
@@ -97,7 +97,7 @@ def note_adaptation(data_dir: Path, detail: Mapping[str, Any]) -> None:
 
 
 def recoveries(data_dir: Path, category: str) -> dict[str, Any]:
-    """What each action brings in by condition, for an item of the category of its default value, by the policy in force:
+    """What each action brings in by condition, for an item of the default value, by the policy in force:
     `currency`, and `recoveries`, condition → action → amount. Rules that close an action are left out.
 
     Raises `PolicyError` where the policy is wrong.

@@ -169,6 +169,9 @@ class Metrics:
             buckets=_CONFIDENCE_BUCKETS,
             registry=registry,
         )
+        self.adapted = Counter(
+            "regrade_adapted", "Heads fitted anew at night, by what came of it.", ["outcome"], registry=registry
+        )
         self.erased = Counter(
             "regrade_erased", "Inspections erased by this service, by what asked for it.", ["by"], registry=registry
         )
