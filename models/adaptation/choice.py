@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from regrade.models.adaptation.fit import Space, refit
 from regrade.models.adaptation.head_file import Linear
-from regrade.models.adaptation.reviewers import honesty, random_rates, start, vote_losses
+from regrade.models.adaptation.reviewers import random_rates, start, vote_losses, worth
 from regrade.models.adaptation.votes import Mask, Photos, Votes
 from regrade.models.calibration import softmax
 
@@ -128,7 +128,7 @@ def _try(z: Floats, base: Floats, votes: Votes, photos: Photos, members: Ints, f
     heads: dict[int, Floats] = {}
     for _ in range(ROUNDS):
         # At first everybody is believed: a prior that is wrong about the site must not decide who is careless.
-        believed = np.ones(len(votes.photo)) if logits is base else honesty(votes, softmax(logits), random)
+        believed = np.ones(len(votes.photo)) if logits is base else worth(votes, random)
         fresh = base.copy()
         for k in np.unique(fold):
             seen, unseen = fold != k, fold == k
@@ -170,7 +170,7 @@ def balance(counts: Floats) -> Floats:
 
 
 def _final(z: Floats, base: Floats, votes: Votes, photos: Photos, chosen: Tried, space: Space, prior: Prior) -> Linear:
-    believed = honesty(votes, softmax(chosen.logits), chosen.random)
+    believed = worth(votes, chosen.random)
     everything = np.ones(len(photos), dtype=bool)
     added = moved(z, base, votes, photos, believed, chosen.strength, everything)
     return space.unfold(added, prior.head, prior.temperature)

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from regrade.models.adaptation.choice import KEEP, Choice, Prior, folds, moved
 from regrade.models.adaptation.fit import Space
-from regrade.models.adaptation.reviewers import honesty
+from regrade.models.adaptation.reviewers import worth
 from regrade.models.adaptation.votes import Photos, Votes
-from regrade.models.calibration import softmax
 from regrade.models.estimates import Estimate, Resamples
 
 Floats = NDArray[np.float64]
@@ -86,7 +85,7 @@ def _curve(photos: Photos, votes: Votes, prior: Prior, choice: Choice, seed: int
     members = np.unique(photos.groups, return_inverse=True)[1].astype(np.intp)
     fold = folds(members, 5, seed)
     luck = np.random.default_rng(seed).random(int(members.max()) + 1)[members]
-    believed = honesty(votes, softmax(choice.chosen.logits), choice.chosen.random)
+    believed = worth(votes, choice.chosen.random)
     shares = votes.shares
     found = []
     for share in SHARES:

@@ -53,6 +53,16 @@ def start(votes: Votes) -> Floats:
     return np.full(votes.reviewers, PRIOR[0] / sum(PRIOR))
 
 
+def worth(votes: Votes, random: Floats) -> Floats:
+    """What each vote (m,) counts in a fit: how often its reviewer, of the rates `random` (R,), is honest.
+
+    Not how likely it is itself to be honest: what heads say of a photo that they had not seen they have from all
+    others, held-out ones too, and votes would be sorted by what they are tested with.
+    """
+    out: Floats = 1.0 - random[votes.reviewer]
+    return out
+
+
 def vote_losses(votes: Votes, probabilities: Floats, random: Floats) -> Floats:
     """−log of the probability of each vote (m,), of an honest or a random one."""
     e = random[votes.reviewer]
