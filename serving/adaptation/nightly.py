@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final
 
-from regrade.serving.base.quiet_hours import QuietHours
+from regrade.serving.adaptation.quiet_hours import QuietHours
 from regrade.serving.base.settings import Settings
 
 EVERY: Final = 60.0

@@ -14,7 +14,6 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from regrade.serving.base.errors import SettingsError
-from regrade.serving.base.quiet_hours import QuietHours
 from regrade.serving.base.retention_rules import Rules, parse_rules
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ class Unit(str):
 
 Bytes = Annotated[int, Unit("bytes")]
 Seconds = Annotated[float, Unit("s")]
+
+_HOURS = r"(([01]\d|2[0-3]):[0-5]\d)-(([01]\d|2[0-3]):[0-5]\d)"
 
 OWN_PATHS = frozenset(
     {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk"}
@@ -217,7 +218,8 @@ class Settings(BaseSettings):
     @classmethod
     def _two_times(cls, hours: str) -> str:
         """Refuse what are no two times of a day, `HH:MM-HH:MM`."""
-        QuietHours.parse(hours)
+        if not re.fullmatch(_HOURS, hours):
+            raise ValueError(f"{hours!r} are no hours. Write two times of a day, such as 01:00-05:00.")
         return hours
 
     @model_validator(mode="after")
