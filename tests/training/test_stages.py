@@ -152,3 +152,19 @@ def test_a_new_category_keeps_the_networks_that_have_not_seen_it(tiny_dataset: P
     assert new.backbones == old.backbones
     assert new.metrics["networks"] == {"kept_from": "2026.1.1"}
     assert new.metrics["test"]["macro_f1"]["value"] > 0.4
+
+
+def test_thirty_photos_train_a_category_that_promises_nothing(
+    trained: RunConfig, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.out, tmp_path / "bundles")
+    rows = [json.loads(line) for line in (tiny_dataset / "bench.jsonl").read_text().splitlines()]
+    kept = [r for r in rows if r["category"] == "packaging" and int(r["id"].split("-")[-1]) < 8][:30]
+    few = [{**row, "category": "footwear", "item_type": "shoes"} for row in kept]
+    (tiny_dataset / "few.jsonl").write_text("\n".join(map(json.dumps, few)) + "\n")
+    config = config_of(tiny_dataset / "few.jsonl", tmp_path, category="footwear", version="2026.1.2")
+    with Run.create(tmp_path / "run", config) as run:
+        execute(run, plan(run))
+    made = load_bundle(config.out, "footwear")
+    assert made.calibration.selective.threshold is None
+    assert "only 2" in made.calibration.selective.note
