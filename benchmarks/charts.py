@@ -67,6 +67,27 @@ def desk_figure(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def trainer_figure(result: Mapping[str, Any]) -> Figure:
+    """Macro-F1 by the number of photos, a panel a task: `regrade train`, with its interval, beside the plain ways."""
+    colours = (BLUE, GREY, ORANGE, RED)
+    figure = Figure(figsize=(4.0 * len(result["tasks"]) + 0.6, 3.8), layout="constrained")
+    for place, (name, task) in zip(_row(figure, len(result["tasks"])), result["tasks"].items(), strict=True):
+        ways = list(dict.fromkeys(way for found in task["by_photos"].values() for way in found))
+        for colour, way in zip(colours, ways, strict=False):
+            points = {int(n): found[way]["macro_f1"] for n, found in task["by_photos"].items() if way in found}
+            place.plot(list(points), [p["value"] for p in points.values()], "o-", color=colour, label=way, markersize=4)
+            if colour == BLUE:
+                low, high = ([p[end] for p in points.values()] for end in ("low", "high"))
+                place.fill_between(list(points), low, high, color=BLUE, alpha=0.12, linewidth=0)
+        place.set_xscale("log")
+        _plain(place.xaxis)
+        place.set_xlabel("labelled photos")
+        place.set_ylabel("macro-F1")
+        place.set_title(f"{name}: {task['what']}\n{task['photos']} photos of {task['source']}")
+    figure.axes[0].legend(fontsize=8)
+    return figure
+
+
 def _plain(axis: Axis) -> None:
     """Ticks of a logarithmic axis at 1, 2 and 5 times the powers of ten, as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

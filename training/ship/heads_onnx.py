@@ -46,5 +46,16 @@ def head_onnx(classes: LinearHead, peaks: Sequence[int] = ()) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def with_classes(old: bytes, classes: LinearHead) -> bytes:
+    """The ONNX file `old` of a category's heads with other `classes`; what it says of defects stays."""
+    model = onnx.load_from_string(old)
+    new = {"class_w": classes.weights, "class_b": classes.bias}
+    for weights in model.graph.initializer:
+        if weights.name in new:
+            weights.CopyFrom(numpy_helper.from_array(new[weights.name].astype(np.float32), weights.name))
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
 def _float(name: str, shape: list[int | str]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
