@@ -75,12 +75,17 @@ def trainer_figure(result: Mapping[str, Any]) -> Figure:
         ways = list(dict.fromkeys(way for found in task["by_photos"].values() for way in found))
         for colour, way in zip(colours, ways, strict=False):
             points = {int(n): found[way]["macro_f1"] for n, found in task["by_photos"].items() if way in found}
-            place.plot(list(points), [p["value"] for p in points.values()], "o-", color=colour, label=way, markersize=4)
+            seeds = next(found[way]["seeds"] for found in task["by_photos"].values() if way in found)
+            label = f"{way}, {seeds} seeds"
+            place.plot(
+                list(points), [p["value"] for p in points.values()], "o-", color=colour, label=label, markersize=4
+            )
             if colour == BLUE:
                 low, high = ([p[end] for p in points.values()] for end in ("low", "high"))
                 place.fill_between(list(points), low, high, color=BLUE, alpha=0.12, linewidth=0)
         place.set_xscale("log")
-        _plain(place.xaxis)
+        place.set_xticks([int(n) for n in task["by_photos"]], list(task["by_photos"]))
+        place.xaxis.set_minor_formatter(NullFormatter())
         place.set_xlabel("labelled photos")
         place.set_ylabel("macro-F1")
         place.set_title(f"{name}: {task['what']}\n{task['photos']} photos of {task['source']}")

@@ -6,7 +6,8 @@ Tasks are those of `trainer_tasks.py`. For each number of photos and each seed, 
 all others are tested on. Ours is what the stages calibrate and evaluate of `regrade train` run, on the same pictures;
 beside it a logistic regression (C = 1e-4) on frozen features, those of ImageNet's Lite0 and those of the shipped
 backbone, and, for the numbers and seeds of `--fine-tune`, ImageNet's Lite0 fine-tuned. Leads are paired, with 95%
-intervals over seeds and groups. Needs the photos of other sources beside those of the bench.
+intervals over seeds and groups; two seeds, as a fine-tuning can afford, leave them too narrow. `cpu_s` is the fitting
+alone: ours also has the task's `pictures` drawn and seen. Needs the photos of other sources beside those of the bench.
 """
 
 import argparse
@@ -228,6 +229,7 @@ def main() -> None:
             "source": task.source,
             "photos": len(seen.records),
             "groups": len({r.group for r in seen.records}),
+            "pictures": len(seen.rows),
             "by_photos": {str(n): one for n, one in by_number.items() if one is not None},
         }
         options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ PENALTIES = (30_000.0, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0)
 """Candidate L2 penalties, from strong to weak; the objective is the sum of the photos' cross-entropies + penalty/2 ·
 ‖W‖², so that a penalty means the same whether there are few photos or many: it is scikit-learn's 1/C."""
 USUAL_PENALTY = 1_000.0
-"""Within noise of the best on every category of the bench, from 30 photos on."""
+"""Within noise of the best on every category of the bench, from 30 photos on (docs/decisions/0011-heads.md)."""
 MAJORITY_SHARE = 0.5
 """How much of a target is the majority, the rest being the votes: votes alone never let a rare condition win."""
 RANK = 512
