@@ -252,6 +252,10 @@ def test_odd_files_are_turned_as_browsers_do(name: str) -> None:
     assert [photo.width, photo.height] == turned(orientation)[0]
 
 
+UNSETTLED: Final = frozenset({"in the second Exif directory"})
+"""Where releases of Chromium differ: of two pointers to an Exif directory, 150 takes the second, those before the first."""
+
+
 def test_chromium_turns_them_so(chromium: Browser) -> None:
     page = chromium.new_page()
     differing = {}
@@ -260,7 +264,7 @@ def test_chromium_turns_them_so(chromium: Browser) -> None:
         if not alike(found, turned(orientation)):
             differing[name] = found
     page.close()
-    assert differing == {}
+    assert differing.keys() <= UNSETTLED
 
 
 def _heic(image: Image.Image, name: str = "IMG_1.HEIC") -> FilePayload:
