@@ -253,7 +253,7 @@ def test_odd_files_are_turned_as_browsers_do(name: str) -> None:
 
 
 UNSETTLED: Final = frozenset({"in the second Exif directory"})
-"""Where releases of Chromium differ: of two pointers to an Exif directory, 150 takes the second, those before the first."""
+"""Where releases of Chromium differ: of two pointers to an Exif directory, 150 takes the second, others the first."""
 
 
 def test_chromium_turns_them_so(chromium: Browser) -> None:
