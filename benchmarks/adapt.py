@@ -107,7 +107,7 @@ def one_order(
         blind = np.ones(n, dtype=bool)
         votes = Votes(np.arange(n), reviewer, said, blind, n, REVIEWERS, len(bundle.labels))
         try:
-            made = adapt(photos, votes, prior, bundle.calibration, prior)
+            made = adapt(photos, votes, prior, bundle.calibration, prior, bundle.labels)
         except TooFewError:
             continue
         present = np.unique(said)
@@ -159,7 +159,7 @@ def timed() -> float:
     blind = np.ones(TIMED, dtype=bool)
     votes = Votes(np.arange(TIMED), luck.integers(0, 5, TIMED), said, blind, TIMED, 5, len(bundle.labels))
     started = time.process_time()
-    adapt(photos, votes, prior, bundle.calibration, prior)
+    adapt(photos, votes, prior, bundle.calibration, prior, bundle.labels)
     return round(time.process_time() - started, 1)
 
 

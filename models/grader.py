@@ -27,6 +27,7 @@ from regrade.models.photo_evidence import PhotoEvidence, Seen, detected, examina
 from regrade.models.photos.parts import working_side
 from regrade.models.photos.preprocess import model_input, reduced
 from regrade.models.photos.quality import MEASURED_SIDE, QualityLimits, assess
+from regrade.models.promise.held_out import HeldOut
 from regrade.models.registry.bundle import DETECTOR_PRECISION, PRECISIONS, ROUTER, Bundle
 from regrade.models.registry.store import BundleStore, store_of
 from regrade.models.types import CategoryCall, Comparison, Defect, Examination, Grade, ItemResult, Photo
@@ -78,6 +79,7 @@ class Grader:
         """The long side, in pixels, that photos should be decoded for (`IntakeLimits.working_side`)."""
         self.categories = tuple(sorted(name for name in heads if name != ROUTER))
         self.definitions: Mapping[str, Category] = store.definitions(self.versions)
+        self.held_out: Mapping[str, HeldOut] = store.held_out(self.versions)
         """What is known of each category: what the bundle that grades it was sealed with."""
 
     @classmethod

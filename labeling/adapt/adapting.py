@@ -131,7 +131,9 @@ def adapted(origin: Origin, features: Mapping[str, NDArray[np.float32]], money: 
     before = adapted_from(origin.active)
     since = float("-inf") if before is None else datetime.fromisoformat(before["fitted_until"]).timestamp()
     calibration = origin.prior.calibration
-    return adapt(photos, votes, _head(origin.prior), calibration, _head(origin.active), money, since)
+    return adapt(
+        photos, votes, _head(origin.prior), calibration, _head(origin.active), origin.prior.labels, money, since
+    )
 
 
 def prior_of(store: BundleStore, active: Bundle) -> Bundle:

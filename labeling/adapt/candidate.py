@@ -6,7 +6,7 @@ there wholly or not at all.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,8 @@ from regrade.models import golden
 from regrade.models.adaptation.adapt import Adapted
 from regrade.models.adaptation.head_file import with_head
 from regrade.models.grader import Grader
+from regrade.models.promise.held_out import FILE as HELD_OUT
+from regrade.models.promise.held_out import HeldOut, together
 from regrade.models.registry.bundle import DEFINITION, PRECISIONS, ROUTER, Bundle, load_bundle
 from regrade.models.registry.changes import install
 from regrade.models.registry.files import NewDetector, complete, install_bundle, point, write_bundle
@@ -70,6 +72,7 @@ def install_candidate(store: BundleStore, scratch: Path, origin: Origin, made: A
                 "metrics.json": _json({**prior.metrics, ADAPTED: note(origin, made)}),
                 "card.md": card(origin, made).encode(),
                 **_definition(prior),
+                HELD_OUT: _json(looked_at(origin, made).to_json()),
             },
             backbones={precision: prior.backbone_path(precision).read_bytes() for precision in prior.backbones},
             labels=prior.labels,
@@ -79,6 +82,14 @@ def install_candidate(store: BundleStore, scratch: Path, origin: Origin, made: A
         )
         _add_golden(store, root, written, prior)
         return install(store, root, prior.category, version)
+
+
+def looked_at(origin: Origin, made: Adapted) -> HeldOut:
+    """What promises rest on: blind looks alone, and where the prior's head stayed, what that was judged on."""
+    before = origin.prior.held_out
+    if made.choice.kept and before is not None:
+        return together(before, made.looks, origin.version)
+    return replace(made.looks, version=origin.version)
 
 
 def note(origin: Origin, made: Adapted) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from regrade.models.adaptation.learning import Learning, learning
 from regrade.models.adaptation.promises import promised, temperature
 from regrade.models.adaptation.votes import Mask, Photos, Votes
 from regrade.models.calibration import Calibration, softmax
+from regrade.models.promise.held_out import HeldOut, held_out
 
 Floats = NDArray[np.float64]
 NEWEST: Final = 0.2
@@ -46,6 +47,8 @@ class Adapted:
     judged_groups: int
     blind_groups: int
     fitted_until: float
+    looks: HeldOut
+    """The blind looks alone, at what nothing was fitted on when it was looked at; its version is yet to be given."""
 
     def to_json(self) -> dict[str, Any]:
         """For metrics."""
@@ -69,11 +72,13 @@ def adapt(
     prior: Prior,
     calibration: Calibration,
     active: Prior,
+    labels: Sequence[str],
     money: Floats | None = None,
     since: float = float("-inf"),
 ) -> Adapted:
     """Adapt the head of `prior`, whose constants are `calibration`, to `votes` on `photos`, and judge it against the
-    `active` one on photos newer than `since`, by which that one was fitted. `money` is as of `judge`.
+    `active` one on photos newer than `since`, by which that one was fitted. `labels` are the conditions, in the order
+    of all columns; `money` is as of `judge`.
 
     Raises `TooFewError`.
     """
@@ -94,6 +99,15 @@ def adapt(
     old = softmax(active.base(shown))
     judgement = judge(new[rows], old[rows], shares[rows], shown.groups[rows], money)
     blind = np.unique(photos.groups[votes.blind_alone.photo])
+    looks = held_out(
+        "",
+        labels,
+        np.concatenate([softmax(unseen / warmth), new]),
+        np.concatenate([fitted_votes.blind_alone.shares, cast.blind_alone.shares]),
+        np.concatenate([fitted.groups, shown.groups]),
+        origin="blind looks of the site",
+        blind=True,
+    )
     return Adapted(
         choice.head,
         adapted,
@@ -105,6 +119,7 @@ def adapt(
         len(np.unique(shown.groups[rows])),
         len(blind),
         float(fitted.age.max()),
+        looks,
     )
 
 

@@ -5,12 +5,24 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from regrade.models.category.fields import Amount, Model, Probability, Worth
+from regrade.models.category.fields import Amount, Condition, Model, Probability, Worth
+from regrade.models.types import CONDITIONS
 
 Action = Literal["relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy"]
 
 ACTIONS: tuple[str, ...] = get_args(Action)
 """What may be done with a returned item. Of two actions that recover the same, the earlier one is taken."""
+
+SoldAs = Literal["new", "opened", "refurbished", "as_it_is"]
+"""As what an item is sold after an action."""
+
+_GOOD_ENOUGH: dict[SoldAs, tuple[str, ...]] = {
+    "new": CONDITIONS[:1],
+    "opened": CONDITIONS[:2],
+    # What was wrong with it has been mended, or the buyer is told.
+    "refurbished": CONDITIONS,
+    "as_it_is": CONDITIONS,
+}
 
 COST_PARTS: tuple[str, ...] = ("handling", "parts", "freight", "customs", "duty", "fees")
 """What an action costs, broken out. Their sum is what counts."""
@@ -79,6 +91,38 @@ class Costs(Model):
         return costs
 
 
+class SoldAsPart(Model):
+    """As what an item is sold after each action, as far as it is written."""
+
+    relist: SoldAs | None = None
+    repackage: SoldAs | None = None
+    refurbish: SoldAs | None = None
+    clearance: SoldAs | None = None
+    return_to_origin: SoldAs | None = None
+    destroy: SoldAs | None = None
+
+    def of(self, action: str) -> SoldAs | None:
+        """What is written of `action`."""
+        found: SoldAs | None = getattr(self, action)
+        return found
+
+
+USUALLY_SOLD_AS = SoldAsPart(
+    relist="new",
+    repackage="opened",
+    refurbish="refurbished",
+    clearance="as_it_is",
+    return_to_origin="as_it_is",
+    destroy="as_it_is",
+)
+"""What holds where neither a policy nor a category says otherwise."""
+
+
+def better_than_it_is(sold_as: SoldAs, condition: str) -> bool:
+    """Whether an item that truly is `condition` is sold as something better."""
+    return condition not in _GOOD_ENOUGH[sold_as]
+
+
 Rate = Annotated[float, Field(ge=0, le=2)]
 
 
@@ -116,14 +160,22 @@ class Economics(Model):
     """The economics of a category.
 
     `default_value` is used when none is declared. `review_cost` replaces the policy's own. `min_confidence`
-    raises, and never lowers, the confidence from which the model bundle lets items go without a human.
+    raises, and never lowers, the confidence from which the model bundle lets items go without a human. `sold_as` is
+    as what items of the category are sold, where that is not as usual. `shares` is how a site's items of the category
+    are shared out over the conditions; promises then speak of these, not of the photos that the bundle was judged on.
     """
 
     default_value: Worth
     review_cost: Amount | None = None
     min_confidence: Probability | None = None
+    sold_as: SoldAsPart = SoldAsPart()
+    shares: dict[Condition, Probability] | None = None
     rates: RatesByCondition
     costs: Costs
+
+    def share(self, condition: str) -> float:
+        """The share of the site's items in one condition, 0 where it is not named."""
+        return {str(name): share for name, share in (self.shares or {}).items()}.get(condition, 0.0)
 
     def recovery(self, condition: str, action: str, value: float) -> float:
         """Net recovery of `action` on an item of `value` that truly is `condition`: rate x value - costs."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from regrade.models.category.economics import COST_PARTS, Action, ActionCosts, Cost, Rate
+from regrade.models.category.economics import COST_PARTS, Action, ActionCosts, Cost, Rate, SoldAsPart
 from regrade.models.category.fields import Amount, AsTuple, Condition, Model, Probability, Worth, inconsistent
 from regrade.models.category.rules import NeverRule, ReviewRule, Rule
 
@@ -24,6 +24,7 @@ class CategoryPolicy(Model):
     default_value: Worth | None = None
     review_cost: Amount | None = None
     min_confidence: Probability | None = None
+    sold_as: SoldAsPart | None = None
     rates: dict[Condition, dict[Action, Rate]] = Field(default_factory=dict)
     costs: dict[Action, ActionCosts] = Field(default_factory=dict)
     never: Annotated[tuple[NeverRule, ...], AsTuple] = ()
@@ -66,6 +67,7 @@ class CategoryPolicy(Model):
             "default_value": None if self.default_value is None else self.default_value * rate,
             "review_cost": None if self.review_cost is None else self.review_cost * rate,
             "min_confidence": self.min_confidence,
+            "sold_as": None if self.sold_as is None else self.sold_as.model_dump(exclude_none=True),
             "rates": {condition: dict(rates) for condition, rates in self.rates.items()},
             "costs": {action: _costs(costs, rate) for action, costs in self.costs.items()},
         }

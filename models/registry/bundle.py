@@ -25,6 +25,8 @@ from regrade.models.calibration import Calibration
 from regrade.models.category.read import read_category
 from regrade.models.category.schema import Category
 from regrade.models.errors import BundleError, DatasetError
+from regrade.models.promise.held_out import FILE as HELD_OUT
+from regrade.models.promise.held_out import HeldOut
 
 FORMAT: Final = 3
 """2 added the detector, 3 the category's YAML; older bundles have none and are still read."""
@@ -84,6 +86,8 @@ class Bundle:
     detector: DetectorFiles | None = None
     definition: Category | None = None
     """Its category as its YAML describes it; None in the router, and in bundles of older formats."""
+    held_out: HeldOut | None = None
+    """What promises about automatic items rest on; None in the router, and in bundles of before they did."""
     sha256: str = ""
     """That of the manifest, which holds the hashes of all files: it stands for the whole bundle."""
 
@@ -196,6 +200,7 @@ def load_bundle(root: Path, category: str, version: str | None = None) -> Bundle
             card=(folder / "card.md").read_text(encoding="utf-8"),
             detector=detector,
             definition=_definition(folder, manifest),
+            held_out=_held_out(folder, manifest),
             sha256=sha256((folder / MANIFEST).read_bytes()),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -234,6 +239,32 @@ def _definition(folder: Path, manifest: Mapping[str, Any]) -> Category | None:
             f"{path} defines {found.name} with the conditions {', '.join(found.condition_names)}, which is not what "
             "the bundle grades. Restore the bundle or roll back."
         )
+    return found
+
+
+def sealed_held_out(root: Path, category: str, version: str) -> HeldOut | None:
+    """The table of one bundle, without a look at its networks; None where it has none. Errors as of
+    `sealed_definition`."""
+    folder = root / category / version
+    manifest = _read_json(folder / MANIFEST)
+    try:
+        if HELD_OUT in manifest["files"]:
+            _check(folder / HELD_OUT, manifest["files"][HELD_OUT])
+        return _held_out(folder, manifest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error
+
+
+def _held_out(folder: Path, manifest: Mapping[str, Any]) -> HeldOut | None:
+    """The table that a checked `held_out.json` holds; raises `BundleError` where it is of another bundle."""
+    if HELD_OUT not in manifest["files"]:
+        return None
+    try:
+        found = HeldOut.from_json(_read_json(folder / HELD_OUT))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{folder / HELD_OUT} is not understood ({error!r}). Restore the bundle.") from error
+    if (found.version, found.labels) != (manifest["version"], tuple(manifest["labels"])):
+        raise BundleError(f"{folder / HELD_OUT} is that of another bundle. Restore the bundle or roll back.")
     return found
 
 

@@ -8,6 +8,7 @@ from regrade.models.category.changes import refuse_same_version
 from regrade.models.category.read import read_category
 from regrade.models.category.schema import Category
 from regrade.models.errors import BundleError
+from regrade.models.promise.held_out import FILE as HELD_OUT
 from regrade.models.registry.bundle import DEFINITION, Bundle
 from regrade.models.registry.files import NewDetector, write_bundle
 from regrade.models.registry.site_folder import changing
@@ -50,6 +51,7 @@ def _write(root: Path, old: Bundle, new: Category, data: bytes, version: str) ->
             "metrics.json": (json.dumps(metrics, indent=1, ensure_ascii=False) + "\n").encode(),
             "card.md": _card(old, version).encode(),
             DEFINITION: data,
+            **_held_out(old, version),
         },
         backbones={precision: old.backbone_path(precision).read_bytes() for precision in old.backbones},
         labels=old.labels,
@@ -57,6 +59,13 @@ def _write(root: Path, old: Bundle, new: Category, data: bytes, version: str) ->
         input_side=old.input_side,
         detector=NewDetector.of(old),
     )
+
+
+def _held_out(old: Bundle, version: str) -> dict[str, bytes]:
+    """What was looked at stays, since what looks is the same."""
+    if old.held_out is None:
+        return {}
+    return {HELD_OUT: (json.dumps(replace(old.held_out, version=version).to_json()) + "\n").encode()}
 
 
 def _card(old: Bundle, version: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from regrade.models.category.schema import Category, minimal
 from regrade.models.errors import BundleError
+from regrade.models.promise.held_out import HeldOut
 from regrade.models.registry.bundle import (
     ACTIVE,
     MANIFEST,
@@ -26,6 +27,7 @@ from regrade.models.registry.bundle import (
     load_bundle,
     read_pointer,
     sealed_definition,
+    sealed_held_out,
     shipped_root,
 )
 
@@ -132,6 +134,17 @@ class BundleStore:
         """What is known of every category that grades, or of those of `versions`; the router is none."""
         asked = self.active_versions() if versions is None else versions
         return {name: self.definition(name, version) for name, version in sorted(asked.items()) if name != ROUTER}
+
+    def held_out(self, versions: Mapping[str, str] | None = None) -> dict[str, HeldOut]:
+        """The tables that promises rest on, of every category that grades, or of those of `versions`, as far as bundles
+        have one. Raises `BundleError`."""
+        asked = self.active_versions() if versions is None else versions
+        found = {
+            name: sealed_held_out(self.root_of(name, version), name, version)
+            for name, version in sorted(asked.items())
+            if name != ROUTER
+        }
+        return {name: table for name, table in found.items() if table is not None}
 
     def clash(self, category: str, version: str) -> str:
         """In words: that two different bundles have one name, and what to do."""

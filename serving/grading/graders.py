@@ -139,7 +139,7 @@ class Graders:
 
     def _judges(self, grader: Grader) -> Judges:
         """Raises `PolicyError` or `RubricError` where what the site wrote does not fit the grader's bundles."""
-        in_force = self._rules.in_force(grader.definitions)
+        in_force = self._rules.in_force(grader.definitions, grader.held_out)
         for place in self._rules.waiting(grader.definitions):
             log.warning("%s is about a category that no bundle is active of; it waits until one is", place)
         return Judges(grader, in_force)
@@ -159,7 +159,7 @@ class Graders:
 def _before_loading(store: BundleStore, rules: SiteRules) -> InForce:
     """What will be in force; with bundles that cannot be read, of which loading them will tell, the policy alone."""
     try:
-        return rules.in_force(store.definitions())
+        return rules.in_force(store.definitions(), store.held_out())
     except BundleError:
         return SiteRules(rules.policy, RubricFiles({})).in_force({})
 

@@ -9,10 +9,14 @@ from regrade.models.errors import PolicyError
 from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult
 from regrade.serving.base.dispositions import ACTIONS, Decision, Disposition, Money, Option, Reason
 from regrade.serving.policy import reasons
-from regrade.serving.policy.rules import Case, applies, closed_actions, if_known
+from regrade.serving.policy.alone import asked_for, may_go_alone
+from regrade.serving.policy.promise.beyond import beyond_promise, no_promise
+from regrade.serving.policy.promise.promised import Promised, limits_of, promised
+from regrade.serving.policy.promise.stake import Stake, stake_of
+from regrade.serving.policy.rules import Case, closed_actions
 from regrade.serving.policy.schema import Terms
 from regrade.serving.policy.terms import Policy, economics_of
-from regrade.serving.policy.value import expected_recovery, value_of_information
+from regrade.serving.policy.value import expected_recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class _Item:
     category: CategoryCall
     grade: Grade
     case: Case
+    promised: Promised | None
+    """None where the policy promises no money, or the bundle that graded the item carries no table for it."""
 
 
 def decide(
@@ -51,7 +57,10 @@ def decide(
     )
     terms, value = policy.terms(seller), case.value
     economics, own = economics_of(terms, case.category)
-    item = _Item(policy, terms, economics, own, result.category, result.grade, case)
+    promise = promised(policy, case.category, seller, value) if _by_table(policy, result) else None
+    if promise is not None and promise.threshold is None and terms.promise.where_unproven == "condition":
+        promise = None
+    item = _Item(policy, terms, economics, own, result.category, result.grade, case, promise)
     closed = closed_actions(terms, case)
     recoveries = {a: expected_recovery(economics, case.posterior, a, value) for a in ACTIONS}
     ranked = sorted((a for a in ACTIONS if a not in closed), key=lambda a: -recoveries[a])
@@ -66,6 +75,14 @@ def decide(
         policy=policy.label,
     )
     return Decision(disposition, () if human_condition is not None else _review(item, ranked))
+
+
+def _by_table(policy: Policy, result: ItemResult) -> bool:
+    """Whether the bundle whose table is in force is the one that graded the item: no other's posterior means the same.
+    An item that does not say who graded it is taken at the table's word."""
+    assert result.category is not None
+    table = policy.held_out.get(result.category.name)
+    return table is not None and result.models.get(result.category.name, table.version) == table.version
 
 
 def case_of(
@@ -134,23 +151,17 @@ def _why(
 
 def _review(item: _Item, ranked: Sequence[str]) -> tuple[Reason, ...]:
     """Every reason for which a human must see the item before it moves."""
-    terms, case, best, currency = item.terms, item.case, ranked[0], item.policy.currency
+    terms, case, best = item.terms, item.case, ranked[0]
+    stake = stake_of(terms, item.economics, case, ranked)
     found: list[Reason | None] = [
         _sure_of_category(item),
         None if item.own_economics else reasons.other_economics(case.category),
         _sure_of_condition(item),
-        _may_go_alone(item, best),
+        _promised(item, stake),
+        may_go_alone(terms, case, best),
+        *(reasons.rule(because) for because in asked_for(terms, case, best)),
+        _worth_a_review(item, stake),
     ]
-    for rule in terms.require_review:
-        if rule.action in (None, best) and applies(rule.when, case):
-            found.append(reasons.rule(rule.because))
-    permitted_if = {
-        c: [a for a in ACTIONS if a not in closed_actions(terms, if_known(case, c))] for c in case.posterior
-    }
-    worth = value_of_information(item.economics, case.posterior, ranked, permitted_if, case.value)
-    cost = terms.review.cost if item.economics.review_cost is None else item.economics.review_cost
-    if worth > cost:
-        found.append(reasons.information(worth, cost, currency))
     return tuple(r for r in found if r is not None)
 
 
@@ -166,27 +177,33 @@ def _sure_of_category(item: _Item) -> Reason | None:
 
 
 def _sure_of_condition(item: _Item) -> Reason | None:
-    """The bundle's promise holds from its threshold up; the policy may ask for more, never for less."""
-    grade = item.grade
-    if grade.auto_threshold is None:
-        return reasons.no_guarantee(item.category.name)
-    needed = max(grade.auto_threshold, item.economics.min_confidence or 0.0)
-    if grade.confidence >= needed:
+    """The bundle's own promise holds from its threshold up, where none in money takes its place; the policy may ask for
+    more, never for less."""
+    grade, needed = item.grade, item.economics.min_confidence or 0.0
+    if item.promised is None:
+        if grade.auto_threshold is None:
+            return reasons.no_guarantee(item.category.name)
+        needed = max(grade.auto_threshold, needed)
+    return None if grade.confidence >= needed else reasons.confidence_short(item.category.name, grade, needed)
+
+
+def _promised(item: _Item, stake: Stake) -> Reason | None:
+    """The promise in money frees items up to what is proven."""
+    promise = item.promised
+    if promise is None:
         return None
-    return reasons.confidence_short(item.category.name, grade, needed)
+    if promise.threshold is None:
+        return no_promise(item.category.name)
+    limits = limits_of(item.terms, item.economics, item.case.value)
+    return None if promise.frees(stake, limits) else beyond_promise(stake, promise, limits, item.policy.currency)
 
 
-def _may_go_alone(item: _Item, action: str) -> Reason | None:
-    """What no policy can switch off: destroy never, relist only at the policy's own explicit threshold."""
-    if action == "destroy":
-        return Reason("destroy_needs_human")
-    if action == "relist":
-        needed = item.terms.auto_relist_min_probability
-        if needed is None:
-            return Reason("relist_needs_human")
-        if item.case.posterior["unopened"] < needed:
-            return reasons.relist_unsure(item.case.posterior["unopened"], needed)
-    return None
+def _worth_a_review(item: _Item, stake: Stake) -> Reason | None:
+    """Where no promise says what may be lost, no review is spared that is worth more than it costs."""
+    cost = item.terms.review.cost if item.economics.review_cost is None else item.economics.review_cost
+    if item.promised is not None or stake.worth <= cost:
+        return None
+    return reasons.information(stake.worth, cost, item.policy.currency)
 
 
 def _money(amount: float, currency: str) -> Money:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from regrade.models.category.schema import Category
 from regrade.models.errors import PolicyError
+from regrade.models.promise.held_out import HeldOut
 from regrade.serving.policy.categories import filled_where_new, laid_over, with_categories
 from regrade.serving.policy.faults import FieldPlace, describe
 from regrade.serving.policy.reach import refuse_dead_ends
@@ -23,6 +24,7 @@ DEFAULT_POLICY = Path(__file__).resolve().parent.parent / "policies" / "default.
 """The policy that ships with the product."""
 
 NO_CATEGORIES: Mapping[str, Category] = {}
+NO_TABLES: Mapping[str, HeldOut] = {}
 
 _LISTS = ("never", "require_review")
 _OWN = ("name", "version", "currency", "fx", "sellers")
@@ -36,8 +38,10 @@ class PolicyDocument:
     file: PolicyFile
     sha256: str
 
-    def in_force(self, categories: Mapping[str, Category] = NO_CATEGORIES) -> Policy:
-        """The policy by which items of `categories` are decided on.
+    def in_force(
+        self, categories: Mapping[str, Category] = NO_CATEGORIES, held_out: Mapping[str, HeldOut] = NO_TABLES
+    ) -> Policy:
+        """The policy by which items of `categories` are decided on, whose bundles carry the tables `held_out`.
 
         What the file writes of a category stands over what the category says of itself, which stands over the economics
         of `other`. Raises `PolicyError` where the two do not go together, or a seller's terms are wrong.
@@ -50,17 +54,21 @@ class PolicyDocument:
         except ValidationError as error:
             raise _error(source, describe(Terms, error, lambda path: _place(source, path))) from error
         sellers = {seller: _seller_terms(source, raw_base, seller, own) for seller, own in file.sellers.items()}
-        policy = Policy(file.name, file.version, file.currency, file.fx, base, sellers, self.sha256)
+        policy = Policy(file.name, file.version, file.currency, file.fx, base, sellers, self.sha256, held_out)
         refuse_dead_ends(policy, source.name)
         return policy
 
 
-def load_policy(path: Path | None = None, categories: Mapping[str, Category] = NO_CATEGORIES) -> Policy:
+def load_policy(
+    path: Path | None = None,
+    categories: Mapping[str, Category] = NO_CATEGORIES,
+    held_out: Mapping[str, HeldOut] = NO_TABLES,
+) -> Policy:
     """The policy in the file `path`, or the shipped one, as it decides on items of `categories`.
 
     Raises `PolicyError` with every fault of the file: its line, the field's path and the legal values.
     """
-    return read_policy(path).in_force(categories)
+    return read_policy(path).in_force(categories, held_out)
 
 
 def read_policy(path: Path | None = None) -> PolicyDocument:

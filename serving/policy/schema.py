@@ -5,12 +5,12 @@ a mistyped rate moves money.
 """
 
 import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from regrade.models.category.economics import ActionCosts, Economics, Rate
-from regrade.models.category.fields import MACHINE_NAME, Amount, Model, Probability, Worth
+from regrade.models.category.economics import ActionCosts, CostPart, Economics, Rate, SoldAsPart
+from regrade.models.category.fields import MACHINE_NAME, Amount, Condition, Model, Probability, Worth, inconsistent
 from regrade.models.category.rules import NAME, NeverRule, PolicyName, ReviewRule
 
 OTHER = "other"
@@ -64,6 +64,8 @@ class EconomicsPart(Model):
     default_value: Worth | None = None
     review_cost: Amount | None = None
     min_confidence: Probability | None = None
+    sold_as: SoldAsPart | None = None
+    shares: dict[Condition, Probability] | None = None
     rates: RatesByConditionPart | None = None
     costs: CostsPart | None = None
 
@@ -92,15 +94,45 @@ class QualityControl(Model):
     second_share: Probability = 0.10
 
 
+class Promise(Model):
+    """What is promised of the items that go without a human, with confidence 1 − `delta`.
+
+    `kind: money`: the mean loss an item, against the best action for its true condition, stays within `loss` (a fixed
+    amount, a share of the item's value, or both; the cost of a review if left out), and at most the share
+    `better_than_it_is` is sold as better than it is (null: nothing is promised of that). `kind: condition`: what the
+    bundle promises of the condition alone. `where_unproven`: what becomes of items of a category for which nothing is
+    proven in money: a person sees each (`review`), or what the bundle promises of the condition holds meanwhile
+    (`condition`). `sold_as` says as what an item is sold after each action.
+    """
+
+    kind: Literal["money", "condition"] = "money"
+    where_unproven: Literal["condition", "review"] = "condition"
+    loss: CostPart | None = None
+    better_than_it_is: Annotated[float, Field(gt=0, lt=1)] | None = 0.01
+    delta: Annotated[float, Field(gt=0, le=0.5)] = 0.10
+    sold_as: SoldAsPart = SoldAsPart()
+
+
 class Terms(Model):
     """What holds for one seller (or for those without terms of their own)."""
 
     review: Review
     quality_control: QualityControl = QualityControl()
+    promise: Promise = Promise()
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)
     categories: dict[PolicyName, Economics]
+
+    @model_validator(mode="after")
+    def _whole_shares(self) -> Self:
+        for name, economics in self.categories.items():
+            if economics.shares is not None and abs(sum(economics.shares.values()) - 1) > 0.001:
+                raise inconsistent(
+                    f"categories.{name}.shares: must sum to 1, not {sum(economics.shares.values()):g}; name every "
+                    "condition that the category's items come in"
+                )
+        return self
 
     @model_validator(mode="after")
     def _has_other(self) -> Self:
@@ -123,6 +155,7 @@ class PolicyFile(Model):
 
     review: Review
     quality_control: QualityControl = QualityControl()
+    promise: Promise = Promise()
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from regrade.models.category.economics import Economics
 from regrade.models.errors import PolicyError
+from regrade.models.promise.held_out import HeldOut
 from regrade.serving.base.dispositions import Money
 from regrade.serving.policy.schema import OTHER, Fx, Terms
 
@@ -25,6 +27,10 @@ class Policy:
     sellers: Mapping[str, Terms]
     sha256: str = ""
     """That of the file's text, for two files may have the same name and version."""
+    held_out: Mapping[str, HeldOut] = field(default_factory=dict)
+    """By category, the table of its active bundle that promises rest on."""
+    worked_out: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Promises that were worked out already: see `promise`."""
 
     @property
     def label(self) -> str:

@@ -1,6 +1,6 @@
 """The arithmetic of a disposition: what an action recovers on average, and what knowing more is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from regrade.models.category.economics import Economics
 
@@ -22,7 +22,7 @@ def value_of_information(
     economics: Economics,
     posterior: Posterior,
     permitted: Sequence[str],
-    permitted_if: Mapping[str, Sequence[str]],
+    permitted_if: Mapping[str, Collection[str]],
     value: float,
 ) -> float:
     """The expected value of knowing the true condition before acting: never negative.

@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from regrade.models.category.schema import Category
+from regrade.models.promise.held_out import HeldOut
 from regrade.models.registry.store import BundleStore
 from regrade.models.types import DEFECT_TYPES
 from regrade.serving.base.i18n import LANGUAGES, Language, catalogue
 from regrade.serving.policy.categories import without_bundle
-from regrade.serving.policy.load import Policy, PolicyDocument, read_policy
+from regrade.serving.policy.load import NO_TABLES, Policy, PolicyDocument, read_policy
 from regrade.serving.rubric.load import RubricFiles, read_rubrics
 from regrade.serving.rubric.types import Rubrics
 
@@ -62,17 +63,17 @@ class SiteRules:
         blocks = without_bundle(self.policy.file, categories)
         return [*(f"{self.policy.source.name}: {path}" for path in blocks), *self.rubrics.waiting(categories)]
 
-    def in_force(self, categories: Mapping[str, Category]) -> InForce:
-        """What is in force while `categories` grade.
+    def in_force(self, categories: Mapping[str, Category], held_out: Mapping[str, HeldOut] = NO_TABLES) -> InForce:
+        """What is in force while `categories` grade, whose bundles carry the tables `held_out`.
 
         Raises `PolicyError` or `RubricError` where they do not go together with what the site has written.
         """
-        return InForce(categories, self.policy.in_force(categories), self.rubrics.in_force(categories))
+        return InForce(categories, self.policy.in_force(categories, held_out), self.rubrics.in_force(categories))
 
 
 def in_force(store: BundleStore, policy_file: Path | None = None, rubric_dir: Path | None = None) -> InForce:
     """What is in force with the active bundles of `store`. Raises `BundleError`, `PolicyError` or `RubricError`."""
-    return SiteRules.read(policy_file, rubric_dir).in_force(store.definitions())
+    return SiteRules.read(policy_file, rubric_dir).in_force(store.definitions(), store.held_out())
 
 
 def names(categories: Mapping[str, Category], lang: str) -> Mapping[str, str]:

@@ -65,6 +65,8 @@ class Trained:
     detector: Mapping[str, Any]
     baseline: Mapping[str, Scored]
     ablation: Sequence[Mapping[str, Any]] = ()
+    looked_at: tuple[Ints, Floats] | None = None
+    """Rows of the records that nothing was fitted on when they were looked at, and their probabilities (n, k)."""
 
     @property
     def unbeaten(self) -> tuple[str, ...]:
@@ -262,6 +264,7 @@ def conclude(
             "cv": score(_plain_held_out(views, fitted, plain), fitted.truth, groups, seed),
             "test": score(_plain_test(views, fitted, test, plain), truth, test_groups, seed),
         },
+        looked_at=(np.concatenate([fitted.rows, test]), np.concatenate([held_out, p_int8])),
     )
 
 

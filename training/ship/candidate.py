@@ -9,6 +9,7 @@ from typing import Any, Final
 from regrade.datasets.category import SHIPPED, Category
 from regrade.datasets.manifest import locate_manifest
 from regrade.datasets.synth.catalogue import VERSION
+from regrade.models.promise.held_out import FILE as HELD_OUT
 from regrade.models.registry.bundle import DEFINITION, DETECTOR_PRECISION, ROUTER, DefectType, load_bundle, sha256
 from regrade.models.registry.files import NewDetector, point, write_bundle
 from regrade.training.calibrate import box_proofs
@@ -25,6 +26,7 @@ from regrade.training.run.run import Run
 from regrade.training.ship.card import condition_card, router_card
 from regrade.training.ship.golden_outputs import add_golden
 from regrade.training.ship.heads_onnx import head_onnx
+from regrade.training.ship.held_out_table import held_out_table
 
 FOLDER: Final = "candidate"
 
@@ -129,6 +131,7 @@ def _write_one(
             "metrics.json": json_bytes({**provenance, **trained.to_json()}),
             "card.md": card.encode(),
             **_definition(run, trained.category),
+            **_held_out(run, trained, views),
         },
         backbones={p: networks.read(run, f"{networks.FOLDER}/backbone-{p}.onnx") for p in ("int8", "fp32")},
         labels=trained.labels,
@@ -142,6 +145,16 @@ def _write_one(
             tuple(detector["classes"]),
         ),
     )
+
+
+def _held_out(run: Run, trained: Trained, views: CrossFitFeatures) -> dict[str, bytes]:
+    """The table that promises rest on; the router promises nothing."""
+    if trained.category == ROUTER or trained.looked_at is None:
+        return {}
+    rows, probabilities = trained.looked_at
+    records = [views.records[i] for i in rows]
+    table = held_out_table(run.config.version, trained.labels, probabilities, records, "held out by group")
+    return {HELD_OUT: json_bytes(table.to_json())}
 
 
 def _defects(category: Category | None, chosen: box_proofs.Chosen) -> tuple[DefectType, ...]:

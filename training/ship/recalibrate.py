@@ -25,12 +25,15 @@ from numpy.typing import NDArray
 from regrade.datasets.manifest import Record, locate_manifest, read_manifest
 from regrade.models.calibration import Calibration, PartsEvidence
 from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
+from regrade.models.promise.held_out import FILE as HELD_OUT
+from regrade.models.promise.held_out import HeldOut
 from regrade.models.registry.bundle import Bundle, load_bundle, sha256, shipped_root
 from regrade.models.registry.files import NewDetector, point, write_bundle
 from regrade.training.calibrate import calibration as calibrate
 from regrade.training.calibrate.parts import SHARE, decoding_side, seen_in_parts, with_offset
 from regrade.training.judge.predictions import Predictions, open_grader, predict
 from regrade.training.run.files import json_bytes
+from regrade.training.ship.held_out_table import held_out_table
 
 KEPT: Final = ("head.onnx", "category.yaml")
 
@@ -81,7 +84,14 @@ def promised_anew(calibration: Calibration, found: Predictions) -> Calibration:
     )
 
 
-def write(root: Path, old: Bundle, version: str, calibration: Calibration, note: dict[str, Any]) -> None:
+def write(
+    root: Path,
+    old: Bundle,
+    version: str,
+    calibration: Calibration,
+    note: dict[str, Any],
+    table: HeldOut | None = None,
+) -> None:
     """Write `old` with `calibration` as `version` into `root`; without its detector where that can change nothing."""
     write_bundle(
         root,
@@ -89,6 +99,7 @@ def write(root: Path, old: Bundle, version: str, calibration: Calibration, note:
         version,
         files={
             **{name: (old.folder / name).read_bytes() for name in KEPT if (old.folder / name).exists()},
+            **({} if table is None else {HELD_OUT: json_bytes(table.to_json())}),
             "calibration.json": json_bytes(calibration.to_json()),
             "metrics.json": json_bytes({**old.metrics, "recalibrated": note}),
             "card.md": _card(old, version, calibration, note).encode(),
@@ -148,7 +159,10 @@ def recalibrate(
         "photos": len(records),
         "manifest_sha256": sha256(locate_manifest(data).read_bytes()),
     }
-    write(root, old, version, calibration, note)
+    table = held_out_table(
+        version, old.labels, found.probabilities, found.records, "near none that was fitted on", found.defects
+    )
+    write(root, old, version, calibration, note, table)
     point(root, category, version, before=old.version)
     return calibration
 

@@ -5,8 +5,9 @@
 
 The networks know the photos that they were fitted on (`--fitted-by`), so nothing is chosen, calibrated or promised by
 these: the head takes the usual penalty, and all else rests on photos near none of them, each told by a head that was
-not fitted on its group. Boxes stay as they were. What a detector or parts of photos had to say was weighed against the
-old head and is left out; `regrade.training.ship.recalibrate` gives parts back.
+not fitted on its group. Temperature and offsets (vector scaling) make its probabilities mean what they say at the
+photos' own shares of the conditions. Boxes stay as they were. What a detector or parts of photos had to say was weighed
+against the old head and is left out; `regrade.training.ship.recalibrate` gives parts back.
 """
 
 import argparse
@@ -22,8 +23,10 @@ from numpy.typing import NDArray
 
 from regrade.datasets.category import load_categories
 from regrade.datasets.manifest import Record, locate_manifest, read_manifest
-from regrade.models.calibration import Calibration
+from regrade.models.calibration import Calibration, softmax
 from regrade.models.errors import DatasetError
+from regrade.models.promise.held_out import FILE as HELD_OUT
+from regrade.models.promise.held_out import HeldOut
 from regrade.models.registry.bundle import DEFINITION, Bundle, load_bundle, sha256, shipped_root
 from regrade.models.registry.files import point, write_bundle
 from regrade.training.calibrate import calibration as calibrate
@@ -32,12 +35,13 @@ from regrade.training.calibrate.features import features
 from regrade.training.data.pictures import Corpus
 from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS
 from regrade.training.fit.crossfit import FOLDS, BackboneFeatures, deal
-from regrade.training.fit.heads import USUAL_PENALTY
+from regrade.training.fit.heads import USUAL_PENALTY, LinearHead
 from regrade.training.fit.inputs import WAYS, served
 from regrade.training.metrics.head_scores import score, softmax_at
 from regrade.training.run.files import json_bytes
 from regrade.training.ship.golden_outputs import add_golden
 from regrade.training.ship.heads_onnx import with_classes
+from regrade.training.ship.held_out_table import held_out_table
 from regrade.training.ship.recalibrate import strangers
 
 
@@ -59,8 +63,12 @@ def refit(
         )
     fitted, views = _fitted(old, records, cache, seed)
     judged = np.array([records[i].id in unknown for i in fitted.rows])
-    calibration, held_out = _calibrated(old, fitted, judged, seed)
     groups = np.array([records[i].group for i in fitted.rows[judged]])
+    head, calibration, held_out = _calibrated(old, fitted, groups, judged, seed)
+    fitted = replace(fitted, head=head)
+    table = held_out_table(
+        version, old.labels, held_out, [records[i] for i in fitted.rows[judged]], "held out by group"
+    )
     test = np.array([i for i, r in enumerate(records) if r.split == "test" and r.id in unknown], dtype=np.intp)
     note = {
         "from": {"version": old.version, "manifest_sha256": old.sha256},
@@ -71,7 +79,7 @@ def refit(
         "held_out": score(held_out, fitted.truth[judged], groups, seed).to_json(),
         "test": _test(views, fitted, calibration, test, seed) if len(test) else None,
     }
-    _write(root, old, version, fitted, calibration, note)
+    _write(root, old, version, fitted, calibration, table, note)
     point(root, category, version, before=old.version)
     return note
 
@@ -89,12 +97,20 @@ def _fitted(old: Bundle, records: Sequence[Record], cache: Path, seed: int) -> t
 
 
 def _calibrated(
-    old: Bundle, fitted: Fitted, judged: NDArray[np.bool_], seed: int
-) -> tuple[Calibration, NDArray[np.float64]]:
-    """Temperature, sharpness, prediction sets and promise, by the photos `judged` (n,) alone; and what they get."""
+    old: Bundle, fitted: Fitted, groups: NDArray[np.str_], judged: NDArray[np.bool_], seed: int
+) -> tuple[LinearHead, Calibration, NDArray[np.float64]]:
+    """The head with its offsets, and temperature, sharpness, prediction sets and promise, by the photos `judged` (n,)
+    alone; and what these get, each by offsets that its group (of `groups`, theirs) had no part in."""
     logits, truth = fitted.logits[judged], fitted.truth[judged]
-    temperature = calibrate.temperature(logits, np.eye(len(fitted.labels))[truth])
-    held_out = softmax_at(logits, temperature)
+    member = np.unique(groups, return_inverse=True)[1]
+    weights = 1.0 / np.bincount(member)[member]
+    fold = np.random.default_rng(seed).integers(0, FOLDS, int(member.max()) + 1)[member]
+    held_out = np.empty_like(logits)
+    for k in range(FOLDS):
+        t, b = calibrate.vector_scaling(logits[fold != k], truth[fold != k], weights[fold != k])
+        held_out[fold == k] = softmax(logits[fold == k] / t + b)
+    temperature, offsets = calibrate.vector_scaling(logits, truth, weights)
+    head = LinearHead(fitted.head.weights, fitted.head.bias + temperature * offsets)
     promised = old.calibration.selective
     kept = {k: source for k, source in old.calibration.box_sources.items() if source != "detector"}
     changed = replace(
@@ -109,7 +125,7 @@ def _calibrated(
         detector_from=0.0,
         parts=None,
     )
-    return changed, held_out
+    return head, changed, held_out
 
 
 def _test(
@@ -125,7 +141,13 @@ def _test(
 
 
 def _write(
-    root: Path, old: Bundle, version: str, fitted: Fitted, calibration: Calibration, note: dict[str, Any]
+    root: Path,
+    old: Bundle,
+    version: str,
+    fitted: Fitted,
+    calibration: Calibration,
+    table: HeldOut,
+    note: dict[str, Any],
 ) -> None:
     write_bundle(
         root,
@@ -135,6 +157,7 @@ def _write(
             DEFINITION: (old.folder / DEFINITION).read_bytes(),
             "head.onnx": with_classes((old.folder / "head.onnx").read_bytes(), fitted.head),
             "calibration.json": json_bytes(calibration.to_json()),
+            HELD_OUT: json_bytes(table.to_json()),
             "metrics.json": json_bytes({**old.metrics, "refitted": note}),
             "card.md": _card(old, version, calibration, note).encode(),
         },

@@ -109,7 +109,7 @@ def calibration() -> Calibration:
 
 
 def adapted(one: Site, votes: Votes) -> Adapted:
-    return adapt(one.photos, votes, one.prior, calibration(), one.prior)
+    return adapt(one.photos, votes, one.prior, calibration(), one.prior, [f"condition {k}" for k in range(K)])
 
 
 def test_the_newest_decisions_judge_and_are_not_fitted_to() -> None:

@@ -96,13 +96,16 @@ def test_a_system_that_tells_nothing_of_its_cpu_is_no_error(tmp_path: Path) -> N
     assert cpu_features(tmp_path / "none") == ()
 
 
+# An emulator takes from one to six minutes, by the machine that it runs on.
+@pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(EMULATOR is None, reason="wants qemu-x86_64 (Debian: qemu-user) to emulate a CPU without VNNI")
 def test_a_photo_is_graded_alike_on_a_cpu_whose_int8_products_saturate() -> None:
     assert EMULATOR is not None
     command = [EMULATOR, "-cpu", "Haswell", str(Path(sys.executable).resolve()), "-c", GRADE, str(PHOTO)]
     # Emulated, an interpreter does not find the environment that its path belongs to.
     where = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240, env=os.environ | where)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900, env=os.environ | where)
     there = json.loads(done.stdout)
     assert there["saturates"]
     assert there["kernels"] == "u8s8"  # the networks leave their sums room, so that the fast kernels are exact

@@ -45,7 +45,7 @@ def test_an_unknown_field_is_told_with_its_line_and_the_legal_ones(broken: Any) 
     line = line_of("default_value: 30")
     assert (
         f"line {line}: categories.other.default_valu: no such field. "
-        "Legal fields: default_value, review_cost, min_confidence, rates, costs." in message
+        "Legal fields: default_value, review_cost, min_confidence, sold_as, shares, rates, costs." in message
     )
 
 
@@ -87,7 +87,7 @@ def test_an_unknown_condition_in_a_rule_is_told_with_the_legal_ones(broken: Any)
         ("{value_above: 500}", "{probability_above: 0.5}", "probability_above belongs to condition_in"),
         ("sellers: {}", "sellers: {acme: {never: }}", "sellers.acme.never: it must be a list (it is None)."),
         ("sellers: {}", "sellers: {1001: {}}", "it must be a text; put it in quotes if it looks like a number"),
-        ("sellers: {}", "sellers: {acme: &a {review: *a}}", "line 81: not valid YAML: an alias stands within"),
+        ("sellers: {}", "sellers: {acme: &a {review: *a}}", "line 86: not valid YAML: an alias stands within"),
         ("sellers: {}", "sellers: {acme: 3}", "sellers.acme: it must be a mapping of fields to values (it is 3)"),
         ("      en: goods that may have", "      fr: goods that may have", "because.en: missing"),
     ],
@@ -121,7 +121,9 @@ def test_a_seller_may_have_terms_for_a_category_of_which_no_bundle_is_active() -
 
 def test_a_seller_cannot_override_the_currency(broken: Any) -> None:
     message = broken("sellers: {}", "sellers: {acme: {currency: EUR}}")
-    assert "sellers.acme.currency: no such field. Legal fields: review, quality_control, auto_relist" in message
+    assert (
+        "sellers.acme.currency: no such field. Legal fields: review, quality_control, promise, auto_relist" in message
+    )
 
 
 def test_a_field_written_twice_is_refused_and_not_silently_overruled(broken: Any) -> None:

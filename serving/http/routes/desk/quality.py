@@ -22,7 +22,7 @@ from regrade.serving.http.routes.desk.quality_charts import (
     weekly_errors,
     weekly_kappa,
 )
-from regrade.serving.http.routes.desk.quality_files import agreement_rows, alarm_rows, as_csv, error_rows
+from regrade.serving.http.routes.desk.quality_files import agreement_rows, alarm_rows, as_csv, error_rows, promise_rows
 from regrade.serving.http.routes.desk.quality_files import station_rows as station_file
 from regrade.serving.http.routes.desk.quality_stations import station_rows
 from regrade.serving.http.routes.desk.templates import DESK, desk_page
@@ -36,6 +36,7 @@ from regrade.serving.review.quality.errors_and_agreement import (
     error_rates,
     pairs_of,
 )
+from regrade.serving.review.quality.promises import CategoryPromise, category_promises
 from regrade.serving.review.quality.station_days import MEASURES, Day, station_days
 from regrade.serving.review.quality.statistics import AgreementInterval, agreement_interval
 from regrade.serving.review.types import AutoGraded, DecisionRow
@@ -47,7 +48,7 @@ PageDep = Annotated[Session, Depends(at_page("reviewer", "engineer"))]
 FileDep = Annotated[Session, Depends(at_desk("reviewer", "engineer"))]
 
 ERROR_PARTS: Final[tuple[Literal["all", "category", "seller", "week"], ...]] = ("all", "category", "seller", "week")
-TABLES: Final = ("errors", "agreement", "stations", "alarms")
+TABLES: Final = ("errors", "promises", "agreement", "stations", "alarms")
 DEFAULT_SPAN: Final = timedelta(weeks=26)
 SHOWN: Final = 12
 """Stations that are shown at once; the others, which are the steadier ones, are folded away."""
@@ -69,6 +70,7 @@ class Report:
     """All that the page shows, for what was asked. `withheld` items are left out of `pairs`; see `Desk.withheld`."""
 
     errors: dict[str, list[ErrorRate]]
+    promises: list[CategoryPromise]
     pairs: list[OpinionPair]
     withheld: int
     days: dict[str, list[Day]]
@@ -111,13 +113,15 @@ async def quality(request: Request, session: PageDep, runtime: RuntimeDep, lang:
 async def download(
     table: str, request: Request, session: FileDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
-    """One table of the page as CSV (RFC 4180, UTF-8): `errors`, `agreement`, `stations` or `alarms`."""
+    """One table of the page as CSV (RFC 4180, UTF-8): `errors`, `promises`, `agreement`, `stations` or
+    `alarms`."""
     if table not in TABLES:
         raise NotFoundError(Message("problem.no_table", {"table": table}))
     asked = _asked(request.query_params)
     report = await _report(runtime, asked, session)
     rows = {
         "errors": lambda: error_rows(report.errors),
+        "promises": lambda: promise_rows(report.promises),
         "agreement": lambda: agreement_rows(report.pairs),
         "stations": lambda: station_file(report.charts),
         "alarms": lambda: alarm_rows([(one.verdict, one.words) for one in _broken(report, lang)], report.alarms, lang),
@@ -172,6 +176,9 @@ def _judged(runtime: Runtime, asked: Asked, session: Session) -> dict[str, Any]:
     return {
         "errors": {part: error_rates(recent, fitting, part) for part in ERROR_PARTS},
         "pairs": pairs_of(shown),
+        "promises": category_promises(
+            runtime.in_force.policy, runtime.database, asked.since, asked.category, asked.seller
+        ),
         "withheld": len({look.inspection_id for look in looks} & withheld),
         "categories": sorted({row.category for row in rows if row.category}),
         "sellers": sorted({row.seller for row in rows if row.seller}),

@@ -7,6 +7,7 @@ from typing import Final
 
 from regrade.serving.review.quality.drift import Alarm, Chart
 from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, OpinionPair, agreement_by
+from regrade.serving.review.quality.promises import CategoryPromise
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that a spreadsheet takes for a formula, or strips to find one behind it (OWASP, "CSV
@@ -38,6 +39,21 @@ def error_rows(errors: Mapping[str, Sequence[ErrorRate]]) -> Iterable[Sequence[o
             low, high = (row.interval.low, row.interval.high) if row.interval else (None, None)
             counts = row.items, row.covered, row.sampled, row.looked_at, row.wrong, row.pending
             yield by, row.part, *counts, row.rate, low, high, row.expected_wrong, row.promised, row.verdict
+
+
+def promise_rows(promises: Sequence[CategoryPromise]) -> Iterable[Sequence[object]]:
+    """Header and a row for each category: what is promised, found and proven, and what would be as the site has it."""
+    figures = ("loss_limit", "loss", "loss_bound", "harm_limit", "harm", "harm_bound", "share")
+    yield (
+        *("category", "value", "currency", "promised", "version", "looks", "groups", "passed", "delta"),
+        *(*figures, "site_items", "site_shares", "site_promised", "site_share"),
+    )
+    for one in promises:
+        t, site = one.told, one.site
+        shares = "" if site is None else " ".join(f"{c}={of[0]:.4f}" for c, of in site.shares.items())
+        here = (None, None) if one.at_site is None else (one.at_site.promised, one.at_site.share)
+        known = (t.category, t.value, t.currency, t.promised, t.version, t.looks, t.groups, t.passed, t.delta)
+        yield *known, *(getattr(t, name) for name in figures), site and site.items, shares, *here
 
 
 def agreement_rows(pairs: Sequence[OpinionPair]) -> Iterable[Sequence[object]]:
