@@ -8,7 +8,7 @@ stake that adapts, the capital is spread over fixed stakes: the order of looks t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,6 +64,8 @@ class Risk:
     loss: Floats
     most: float
     limit: float
+    expected: Floats | None = None
+    """What the model expected each to lose (n,), from what it saw alone; None where it expects nothing."""
 
     def p_value(self, through: Bools, weights: Floats, groups: NDArray[np.intp]) -> float:
         """That of "the limit is not kept by what goes `through`" (n,); looks of one group bear witness together."""
@@ -100,23 +102,39 @@ def opened(
 
     Learn-then-test (Angelopoulos et al. 2021) with fixed-sequence testing from the strictest threshold on: looking at
     many costs no level. Of several risks the largest p-value counts (Berger 1982, intersection-union), so that neither
-    do several limits. It starts where the looks would do for proof with some to spare, were there no loss at all: that
-    depends on which looks there are, and not on how they came out.
+    do several limits. It starts where the looks would do for proof with some to spare, if each lost what the model
+    expected of it or, where they never would, if none lost anything: that depends on which looks there are, and not on
+    how they came out.
     """
     inside = np.sort(score[candidates])
     if not len(inside):
         return None
     steps_at = np.unique(inside[np.unique(np.linspace(1, len(inside), min(2 * steps, len(inside))).astype(int)) - 1])
-    lossless = [Risk(np.zeros_like(risk.loss), risk.most, risk.limit) for risk in risks]
     found = None
-    for t in steps_at.tolist():
-        through = candidates & (score <= t)
-        if found is None and _p(lossless, through, weights, groups) > TO_SPARE * delta:
-            continue
-        if _p(risks, through, weights, groups) > delta:
+    for t in steps_at[_start(steps_at, score, candidates, risks, weights, groups, TO_SPARE * delta) :].tolist():
+        if _p(risks, candidates & (score <= t), weights, groups) > delta:
             break
         found = t
     return found
+
+
+def _start(
+    steps_at: Floats,
+    score: Floats,
+    candidates: Bools,
+    risks: Sequence[Risk],
+    weights: Floats,
+    groups: NDArray[np.intp],
+    level: float,
+) -> int:
+    """The first of `steps_at` at which the looks would do for proof; their number where none is."""
+    nothing = np.zeros(len(score))
+    expected = [replace(r, loss=nothing if r.expected is None else np.minimum(r.expected, r.most)) for r in risks]
+    for imagined in (expected, [replace(r, loss=nothing) for r in risks]):
+        for step, t in enumerate(steps_at.tolist()):
+            if _p(imagined, candidates & (score <= t), weights, groups) <= level:
+                return step
+    return len(steps_at)
 
 
 def _p(risks: Sequence[Risk], through: Bools, weights: Floats, groups: NDArray[np.intp]) -> float:

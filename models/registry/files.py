@@ -3,11 +3,12 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regrade.models.errors import BundleError
 from regrade.models.files import is_private, sync_folder, write_atomically
+from regrade.models.promise.held_out import FILE as HELD_OUT
 from regrade.models.registry.bundle import (
     ACTIVE,
     FORMAT,
@@ -110,6 +111,10 @@ def reissue(bundle: Bundle, version: str, networks: Mapping[str, bytes], files: 
     for digest, data in networks.items():
         text = text.replace(digest, _share(folder.parents[1], {"": data})[""])
     manifest = json.loads(text)
+    files = dict(files)
+    if bundle.held_out is not None:
+        # What promises rest on says which bundle looked.
+        files.setdefault(HELD_OUT, (json.dumps(replace(bundle.held_out, version=version).to_json()) + "\n").encode())
     written = {name: files.get(name) or (bundle.folder / name).read_bytes() for name in manifest["files"]}
     manifest |= {"version": version, "files": {name: sha256(data) for name, data in written.items()}}
     return _appear(folder, written | {MANIFEST: _manifest_bytes(manifest)})

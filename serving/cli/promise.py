@@ -84,6 +84,12 @@ def _print(told: "Told", console: "Console") -> None:
     if told.harm_limit is not None:
         table.add_row("sold as better than it is", share(told.harm_limit), share(told.harm), share(told.harm_bound))
     console.print(table)
+    if told.harm_limit is not None and (told.share_by_loss_alone or 0.0) > told.share:
+        console.print(
+            f"Were nothing promised of what is sold as better than it is (better_than_it_is: null), "
+            f"{share(told.share_by_loss_alone)} would go.",
+            highlight=False,
+        )
     more = ", ".join(f"{share(found)} with {looks:,}" for looks, found in (told.more or {}).items())
     console.print(
         f"Rests on {told.looks} looks at {told.groups} items or photos ({told.origin}), "

@@ -21,8 +21,8 @@ SELLERS: Final[tuple[Column[Any], ...]] = (inspections.c.seller, tasks.c.seller)
 
 
 _OF_THE_MODEL: Final = frozenset(
-    {"category_unsure", "category_mismatch", "confidence_short", "harm_likely", "harm_unproven", "no_guarantee"}
-    | {"no_promise", "other_economics", "relist_unsure"}
+    {"action_unproven", "category_unsure", "category_mismatch", "confidence_short", "harm_likely", "harm_unproven"}
+    | {"no_guarantee", "no_promise", "other_economics", "relist_unsure"}
 )
 """Reasons for a review that say nothing of money and have no words of a policy's author, who may name a seller."""
 

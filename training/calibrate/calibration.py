@@ -25,24 +25,6 @@ def temperature(logits: Floats, targets: Floats) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
-def vector_scaling(logits: Floats, labels: Ints, weights: Floats, ridge: float = 5.0) -> tuple[float, Floats]:
-    """The temperature T and the offsets b (k,), summing to 0, that minimise the weighted cross-entropy of
-    softmax(logits / T + b) with `labels` (n,) (vector scaling with one scale for all classes, Guo et al. 2017).
-
-    A head that was fitted with every condition weighing the same takes rare ones to be commoner than they are; the
-    offsets take that back. `ridge` draws them to 0 where there are few photos. `weights` (n,) are at most 1.
-    """
-    k = logits.shape[1]
-
-    def loss(x: Floats) -> float:
-        p = softmax(logits / np.exp(x[0]) + x[1:])
-        likelihood = np.log(np.clip(p[np.arange(len(labels)), labels], 1e-12, 1.0))
-        return float(-(weights * likelihood).sum() + 0.5 * ridge * (x**2).sum())
-
-    found = minimize(loss, np.zeros(k + 1), method="L-BFGS-B", bounds=[(-3.0, 3.0)] + [(-6.0, 6.0)] * k).x
-    return float(np.exp(found[0])), found[1:] - found[1:].mean()
-
-
 def conformal_quantile(probabilities: Floats, labels: Ints, alpha: float) -> float:
     """The split-conformal quantile of 1 − p(label), with the finite-sample correction ⌈(n+1)(1−α)⌉/n."""
     scores = np.sort(1.0 - probabilities[np.arange(len(labels)), labels])

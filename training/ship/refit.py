@@ -5,9 +5,8 @@
 
 The networks know the photos that they were fitted on (`--fitted-by`), so nothing is chosen, calibrated or promised by
 these: the head takes the usual penalty, and all else rests on photos near none of them, each told by a head that was
-not fitted on its group. Temperature and offsets (vector scaling) make its probabilities mean what they say at the
-photos' own shares of the conditions. Boxes stay as they were. What a detector or parts of photos had to say was weighed
-against the old head and is left out; `regrade.training.ship.recalibrate` gives parts back.
+not fitted on its group. Boxes stay as they were. What a detector or parts of photos had to say was weighed against the
+old head and is left out; `regrade.training.ship.recalibrate` gives parts back.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from regrade.datasets.category import load_categories
 from regrade.datasets.manifest import Record, locate_manifest, read_manifest
-from regrade.models.calibration import Calibration, softmax
+from regrade.models.calibration import Calibration
 from regrade.models.errors import DatasetError
 from regrade.models.promise.held_out import FILE as HELD_OUT
 from regrade.models.promise.held_out import HeldOut
@@ -35,7 +34,7 @@ from regrade.training.calibrate.features import features
 from regrade.training.data.pictures import Corpus
 from regrade.training.data.targets import FITTED_SPLITS, MIN_PHOTOS
 from regrade.training.fit.crossfit import FOLDS, BackboneFeatures, deal
-from regrade.training.fit.heads import USUAL_PENALTY, LinearHead
+from regrade.training.fit.heads import USUAL_PENALTY
 from regrade.training.fit.inputs import WAYS, served
 from regrade.training.metrics.head_scores import score, softmax_at
 from regrade.training.run.files import json_bytes
@@ -63,9 +62,8 @@ def refit(
         )
     fitted, views = _fitted(old, records, cache, seed)
     judged = np.array([records[i].id in unknown for i in fitted.rows])
+    calibration, held_out = _calibrated(old, fitted, judged, seed)
     groups = np.array([records[i].group for i in fitted.rows[judged]])
-    head, calibration, held_out = _calibrated(old, fitted, groups, judged, seed)
-    fitted = replace(fitted, head=head)
     table = held_out_table(
         version, old.labels, held_out, [records[i] for i in fitted.rows[judged]], "held out by group"
     )
@@ -97,20 +95,12 @@ def _fitted(old: Bundle, records: Sequence[Record], cache: Path, seed: int) -> t
 
 
 def _calibrated(
-    old: Bundle, fitted: Fitted, groups: NDArray[np.str_], judged: NDArray[np.bool_], seed: int
-) -> tuple[LinearHead, Calibration, NDArray[np.float64]]:
-    """The head with its offsets, and temperature, sharpness, prediction sets and promise, by the photos `judged` (n,)
-    alone; and what these get, each by offsets that its group (of `groups`, theirs) had no part in."""
+    old: Bundle, fitted: Fitted, judged: NDArray[np.bool_], seed: int
+) -> tuple[Calibration, NDArray[np.float64]]:
+    """Temperature, sharpness, prediction sets and promise, by the photos `judged` (n,) alone; and what they get."""
     logits, truth = fitted.logits[judged], fitted.truth[judged]
-    member = np.unique(groups, return_inverse=True)[1]
-    weights = 1.0 / np.bincount(member)[member]
-    fold = np.random.default_rng(seed).integers(0, FOLDS, int(member.max()) + 1)[member]
-    held_out = np.empty_like(logits)
-    for k in range(FOLDS):
-        t, b = calibrate.vector_scaling(logits[fold != k], truth[fold != k], weights[fold != k])
-        held_out[fold == k] = softmax(logits[fold == k] / t + b)
-    temperature, offsets = calibrate.vector_scaling(logits, truth, weights)
-    head = LinearHead(fitted.head.weights, fitted.head.bias + temperature * offsets)
+    temperature = calibrate.temperature(logits, np.eye(len(fitted.labels))[truth])
+    held_out = softmax_at(logits, temperature)
     promised = old.calibration.selective
     kept = {k: source for k, source in old.calibration.box_sources.items() if source != "detector"}
     changed = replace(
@@ -125,7 +115,7 @@ def _calibrated(
         detector_from=0.0,
         parts=None,
     )
-    return head, changed, held_out
+    return changed, held_out
 
 
 def _test(

@@ -33,19 +33,30 @@ RELIST: Final = ACTIONS.index("relist")
 class Looks:
     """What the policy would do with every look of a table at one value, and what that costs by the votes on it.
 
-    `worth` and `harm` are as of `Stake`, `loss` and `better` the same by votes; float64 (n,). `alone` (n,) says which
-    looks no rule keeps from going without a person. `most` is the highest loss that there can be. `weights` (n,) is
-    what each look counts for.
+    `action` (n,) are indices in `ACTIONS`. `worth` and `harm` are as of `Stake`, `loss` and `better` the same by votes;
+    float64 (n,). `alone` (n,) says which looks no rule keeps from going without a person. `regrets` (k, 6) is what each
+    action loses by condition at the most, whatever rules leave open. `weights` (n,) is what each look counts for.
     """
 
     table: HeldOut
+    action: Ints
     worth: Floats
     harm: Floats
     loss: Floats
     better: Floats
     alone: Bools
-    most: float
+    regrets: Floats
     weights: Floats
+
+    @property
+    def in_play(self) -> frozenset[int]:
+        """The actions that are taken on looks that may go without a person: no promise speaks of another."""
+        return frozenset(int(a) for a in np.unique(self.action[self.alone]))
+
+    @property
+    def most(self) -> float:
+        """The highest loss that there can be with an action that is in play."""
+        return float(self.regrets[:, sorted(self.in_play)].max()) if self.in_play else 0.0
 
     def times(self, count: int) -> "Looks":
         """As if there were `count` times as many looks, all like these."""
@@ -60,6 +71,7 @@ class Looks:
         return replace(
             self,
             table=table,
+            action=np.tile(self.action, count),
             worth=np.tile(self.worth, count),
             harm=np.tile(self.harm, count),
             loss=np.tile(self.loss, count),
@@ -127,16 +139,15 @@ def looks_of(
     sold = [sold_as_of(terms, economics, a) for a in ACTIONS]
     better = np.array([[better_than_it_is(as_, c) for c in CONDITIONS] for as_ in sold], dtype=np.float64)[action]
     shares = None if economics.shares is None else np.array([economics.share(x) for x in table.labels])
-    of_labels = np.delete(recovery[at], DESTROY, axis=1)
     return Looks(
         table=table,
+        action=action,
         worth=np.maximum(0.0, (posterior * regret).sum(axis=1)),
         harm=(posterior * better).sum(axis=1),
         loss=np.maximum(0.0, (votes * regret).sum(axis=1)),
         better=(votes * better).sum(axis=1),
         alone=_alone(terms, economics, cases, action),
-        # Nothing is destroyed without a person: what that would lose cannot be lost.
-        most=float((of_labels.max(axis=1) - of_labels.min(axis=1)).max()),
+        regrets=recovery[at].max(axis=1, keepdims=True) - recovery[at],
         weights=np.ones(len(table)) if shares is None else weights_of(table.votes, table.shares, shares),
     )
 

@@ -18,6 +18,7 @@ from regrade.models.category.economics import Economics
 from regrade.models.errors import PolicyError
 from regrade.models.promise.held_out import HeldOut
 from regrade.models.promise.risk_control import Risk, by_group, opened, upper_bound
+from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.promise.looks import Looks, looks_of
 from regrade.serving.policy.promise.stake import Stake
 from regrade.serving.policy.schema import Terms
@@ -66,14 +67,21 @@ class Promised:
         """Whether an item with this stake, whose own value makes `limits`, goes without a person."""
         if self.threshold is None or (self.way == "as_it_is" and stake.harm > 0):
             return False
+        if ACTIONS.index(stake.action) not in self.looks.in_play:
+            return False
         return bool(score(stake.worth, stake.harm, limits) <= self.threshold)
+
+    def lets_through(self, looks: Looks) -> Bools:
+        """Which of other `looks`, at the same value, go without a person (n,)."""
+        if self.threshold is None:
+            return np.zeros(len(looks.table), dtype=np.bool_)
+        in_play = np.isin(looks.action, sorted(self.looks.in_play))
+        return in_play & _candidates(looks, self.way) & (_scores(looks, self.limits) <= self.threshold)
 
     @cached_property
     def through(self) -> Bools:
         """Which looks of the table go (n,)."""
-        if self.threshold is None:
-            return np.zeros(len(self.looks.table), dtype=np.bool_)
-        return _candidates(self.looks, self.way) & (_scores(self.looks, self.limits) <= self.threshold)
+        return self.lets_through(self.looks)
 
     @cached_property
     def _each(self) -> Floats:
@@ -124,7 +132,14 @@ class Promised:
             for one in (values * self.looks.weights, self.looks.weights)
         )
         means = np.divide(values, weights, out=np.zeros_like(values), where=weights > 0)
-        return upper_bound(means, weights, most, self.limits.delta / len(_WAYS))
+        return upper_bound(means, weights, most, self.limits.delta / len(_ways(self.limits)))
+
+    @cached_property
+    def share_by_loss_alone(self) -> float:
+        """What share would go if nothing were promised of what items are sold as."""
+        limits = replace(self.limits, harm=None)
+        way, threshold = _opened(self.looks, limits)
+        return replace(self, limits=limits, way=way, threshold=threshold).share
 
     def with_more(self) -> dict[int, float]:
         """What share would go with two, four and eight times as many looks, were they all like those there are."""
@@ -188,21 +203,24 @@ def work_out(
     return Promised(category, value, limits, looks, way, threshold)
 
 
-_WAYS: Final[tuple[Way, ...]] = ("as_it_is", "all")
+def _ways(limits: Limits) -> tuple[Way, ...]:
+    """The ways that are tried; without a limit on harm, what is sold as what it is is no case of its own."""
+    return ("all",) if limits.harm is None else ("as_it_is", "all")
 
 
 def _opened(looks: Looks, limits: Limits) -> tuple[Way, float | None]:
     """How far the threshold may be opened, along two ways, each at half of δ (Bonferroni): for those items alone that
     are sold as what they are, of which harm is no question, or for all. The way that lets more through is taken."""
-    risks = {"as_it_is": [Risk(looks.loss, looks.most, limits.loss)]}
-    harm = [] if limits.harm is None else [Risk(looks.better, 1.0, limits.harm)]
+    ways = _ways(limits)
+    risks = {"as_it_is": [Risk(looks.loss, looks.most, limits.loss, looks.worth)]}
+    harm = [] if limits.harm is None else [Risk(looks.better, 1.0, limits.harm, looks.harm)]
     risks["all"] = [*risks["as_it_is"], *harm]
     scores = _scores(looks, limits)
     best: tuple[Way, float | None] = ("all", None)
     most = 0
-    for way in _WAYS:
+    for way in ways:
         candidates = _candidates(looks, way)
-        found = opened(scores, candidates, risks[way], looks.weights, looks.table.groups, limits.delta / len(_WAYS))
+        found = opened(scores, candidates, risks[way], looks.weights, looks.table.groups, limits.delta / len(ways))
         count = 0 if found is None else int((candidates & (scores <= found)).sum())
         if count > most:
             best, most = (way, found), count

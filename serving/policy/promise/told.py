@@ -14,7 +14,8 @@ class Told:
 
     `share` is the share of items that go without a person, among the looks of the table; `loss` (an item) and `harm`
     (the share sold as better than they are) what was found of those, `loss_bound` and `harm_bound` what is proven,
-    `loss_limit` and `harm_limit` what is promised. `more` is what share would go, by how many looks there would be, all
+    `loss_limit` and `harm_limit` what is promised. `share_by_loss_alone` is what share
+    would go if nothing were promised of harm. `more` is what share would go, by how many looks there would be, all
     like those there are. `words` says it in a sentence. `promised` is None where nothing can be promised in
     money: then all figures are empty.
     """
@@ -40,6 +41,7 @@ class Told:
     harm: float | None = None
     harm_bound: float | None = None
     threshold: float | None = None
+    share_by_loss_alone: float | None = None
     more: dict[int, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def told_of(terms: Terms, currency: str, found: Promised) -> Told:
         harm=found.harm,
         harm_bound=found.harm_bound,
         threshold=found.threshold,
+        share_by_loss_alone=found.share_by_loss_alone,
         more={times * len(table): share for times, share in found.with_more().items()},
     )
 

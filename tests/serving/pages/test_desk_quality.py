@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from regrade.models.types import CONDITIONS
+from regrade.serving.policy.terms import Policy
 from regrade.serving.review import Filters, Verdict
+from regrade.serving.review.quality.promises import CategoryPromise, category_promises
 from regrade.serving.storage.records import new_id
 
 Sit = Callable[..., Page]
@@ -182,3 +184,46 @@ def test_a_station_key_opens_nothing_here(service: Any) -> None:
 def test_nobody_else_reads_the_page_or_its_files(service: Any) -> None:
     assert service.client.get("/desk/quality").headers["location"].startswith("/desk/login")
     assert service.client.get("/desk/quality/errors.csv").status_code == 401
+
+
+def test_what_is_promised_is_told_with_what_it_rests_on(history: Any, sit: Sit, violations: Any) -> None:
+    page = sit(history, "/desk/quality")
+    rows = page.locator("#promises tbody tr")
+    expect(rows).to_have_count(4)
+    apparel = rows.filter(has_text="apparel")
+    expect(apparel).to_contain_text("promised: at most $0.85")
+    expect(apparel).to_contain_text("looks: 1782")
+    expect(apparel).to_contain_text("by the loss alone")
+    assert violations(page) == []
+    written = page.request.get(f"{history.url}/desk/quality/promises.csv").text()
+    assert [line.split(",")[0].lstrip("\ufeff") for line in written.splitlines()] == [
+        *("category", "apparel", "electronics", "footwear", "packaging")
+    ]
+    page.click("[data-language='zh-CN']")
+    expect(rows.first).to_contain_text("承诺上限")
+    assert violations(page) == []
+
+
+def test_the_promise_is_worked_out_for_the_conditions_that_the_site_gets(history: Any, sit: Sit) -> None:
+    """All cartons of this site look alike; how they would be shared out over the conditions is told by the model."""
+    (packaging,) = [one for one in promises(history) if one.told.category == "packaging"]
+    assert packaging.site is not None
+    assert packaging.at_site is not None
+    assert packaging.site.items == 602
+    assert sum(share for share, _, _ in packaging.site.shares.values()) == pytest.approx(1.0)
+    assert all(low <= share <= high for share, low, high in packaging.site.shares.values())
+    rows = sit(history, "/desk/quality").locator("#promises tbody tr")
+    expect(rows.filter(has_text="packaging")).to_contain_text("At these shares, by 602 items")
+    expect(rows.filter(has_text="footwear")).to_contain_text("too few items yet to tell")
+
+
+def test_items_that_another_bundle_graded_tell_nothing_of_this_one(history: Any) -> None:
+    policy = history.runtime.in_force.policy
+    other = replace(policy.held_out["packaging"], version="2025.1.1")
+    found = promises(history, replace(policy, held_out={"packaging": other}, worked_out={}))
+    assert [one.site for one in found] == [None]
+
+
+def promises(service: Any, policy: Policy | None = None) -> list[CategoryPromise]:
+    since = datetime.now(UTC) - timedelta(weeks=26)
+    return category_promises(policy or service.runtime.in_force.policy, service.runtime.database, since)

@@ -13,7 +13,7 @@ from regrade.datasets.category import load_categories
 from regrade.models.errors import PolicyError
 from regrade.models.promise.held_out import HeldOut
 from regrade.models.types import CONDITIONS
-from regrade.serving.base.dispositions import Money
+from regrade.serving.base.dispositions import ACTIONS, Money
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy
 from regrade.serving.policy.promise.looks import looks_of
@@ -277,6 +277,13 @@ def test_looks_are_decided_on_as_items_are(
         assert found.loss[i] == pytest.approx(stake.regret[k], abs=1e-9)
         assert found.harm[i] == pytest.approx(stake.harm, abs=1e-12)
         assert found.better[i] == float(stake.better[k])
-        assert found.most >= stake.regret[k] or ranked[0] == "destroy"
+        assert found.most >= stake.regret[k] or ACTIONS.index(ranked[0]) not in found.in_play
         others = {r.code for r in decision.review} - {"value_at_risk", "category_unsure", "category_mismatch"}
         assert found.alone[i] == (not others)
+
+
+def test_an_action_that_was_looked_at_never_is_not_taken_without_a_person(make_policy: Any, make_item: Any) -> None:
+    """No look of the table would be cleared; of an item that would be, nothing is known."""
+    lax = by(make_policy({"promise": {"better_than_it_is": None, "loss": 50.0}}), table(shares=[1.0, 0.0, 0.0]))
+    assert codes(lax, sure_of(make_item, "opened")) == []
+    assert codes(lax, sure_of(make_item, "damaged")) == ["action_unproven"]
