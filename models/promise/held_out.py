@@ -60,7 +60,7 @@ class HeldOut:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object that `from_json` reads back, to five digits."""
+        """A JSON object that `from_json` reads back, to five digits; what was read is written as it was."""
         return {
             "version": self.version,
             "labels": list(self.labels),
@@ -79,8 +79,8 @@ class HeldOut:
         found = cls(
             version=str(data["version"]),
             labels=tuple(data["labels"]),
-            probabilities=_normal(np.asarray(data["probabilities"], dtype=np.float64).reshape(-1, k)),
-            votes=_normal(np.asarray(data["votes"], dtype=np.float64).reshape(-1, k)),
+            probabilities=np.asarray(data["probabilities"], dtype=np.float64).reshape(-1, k),
+            votes=np.asarray(data["votes"], dtype=np.float64).reshape(-1, k),
             groups=np.asarray(data["groups"], dtype=np.intp),
             defects=tuple(frozenset(kinds) for kinds in data["defects"]),
             origin=str(data["origin"]),

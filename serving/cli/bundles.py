@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from regrade.models.category.schema import Category
+    from regrade.models.promise.held_out import HeldOut
     from regrade.models.registry.store import BundleStore
 
 
@@ -18,6 +19,16 @@ def store_named(data_dir: Path | None, bundles: Path | None) -> "BundleStore":
     if bundles is not None:
         return named_store(data_dir, bundles)
     return load_settings(data_dir=data_dir).bundle_store
+
+
+def tables_here(data_dir: Path | None = None) -> "dict[str, HeldOut]":
+    """The tables that promises rest on, of the bundles of the service on `data_dir`; none where they cannot be read."""
+    from regrade.models.errors import BundleError
+
+    try:
+        return store_named(data_dir, None).held_out()
+    except BundleError:
+        return {}
 
 
 def categories_here(data_dir: Path | None = None) -> "dict[str, Category]":

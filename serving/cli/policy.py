@@ -119,7 +119,7 @@ def explain(
     """Decide on an item that has the given probabilities, and say why."""
     from regrade.models.errors import PolicyError
     from regrade.serving.base.i18n import LANGUAGES
-    from regrade.serving.cli.bundles import categories_here
+    from regrade.serving.cli.bundles import categories_here, tables_here
     from regrade.serving.policy.decide import decide
     from regrade.serving.policy.load import load_policy
 
@@ -127,7 +127,7 @@ def explain(
         raise PolicyError("Give either the probabilities (-p damaged=0.9 -p used=0.1) or --condition.")
     if lang not in LANGUAGES:
         raise PolicyError(f"There are no texts in {lang!r}. Legal values: {', '.join(LANGUAGES)}.")
-    policy = load_policy(policy_file, categories_here())
+    policy = load_policy(policy_file, categories_here(), tables_here())
     _economics(policy, category, seller)
     item = _item(category, {condition: 1.0} if condition else _shares(probability or []), threshold)
     declared = _declared(policy, value, currency)

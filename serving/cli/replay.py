@@ -60,7 +60,7 @@ def replay(
     from regrade.serving.base.errors import ReplayError
     from regrade.serving.base.i18n import LANGUAGES, Language, text
     from regrade.serving.base.settings import load_settings
-    from regrade.serving.cli.bundles import categories_here
+    from regrade.serving.cli.bundles import categories_here, tables_here
     from regrade.serving.installation.data_dir import open_to_read
     from regrade.serving.policy.load import load_policy
     from regrade.serving.replay.document import policy_document, rubric_document
@@ -85,7 +85,7 @@ def replay(
     lang = Language(lang, names(categories, lang))
     photos = None if with_photos is False else Photos(settings)
     if policy is not None:
-        tally = PolicyReplay(load_policy(policy, categories))
+        tally = PolicyReplay(load_policy(policy, categories, tables_here(settings.data_dir)))
         with Past(open_to_read(settings), span) as past:
             tally.add_all(_watched(past))
         document = policy_document(tally, span, base)
