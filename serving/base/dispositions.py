@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from regrade.models.category.economics import ACTIONS
 
@@ -53,10 +54,12 @@ class Disposition:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A disposition, and why a human must look first. An empty `review` means that none need to."""
+    """A disposition, and why a human must look first. An empty `review` means that none need to; `who` may then decide,
+    where somebody must: `desk`, for all decisions of before there was a choice."""
 
     disposition: Disposition
     review: tuple[Reason, ...]
+    who: Literal["nobody", "bench", "desk"] = "desk"
 
     @property
     def needs_review(self) -> bool:

@@ -173,6 +173,14 @@ class LeaseError(SpokenError):
     """A review lease that has expired, belongs to somebody else, or was never given."""
 
 
+class DeskAloneError(SpokenError):
+    """An item on which the policy lets the desk alone decide."""
+
+
+class DecidedError(SpokenError):
+    """An item on which nobody needs to decide, or somebody else decides just now or has decided."""
+
+
 class UndoError(SpokenError):
     """A decision that cannot be undone: too late, followed by another one, undone already, or somebody else's."""
 

@@ -34,12 +34,13 @@ from regrade.serving.installation.data_dir import open_database
 from regrade.serving.installation.simulated import HISTORY_KEY
 from regrade.serving.policy.decide import decide
 from regrade.serving.review import Desk, Filters, FirstLooks, Lottery, Verdict
+from regrade.serving.review.sampling import Lot
 from regrade.serving.rubric.grades import seller_grade
 from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto
-from regrade.serving.storage.reviews import Kind, Review, row_of
+from regrade.serving.storage.reviews import Review, row_of
 from regrade.serving.storage.tables import inspections, reviews, tasks
 
 SEED: Final = 10
@@ -84,7 +85,7 @@ def write_history(
 class _Lot(Lottery):
     """Draws by what of an id is drawn by lot itself, and not by its moment: a history looks the same every day."""
 
-    def drawn(self, inspection_id: str, kind: Kind, share: float) -> bool:
+    def drawn(self, inspection_id: str, kind: Lot, share: float) -> bool:
         return super().drawn(inspection_id[14:], kind, share)
 
 

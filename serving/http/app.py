@@ -26,6 +26,7 @@ from regrade.serving.http.openapi import describe
 from regrade.serving.http.routes import home
 from regrade.serving.http.routes.api import (
     audit,
+    bench,
     docs,
     erasures,
     evidence,
@@ -120,7 +121,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    api = (inspections, erasures, evidence, reviews, audit, rubrics, models, health, ops)
+    api = (inspections, bench, erasures, evidence, reviews, audit, rubrics, models, health, ops)
     for room in (*api, home, docs, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)

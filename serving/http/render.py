@@ -8,6 +8,7 @@ from regrade.serving.base.i18n import render, text
 from regrade.serving.http.schemas import (
     CategoryOut,
     DecidedOut,
+    DecisionOut,
     DefectOut,
     DispositionOut,
     ErasedOut,
@@ -31,8 +32,11 @@ from regrade.serving.telemetry.timings import PARTS
 NO_RUBRICS = Rubrics({})
 
 
-def inspection_out(inspection: Inspection, lang: str, rubrics: Rubrics = NO_RUBRICS) -> InspectionOut:
-    """The inspection as it stands: a human decision takes the place of the machine's. `rubrics` name the grade."""
+def inspection_out(
+    inspection: Inspection, lang: str, rubrics: Rubrics = NO_RUBRICS, *, first: bool = False
+) -> InspectionOut:
+    """The inspection as it stands: a human decision takes the place of the machine's. `rubrics` name the grade; `first`
+    is whether the inspector is to decide before the model's word is shown."""
     result, review = inspection.result, inspection.review
     disposition = inspection.decision.disposition if inspection.decision else None
     if review is not None:
@@ -57,7 +61,7 @@ def inspection_out(inspection: Inspection, lang: str, rubrics: Rubrics = NO_RUBR
         defects=[] if retaken else _defects(result, review),
         defects_examined=_examined(result, [photo.index for photo in inspection.photos]),
         disposition=None if disposition is None else _disposition(disposition, lang),
-        review=_review(inspection, lang),
+        review=_review(inspection, lang, first),
         photos=[
             PhotoOut(
                 index=photo.index,
@@ -71,6 +75,7 @@ def inspection_out(inspection: Inspection, lang: str, rubrics: Rubrics = NO_RUBR
         models=dict(result.models),
         timings_ms=timings_out(result.timings_ms),
         retake=_retake(result, lang) if retaken and inspection.erased is None else None,
+        decision=None if review is None else _decision_out(review, inspection),
         erased=None if inspection.erased is None else ErasedOut.model_validate(inspection.erased, from_attributes=True),
     )
 
@@ -150,10 +155,23 @@ def _disposition(disposition: Disposition, lang: str) -> DispositionOut:
     )
 
 
-def _review(inspection: Inspection, lang: str) -> ReviewOut:
+def _decision_out(review: Review, inspection: Inspection) -> DecisionOut:
+    # Whoever decided blind and could still take it back is told nothing of the model's.
+    told = review.model_condition is not None and not inspection.blind
+    return DecisionOut(
+        by=review.reviewer,
+        role=review.role or "reviewer",
+        blind=review.blind,
+        at=review.decided_at,
+        agreed=review.condition == review.model_condition if told else None,
+    )
+
+
+def _review(inspection: Inspection, lang: str, first: bool) -> ReviewOut:
     # Of an erased item the figures are gone that reasons speak of.
     reasons = inspection.decision.review if inspection.decision and inspection.erased is None else ()
     review = inspection.review
+    required = inspection.status == "needs_review" and inspection.erased is None
     decided = None
     if review is not None:
         decided = DecidedOut(
@@ -164,7 +182,9 @@ def _review(inspection: Inspection, lang: str) -> ReviewOut:
             note=review.note,
         )
     return ReviewOut(
-        required=inspection.status == "needs_review" and inspection.erased is None,
+        required=required,
+        who=inspection.decision.who if required and inspection.decision is not None else "nobody",
+        first=first and required,
         reasons=[render(reason, lang) for reason in reasons],
         decided=decided,
     )

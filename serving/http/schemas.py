@@ -98,9 +98,25 @@ class DecidedOut(BaseModel):
     note: str | None
 
 
+class DecisionOut(BaseModel):
+    """A human's decision in short."""
+
+    by: str
+    role: str
+    blind: bool = Field(description="Whether it was made before the model's word was shown.")
+    at: datetime
+    agreed: bool | None = Field(description="With the model; null while whoever decided must not know.")
+
+
 class ReviewOut(BaseModel):
     required: bool
     reasons: list[str]
+    who: Literal["nobody", "bench", "desk"] = Field(
+        description="Who may decide, where somebody must: the inspector who holds the item, or the desk alone."
+    )
+    first: bool = Field(
+        False, description="Whether the inspector is to decide before the model's word is shown. Drawn by lot."
+    )
     decided: DecidedOut | None = Field(None, description="Only where a human has decided.")
 
     @model_serializer(mode="wrap")
@@ -180,13 +196,14 @@ class InspectionOut(BaseModel):
     retake: list[RetakeOut] | None = Field(
         None, description="Only with status `retake`: which photos to take again, and how."
     )
+    decision: DecisionOut | None = Field(None, description="Only where a human has decided.")
     erased: ErasedOut | None = Field(
         None, description="Only where it was erased: `photos` is then empty, and the RMA an empty text."
     )
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(_without(_without(handler(self), "retake"), "erased"), "defects_examined")
+        return _without(handler(self), "retake", "erased", "defects_examined", "decision")
 
 
 class InspectionsOut(BaseModel):
@@ -232,6 +249,25 @@ class ReviewIn(BaseModel):
     seconds: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."
     )
+
+
+class BenchDecisionIn(BaseModel):
+    """What the inspector who holds the item found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    condition: Condition
+    disposition: Action | None = Field(None, description="If left out, the policy's for this condition.")
+    defects: list[DefectIn] | None = Field(
+        None,
+        max_length=200,
+        description="All that are visible, `[]` where none are; if left out, the model's stand.",
+    )
+    note: Note | None = None
+    seconds: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="How long the item was before the inspector."
+    )
+    blind: bool = Field(False, description="Whether the inspector decided before the model's word was shown.")
 
 
 class ActivationIn(BaseModel):
@@ -373,8 +409,9 @@ class ProblemOut(BaseModel):
     errors: list[FaultOut] | None = Field(None, description="The fields at fault.")
 
 
-def _without(values: Any, name: str) -> dict[str, Any]:
+def _without(values: Any, *names: str) -> dict[str, Any]:
     kept: dict[str, Any] = values
-    if kept.get(name) is None:
-        kept.pop(name, None)
+    for name in names:
+        if kept.get(name) is None:
+            kept.pop(name, None)
     return kept

@@ -10,6 +10,7 @@ from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult
 from regrade.serving.base.dispositions import ACTIONS, Decision, Disposition, Money, Option, Reason
 from regrade.serving.policy import reasons
 from regrade.serving.policy.alone import asked_for, may_go_alone
+from regrade.serving.policy.bench import desk_alone
 from regrade.serving.policy.promise.beyond import beyond_promise, no_promise
 from regrade.serving.policy.promise.promised import Promised, limits_of, promised
 from regrade.serving.policy.promise.stake import Stake, stake_of
@@ -74,7 +75,11 @@ def decide(
         alternatives=tuple(Option(a, _money(recoveries[a], policy.currency)) for a in ranked[1:]),
         policy=policy.label,
     )
-    return Decision(disposition, () if human_condition is not None else _review(item, ranked))
+    if human_condition is not None:
+        return Decision(disposition, (), "nobody")
+    review = _review(item, ranked)
+    alone = desk_alone(terms, value, policy.currency, review)
+    return Decision(disposition, review, "nobody" if not review else "bench" if alone is None else "desk")
 
 
 def _by_table(policy: Policy, result: ItemResult) -> bool:

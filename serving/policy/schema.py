@@ -94,6 +94,19 @@ class QualityControl(Model):
     second_share: Probability = 0.10
 
 
+class Bench(Model):
+    """What the person who holds an item may decide by themselves, where the model does not.
+
+    Items worth more than `value_up_to` in the policy's currency go to the desk (null: none for that reason). Where
+    inspector and model differ and more than `differs_up_to` is at stake between them, a reviewer looks too, blind. At
+    the share `first_share` of the items, drawn by lot, the inspector decides before the model's word is shown.
+    """
+
+    value_up_to: Amount | None = None
+    differs_up_to: Amount = 0.0
+    first_share: Probability = 0.10
+
+
 class Promise(Model):
     """What is promised of the items that go without a human, with confidence 1 − `delta`.
 
@@ -119,6 +132,7 @@ class Terms(Model):
     review: Review
     quality_control: QualityControl = QualityControl()
     promise: Promise = Promise()
+    bench: Bench | None = None
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)
@@ -156,6 +170,7 @@ class PolicyFile(Model):
     review: Review
     quality_control: QualityControl = QualityControl()
     promise: Promise = Promise()
+    bench: Bench | None = None
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)

@@ -45,24 +45,24 @@ def decide(context: DeskContext, inspection_id: str, token: str, reviewer: ApiKe
         before = find(connection, inspection_id, lock=True)
         before.refuse_erased()
         task = _task_under(connection, inspection_id, token)
-        repeated = _given_before(before, task, reviewer)
-        if repeated is not None and _says(repeated, verdict):
-            return _decided(context, before, repeated, replayed=True)
+        repeated = given_before(before, task, reviewer)
+        if repeated is not None and says(repeated, verdict):
+            return decided(context, before, repeated, replayed=True)
         context.refuse_if_full()
         _check_lease(task, before, reviewer, now)
         begin(connection, context.signer, inspection_id)
-        told = replace(verdict, seconds=_seconds(connection, verdict.seconds, task, reviewer, now))
-        review = _review(context, before, task, reviewer, told, now)
+        told = replace(verdict, seconds=seconds_of(connection, verdict.seconds, task, reviewer, now))
+        review = review_of(context, before, task, reviewer, told, now)
         insert_review(connection, review)
         # Whose lease it was is kept: it tells a decision sent again from a second one.
         done = {"state": "done", "done_at": now, "lease_expires_at": None}
         connection.execute(update(tasks).where(tasks.c.id == task.id).values(done))
-        second = _draw(context, before) if task.kind in ("unsure", "sample") else None
+        second = draw(context, before) if task.kind in ("unsure", "sample") else None
         after = settle(connection, context, inspection_id, now, second)
         signed = reviewed(connection, row_of(review), after.status)
         append_step(connection, context.signer, inspection_id, "reviewed", signed, at=now)
-        _audit(connection, review, reviewer, second, now)
-        return _decided(context, after, review, replayed=False)
+        audit(connection, review, reviewer, second, now)
+        return decided(context, after, review, replayed=False)
 
 
 def settle(
@@ -116,7 +116,8 @@ def _open(
     connection.execute(insert(tasks).values(**own, **copies, **fresh))
 
 
-def _draw(context: DeskContext, inspection: Inspection) -> Second:
+def draw(context: DeskContext, inspection: Inspection) -> Second:
+    """The lot for a second reviewer."""
     share = context.rules().policy.terms(inspection.item.get("seller")).quality_control.second_share
     return Second(share, context.lottery.drawn(inspection.id, "second", share))
 
@@ -148,7 +149,7 @@ def _check_lease(task: Row[Any], inspection: Inspection, reviewer: ApiKey, now: 
         raise LeaseError(Message("problem.decided_before"))
 
 
-def _given_before(inspection: Inspection, task: Row[Any], reviewer: ApiKey) -> Review | None:
+def given_before(inspection: Inspection, task: Row[Any], reviewer: ApiKey) -> Review | None:
     """The decision that `reviewer` has made on `task`, under the lease by which the task was found."""
     if task.state != "done" or task.lease_key_id != reviewer.id:
         return None
@@ -156,7 +157,7 @@ def _given_before(inspection: Inspection, task: Row[Any], reviewer: ApiKey) -> R
     return next(own, None)
 
 
-def _says(review: Review, verdict: Verdict) -> bool:
+def says(review: Review, verdict: Verdict) -> bool:
     """Whether a stored decision is what `verdict` asks for."""
     action = review.disposition.action if review.disposition_source == "reviewer" else None
     said = (review.condition, action, review.defects, review.note)
@@ -166,16 +167,18 @@ def _says(review: Review, verdict: Verdict) -> bool:
     return verdict.rubric in (None, review.rubric) and verdict.seller_grade in (None, review.seller_grade)
 
 
-def _decided(context: DeskContext, inspection: Inspection, review: Review, *, replayed: bool) -> Decided:
+def decided(context: DeskContext, inspection: Inspection, review: Review, *, replayed: bool) -> Decided:
+    """The answer to whoever decided: the inspection as far as they may know it."""
     until = review.decided_at + context.undo
     blind = review.blind and context.now() < until
     shown = own_decision(inspection, review) if blind else inspection
     return Decided(shown, review.id, None if blind else inspection.model_condition, until, replayed)
 
 
-def _review(
+def review_of(
     context: DeskContext, inspection: Inspection, task: Row[Any], reviewer: ApiKey, verdict: Verdict, now: datetime
 ) -> Review:
+    """The decision that a verdict makes. Raises `InvalidFieldsError`."""
     faults = list(_not_of_its_category(inspection, context.rules(), verdict))
     faults += [
         FieldFault(f"defects.{index}.{fault.field}", fault.message)
@@ -202,6 +205,7 @@ def _review(
         task_id=task.id,
         kind=task.kind,
         blind=task_of(task).blind,
+        role=reviewer.role,
         **Remarks.of(replace(verdict, rubric=rubric, seller_grade=seller_grade)),
     )
 
@@ -263,7 +267,7 @@ def choose(suggested: Disposition, action: str) -> Disposition:
     raise InvalidFieldsError("action-not-permitted", "review", [FieldFault("disposition", message)])
 
 
-def _seconds(
+def seconds_of(
     connection: Connection, told: float | None, task: Row[Any], reviewer: ApiKey, now: datetime
 ) -> float | None:
     """How long the reviewer had the item: what a page told, else the time since it was claimed.
@@ -291,9 +295,19 @@ def _misplaced(defect: ReviewedDefect, photos: Sequence[StoredPhoto]) -> FieldFa
     return FieldFault("box", Message("fault.box", {"width": width, "height": height}))
 
 
-def _audit(connection: Connection, review: Review, reviewer: ApiKey, second: Second | None, now: datetime) -> None:
+def audit(
+    connection: Connection,
+    review: Review,
+    reviewer: ApiKey,
+    second: Second | None,
+    now: datetime,
+    at: str | None = None,
+) -> None:
+    """Note a decision; `at` is where it was made, if not at the desk."""
     lot = {} if second is None else {"second_share": second.share, "second_drawn": second.drawn}
     said = {"review": review.id, "kind": review.kind, "condition": review.condition}
     detail = {**said, "action": review.disposition.action, "source": review.disposition_source, **lot}
+    if at is not None:
+        detail |= {"at": at, "blind": review.blind}
     about = {"inspection_id": review.inspection_id, "task_id": review.task_id}
     record(connection, now, reviewer, "decide", **about, detail=detail)

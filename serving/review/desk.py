@@ -13,7 +13,7 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Signer
 from regrade.serving.inspections import visibility as blind
 from regrade.serving.inspections.store import find
-from regrade.serving.review import decisions, disclosures, lookup, queue, stats, tasks, undo
+from regrade.serving.review import bench, decisions, disclosures, lookup, queue, stats, tasks, undo
 from regrade.serving.review.context import Clock, DeskContext
 from regrade.serving.review.quality import decision_rows as looks
 from regrade.serving.review.sampling import Lottery
@@ -109,6 +109,24 @@ class Desk:
         `InvalidFieldsError` for an action that the policy does not permit or a defect on no photo.
         """
         return decisions.decide(self._context, inspection_id, token, reviewer, verdict)
+
+    def decide_at_bench(self, inspection_id: str, inspector: ApiKey, verdict: Verdict, *, blind: bool) -> Decided:
+        """Record what the inspector who holds the item found. `blind`: the model's word was not shown before, which
+        counts where the lot fell on the item.
+
+        The same verdict, sent again, changes nothing and is answered with what is stored. Raises `NotFoundError`,
+        `ErasedError`, `DeskAloneError` where the policy leaves it to the desk, `DecidedError` where nobody needs to
+        decide, or somebody else does or has, and `InvalidFieldsError` as `decide` does.
+        """
+        return bench.decide(self._context, inspection_id, inspector, verdict, blind=blind)
+
+    def take_back_at_bench(self, inspection_id: str, inspector: ApiKey) -> Inspection:
+        """Undo the inspector's own decision; the item waits again. Errors as of `undo`."""
+        return bench.take_back(self._context, inspection_id, inspector)
+
+    def decides_first(self, inspection: Inspection) -> bool:
+        """Whether the inspector decides on it before the model's word is shown."""
+        return bench.decides_first(self._context, inspection)
 
     def undo(self, inspection_id: str, reviewer: ApiKey) -> Claim:
         """Take back the reviewer's decision and give them the item again, under a new lease.

@@ -4,11 +4,14 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from regrade.serving.policy.load import Policy
 from regrade.serving.storage.keyfile import load_key
 from regrade.serving.storage.records import FirstLook, Inspection
 from regrade.serving.storage.reviews import Kind
+
+Lot = Kind | Literal["first"]
 
 
 class Lottery:
@@ -28,8 +31,9 @@ class Lottery:
         """
         return cls(load_key(directory / "sampling.key"))
 
-    def drawn(self, inspection_id: str, kind: Kind, share: float) -> bool:
-        """Whether the inspection is drawn for a look of `kind`, of which `share` in [0, 1] are."""
+    def drawn(self, inspection_id: str, kind: Lot, share: float) -> bool:
+        """Whether the inspection is drawn for a look of `kind`, of which `share` in [0, 1] are. `first`: that
+        the inspector decides before the model's word is shown."""
         digest = hmac.digest(self._secret, f"{kind}:{inspection_id}".encode(), hashlib.sha256)
         return int.from_bytes(digest[:8]) < share * 2**64
 

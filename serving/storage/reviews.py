@@ -73,6 +73,8 @@ class Review(Remarks):
     task_id: str | None = None
     kind: Kind = "unsure"
     blind: bool = False
+    role: str | None = None
+    """That of the key; None in decisions of before inspectors at the bench decided too, which are reviewers'."""
     undone_at: datetime | None = None
 
 

@@ -215,6 +215,8 @@ reviews = Table(
     Column("seller_grade", String(64)),
     # How long the reviewer had the item.
     Column("seconds", Float),
+    # What the key was for by which it was decided; NULL in decisions of before inspectors decided too.
+    Column("role", String(16)),
     # Tells who has decided on an item without reading the decisions.
     Index("ix_reviews_inspection_id_key_id", "inspection_id", "key_id"),
 )

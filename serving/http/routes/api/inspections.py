@@ -191,7 +191,8 @@ def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str, r
         response.headers["Idempotency-Replayed"] = "true"
         runtime.metrics.replayed.inc()
     response.headers["Location"] = f"{root_path}/v1/inspections/{outcome.inspection.id}"
-    return inspection_out(outcome.inspection, lang, runtime.rubrics)
+    first = runtime.desk.decides_first(outcome.inspection)
+    return inspection_out(outcome.inspection, lang, runtime.rubrics, first=first)
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -281,7 +282,8 @@ async def read(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: 
 
     A reviewer who might be given it to review blind is not shown what was found.
     """
-    return inspection_out(await runtime.call(runtime.desk.read, inspection_id, key), lang, runtime.rubrics)
+    found = await runtime.call(runtime.desk.read, inspection_id, key)
+    return inspection_out(found, lang, runtime.rubrics, first=runtime.desk.decides_first(found))
 
 
 @router.get(

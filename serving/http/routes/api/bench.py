@@ -1,0 +1,62 @@
+"""Decisions at the bench over HTTP: whoever holds the item says what it is."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.http.render import inspection_out
+from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
+from regrade.serving.http.schemas import BenchDecisionIn, InspectionOut, recorded
+from regrade.serving.review import Verdict
+
+router = APIRouter(prefix="/v1/inspections", tags=["inspections"])
+
+BODIES = (BenchDecisionIn,)
+
+InspectorDep = Annotated[ApiKey, Depends(caller("station"))]
+
+
+@router.post(
+    "/{inspection_id}/decision",
+    summary="Decide at the bench",
+    openapi_extra=json_body(BenchDecisionIn),
+    responses=problems(401, 403, 404, 409, 410, 413, 422, 507),
+)
+async def decide(
+    inspection_id: str,
+    request: Request,
+    response: Response,
+    runtime: RuntimeDep,
+    lang: LanguageDep,
+    inspector: InspectorDep,
+) -> InspectionOut:
+    """Records what the inspector who holds the item found, where `review.who` is `bench`, and the item is done.
+
+    Where it differs from the model about more than the policy leaves to the bench, a reviewer looks too. 403 says why
+    where the desk alone may decide. The same decision may be sent again, should its answer have been lost.
+    """
+    body = await read_json(request, BenchDecisionIn)
+    verdict = Verdict(body.condition, body.disposition, recorded(body.defects), note=body.note, seconds=body.seconds)
+    decided = await runtime.call(runtime.desk.decide_at_bench, inspection_id, inspector, verdict, blind=body.blind)
+    call = decided.inspection.result.category
+    if decided.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    elif decided.model_condition is not None and call is not None:
+        agreed = decided.model_condition == body.condition
+        runtime.metrics.reviewed.labels(call.name, str(agreed).lower()).inc()
+    return inspection_out(decided.inspection, lang, runtime.rubrics)
+
+
+@router.post(
+    "/{inspection_id}/decision/undo",
+    summary="Take a decision at the bench back",
+    responses=problems(401, 403, 404, 409, 410, 507),
+)
+async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, inspector: InspectorDep) -> InspectionOut:
+    """Undoes the caller's own decision, shortly after it was made; the item waits again, held by nobody.
+
+    The decision is kept, and marked as undone.
+    """
+    found = await runtime.call(runtime.desk.take_back_at_bench, inspection_id, inspector)
+    return inspection_out(found, lang, runtime.rubrics, first=runtime.desk.decides_first(found))
