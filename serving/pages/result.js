@@ -1,15 +1,20 @@
 // An inspection, as the API answered it, drawn for the inspector.
 
+import { benchDecides, decidesFirst, outcomeOf, question, unseenNodes } from "./bench.js";
 import { el } from "./dom.js";
 import { photoViewer } from "./overlay.js";
 import { basisWords, money, named, percent, t } from "./words.js";
 
-/** The nodes that show `inspection`; `urls` are of the photos sent, `onRetake(index)` asks for one anew. */
-export function resultNodes(inspection, urls, onRetake) {
+/** The nodes that show `inspection`; `urls` are of the photos sent, `onRetake(index)` asks for one anew, `onDecide` is
+ * told what the inspector chose, `onUndo` takes it back. */
+export function resultNodes(inspection, urls, { onRetake, onDecide, onUndo }) {
   if (inspection.status === "retake") return retakeNodes(inspection, urls, onRetake);
+  if (decidesFirst(inspection)) return unseenNodes(inspection, urls, onDecide);
   const { grade, disposition, category } = inspection;
   return [
     verdict(inspection),
+    outcomeOf(inspection, onUndo),
+    question(inspection, onDecide),
     el("div", { class: "halves" },
       block(t("station.photos_with_defects"), photoViewer(inspection, urls)),
       el("div", {},
@@ -28,6 +33,7 @@ export function resultNodes(inspection, urls, onRetake) {
 /** One sentence for a screen reader. */
 export function announcement(inspection) {
   if (inspection.status === "retake") return t("station.retake_heading");
+  if (decidesFirst(inspection)) return t("station.bench_first");
   return t("station.announce", {
     rma: inspection.item.rma,
     condition: named("condition", inspection.grade.condition),
@@ -43,9 +49,16 @@ const advice = (photo) => photo.quality.issues.map((issue) => named("advice", is
 const block = (heading, ...content) => el("section", { class: "block" }, el("h3", {}, heading), ...content);
 const list = (texts, name) => el("ul", { class: name }, ...texts.map((text) => el("li", {}, text)));
 
-function verdict({ status, item, grade, disposition, review }) {
+/** What a result says of itself, in a word or two. */
+function standing(inspection) {
+  if (benchDecides(inspection)) return t("station.bench_decides");
+  return t(inspection.decision?.role === "station" ? "station.bench_decided" : `station.${inspection.status}`);
+}
+
+function verdict(inspection) {
+  const { status, item, grade, disposition, review } = inspection;
   return el("div", { class: `verdict ${status}` },
-    el("span", { class: `status ${status}` }, t(`station.${status}`)),
+    el("span", { class: `status ${status}` }, standing(inspection)),
     el("p", { class: "headline" },
       el("strong", { class: `condition ${grade.condition}` }, named("condition", grade.condition)),
       grade.name ? el("span", { class: "grade-name" }, grade.name) : null,

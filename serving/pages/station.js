@@ -1,13 +1,16 @@
 // The station: an item and its photos in, one inspection out.
 
+import { benchDecides, choices, decidesFirst, tell } from "./bench.js";
 import { $, el } from "./dom.js";
 import { describeProblem, send } from "./send.js";
 import * as photos from "./photos.js";
+import { listenForScans, unlessScanned } from "./scan.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
 import { choose, chosen, loadWords, t } from "./words.js";
 
 const KEY = "regrade.key";
 const STATION = "regrade.station";
+const UNDO_MS = 60_000;
 const KEPT_FIELDS = ["category", "seller", "currency"]; // a bench grades many items of one seller in a row
 const { api, strings } = document.body.dataset;
 
@@ -92,20 +95,59 @@ function previews(inspection, files) {
 
 function show(inspection, replayed, urls) {
   // The result keeps its own URLs: the tray may be changed while it is on show.
-  shown = { inspection, replayed, urls };
+  shown = { inspection, replayed, urls, since: performance.now() };
   photos.mark(faultyPhotos(inspection));
   draw();
   $("live").textContent = announcement(inspection);
   $("outcome").scrollIntoView({ block: "nearest" });
-  if (inspection.status === "retake") $("result").querySelector("button").focus({ preventScroll: true });
-  else $("next").focus({ preventScroll: true });
+  goOn();
+}
+
+/** To what comes next: a photo to take again, the question, or the next item. */
+function goOn() {
+  const { inspection } = shown;
+  const asked = inspection.status === "retake" ? ["button"] : benchDecides(inspection) ? [".choice.said", ".choice"] : [];
+  const first = asked.map((one) => $("result").querySelector(one)).find(Boolean);
+  (first ?? $("next")).focus({ preventScroll: true });
+}
+
+async function decide(condition) {
+  if (busy || !shown || !benchDecides(shown.inspection)) return;
+  const { inspection, since } = shown;
+  const seconds = (performance.now() - since) / 1000;
+  await settle(inspection, { condition, blind: decidesFirst(inspection), seconds: Math.round(seconds * 10) / 10 });
+}
+
+const takeBack = () => !busy && shown && settle(shown.inspection, null);
+
+/** Tell the service; what it answers is shown, and what it refuses beside the question. */
+async function settle(inspection, decision) {
+  busy = true;
+  const answer = await tell(api, inspection.id, decision, sessionStorage.getItem(KEY), chosen());
+  busy = false;
+  if (shown?.inspection.id !== inspection.id) return;
+  if (!answer.inspection) {
+    const place = $("bench-error") ?? $("bench-done");
+    place.textContent = answer.why;
+    return;
+  }
+  shown.inspection = answer.inspection;
+  draw();
+  $("live").textContent = announcement(answer.inspection);
+  goOn();
+  if (decision) setTimeout(endUndo, UNDO_MS, inspection.id);
+}
+
+/** After a minute a decision stands. */
+function endUndo(id) {
+  if (shown?.inspection.id === id) $("bench-undo")?.remove();
 }
 
 function draw() {
   if (!shown) return;
   const { inspection, urls, replayed } = shown;
   const note = replayed ? el("p", { class: "hint" }, t("station.replayed")) : null;
-  const nodes = resultNodes(inspection, urls, photos.retake);
+  const nodes = resultNodes(inspection, urls, { onRetake: photos.retake, onDecide: decide, onUndo: takeBack });
   $("result").replaceChildren(...[note, ...nodes].filter(Boolean));
   $("result").hidden = $("next").hidden = false;
 }
@@ -217,10 +259,22 @@ async function switchLanguage(code) {
   draw();
 }
 
+/** A code that was scanned while no field had the focus is the RMA: of the item before the inspector, or of the next. */
+function takeCode(text) {
+  if (busy) return;
+  if (shown) nextItem();
+  $("rma").value = text;
+  toPhotos();
+}
+
 function scanned(event) {
   // A barcode scanner ends with Enter: go on to the photos instead of sending half an item.
   if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
+  toPhotos();
+}
+
+function toPhotos() {
   $("rma-error").textContent = "";
   $("rma").removeAttribute("aria-invalid");
   (photos.all().length ? $("grade") : $(matchMedia("(pointer: coarse)").matches ? "take" : "choose")).focus();
@@ -237,6 +291,7 @@ showViews();
 photos.onChange(() => photos.all().length && $("grade").focus());
 photos.wire();
 $("rma").addEventListener("keydown", scanned);
+listenForScans(takeCode);
 $("item").addEventListener("submit", (event) => { event.preventDefault(); grade(); });
 for (const id of ["clear", "next"]) $(id).addEventListener("click", nextItem);
 $("settings").addEventListener("submit", saveSettings);
@@ -244,6 +299,9 @@ $("settings-open").addEventListener("click", () => ($("settings").hidden ? openS
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); grade(); }
   if (event.key === "Escape" && !$("settings").hidden) closeSettings();
+  const typing = event.target.closest?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey;
+  const choice = shown && !typing && benchDecides(shown.inspection) ? choices(shown.inspection)[Number(event.key) - 1] : null;
+  if (choice) { event.preventDefault(); unlessScanned(() => decide(choice)); }
 });
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => switchLanguage(button.dataset.language));

@@ -53,6 +53,28 @@ FAILED_LOAD = "Failed to load resource"
 
 
 @pytest.fixture
+def serve_first(serve: Any, tmp_path: Path) -> Callable[[float], Any]:
+    """Starts a service at which the inspector decides first at this share of the items."""
+
+    def start(share: float) -> Any:
+        text, found = re.subn(
+            r"first_share: [\d.]+", f"first_share: {share}", DEFAULT_POLICY.read_text(encoding="utf-8")
+        )
+        assert found == 1
+        file = tmp_path / "bench.yaml"
+        file.write_text(text, encoding="utf-8")
+        return serve(policy_file=file)
+
+    return start
+
+
+@pytest.fixture
+def service(serve_first: Callable[[float], Any]) -> Any:
+    """A service that shows the model's word at once: no lot decides what a test sees."""
+    return serve_first(0.0)
+
+
+@pytest.fixture
 def station_key(service: Any) -> str:
     """A key of the role that the page needs."""
     key: str = service.key("station", "bench 1")

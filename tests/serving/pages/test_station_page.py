@@ -276,6 +276,8 @@ def test_enter_from_a_scanner_does_not_send_half_an_item(page: Page) -> None:
 def test_an_item_is_graded_without_a_mouse(page: Page, sharp: FilePayload) -> None:
     fill_in(page, "RMA-keys", sharp)
     page.keyboard.press("Control+Enter")
+    expect(page.locator(".choice.said")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.locator("#next")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#rma")).to_be_focused()

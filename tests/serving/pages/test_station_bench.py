@@ -1,0 +1,135 @@
+"""Deciding at the bench, in a real browser against the real service."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+Violations = Callable[[Page], list[Any]]
+
+
+def grade(page: Page, rma: str, photo: FilePayload, amount: str = "40") -> None:
+    page.fill("#rma", rma)
+    page.select_option("#category", "packaging")
+    page.fill("#amount", amount)
+    page.set_input_files("#files", [photo])
+    page.click("#grade")
+    page.wait_for_selector("#result:visible")
+
+
+def stored(service: Any, rma: str) -> dict[str, Any]:
+    (found,) = service.client.get("/v1/inspections", params={"rma": rma}).json()["items"]
+    item: dict[str, Any] = found
+    return item
+
+
+def test_one_tap_confirms_and_the_next_item_is_at_hand(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-1", sharp)
+    said = page.locator(".choice.said")
+    expect(said).to_be_focused()
+    said.click()
+    expect(page.locator("#bench-done")).to_contain_text("You and the model agree")
+    expect(page.locator("#next")).to_be_focused()
+    found = stored(service, "R-1")
+    assert (found["status"], found["decision"]["role"], found["decision"]["agreed"]) == ("reviewed", "station", True)
+
+
+def test_a_key_corrects(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-2", sharp)
+    conditions = page.locator(".choice").evaluate_all("all => all.map(one => one.dataset.condition)")
+    model = stored(service, "R-2")["grade"]["condition"]
+    other = next(index for index, condition in enumerate(conditions) if condition != model)
+    page.keyboard.press(str(other + 1))
+    expect(page.locator("#bench-done")).to_contain_text("differ")
+    assert stored(service, "R-2")["grade"]["condition"] == conditions[other]
+
+
+def test_what_is_typed_into_a_field_decides_nothing(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-3", sharp)
+    page.focus("#seller")
+    page.keyboard.type("1234")
+    assert stored(service, "R-3")["status"] == "needs_review"
+
+
+def test_a_scan_decides_nothing_and_begins_the_next_item(page: Page, service: Any, sharp: FilePayload) -> None:
+    """A scanner types digits too, faster than anybody can."""
+    grade(page, "R-31", sharp)
+    page.keyboard.type("1234-2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rma")).to_have_value("1234-2")
+    expect(page.locator("#result")).to_be_hidden()
+    expect(page.locator(".thumb")).to_have_count(0)
+    assert stored(service, "R-31")["status"] == "needs_review"
+
+
+def test_a_scan_replaces_the_rma_wherever_the_focus_is(page: Page) -> None:
+    page.fill("#rma", "wrong")
+    page.locator("#clear").focus()
+    page.keyboard.type("RMA-77")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rma")).to_have_value("RMA-77")
+
+
+def test_a_decision_can_be_taken_back(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-4", sharp)
+    page.keyboard.press("1")
+    page.click("#bench-undo")
+    expect(page.locator(".choice")).to_have_count(4)
+    assert stored(service, "R-4")["status"] == "needs_review"
+
+
+def test_a_dear_item_goes_to_the_desk(page: Page, sharp: FilePayload) -> None:
+    grade(page, "R-5", sharp, amount="900")
+    expect(page.locator(".status.needs_review")).to_have_text("A QA lead decides")
+    expect(page.locator(".choice")).to_have_count(0)
+
+
+def test_an_answer_that_is_lost_is_said_and_the_tap_repeated(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-6", sharp)
+    lost = re.compile(r"/decision$")
+    page.route(lost, lambda route: (route.fetch(), route.abort())[-1])
+    page.keyboard.press("2")
+    expect(page.locator("#bench-error")).to_contain_text("Tap again")
+    page.unroute(lost)
+    page.keyboard.press("2")
+    expect(page.locator("#bench-done")).to_be_visible()
+    evidence = service.client.get(f"/v1/inspections/{stored(service, 'R-6')['id']}/evidence").json()["payload"]
+    assert len(evidence["reviews"]) == 1
+
+
+@pytest.mark.parametrize("size", [(390, 844), (820, 1180), (1366, 768)], ids=["phone", "tablet", "desktop"])
+def test_targets_are_large_and_all_can_use_them(
+    page: Page, sharp: FilePayload, violations: Violations, size: tuple[int, int]
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    grade(page, "R-7", sharp)
+    boxes = page.locator(".choice").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
+    assert min(boxes) >= 44
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert violations(page) == []
+    page.click("[data-language='zh-CN']")
+    expect(page.locator(".bench-question h3")).to_have_text("是什么成色？点一下确认或更正。")
+    page.keyboard.press("1")
+    expect(page.locator("#bench-done")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_by_lot_the_inspector_decides_before_the_model_s_word_is_shown(
+    blank_at: Callable[[str], Page], serve_first: Callable[[float], Any], sharp: FilePayload, violations: Violations
+) -> None:
+    service = serve_first(1.0)
+    page = blank_at(f"{service.url}/station")
+    page.wait_for_selector("body[data-ready]")
+    page.fill("#key", service.key("station", "bench 1"))
+    page.press("#key", "Enter")
+    grade(page, "R-8", sharp)
+    expect(page.locator(".bench-question h3")).to_contain_text("Say what it is first")
+    expect(page.locator(".choice.said")).to_have_count(0)
+    expect(page.locator(".headline")).to_have_count(0)
+    expect(page.locator(".bars")).to_have_count(0)
+    assert violations(page) == []
+    page.keyboard.press("3")
+    expect(page.locator("#bench-done")).to_be_visible()
+    assert stored(service, "R-8")["decision"]["blind"] is True
