@@ -25,17 +25,17 @@ TO_SPARE: Final = 0.25
 """The share of δ that the first step would come to without a loss. At all of it, the least loss would end it."""
 
 
-def p_value(excess: Floats, most: float) -> float:
+def p_value(excess: Floats, most: float, times: float = 1.0) -> float:
     """A p-value for "the mean of `excess` is 0 or more", from independent draws (n,), each at most `most` (> 0).
 
     In excess of a limit, so that whoever tests a conditional mean, E[loss | automatic] ≤ limit, passes
-    (loss − limit) × automatic. Without a look that is below 0 it is 1.
+    (loss − limit) × automatic. Without a look that is below 0 it is 1. `times` imagines as many more draws, all alike.
     """
     if not most > 0:
         return 0.0 if len(excess) else 1.0
     if not len(excess):
         return 1.0
-    steps = np.log1p(-np.outer(STAKES, np.minimum(excess, most) / most)).sum(axis=1)
+    steps = times * np.log1p(-np.outer(STAKES, np.minimum(excess, most) / most)).sum(axis=1)
     top = float(steps.max())
     capital = np.log(float((SPREAD * np.exp(steps - top)).sum())) + top
     return float(min(1.0, np.exp(-capital)))
@@ -67,7 +67,7 @@ class Risk:
     expected: Floats | None = None
     """What the model expected each to lose (n,), from what it saw alone; None where it expects nothing."""
 
-    def p_value(self, through: Bools, weights: Floats, groups: NDArray[np.intp]) -> float:
+    def p_value(self, through: Bools, weights: Floats, groups: NDArray[np.intp], times: float = 1.0) -> float:
         """That of "the limit is not kept by what goes `through`" (n,); looks of one group bear witness together."""
         if not self.loss[through].any() and self.most == 0.0:
             return 0.0
@@ -75,7 +75,7 @@ class Risk:
             return 0.0
         excess = weights * np.where(through, self.loss - self.limit, 0.0)
         heaviest = float(weights.max()) if len(weights) else 1.0
-        return p_value(by_group(excess, groups), heaviest * (self.most - self.limit))
+        return p_value(by_group(excess, groups), heaviest * (self.most - self.limit), times)
 
 
 def by_group(values: Floats, groups: NDArray[np.intp]) -> Floats:
@@ -95,6 +95,7 @@ def opened(
     groups: NDArray[np.intp],
     delta: float,
     steps: int = 60,
+    times: float = 1.0,
 ) -> float | None:
     """How far a threshold may be opened: the highest t for which, of the looks among `candidates` whose `score` is at
     most t, every one of `risks` is proven to keep its limit, all together with confidence 1 − `delta`. None where not
@@ -104,15 +105,15 @@ def opened(
     many costs no level. Of several risks the largest p-value counts (Berger 1982, intersection-union), so that neither
     do several limits. It starts where the looks would do for proof with some to spare, if each lost what the model
     expected of it or, where they never would, if none lost anything: that depends on which looks there are, and not on
-    how they came out.
+    how they came out. `times` imagines as many more looks, all like these.
     """
     inside = np.sort(score[candidates])
     if not len(inside):
         return None
     steps_at = np.unique(inside[np.unique(np.linspace(1, len(inside), min(2 * steps, len(inside))).astype(int)) - 1])
     found = None
-    for t in steps_at[_start(steps_at, score, candidates, risks, weights, groups, TO_SPARE * delta) :].tolist():
-        if _p(risks, candidates & (score <= t), weights, groups) > delta:
+    for t in steps_at[_start(steps_at, score, candidates, risks, weights, groups, TO_SPARE * delta, times) :].tolist():
+        if _p(risks, candidates & (score <= t), weights, groups, times) > delta:
             break
         found = t
     return found
@@ -126,19 +127,20 @@ def _start(
     weights: Floats,
     groups: NDArray[np.intp],
     level: float,
+    times: float,
 ) -> int:
     """The first of `steps_at` at which the looks would do for proof; their number where none is."""
     nothing = np.zeros(len(score))
     expected = [replace(r, loss=nothing if r.expected is None else np.minimum(r.expected, r.most)) for r in risks]
     for imagined in (expected, [replace(r, loss=nothing) for r in risks]):
         for step, t in enumerate(steps_at.tolist()):
-            if _p(imagined, candidates & (score <= t), weights, groups) <= level:
+            if _p(imagined, candidates & (score <= t), weights, groups, times) <= level:
                 return step
     return len(steps_at)
 
 
-def _p(risks: Sequence[Risk], through: Bools, weights: Floats, groups: NDArray[np.intp]) -> float:
-    return max((risk.p_value(through, weights, groups) for risk in risks), default=0.0)
+def _p(risks: Sequence[Risk], through: Bools, weights: Floats, groups: NDArray[np.intp], times: float) -> float:
+    return max((risk.p_value(through, weights, groups, times) for risk in risks), default=0.0)
 
 
 def looks_needed(limit: float, most: float, delta: float, mean: float = 0.0) -> int:

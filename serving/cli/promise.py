@@ -90,9 +90,9 @@ def _print(told: "Told", console: "Console") -> None:
             f"{share(told.share_by_loss_alone)} would go.",
             highlight=False,
         )
-    more = ", ".join(f"{share(found)} with {looks:,}" for looks, found in (told.more or {}).items())
+    more = ", ".join(f"{share(found)} with {looks:,} more" for looks, found in (told.more or {}).items())
     console.print(
         f"Rests on {told.looks} looks at {told.groups} items or photos ({told.origin}), "
-        f"of which {told.passed} would go without a person. With more looks, all alike, would go: {more}.\n",
+        f"of which {told.passed} would go without a person. Were they all like these, would go: {more}.\n",
         highlight=False,
     )

@@ -58,28 +58,6 @@ class Looks:
         """The highest loss that there can be with an action that is in play."""
         return float(self.regrets[:, sorted(self.in_play)].max()) if self.in_play else 0.0
 
-    def times(self, count: int) -> "Looks":
-        """As if there were `count` times as many looks, all like these."""
-        groups = int(self.table.groups.max()) + 1 if len(self.table) else 0
-        table = replace(
-            self.table,
-            probabilities=np.tile(self.table.probabilities, (count, 1)),
-            votes=np.tile(self.table.votes, (count, 1)),
-            groups=np.concatenate([self.table.groups + i * groups for i in range(count)]),
-            defects=self.table.defects * count,
-        )
-        return replace(
-            self,
-            table=table,
-            action=np.tile(self.action, count),
-            worth=np.tile(self.worth, count),
-            harm=np.tile(self.harm, count),
-            loss=np.tile(self.loss, count),
-            better=np.tile(self.better, count),
-            alone=np.tile(self.alone, count),
-            weights=np.tile(self.weights, count),
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class _Cases:

@@ -30,8 +30,8 @@ Bools = NDArray[np.bool_]
 VALUES_A_DECADE: Final = 24
 """Promises are worked out for values 10% apart; an item's own value makes its own stake."""
 REMEMBERED: Final = 512
-TIMES: Final = (2, 4, 8)
-"""By how many times the table is imagined to grow, to say what more looks would free."""
+MORE: Final = (500, 2000, 5000)
+"""Looks beyond those there are, of which is told what they would free."""
 
 Way = Literal["as_it_is", "all"]
 
@@ -141,13 +141,13 @@ class Promised:
         way, threshold = _opened(self.looks, limits)
         return replace(self, limits=limits, way=way, threshold=threshold).share
 
-    def with_more(self) -> dict[int, float]:
-        """What share would go with two, four and eight times as many looks, were they all like those there are."""
-        found = {}
-        for times in TIMES:
-            way, threshold = _opened(self.looks.times(times), self.limits)
-            found[times] = replace(self, way=way, threshold=threshold).share
-        return found
+    def with_more(self, looks: int) -> float:
+        """What share would go with as many `looks` more, were they all like those there are."""
+        there = len(self.looks.table)
+        if not there:
+            return 0.0
+        way, threshold = _opened(self.looks, self.limits, 1.0 + looks / there)
+        return replace(self, way=way, threshold=threshold).share
 
 
 def score(worth: float | Floats, harm: float | Floats, limits: Limits) -> float | Floats:
@@ -208,7 +208,7 @@ def _ways(limits: Limits) -> tuple[Way, ...]:
     return ("all",) if limits.harm is None else ("as_it_is", "all")
 
 
-def _opened(looks: Looks, limits: Limits) -> tuple[Way, float | None]:
+def _opened(looks: Looks, limits: Limits, times: float = 1.0) -> tuple[Way, float | None]:
     """How far the threshold may be opened, along two ways, each at half of δ (Bonferroni): for those items alone that
     are sold as what they are, of which harm is no question, or for all. The way that lets more through is taken."""
     ways = _ways(limits)
@@ -220,7 +220,9 @@ def _opened(looks: Looks, limits: Limits) -> tuple[Way, float | None]:
     most = 0
     for way in ways:
         candidates = _candidates(looks, way)
-        found = opened(scores, candidates, risks[way], looks.weights, looks.table.groups, limits.delta / len(ways))
+        found = opened(
+            scores, candidates, risks[way], looks.weights, looks.table.groups, limits.delta / len(ways), times=times
+        )
         count = 0 if found is None else int((candidates & (scores <= found)).sum())
         if count > most:
             best, most = (way, found), count

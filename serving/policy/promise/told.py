@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from regrade.serving.policy.promise.promised import Promised, limits_of, promised
+from regrade.serving.policy.promise.promised import MORE, Promised, limits_of, promised
 from regrade.serving.policy.schema import Terms
 from regrade.serving.policy.terms import Policy, economics_of
 
@@ -14,10 +14,9 @@ class Told:
 
     `share` is the share of items that go without a person, among the looks of the table; `loss` (an item) and `harm`
     (the share sold as better than they are) what was found of those, `loss_bound` and `harm_bound` what is proven,
-    `loss_limit` and `harm_limit` what is promised. `share_by_loss_alone` is what share
-    would go if nothing were promised of harm. `more` is what share would go, by how many looks there would be, all
-    like those there are. `words` says it in a sentence. `promised` is None where nothing can be promised in
-    money: then all figures are empty.
+    `loss_limit` and `harm_limit` what is promised. `share_by_loss_alone` is what share would go if nothing were
+    promised of harm. `more` is what share would go with so many looks more, all like those there are. `words` says it
+    in a sentence. `promised` is None where nothing can be promised in money: then all figures are empty.
     """
 
     category: str
@@ -94,7 +93,7 @@ def told_of(terms: Terms, currency: str, found: Promised) -> Told:
         harm_bound=found.harm_bound,
         threshold=found.threshold,
         share_by_loss_alone=found.share_by_loss_alone,
-        more={times * len(table): share for times, share in found.with_more().items()},
+        more={looks: found.with_more(looks) for looks in MORE},
     )
 
 

@@ -144,3 +144,11 @@ def test_what_cannot_be_lost_needs_no_proof() -> None:
     everything = np.ones(3, dtype=bool)
     t = opened(np.arange(3.0), everything, [Risk(np.zeros(3), 0.5, 0.85)], np.ones(3), np.arange(3), DELTA)
     assert t == 2.0
+
+
+def test_more_looks_like_these_prove_what_as_many_do() -> None:
+    luck = np.random.default_rng(2)
+    loss = 20.0 * (luck.random(200) < 0.02).astype(np.float64)
+    excess = loss - 0.85
+    assert p_value(excess, 19.15, times=3.0) == pytest.approx(p_value(np.tile(excess, 3), 19.15))
+    assert p_value(excess, 19.15, times=2.5) > p_value(excess, 19.15, times=3.0)
