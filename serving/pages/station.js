@@ -4,6 +4,7 @@ import { benchDecides, choices, decidesFirst, tell } from "./bench.js";
 import { $, el } from "./dom.js";
 import { describeProblem, send } from "./send.js";
 import * as photos from "./photos.js";
+import { earlierWords } from "./earlier.js";
 import { listenForScans, unlessScanned } from "./scan.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
 import { choose, chosen, loadWords, t } from "./words.js";
@@ -195,7 +196,7 @@ function nextItem() {
   kept.forEach(([id, value]) => ($(id).value = value));
   for (const id of ["rma-error", "amount-error"]) $(id).textContent = "";
   for (const id of ["rma", "amount"]) $(id).removeAttribute("aria-invalid");
-  for (const id of ["result", "message", "next"]) $(id).hidden = true;
+  for (const id of ["result", "message", "next", "rma-note"]) $(id).hidden = true;
   $("empty").hidden = false;
   $("live").textContent = "";
   $("rma").focus();
@@ -274,7 +275,19 @@ function scanned(event) {
   toPhotos();
 }
 
+/** Say where the RMA was at a bench before. */
+async function lookUp() {
+  const rma = $("rma").value.trim(), apiKey = sessionStorage.getItem(KEY);
+  $("rma-note").hidden = true;
+  if (!rma || !apiKey || shown) return;
+  const words = await earlierWords(api, rma, apiKey);
+  if (!words || shown || $("rma").value.trim() !== rma) return;
+  $("rma-note").textContent = words;
+  $("rma-note").hidden = false;
+}
+
 function toPhotos() {
+  lookUp();
   $("rma-error").textContent = "";
   $("rma").removeAttribute("aria-invalid");
   (photos.all().length ? $("grade") : $(matchMedia("(pointer: coarse)").matches ? "take" : "choose")).focus();
@@ -291,6 +304,7 @@ showViews();
 photos.onChange(() => photos.all().length && $("grade").focus());
 photos.wire();
 $("rma").addEventListener("keydown", scanned);
+$("rma").addEventListener("change", lookUp);
 listenForScans(takeCode);
 $("item").addEventListener("submit", (event) => { event.preventDefault(); grade(); });
 for (const id of ["clear", "next"]) $(id).addEventListener("click", nextItem);

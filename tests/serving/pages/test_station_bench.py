@@ -133,3 +133,18 @@ def test_by_lot_the_inspector_decides_before_the_model_s_word_is_shown(
     page.keyboard.press("3")
     expect(page.locator("#bench-done")).to_be_visible()
     assert stored(service, "R-8")["decision"]["blind"] is True
+
+
+def test_an_rma_that_was_here_before_says_so(page: Page, sharp: FilePayload, violations: Violations) -> None:
+    page.fill("#rma", "R-9")
+    page.press("#rma", "Enter")
+    expect(page.locator("#rma-note")).to_be_hidden()
+    grade(page, "R-9", sharp)
+    page.click("#next")
+    page.fill("#rma", "R-9")
+    page.press("#rma", "Enter")
+    expect(page.locator("#rma-note")).to_contain_text("This RMA was here before")
+    assert violations(page) == []
+    page.fill("#rma", "R-10")
+    page.press("#rma", "Tab")
+    expect(page.locator("#rma-note")).to_be_hidden()
