@@ -10,11 +10,10 @@ from regrade.serving.policy.schema import Terms
 
 Who = Literal["nobody", "bench", "desk"]
 
-DESK_ALONE: Final = frozenset(
-    {"rule", "category_mismatch", "category_unsure", "other_economics", "destroy_needs_human"}
-)
+DESK_ALONE: Final = frozenset({"rule", "category_unsure", "other_economics", "destroy_needs_human"})
 """Reasons for a review with which whoever holds the item does not settle it: a policy's author wants a second pair of
-eyes, or what the item is, or that it is to be destroyed, is open."""
+eyes, nobody has said what it is, there are no figures for it, or it is to be destroyed. Whether it is what was
+declared, though the photos look like something else, they see best."""
 
 
 def desk_alone(terms: Terms, value: float, currency: str, review: Sequence[Reason]) -> Reason | None:
