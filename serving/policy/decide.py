@@ -58,7 +58,8 @@ def decide(
     )
     terms, value = policy.terms(seller), case.value
     economics, own = economics_of(terms, case.category)
-    promise = promised(policy, case.category, seller, value) if _by_table(policy, result) else None
+    asked = human_condition is None and _by_table(policy, result)
+    promise = promised(policy, case.category, seller, value) if asked else None
     if promise is not None and promise.threshold is None and terms.promise.where_unproven == "condition":
         promise = None
     item = _Item(policy, terms, economics, own, result.category, result.grade, case, promise)

@@ -29,7 +29,8 @@ Bools = NDArray[np.bool_]
 
 VALUES_A_DECADE: Final = 24
 """Promises are worked out for values 10% apart; an item's own value makes its own stake."""
-REMEMBERED: Final = 512
+REMEMBERED: Final = 128
+"""Promises that are kept, of some 100 kB each with the largest table that ships."""
 MORE: Final = (500, 2000, 5000)
 """Looks beyond those there are, of which is told what they would free."""
 
