@@ -57,7 +57,7 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
 def _decision(stored: Mapping[str, Any]) -> Any:
     decision = DECISION.validate_python(stored)
     review = tuple(one if one.code in _OF_THE_MODEL else Reason(one.code) for one in decision.review)
-    return DECISION.dump_python(Decision(_wordless(decision.disposition), review), mode="json")
+    return DECISION.dump_python(Decision(_wordless(decision.disposition), review, decision.who), mode="json")
 
 
 def _disposition(stored: Mapping[str, Any]) -> Any:

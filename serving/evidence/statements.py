@@ -23,7 +23,7 @@ PHOTO: Final = ("sha256", "media_type", "size", "width", "height")
 MEASURES: Final = ("brightness", "sharpness", "warmth", "tint")
 REVIEW: Final = (
     "model_condition", "condition", "disposition", "disposition_source", "defects", "task_id", "kind", "blind",
-    "rubric", "seller_grade", "seconds",
+    "rubric", "seller_grade", "seconds", "role",
 )  # fmt: skip
 """Columns that are signed in the clear under their own names."""
 

@@ -30,6 +30,8 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /v1/inspections/{inspection_id}/photos/{index}": ("key", ANY_KEY),
     "GET /v1/inspections/{inspection_id}/evidence": ("key", ANY_KEY),
     "GET /v1/inspections/{inspection_id}/audit": ("key", {REVIEWER, ENGINEER}),
+    "POST /v1/inspections/{inspection_id}/decision": ("key", {STATION}),
+    "POST /v1/inspections/{inspection_id}/decision/undo": ("key", {STATION}),
     "POST /v1/reviews/claim": ("key", {REVIEWER}),
     "POST /v1/reviews/{inspection_id}": ("key", {REVIEWER}),
     "POST /v1/reviews/{inspection_id}/undo": ("key", {REVIEWER}),

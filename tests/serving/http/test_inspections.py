@@ -118,7 +118,7 @@ def test_a_photo_that_fails_the_gate_is_to_be_retaken(service: Any, photo: bytes
     body = answer.json()
     assert (answer.status_code, body["status"]) == (201, "retake")
     assert (body["grade"], body["disposition"], body["defects"]) == (None, None, [])
-    assert body["review"] == {"required": False, "reasons": []}
+    assert body["review"] == {"required": False, "reasons": [], "who": "nobody", "first": False}
     assert [(one["photo"], one["issue"]) for one in body["retake"]] == [(1, "too_dark")]
     assert "take it again" in body["retake"][0]["advice"]
     assert body["photos"][1]["quality"] == {"ok": False, "issues": ["too_dark"]}
