@@ -10,6 +10,7 @@ bootstrap over groups. Needs the bench photos and those of the other sources. Bu
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -56,7 +57,7 @@ def measure(each: int, seed: int) -> dict[str, Any]:
     return {"bundles": dict(grader.versions), "policy": policy.label, "shares": found}
 
 
-def _shares(who: list[str], groups: list[str]) -> dict[str, Any]:
+def _shares(who: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
     resamples = Resamples.of(groups)
     return {one: resamples.ratio(np.array([w == one for w in who])).to_json() for one in WHO}
 
