@@ -79,8 +79,10 @@ class Grader:
         """The long side, in pixels, that photos should be decoded for (`IntakeLimits.working_side`)."""
         self.categories = tuple(sorted(name for name in heads if name != ROUTER))
         self.definitions: Mapping[str, Category] = store.definitions(self.versions)
-        self.held_out: Mapping[str, HeldOut] = store.held_out(self.versions)
         """What is known of each category: what the bundle that grades it was sealed with."""
+        tables = {name: head.bundle.held_out for name, head in heads.items()}
+        self.held_out: Mapping[str, HeldOut] = {name: table for name, table in tables.items() if table is not None}
+        """What promises rest on, by category, as far as its bundle carries a table."""
 
     @classmethod
     def load(

@@ -175,7 +175,7 @@ class Economics(Model):
 
     def share(self, condition: str) -> float:
         """The share of the site's items in one condition, 0 where it is not named."""
-        return {str(name): share for name, share in (self.shares or {}).items()}.get(condition, 0.0)
+        return next((share for name, share in (self.shares or {}).items() if name == condition), 0.0)
 
     def recovery(self, condition: str, action: str, value: float) -> float:
         """Net recovery of `action` on an item of `value` that truly is `condition`: rate x value - costs."""

@@ -4,9 +4,10 @@ It holds no photo and no name of one. It travels in the bundle (`held_out.json`)
 work out what holds under the policy in force, whatever that is by then.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -71,6 +72,10 @@ class HeldOut:
             "groups": self.groups.tolist(),
             "defects": [sorted(kinds) for kinds in self.defects],
         }
+
+    def file_of(self, version: str) -> bytes:
+        """The file of a bundle of another version that looks as this one does."""
+        return (json.dumps(replace(self, version=version).to_json()) + "\n").encode()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "HeldOut":

@@ -141,22 +141,3 @@ def _start(
 
 def _p(risks: Sequence[Risk], through: Bools, weights: Floats, groups: NDArray[np.intp], times: float) -> float:
     return max((risk.p_value(through, weights, groups, times) for risk in risks), default=0.0)
-
-
-def looks_needed(limit: float, most: float, delta: float, mean: float = 0.0) -> int:
-    """How many looks with a mean loss of `mean`, all alike, prove a limit; losses are within [0, `most`]."""
-    if not 0.0 <= mean < limit < most:
-        return 1 if most <= limit else 10**9
-    gained = np.log1p(STAKES * (limit - mean) / (most - limit))
-    low, high = 1, 1
-    while _capital(gained, high) < 1 / delta:
-        high *= 2
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _capital(gained, middle) >= 1 / delta else (middle + 1, high)
-    return low
-
-
-def _capital(gained: Floats, looks: int) -> float:
-    with np.errstate(over="ignore"):
-        return float((SPREAD * np.exp(np.minimum(gained * looks, 700.0))).sum())

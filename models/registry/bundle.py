@@ -15,11 +15,11 @@ This is about one such folder. A site has two, its own and that of the release: 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from regrade.models.calibration import Calibration
 from regrade.models.category.read import read_category
@@ -27,6 +27,8 @@ from regrade.models.category.schema import Category
 from regrade.models.errors import BundleError, DatasetError
 from regrade.models.promise.held_out import FILE as HELD_OUT
 from regrade.models.promise.held_out import HeldOut
+
+Sealed = TypeVar("Sealed")
 
 FORMAT: Final = 3
 """2 added the detector, 3 the category's YAML; older bundles have none and are still read."""
@@ -212,12 +214,22 @@ def sealed_definition(root: Path, category: str, version: str) -> Category | Non
 
     Raises `BundleError` for a bundle that is not there, or whose YAML is not what its manifest names.
     """
-    folder = root / category / version
+    return _sealed(root / category / version, DEFINITION, _definition)
+
+
+def sealed_held_out(root: Path, category: str, version: str) -> HeldOut | None:
+    """The table of one bundle, without a look at its networks; None where it has none. Errors as of
+    `sealed_definition`."""
+    return _sealed(root / category / version, HELD_OUT, _held_out)
+
+
+def _sealed(folder: Path, name: str, read: Callable[[Path, Mapping[str, Any]], Sealed]) -> Sealed:
+    """What one file of a bundle holds, once its hash is checked."""
     manifest = _read_json(folder / MANIFEST)
     try:
-        if DEFINITION in manifest["files"]:
-            _check(folder / DEFINITION, manifest["files"][DEFINITION])
-        return _definition(folder, manifest)
+        if name in manifest["files"]:
+            _check(folder / name, manifest["files"][name])
+        return read(folder, manifest)
     except (KeyError, TypeError) as error:
         raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error
 
@@ -240,19 +252,6 @@ def _definition(folder: Path, manifest: Mapping[str, Any]) -> Category | None:
             "the bundle grades. Restore the bundle or roll back."
         )
     return found
-
-
-def sealed_held_out(root: Path, category: str, version: str) -> HeldOut | None:
-    """The table of one bundle, without a look at its networks; None where it has none. Errors as of
-    `sealed_definition`."""
-    folder = root / category / version
-    manifest = _read_json(folder / MANIFEST)
-    try:
-        if HELD_OUT in manifest["files"]:
-            _check(folder / HELD_OUT, manifest["files"][HELD_OUT])
-        return _held_out(folder, manifest)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{folder} has a manifest that is not understood ({error!r}).") from error
 
 
 def _held_out(folder: Path, manifest: Mapping[str, Any]) -> HeldOut | None:

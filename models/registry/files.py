@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from regrade.models.errors import BundleError
@@ -114,7 +114,7 @@ def reissue(bundle: Bundle, version: str, networks: Mapping[str, bytes], files: 
     files = dict(files)
     if bundle.held_out is not None:
         # What promises rest on says which bundle looked.
-        files.setdefault(HELD_OUT, (json.dumps(replace(bundle.held_out, version=version).to_json()) + "\n").encode())
+        files.setdefault(HELD_OUT, bundle.held_out.file_of(version))
     written = {name: files.get(name) or (bundle.folder / name).read_bytes() for name in manifest["files"]}
     manifest |= {"version": version, "files": {name: sha256(data) for name, data in written.items()}}
     return _appear(folder, written | {MANIFEST: _manifest_bytes(manifest)})

@@ -51,7 +51,8 @@ def _write(root: Path, old: Bundle, new: Category, data: bytes, version: str) ->
             "metrics.json": (json.dumps(metrics, indent=1, ensure_ascii=False) + "\n").encode(),
             "card.md": _card(old, version).encode(),
             DEFINITION: data,
-            **_held_out(old, version),
+            # What was looked at stays, since what looks is the same.
+            **({} if old.held_out is None else {HELD_OUT: old.held_out.file_of(version)}),
         },
         backbones={precision: old.backbone_path(precision).read_bytes() for precision in old.backbones},
         labels=old.labels,
@@ -59,13 +60,6 @@ def _write(root: Path, old: Bundle, new: Category, data: bytes, version: str) ->
         input_side=old.input_side,
         detector=NewDetector.of(old),
     )
-
-
-def _held_out(old: Bundle, version: str) -> dict[str, bytes]:
-    """What was looked at stays, since what looks is the same."""
-    if old.held_out is None:
-        return {}
-    return {HELD_OUT: (json.dumps(replace(old.held_out, version=version).to_json()) + "\n").encode()}
 
 
 def _card(old: Bundle, version: str) -> str:

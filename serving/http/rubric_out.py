@@ -115,7 +115,7 @@ def _view(view: View, lang: str) -> ViewOut:
 def _economics(policy: Policy, rubric: Rubric) -> EconomicsOut:
     terms = policy.terms(rubric.seller)
     economics, own = economics_of(terms, rubric.category)
-    cost = terms.review.cost if economics.review_cost is None else economics.review_cost
+    cost = terms.review_cost(economics)
     return EconomicsOut(
         policy=policy.label,
         default_value=MoneyOut(amount=economics.default_value, currency=policy.currency),

@@ -230,43 +230,35 @@ def recorded(defects: Sequence[DefectIn] | None) -> tuple[ReviewedDefect, ...] |
     return tuple(ReviewedDefect(one.photo, one.type, one.severity, one.box, one.score) for one in defects)
 
 
-class ReviewIn(BaseModel):
+class VerdictIn(BaseModel):
+    """What somebody found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    condition: Condition
+    disposition: Action | None = Field(None, description="If left out, the policy's for this condition.")
+    defects: list[DefectIn] | None = Field(
+        None,
+        max_length=200,
+        description="All that are visible, `[]` where none are; if left out, the model's stand.",
+    )
+    note: Note | None = None
+    seconds: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="How long the item was before whoever decided."
+    )
+
+
+class ReviewIn(VerdictIn):
     """A reviewer's decision."""
 
-    model_config = ConfigDict(extra="forbid")
-
     lease: str = Field(min_length=1, max_length=128, description="The token of the claim.")
-    condition: Condition
-    disposition: Action | None = Field(None, description="If left out, the policy's for this condition.")
-    defects: list[DefectIn] | None = Field(
-        None,
-        max_length=200,
-        description="All that are visible, `[]` where none are; if left out, the model's stand.",
-    )
-    note: Note | None = None
     rubric: Label | None = Field(None, description="The rubric that was shown, such as `toys@1`.")
     seller_grade: ShortLabel | None = Field(None, description="The seller's own name for the condition.")
-    seconds: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="How long the item was before the reviewer."
-    )
 
 
-class BenchDecisionIn(BaseModel):
+class BenchDecisionIn(VerdictIn):
     """What the inspector who holds the item found."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    condition: Condition
-    disposition: Action | None = Field(None, description="If left out, the policy's for this condition.")
-    defects: list[DefectIn] | None = Field(
-        None,
-        max_length=200,
-        description="All that are visible, `[]` where none are; if left out, the model's stand.",
-    )
-    note: Note | None = None
-    seconds: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="How long the item was before the inspector."
-    )
     blind: bool = Field(False, description="Whether the inspector decided before the model's word was shown.")
 
 

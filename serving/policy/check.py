@@ -69,7 +69,7 @@ def _terms(terms: Terms, seller: str | None) -> Iterator[Finding]:
                 yield Finding("warning", path, f"no economics are given for {', '.join(unknown)}; a misspelling?")
     for name, economics in terms.categories.items():
         path = f"categories.{name}"
-        cost = terms.review.cost if economics.review_cost is None else economics.review_cost
+        cost = terms.review_cost(economics)
         if cost == 0:
             yield Finding("warning", path, "a review costs nothing, so that every doubt goes to a human")
         yield from _rates(economics, path)

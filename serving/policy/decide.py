@@ -206,7 +206,7 @@ def _promised(item: _Item, stake: Stake) -> Reason | None:
 
 def _worth_a_review(item: _Item, stake: Stake) -> Reason | None:
     """Where no promise says what may be lost, no review is spared that is worth more than it costs."""
-    cost = item.terms.review.cost if item.economics.review_cost is None else item.economics.review_cost
+    cost = item.terms.review_cost(item.economics)
     if item.promised is not None or stake.worth <= cost:
         return None
     return reasons.information(stake.worth, cost, item.policy.currency)

@@ -138,6 +138,10 @@ class Terms(Model):
     require_review: list[ReviewRule] = Field(default_factory=list)
     categories: dict[PolicyName, Economics]
 
+    def review_cost(self, economics: Economics) -> float:
+        """What one review of an item of a category costs, in the policy's currency."""
+        return self.review.cost if economics.review_cost is None else economics.review_cost
+
     @model_validator(mode="after")
     def _whole_shares(self) -> Self:
         for name, economics in self.categories.items():

@@ -2,15 +2,14 @@
 
 from dataclasses import replace
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.dispositions import Reason
 from regrade.serving.base.errors import DecidedError, DeskAloneError
 from regrade.serving.base.i18n import Message
-from regrade.serving.evidence import append_step, begin
-from regrade.serving.evidence.statements import reviewed
-from regrade.serving.inspections.store import find, insert_review
+from regrade.serving.evidence import begin
+from regrade.serving.inspections.store import find
 from regrade.serving.policy.bench import between, desk_alone
 from regrade.serving.policy.stored import case_of_stored
 from regrade.serving.policy.terms import economics_of
@@ -19,7 +18,7 @@ from regrade.serving.review.context import DeskContext
 from regrade.serving.review.decisions import Second
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.storage.records import Inspection
-from regrade.serving.storage.reviews import Review, row_of
+from regrade.serving.storage.reviews import Review
 from regrade.serving.storage.tables import tasks as tasks_table
 
 
@@ -56,15 +55,9 @@ def decide(context: DeskContext, inspection_id: str, inspector: ApiKey, verdict:
         if made.disposition.action == "destroy":
             _refuse(Reason("destroy_needs_desk"))
         made = replace(made, blind=drawn)
-        insert_review(connection, made)
-        done = {"state": "done", "done_at": now, "lease_expires_at": None, "lease_key_id": inspector.id}
-        connection.execute(update(tasks_table).where(tasks_table.c.id == task.id).values(done))
-        second = _second(context, before, made)
-        after = decisions.settle(connection, context, inspection_id, now, second)
-        signed = reviewed(connection, row_of(made), after.status)
-        append_step(connection, context.signer, inspection_id, "reviewed", signed, at=now)
-        decisions.audit(connection, made, inspector, second, now, at="bench")
-        return decisions.decided(context, after, made, replayed=False)
+        return decisions.record_decision(
+            connection, context, made, inspector, _second(context, before, made), now, at="bench"
+        )
 
 
 def take_back(context: DeskContext, inspection_id: str, inspector: ApiKey) -> Inspection:

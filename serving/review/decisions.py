@@ -53,16 +53,30 @@ def decide(context: DeskContext, inspection_id: str, token: str, reviewer: ApiKe
         begin(connection, context.signer, inspection_id)
         told = replace(verdict, seconds=seconds_of(connection, verdict.seconds, task, reviewer, now))
         review = review_of(context, before, task, reviewer, told, now)
-        insert_review(connection, review)
-        # Whose lease it was is kept: it tells a decision sent again from a second one.
-        done = {"state": "done", "done_at": now, "lease_expires_at": None}
-        connection.execute(update(tasks).where(tasks.c.id == task.id).values(done))
         second = draw(context, before) if task.kind in ("unsure", "sample") else None
-        after = settle(connection, context, inspection_id, now, second)
-        signed = reviewed(connection, row_of(review), after.status)
-        append_step(connection, context.signer, inspection_id, "reviewed", signed, at=now)
-        audit(connection, review, reviewer, second, now)
-        return decided(context, after, review, replayed=False)
+        return record_decision(connection, context, review, reviewer, second, now)
+
+
+def record_decision(
+    connection: Connection,
+    context: DeskContext,
+    review: Review,
+    decider: ApiKey,
+    second: Second | None,
+    now: datetime,
+    at: str | None = None,
+) -> Decided:
+    """Write a decision with all that follows from it: its task is done, the inspection stands anew, and evidence and
+    audit trail tell of it; `at` is where it was made, if not at the desk."""
+    insert_review(connection, review)
+    # Whose lease it was is kept: it tells a decision sent again from a second one.
+    done = {"state": "done", "done_at": now, "lease_expires_at": None, "lease_key_id": decider.id}
+    connection.execute(update(tasks).where(tasks.c.id == review.task_id).values(done))
+    after = settle(connection, context, review.inspection_id, now, second)
+    signed = reviewed(connection, row_of(review), after.status)
+    append_step(connection, context.signer, review.inspection_id, "reviewed", signed, at=now)
+    _audit(connection, review, decider, second, now, at)
+    return decided(context, after, review, replayed=False)
 
 
 def settle(
@@ -295,15 +309,14 @@ def _misplaced(defect: ReviewedDefect, photos: Sequence[StoredPhoto]) -> FieldFa
     return FieldFault("box", Message("fault.box", {"width": width, "height": height}))
 
 
-def audit(
+def _audit(
     connection: Connection,
     review: Review,
     reviewer: ApiKey,
     second: Second | None,
     now: datetime,
-    at: str | None = None,
+    at: str | None,
 ) -> None:
-    """Note a decision; `at` is where it was made, if not at the desk."""
     lot = {} if second is None else {"second_share": second.share, "second_drawn": second.drawn}
     said = {"review": review.id, "kind": review.kind, "condition": review.condition}
     detail = {**said, "action": review.disposition.action, "source": review.disposition_source, **lot}

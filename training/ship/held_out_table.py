@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from regrade.datasets.manifest import Record
 from regrade.models.promise.held_out import HeldOut, held_out
 from regrade.models.types import Defect
+from regrade.training.data.targets import soft_targets
 
 
 def held_out_table(
@@ -21,18 +22,13 @@ def held_out_table(
     """The posteriors (n, k) of `records`, each given by what had not seen its group, beside their votes. A photo whose
     votes were not kept counts as its label says. `origin` says how the photos were kept apart.
     """
-    votes = np.zeros((len(records), len(labels)))
-    for row, record in enumerate(records):
-        for vote in record.votes or ((record.condition,) if record.condition else ()):
-            if vote in labels:
-                votes[row, labels.index(vote)] += 1
     kinds = None if defects is None else [frozenset(one.type for one in found) for found in defects]
     sources = ", ".join(sorted({r.source for r in records}))
     return held_out(
         version,
         labels,
         probabilities,
-        votes,
+        soft_targets(records, labels),
         [f"{r.source}/{r.group}" for r in records],
         kinds,
         origin=f"photos of {sources}, {origin}",

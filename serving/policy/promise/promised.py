@@ -7,6 +7,7 @@ and whose share sold as better than they are, are proven to stay within the poli
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
@@ -142,8 +143,12 @@ class Promised:
         way, threshold = _opened(self.looks, limits)
         return replace(self, limits=limits, way=way, threshold=threshold).share
 
-    def with_more(self, looks: int) -> float:
-        """What share would go with as many `looks` more, were they all like those there are."""
+    @cached_property
+    def with_more(self) -> Mapping[int, float]:
+        """What share would go with so many looks more, were they all like those there are."""
+        return {looks: self._with(looks) for looks in MORE}
+
+    def _with(self, looks: int) -> float:
         there = len(self.looks.table)
         if not there:
             return 0.0
@@ -162,7 +167,7 @@ def score(worth: float | Floats, harm: float | Floats, limits: Limits) -> float 
 def limits_of(terms: Terms, economics: Economics, value: float) -> Limits:
     """What `terms` promise of an item of `value`."""
     promise = terms.promise
-    review = terms.review.cost if economics.review_cost is None else economics.review_cost
+    review = terms.review_cost(economics)
     return Limits(review if promise.loss is None else promise.loss.at(value), promise.better_than_it_is, promise.delta)
 
 

@@ -3,17 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from regrade.models.category.economics import USUALLY_SOLD_AS, Economics, SoldAs, better_than_it_is
 from regrade.models.types import CONDITIONS
 from regrade.serving.base.dispositions import ACTIONS
 from regrade.serving.policy.rules import Case, closed_actions, if_known
 from regrade.serving.policy.schema import Terms
 from regrade.serving.policy.value import value_of_information
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from regrade.serving.policy.promise.promised import MORE, Promised, limits_of, promised
+from regrade.serving.policy.promise.promised import Promised, limits_of, promised
 from regrade.serving.policy.schema import Terms
 from regrade.serving.policy.terms import Policy, economics_of
 
@@ -93,7 +93,7 @@ def told_of(terms: Terms, currency: str, found: Promised) -> Told:
         harm_bound=found.harm_bound,
         threshold=found.threshold,
         share_by_loss_alone=found.share_by_loss_alone,
-        more={looks: found.with_more(looks) for looks in MORE},
+        more=dict(found.with_more),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -15,8 +15,8 @@ from sqlalchemy import cast as as_type
 from regrade.models.category.fields import Condition
 from regrade.models.promise.held_out import HeldOut
 from regrade.models.promise.prior_shift import estimated_shares, interval_of_shares, unseen
-from regrade.serving.policy.promise.promised import work_out
-from regrade.serving.policy.promise.told import Told, told, told_of
+from regrade.serving.policy.promise.promised import Promised, work_out
+from regrade.serving.policy.promise.told import Told, told
 from regrade.serving.policy.terms import Policy, economics_of
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import inspections
@@ -46,14 +46,14 @@ class CategoryPromise:
 
     told: Told
     site: SiteShares | None
-    at_site: Told | None
+    at_site: Promised | None
 
     @property
     def rests_on_too_little(self) -> bool:
         """Whether the site's items are of conditions that were hardly looked at, or the promise does not hold there."""
         if self.site is None or self.at_site is None:
             return False
-        return bool(self.site.unseen) or (bool(self.told.promised) and not self.at_site.promised)
+        return bool(self.site.unseen) or (bool(self.told.promised) and self.at_site.threshold is None)
 
 
 def category_promises(
@@ -76,8 +76,8 @@ def _of(policy: Policy, name: str, seller: str | None, posteriors: Floats) -> Ca
     terms = policy.terms(seller)
     economics, _ = economics_of(terms, name)
     here = economics.model_copy(update={"shares": {cast("Condition", c): s for c, (s, _, _) in named.items()}})
-    at_site = told_of(terms, policy.currency, work_out(terms, here, name, economics.default_value, table, seller))
-    return CategoryPromise(found, SiteShares(len(posteriors), named, missing), replace(at_site, more=None))
+    at_site = work_out(terms, here, name, economics.default_value, table, seller)
+    return CategoryPromise(found, SiteShares(len(posteriors), named, missing), at_site)
 
 
 def _posteriors(

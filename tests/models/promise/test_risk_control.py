@@ -7,7 +7,7 @@ import pytest
 from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 from numpy.typing import NDArray
 
-from regrade.models.promise.risk_control import Risk, by_group, looks_needed, opened, p_value, upper_bound
+from regrade.models.promise.risk_control import Risk, by_group, opened, p_value, upper_bound
 
 Floats = NDArray[np.float64]
 DRAWS = 1000
@@ -93,9 +93,8 @@ def test_looks_of_one_item_bear_witness_once() -> None:
     assert by_group(np.array([1.0, 3.0, 5.0]), np.array([0, 0, 1])).tolist() == [2.0, 5.0]
 
 
-@pytest.mark.parametrize(("limit", "most"), [(0.01, 1.0), (0.85, 30.0)])
-def test_no_loss_is_proven_with_the_looks_that_are_said_to_be_needed(limit: float, most: float) -> None:
-    needed = looks_needed(limit, most, DELTA)
+@pytest.mark.parametrize(("limit", "most", "needed"), [(0.01, 1.0, 303), (0.85, 30.0, 106)])
+def test_no_loss_is_proven_with_a_known_number_of_looks(limit: float, most: float, needed: int) -> None:
     zeros = np.full(needed, -limit)
     assert p_value(zeros, most - limit) <= DELTA < p_value(zeros[1:], most - limit)
 

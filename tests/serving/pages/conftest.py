@@ -53,19 +53,23 @@ FAILED_LOAD = "Failed to load resource"
 
 
 @pytest.fixture
-def serve_first(serve: Any, tmp_path: Path) -> Callable[[float], Any]:
-    """Starts a service at which the inspector decides first at this share of the items."""
+def serve_by(serve: Any, tmp_path: Path) -> Callable[[str, str], Any]:
+    """Starts a service by the shipped policy, in which the one place that a pattern matches reads otherwise."""
 
-    def start(share: float) -> Any:
-        text, found = re.subn(
-            r"first_share: [\d.]+", f"first_share: {share}", DEFAULT_POLICY.read_text(encoding="utf-8")
-        )
+    def start(pattern: str, wanted: str) -> Any:
+        policy, found = re.subn(pattern, wanted, DEFAULT_POLICY.read_text(encoding="utf-8"))
         assert found == 1
-        file = tmp_path / "bench.yaml"
-        file.write_text(text, encoding="utf-8")
+        file = tmp_path / "policy.yaml"
+        file.write_text(policy, encoding="utf-8")
         return serve(policy_file=file)
 
     return start
+
+
+@pytest.fixture
+def serve_first(serve_by: Callable[[str, str], Any]) -> Callable[[float], Any]:
+    """Starts a service at which the inspector decides first at this share of the items."""
+    return lambda share: serve_by(r"first_share: [\d.]+", f"first_share: {share}")
 
 
 @pytest.fixture
@@ -231,21 +235,10 @@ def put(demo_photos: list[bytes]) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def serve_sampling(serve: Any, tmp_path: Path) -> Callable[[float, float], Any]:
+def serve_sampling(serve_by: Callable[[str, str], Any]) -> Callable[[float, float], Any]:
     """Starts a service that has these shares of the sure and of the decided items looked at blind."""
-
-    def start(sample: float, second: float) -> Any:
-        shares, wanted = (
-            r"sample_share: [\d.]+, second_share: [\d.]+",
-            f"sample_share: {sample}, second_share: {second}",
-        )
-        policy, found = re.subn(shares, wanted, DEFAULT_POLICY.read_text(encoding="utf-8"))
-        assert found == 1
-        file = tmp_path / "policy.yaml"
-        file.write_text(policy, encoding="utf-8")
-        return serve(policy_file=file)
-
-    return start
+    shares = r"sample_share: [\d.]+, second_share: [\d.]+"
+    return lambda sample, second: serve_by(shares, f"sample_share: {sample}, second_share: {second}")
 
 
 @pytest.fixture

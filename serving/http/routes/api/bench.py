@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.http.render import inspection_out
+from regrade.serving.http.routes.api.decided import decided_out
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
 from regrade.serving.http.schemas import BenchDecisionIn, InspectionOut, recorded
 from regrade.serving.review import Verdict
@@ -39,13 +40,7 @@ async def decide(
     body = await read_json(request, BenchDecisionIn)
     verdict = Verdict(body.condition, body.disposition, recorded(body.defects), note=body.note, seconds=body.seconds)
     decided = await runtime.call(runtime.desk.decide_at_bench, inspection_id, inspector, verdict, blind=body.blind)
-    call = decided.inspection.result.category
-    if decided.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    elif decided.model_condition is not None and call is not None:
-        agreed = decided.model_condition == body.condition
-        runtime.metrics.reviewed.labels(call.name, str(agreed).lower()).inc()
-    return inspection_out(decided.inspection, lang, runtime.rubrics)
+    return decided_out(runtime, response, decided, body.condition, lang)
 
 
 @router.post(

@@ -17,6 +17,7 @@ from regrade.serving.http.review_schemas import (
     ReviewerAgreementOut,
     StatsOut,
 )
+from regrade.serving.http.routes.api.decided import decided_out
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
 from regrade.serving.http.schemas import InspectionOut, ReviewIn, recorded
 from regrade.serving.review import Claim, Filters, Verdict
@@ -82,13 +83,7 @@ async def decide(
     body = await read_json(request, ReviewIn)
     verdict = Verdict(body.condition, body.disposition, recorded(body.defects), **Remarks.of(body))
     decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
-    call = decided.inspection.result.category
-    if decided.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    elif decided.model_condition is not None and call is not None:
-        agreed = decided.model_condition == body.condition
-        runtime.metrics.reviewed.labels(call.name, str(agreed).lower()).inc()
-    return inspection_out(decided.inspection, lang, runtime.rubrics)
+    return decided_out(runtime, response, decided, body.condition, lang)
 
 
 @router.post(

@@ -51,7 +51,7 @@ def promise_rows(promises: Sequence[CategoryPromise]) -> Iterable[Sequence[objec
     for one in promises:
         t, site = one.told, one.site
         shares = "" if site is None else " ".join(f"{c}={of[0]:.4f}" for c, of in site.shares.items())
-        here = (None, None) if one.at_site is None else (one.at_site.promised, one.at_site.share)
+        here = (None, None) if one.at_site is None else (one.at_site.threshold is not None, one.at_site.share)
         known = (t.category, t.value, t.currency, t.promised, t.version, t.looks, t.groups, t.passed, t.delta)
         yield *known, *(getattr(t, name) for name in figures), site and site.items, shares, *here
 
