@@ -27,7 +27,7 @@ from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.settings import Settings
 from regrade.serving.demo.grades import Graded, Progress, grade_all
-from regrade.serving.demo.site import PEOPLE, Arrival, Person, Subject, arrivals, seen
+from regrade.serving.demo.site import PEOPLE, STATIONS, Arrival, Person, Subject, arrivals, seen
 from regrade.serving.evidence import Signer
 from regrade.serving.inspections.store import InspectionStore, rows_of, standing_columns
 from regrade.serving.installation.data_dir import open_database
@@ -46,6 +46,8 @@ from regrade.serving.storage.tables import inspections, reviews, tasks
 SEED: Final = 10
 WAITING: Final = timedelta(hours=3)
 """Items that came in since then still wait for their first look."""
+AT_THE_BENCH: Final = 0.6
+"""Of the items on which inspectors may decide, the share on which they do; the others they leave to the desk."""
 ROWS: Final = 2000
 """Inspections that are written at once."""
 
@@ -122,6 +124,7 @@ class _Writer:
         )
         keys = KeyStore(database)
         self.station = keys.create("station", HISTORY_KEY)[1]
+        self.benches = {name: keys.create("station", name)[1] for name in STATIONS}
         self.people = [(person, keys.create("reviewer", person.name)[1]) for person in PEOPLE]
         self.photos = _store_photos(LocalPhotoStore(settings.data_dir / "photos"), graded)
         self.truth: dict[str, Arrival] = {}
@@ -160,13 +163,19 @@ class _Writer:
         return rows
 
     def _first_look(self, inspection: Inspection, arrival: Arrival, rows: dict[Table, list[dict[str, Any]]]) -> None:
-        """A decision of somebody who sees the model's grade, and the second look if the lot falls on the item."""
+        """A decision of somebody who sees the model's grade, or of the inspector at once, by lot before they see it;
+        and the second look if the lot falls on the item."""
         (task,) = rows[tasks]
-        at = arrival.at + timedelta(minutes=float(self.random.uniform(5, 170)))
+        terms = self.policy.terms(arrival.seller)
+        share = terms.quality_control.second_share
         person, key = self.people[self.random.integers(len(self.people))]
-        condition = seen(self.random, arrival.truth, person, inspection.model_condition)
-        share = self.policy.terms(arrival.seller).quality_control.second_share
-        review = self._review(inspection, task["id"], key, condition, at, person)
+        at, blind = arrival.at + timedelta(minutes=float(self.random.uniform(5, 170))), False
+        decision = inspection.decision
+        if terms.bench and decision and decision.who == "bench" and self.random.random() < AT_THE_BENCH:
+            key, at = self.benches[arrival.station], arrival.at + timedelta(seconds=self._seconds(person))
+            blind = self.lottery.drawn(inspection.id, "first", terms.bench.first_share)
+        condition = seen(self.random, arrival.truth, person, None if blind else inspection.model_condition)
+        review = replace(self._review(inspection, task["id"], key, condition, at, person), blind=blind)
         rows[reviews] = [row_of(review)]
         stands = standing_columns(replace(inspection, reviews=(review,)))
         rows[inspections][0] |= {"status": "reviewed", "updated_at": at, **stands}
@@ -202,6 +211,7 @@ class _Writer:
             disposition_source="policy",
             defects=None,
             note=None,
+            role=key.role,
             task_id=task_id,
             rubric=None if rubric is None else rubric.label,
             seller_grade=None if rubric is None else seller_grade(rubric, condition, inspection.result.defects),

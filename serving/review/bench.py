@@ -23,7 +23,10 @@ from regrade.serving.storage.tables import tasks as tasks_table
 
 
 def decides_first(context: DeskContext, inspection: Inspection) -> bool:
-    """Whether the lot fell on the item: the inspector decides before the model's word is shown."""
+    """Whether the lot fell on the item: the inspector decides before the model's word is shown. Not where a decision
+    was taken back: whoever made it was shown the word since."""
+    if any(review.undone_at is not None for review in inspection.reviews):
+        return False
     bench = context.rules().policy.terms(inspection.item.get("seller")).bench
     if bench is None or inspection.decision is None or inspection.decision.who != "bench":
         return False

@@ -178,6 +178,8 @@ class DecisionRow:
     alpha: float | None
     seconds: float | None
     rubric: str | None
+    role: str | None
+    """That of who decided; None in decisions of before inspectors decided too."""
 
 
 @dataclass(frozen=True, slots=True)

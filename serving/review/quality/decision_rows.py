@@ -22,7 +22,7 @@ Promise = Callable[[str, str], float | None]
 
 _OF_REVIEW: Final = (
     *("id", "inspection_id", "decided_at", "key_id", "reviewer", "model_condition", "condition"),
-    *("kind", "blind", "rubric", "seconds"),
+    *("kind", "blind", "rubric", "seconds", "role"),
 )
 
 AUTOMATIC: ColumnElement[bool] = or_(inspections.c.sample_share.is_not(None), inspections.c.status == "graded")
@@ -147,4 +147,5 @@ def _look(row: Any, promise: Promise) -> DecisionRow:
         alpha=alpha,
         seconds=row.seconds,
         rubric=row.rubric,
+        role=row.role,
     )

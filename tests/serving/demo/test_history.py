@@ -25,6 +25,7 @@ from regrade.serving.review.context import DeskContext
 from regrade.serving.review.decisions import settle
 from regrade.serving.review.quality.drift import alarms
 from regrade.serving.review.quality.errors_and_agreement import agreement_by, error_rates, pairs_of
+from regrade.serving.review.quality.influence import influence
 from regrade.serving.review.quality.station_days import station_days
 from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
@@ -106,13 +107,23 @@ def test_only_what_the_shipped_models_and_policy_are_sure_of_goes_without_a_pers
 
 
 def test_the_pairs_with_the_newcomer_agree_least(looks: list[DecisionRow]) -> None:
-    pairs = [pair for pair in pairs_of(looks) if pair.subject == "reviewers"]
+    at_the_desk = [look for look in looks if look.role != "station"]
+    pairs = [pair for pair in pairs_of(at_the_desk) if pair.subject == "reviewers"]
     agreed = {True: Counter[bool](), False: Counter[bool]()}
     for pair in pairs:
         agreed[PEOPLE[-1].name in pair.people][pair.conditions[0] == pair.conditions[1]] += 1
     new, others = (agreed[one][True] / agreed[one].total() for one in (True, False))
     assert new < others - 0.05
     assert len(agreement_by(pairs, "people")) == 10
+
+
+def test_inspectors_decide_at_their_benches_a_share_of_them_before_the_word_is_shown(looks: list[DecisionRow]) -> None:
+    at_benches = [look for look in looks if look.role == "station"]
+    assert {(look.reviewer == look.station, look.kind) for look in at_benches} == {(True, "unsure")}
+    (found,) = influence(looks, "all")
+    assert found.first + found.after == len(at_benches)
+    assert found.first > len(at_benches) / 20
+    assert found.moved is not None
 
 
 def test_tasks_and_states_are_what_the_desk_makes_of_the_decisions(settings: Settings, written: History) -> None:
@@ -139,7 +150,7 @@ def test_tasks_and_states_are_what_the_desk_makes_of_the_decisions(settings: Set
 def test_every_blind_look_was_by_somebody_else_and_is_in_the_audit_trail(desk: Desk, looks: list[DecisionRow]) -> None:
     people = Counter((look.inspection_id, look.key_id) for look in looks)
     assert max(people.values()) == 1
-    blind = {look.review_id for look in looks if look.blind}
+    blind = {look.review_id for look in looks if look.blind and look.role != "station"}
     with desk.trail() as trail:
         decided = {entry.detail["review"] for entry in trail if entry.action == "decide"}
     assert decided == blind

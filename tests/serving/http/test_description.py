@@ -47,7 +47,9 @@ def test_every_request_that_the_description_allows_or_forbids_is_answered_as_it_
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("seed", range(5))
 def test_thousands_of_requests_are_answered_as_the_description_says(service: Any, tmp_path: Path, seed: int) -> None:
-    done = schemathesis(service, tmp_path, "--seed", str(seed), "--max-examples", "300")
+    # Most of what is made up for an item's JSON is no item; that many are filtered out is no fault of the service.
+    patient = ["--suppress-health-check", "filter_too_much"]
+    done = schemathesis(service, tmp_path, "--seed", str(seed), "--max-examples", "300", *patient)
     assert done.returncode == 0, done.stdout[-8000:]
 
 

@@ -167,7 +167,7 @@ def test_an_engineer_may_open_this_page_and_nothing_more(service: Any) -> None:
     page = browser.get("/desk/quality")
     assert page.status_code == 200
     assert 'href="/desk/review"' not in page.text
-    for table in ("errors", "agreement", "stations", "alarms"):
+    for table in ("errors", "agreement", "inspectors", "stations", "alarms"):
         assert browser.get(f"/desk/quality/{table}.csv").status_code == 200
     assert [browser.get(path).status_code for path in ("/desk", "/desk/review")] == [403, 403]
     csrf = page.text.split('data-csrf="')[1].split('"')[0]
@@ -227,3 +227,32 @@ def test_items_that_another_bundle_graded_tell_nothing_of_this_one(history: Any)
 def promises(service: Any, policy: Policy | None = None) -> list[CategoryPromise]:
     since = datetime.now(UTC) - timedelta(weeks=26)
     return category_promises(policy or service.runtime.in_force.policy, service.runtime.database, since)
+
+
+def test_how_far_the_models_word_moves_inspectors_is_shown(
+    serve_sampling: Any, put: Put, sit: Sit, violations: Any
+) -> None:
+    service = serve_sampling(0, 0)
+    desk, bench = service.runtime.desk, service.runtime.keys.create("station", "LA-07")[1]
+    for item in put(service, 60, station="LA-07", declared_value={"amount": 60, "currency": "USD"}):
+        made = service.runtime.inspections.get(item)
+        model, first = made.model_condition, desk.decides_first(made)
+        desk.decide_at_bench(item, bench, Verdict(_other(model) if first else model), blind=True)
+    page = sit(service, "/desk/quality", name="Priya", role="engineer")
+    rows = page.locator("#inspectors tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.last).to_contain_text("LA-07")
+    expect(rows.last).to_contain_text("follow the model")
+    assert violations(page) == []
+    written = page.request.get(f"{service.url}/desk/quality/inspectors.csv").text().removeprefix("\ufeff")
+    found = list(csv.DictReader(io.StringIO(written)))
+    assert [(row["by"], row["part"], row["verdict"]) for row in found] == [
+        ("all", "", "moved"),
+        ("people", "LA-07", "moved"),
+        ("station", "LA-07", "moved"),
+    ]
+    assert {int(row["first"]) + int(row["after"]) for row in found} == {60}
+
+
+def _other(condition: str) -> str:
+    return CONDITIONS[(CONDITIONS.index(condition) + 1) % 4]

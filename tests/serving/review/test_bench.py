@@ -129,6 +129,16 @@ def test_what_was_seen_before_is_never_blind(kit: Any, bench: Any) -> None:
     assert not kit.store.get(made.id).reviews[0].blind
 
 
+def test_nor_is_what_was_decided_and_taken_back(kit: Any, bench: Any) -> None:
+    made = kit.add(condition="used", value=60.0)
+    while not kit.desk.decides_first(made):
+        made = kit.add(condition="used", value=60.0)
+    bench(made, "opened", blind=True)
+    assert not kit.desk.decides_first(kit.desk.take_back_at_bench(made.id, kit.station))
+    bench(made, "used", blind=True)
+    assert [review.blind for review in kit.store.get(made.id).reviews] == [True, False]
+
+
 # Over HTTP
 
 

@@ -22,7 +22,14 @@ from regrade.serving.http.routes.desk.quality_charts import (
     weekly_errors,
     weekly_kappa,
 )
-from regrade.serving.http.routes.desk.quality_files import agreement_rows, alarm_rows, as_csv, error_rows, promise_rows
+from regrade.serving.http.routes.desk.quality_files import (
+    agreement_rows,
+    alarm_rows,
+    as_csv,
+    error_rows,
+    influence_rows,
+    promise_rows,
+)
 from regrade.serving.http.routes.desk.quality_files import station_rows as station_file
 from regrade.serving.http.routes.desk.quality_stations import station_rows
 from regrade.serving.http.routes.desk.templates import DESK, desk_page
@@ -36,6 +43,7 @@ from regrade.serving.review.quality.errors_and_agreement import (
     error_rates,
     pairs_of,
 )
+from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
 from regrade.serving.review.quality.promises import CategoryPromise, category_promises
 from regrade.serving.review.quality.station_days import MEASURES, Day, station_days
 from regrade.serving.review.quality.statistics import AgreementInterval, agreement_interval
@@ -48,7 +56,7 @@ PageDep = Annotated[Session, Depends(at_page("reviewer", "engineer"))]
 FileDep = Annotated[Session, Depends(at_desk("reviewer", "engineer"))]
 
 ERROR_PARTS: Final[tuple[Literal["all", "category", "seller", "week"], ...]] = ("all", "category", "seller", "week")
-TABLES: Final = ("errors", "promises", "agreement", "stations", "alarms")
+TABLES: Final = ("errors", "promises", "agreement", "inspectors", "stations", "alarms")
 DEFAULT_SPAN: Final = timedelta(weeks=26)
 SHOWN: Final = 12
 """Stations that are shown at once; the others, which are the steadier ones, are folded away."""
@@ -67,11 +75,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that the page shows, for what was asked. `withheld` items are left out of `pairs`; see `Desk.withheld`."""
+    """All that the page shows, for what was asked. `withheld` items are left out of `pairs` and `looks`; see
+    `Desk.withheld`."""
 
     errors: dict[str, list[ErrorRate]]
     promises: list[CategoryPromise]
     pairs: list[OpinionPair]
+    looks: list[DecisionRow]
     withheld: int
     days: dict[str, list[Day]]
     charts: list[Chart]
@@ -113,8 +123,8 @@ async def quality(request: Request, session: PageDep, runtime: RuntimeDep, lang:
 async def download(
     table: str, request: Request, session: FileDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
-    """One table of the page as CSV (RFC 4180, UTF-8): `errors`, `promises`, `agreement`, `stations` or
-    `alarms`."""
+    """One table of the page as CSV (RFC 4180, UTF-8): `errors`, `promises`, `agreement`,
+    `inspectors`, `stations` or `alarms`."""
     if table not in TABLES:
         raise NotFoundError(Message("problem.no_table", {"table": table}))
     asked = _asked(request.query_params)
@@ -123,6 +133,7 @@ async def download(
         "errors": lambda: error_rows(report.errors),
         "promises": lambda: promise_rows(report.promises),
         "agreement": lambda: agreement_rows(report.pairs),
+        "inspectors": lambda: influence_rows(report.looks),
         "stations": lambda: station_file(report.charts),
         "alarms": lambda: alarm_rows([(one.verdict, one.words) for one in _broken(report, lang)], report.alarms, lang),
     }
@@ -176,6 +187,7 @@ def _judged(runtime: Runtime, asked: Asked, session: Session) -> dict[str, Any]:
     return {
         "errors": {part: error_rates(recent, fitting, part) for part in ERROR_PARTS},
         "pairs": pairs_of(shown),
+        "looks": shown,
         "promises": category_promises(
             runtime.in_force.policy, runtime.database, asked.since, asked.category, asked.seller
         ),
@@ -215,6 +227,7 @@ def _values(report: Report, asked: Asked, lang: str) -> dict[str, Any]:
         "seller_lines": error_lines("seller", report.errors["seller"], tops["seller"], lang),
         "weekly_errors": weekly_errors(report.errors["week"], lang),
         "agreement": [(part_name(asked.by, part, lang), row) for part, row in report.agreement(asked)],
+        "influence": {by: influence(report.looks, by) for by in INFLUENCE_PARTS},
         "weekly_kappa": weekly_kappa(report.of(asked.subject), lang),
         "confusions": confusions(report.pairs, lang),
         "stations": (stations[:SHOWN], stations[SHOWN:]),

@@ -7,7 +7,9 @@ from typing import Final
 
 from regrade.serving.review.quality.drift import Alarm, Chart
 from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, OpinionPair, agreement_by
+from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
 from regrade.serving.review.quality.promises import CategoryPromise
+from regrade.serving.review.types import DecisionRow
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that a spreadsheet takes for a formula, or strips to find one behind it (OWASP, "CSV
@@ -66,6 +68,15 @@ def agreement_rows(pairs: Sequence[OpinionPair]) -> Iterable[Sequence[object]]:
                 raw, kappa = one.raw_interval, one.kappa_interval
                 ends = (raw and raw.low, raw and raw.high, one.kappa, kappa and kappa.low, kappa and kappa.high)
                 yield subject, by, part, one.items, one.raw, *ends
+
+
+def influence_rows(looks: Sequence[DecisionRow]) -> Iterable[Sequence[object]]:
+    """How far the model's word moves the benches, by every part."""
+    yield "by", "part", "first", "first_agreed", "after", "after_agreed", "moved", "low", "high", "verdict"
+    for by in INFLUENCE_PARTS:
+        for one in influence(looks, by):
+            ends = (one.interval and one.interval.low, one.interval and one.interval.high)
+            yield by, one.part, one.first, one.first_agreed, one.after, one.after_agreed, one.moved, *ends, one.verdict
 
 
 def station_rows(charts: Sequence[Chart]) -> Iterable[Sequence[object]]:

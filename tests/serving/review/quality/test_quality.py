@@ -24,6 +24,7 @@ LOOK = DecisionRow(
     decided_at=MONDAY, kind="sample", blind=True, key_id="k-Ann", reviewer="Ann", condition="used",
     model_condition="used", model_confidence=0.98, auto_threshold=0.9, automatic=True, share=0.1, sample_share=0.1,
     versions={"footwear": "1"}, alpha=0.02, seconds=None, rubric=None,
+    role="reviewer",
 )  # fmt: skip
 WEEK = AutoGraded("footwear", "acme", "2026-W48", 1200, 1000, 100, 100)
 
