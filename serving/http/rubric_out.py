@@ -1,5 +1,7 @@
 """A rubric over the wire, in one language."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from regrade.models.category.schema import View
@@ -28,6 +30,7 @@ class DefectRubricOut(BaseModel):
     code: str
     title: str
     text: str
+    severity: Literal["minor", "major"] = Field(description="How bad it usually is.")
 
 
 class GradeRuleOut(BaseModel):
@@ -73,6 +76,7 @@ class RubricOut(BaseModel):
 def rubric_out(rubric: Rubric, in_force: InForce, bundle: str | None, lang: str, root_path: str = "") -> RubricOut:
     """`rubric` in `lang` with what else is in force for its category, from a service under `root_path`."""
     category = in_force.categories.get(rubric.category)
+    usual = {} if category is None else {one.name: one.severity for one in category.defect_types}
     return RubricOut(
         label=rubric.label,
         category=rubric.category,
@@ -92,7 +96,12 @@ def rubric_out(rubric: Rubric, in_force: InForce, bundle: str | None, lang: str,
         ],
         clarifications=[words.to(lang) for words in rubric.clarifications],
         defects=[
-            DefectRubricOut(code=code, title=name_of("defect", f"{rubric.category}/{code}", lang), text=words.to(lang))
+            DefectRubricOut(
+                code=code,
+                title=name_of("defect", f"{rubric.category}/{code}", lang),
+                text=words.to(lang),
+                severity=usual.get(code, "major"),
+            )
             for code, words in rubric.defects.items()
         ],
         grades=[

@@ -1,7 +1,9 @@
 // Deciding at the bench: the inspector who holds the item says what it is, by one tap or the keys 1 to 4.
 
 import { el } from "./dom.js";
+import { entered, extras, marker } from "./marks.js";
 import { photoViewer } from "./overlay.js";
+import { rubricNodes } from "./rubric.js";
 import { named, t } from "./words.js";
 
 /** Whether whoever stands at the bench may decide on this inspection now. */
@@ -27,8 +29,29 @@ export function question(inspection, onDecide) {
   return el("section", { class: "bench-question", "aria-label": t("station.bench_question") },
     el("h3", {}, t(hidden ? "station.bench_first" : "station.bench_question")),
     el("div", { class: "choices" }, ...buttons),
+    dispositions(inspection),
+    rubricNodes(inspection),
     el("p", { class: "field-error", role: "alert", id: "bench-error" }));
 }
+
+/** Another disposition than the policy's for what the inspector finds, where they want one. */
+function dispositions(inspection) {
+  const kept = entered(inspection);
+  const offered = [inspection.disposition, ...inspection.disposition.alternatives].map((one) => one.action).sort();
+  const option = (action, words) => el("option", { value: action, selected: action === kept.action }, words);
+  return el("label", { class: "field bench-disposition" }, el("span", {}, t("station.bench_disposition")),
+    el("select", { id: "bench-action", onchange: (event) => { kept.action = event.target.value; } },
+      option("", t("station.bench_by_policy")), ...offered.map((action) => option(action, named("action", action)))));
+}
+
+/** What marks defects on the photos of an inspection on which the bench decides; null for others. */
+export const benchMarks = (inspection) => (benchDecides(inspection) ? marker(inspection) : null);
+
+/** The decision that `condition` makes, with what was entered beside it. */
+export const decisionOf = (inspection, condition, seconds) => {
+  const blind = decidesFirst(inspection);
+  return { condition, blind, seconds: Math.round(seconds * 10) / 10, ...extras(inspection, blind) };
+};
 
 /** An item at which the inspector decides first: its photos and the question, and nothing of what the model found. */
 export function unseenNodes(inspection, urls, onDecide) {
@@ -38,7 +61,7 @@ export function unseenNodes(inspection, urls, onDecide) {
       el("span", { class: "status needs_review" }, t("station.bench_decides")),
       el("span", { class: "rma" }, inspection.item.rma)),
     question(inspection, onDecide),
-    photoViewer(plain, urls),
+    photoViewer(plain, urls, benchMarks(inspection)),
   ];
 }
 

@@ -4,8 +4,9 @@
 import { el, svg } from "./dom.js";
 import { examinedWords, named, percent, t } from "./words.js";
 
-/** A viewer of all photos of `inspection`, opened at the worst one; `urls` are of the photos sent. */
-export function photoViewer(inspection, urls) {
+/** A viewer of all photos of `inspection`, opened at the worst one; `urls` are of the photos sent. What the inspector
+ * marks on them is drawn by `marks`, where there is one. */
+export function photoViewer(inspection, urls, marks = null) {
   const root = el("div", { class: "viewer" });
   const defectsOf = (index) => inspection.defects.filter((defect) => defect.photo === index);
   const weight = (index) =>
@@ -13,7 +14,9 @@ export function photoViewer(inspection, urls) {
   const worst = inspection.photos.reduce((best, photo) => (weight(photo.index) > weight(best) ? photo.index : best), 0);
   const show = (index, focus) => {
     const examined = inspection.defects_examined?.find((one) => one.photo === index)?.types;
-    root.replaceChildren(stage(inspection.photos[index], urls[index], defectsOf(index), examined), strip(index));
+    const picture = stage(inspection.photos[index], urls[index], defectsOf(index), examined);
+    root.replaceChildren(picture, strip(index));
+    marks?.on(picture, inspection.photos[index]);
     if (focus) root.querySelector("[aria-current=true]").focus();
   };
   const strip = (current) => {
@@ -50,7 +53,7 @@ function stage(photo, url, defects, examined) {
     el("p", { class: "examined" }, examinedWords(examined, rows.length > 0)));
 }
 
-function box(defect, width, height) {
+export function box(defect, width, height) {
   const [x1, y1, x2, y2] = defect.box;
   // Letters and lines keep their size on screen whatever the photo's resolution: 1/30 of the long side.
   const size = Math.max(width, height) / 30;

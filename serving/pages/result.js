@@ -1,6 +1,6 @@
 // An inspection, as the API answered it, drawn for the inspector.
 
-import { benchDecides, decidesFirst, outcomeOf, question, unseenNodes } from "./bench.js";
+import { benchDecides, benchMarks, decidesFirst, outcomeOf, question, unseenNodes } from "./bench.js";
 import { el } from "./dom.js";
 import { photoViewer } from "./overlay.js";
 import { basisWords, money, named, percent, t } from "./words.js";
@@ -16,7 +16,7 @@ export function resultNodes(inspection, urls, { onRetake, onDecide, onUndo }) {
     outcomeOf(inspection, onUndo),
     question(inspection, onDecide),
     el("div", { class: "halves" },
-      block(t("station.photos_with_defects"), photoViewer(inspection, urls)),
+      block(t("station.photos_with_defects"), photoViewer(inspection, urls, benchMarks(inspection))),
       el("div", {},
         block(t("station.condition_heading"), probabilities(grade), categoryLine(category)),
         block(t("station.disposition_heading"), recoveries(disposition)),

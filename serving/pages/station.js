@@ -1,6 +1,6 @@
 // The station: an item and its photos in, one inspection out.
 
-import { benchDecides, choices, decidesFirst, tell } from "./bench.js";
+import { benchDecides, choices, decisionOf, tell } from "./bench.js";
 import { $, el } from "./dom.js";
 import { describeProblem, send } from "./send.js";
 import * as photos from "./photos.js";
@@ -115,8 +115,7 @@ function goOn() {
 async function decide(condition) {
   if (busy || !shown || !benchDecides(shown.inspection)) return;
   const { inspection, since } = shown;
-  const seconds = (performance.now() - since) / 1000;
-  await settle(inspection, { condition, blind: decidesFirst(inspection), seconds: Math.round(seconds * 10) / 10 });
+  await settle(inspection, decisionOf(inspection, condition, (performance.now() - since) / 1000));
 }
 
 const takeBack = () => !busy && shown && settle(shown.inspection, null);

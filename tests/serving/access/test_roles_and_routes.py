@@ -37,7 +37,7 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /v1/reviews/{inspection_id}/undo": ("key", {REVIEWER}),
     "GET /v1/reviews/stats": ("key", {REVIEWER, ENGINEER}),
     "GET /v1/rubrics/examples/{name}": ("key", ANY_KEY),
-    "GET /v1/rubrics/{category}": ("key", {REVIEWER, ENGINEER}),
+    "GET /v1/rubrics/{category}": ("key", ANY_KEY),
     "GET /v1/models": ("key", ANY_KEY),
     "POST /v1/models/{category}/activate": ("key", {ENGINEER}),
     "GET /station": (OPEN, set()),

@@ -99,6 +99,76 @@ def test_an_answer_that_is_lost_is_said_and_the_tap_repeated(page: Page, service
     assert len(evidence["reviews"]) == 1
 
 
+def test_a_tap_on_the_photo_marks_a_defect(
+    page: Page, service: Any, sharp: FilePayload, violations: Violations
+) -> None:
+    grade(page, "R-8", sharp)
+    made = stored(service, "R-8")
+    page.locator(".picture").click(position={"x": 2, "y": 2})
+    kinds = page.locator(".kinds [data-kind]")
+    expect(kinds.first).to_be_focused()
+    assert violations(page) == []
+    page.click("[data-kind='tear']")
+    expect(page.locator(".marked li")).to_have_count(1)
+    assert violations(page) == []
+    page.keyboard.press("4")
+    expect(page.locator("#bench-done")).to_be_visible()
+    found = stored(service, "R-8")["defects"]
+    mark = found[-1]
+    assert len(found) == len(made["defects"]) + 1
+    assert (mark["photo"], mark["type"], mark["severity"]) == (0, "tear", "major")
+    width, height = made["photos"][0]["width"], made["photos"][0]["height"]
+    side = max(width, height) / 8
+    assert mark["box"] == pytest.approx([0, 0, side, side])  # in the corner, and within the photo
+
+
+def test_a_mark_can_be_removed_and_a_defect_named_without_a_place(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-9", sharp)
+    before = stored(service, "R-9")["defects"]
+    page.locator(".picture").click()
+    page.click("[data-kind='hole']")
+    page.click(".marked button")
+    expect(page.locator(".marked li")).to_have_count(0)
+    page.click("#mark")
+    page.click("[data-kind='crush']")
+    page.locator(".choice.said").click()
+    expect(page.locator("#bench-done")).to_be_visible()
+    found = stored(service, "R-9")["defects"]
+    assert [(one["type"], one["box"]) for one in found[len(before) :]] == [("crush", None)]
+
+
+def test_another_disposition_than_the_policy_s_may_be_chosen(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-10", sharp)
+    other = stored(service, "R-10")["disposition"]["alternatives"][0]["action"]
+    page.select_option("#bench-action", other)
+    page.locator(".choice.said").click()
+    expect(page.locator("#bench-done")).to_be_visible()
+    assert stored(service, "R-10")["disposition"]["action"] == other
+
+
+def test_the_rubric_is_at_hand_with_its_pictures(page: Page, sharp: FilePayload, violations: Violations) -> None:
+    grade(page, "R-11", sharp)
+    page.click(".bench-rubric summary")
+    expect(page.locator(".rubric-body h4")).to_have_count(4)
+    examples = page.locator(".rubric-examples img")
+    expect(examples.first).to_be_visible()
+    for one in examples.all():
+        expect(one).to_have_js_property("complete", True)
+        assert one.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
+    assert violations(page) == []
+
+
+def test_without_a_network_the_rubric_is_missed_and_the_item_decided(
+    page: Page, service: Any, sharp: FilePayload
+) -> None:
+    grade(page, "R-12", sharp)
+    page.route("**/v1/rubrics/**", lambda route: route.abort())
+    page.click(".bench-rubric summary")
+    expect(page.locator(".rubric-body [role=alert]")).to_contain_text("decided without it")
+    page.locator(".choice.said").click()
+    expect(page.locator("#bench-done")).to_be_visible()
+
+
 @pytest.mark.parametrize("size", [(390, 844), (820, 1180), (1366, 768)], ids=["phone", "tablet", "desktop"])
 def test_targets_are_large_and_all_can_use_them(
     page: Page, sharp: FilePayload, violations: Violations, size: tuple[int, int]

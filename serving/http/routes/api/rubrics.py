@@ -40,7 +40,7 @@ async def read(
     request: Request,
     runtime: RuntimeDep,
     lang: LanguageDep,
-    key: Annotated[ApiKey, Depends(caller("reviewer", "engineer"))],
+    key: Annotated[ApiKey, Depends(caller("station", "reviewer", "engineer"))],
     seller: Annotated[Label | None, Query(description="Whose own rubric, where there is one.")] = None,
 ) -> Response:
     """By what an item of `category` is judged: the seller's own rubric, or the house's where there is none."""

@@ -1,0 +1,78 @@
+// What the inspector enters beside the condition: defects, marked by a tap on the photo, and another disposition.
+
+import { el, svg } from "./dom.js";
+import { box } from "./overlay.js";
+import { rubricOf } from "./rubric.js";
+import { named, t } from "./words.js";
+
+const SIDE = 1 / 8; // of the photo's long side: a tap says where a defect is, and roughly how large they are
+let kept = { id: null };
+
+/** What was entered of this inspection so far; of another one nothing is left. */
+export function entered(inspection) {
+  if (kept.id !== inspection.id) kept = { id: inspection.id, marks: [], action: "" };
+  return kept;
+}
+
+/** What was entered, as the service takes it. Without a mark nothing is said of defects; with one, those that the
+ * inspector was shown of the model stand beside it. */
+export function extras(inspection, blind) {
+  const { marks, action } = entered(inspection);
+  const shown = blind ? [] : inspection.defects;
+  return { ...(marks.length ? { defects: [...shown, ...marks] } : {}), ...(action ? { disposition: action } : {}) };
+}
+
+/** Draws marks on the stage of a photo and takes taps on it: `on(stage, photo)`. */
+export function marker(inspection) {
+  const mine = entered(inspection);
+
+  function on(stage, photo) {
+    const picture = stage.querySelector("svg");
+    const layer = svg("g", {});
+    const below = el("div", { class: "marks", "aria-live": "polite" });
+    picture.append(layer);
+    picture.classList.add("tappable");
+    picture.addEventListener("click", (event) => choose(place(picture, photo, event)));
+    stage.append(below);
+    draw();
+
+    function draw() {
+      const here = mine.marks.filter((mark) => mark.photo === photo.index);
+      layer.replaceChildren(...here.filter((mark) => mark.box).map((mark) => box(mark, photo.width, photo.height)));
+      below.replaceChildren(
+        el("button", { type: "button", class: "secondary small", id: "mark", onclick: () => choose(null) }, t("station.mark_defect")),
+        el("span", { class: "hint" }, t("station.mark_hint")),
+        el("ul", { class: "marked" }, ...here.map((mark) => el("li", {}, el("strong", {}, named("defect", mark.type)),
+          el("button", { type: "button", class: "quiet", "aria-label": t("station.mark_remove_of", { defect: named("defect", mark.type) }),
+            onclick: () => { mine.marks = mine.marks.filter((one) => one !== mark); draw(); } }, t("station.mark_remove"))))));
+    }
+
+    async function choose(where) {
+      layer.querySelector(".pending")?.remove();
+      if (where) layer.append(svg("rect", { class: "pending", x: where[0], y: where[1], width: where[2] - where[0], height: where[3] - where[1] }));
+      const rubric = await rubricOf(inspection);
+      const kinds = rubric?.defects ?? inspection.defects.map(({ type, severity }) => ({ code: type, title: named("defect", type), severity }));
+      const take = ({ code, severity }) => () => {
+        mine.marks.push({ photo: photo.index, type: code, severity, box: where });
+        draw();
+        below.querySelector("#mark").focus();
+      };
+      const cancel = el("button", { type: "button", class: "quiet", onclick: draw }, t("station.mark_cancel"));
+      below.replaceChildren(...[el("div", { class: "kinds", role: "group", "aria-label": t("station.mark_kind") },
+        ...kinds.map((kind) => el("button", { type: "button", class: "secondary", title: kind.text, "data-kind": kind.code, onclick: take(kind) }, named("defect", kind.code))),
+        cancel), rubric ? null : el("p", { class: "hint" }, t("station.rubric_offline"))].filter(Boolean));
+      (below.querySelector("[data-kind]") ?? cancel).focus();
+    }
+  }
+  return { on };
+}
+
+/** The box around a tap, in pixels of the upright photo, moved so that it lies within it. */
+function place(picture, { width, height }, event) {
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(picture.getScreenCTM().inverse());
+  const side = Math.max(width, height) * SIDE;
+  const [w, h] = [Math.min(side, width), Math.min(side, height)];
+  const x = Math.min(Math.max(at.x - w / 2, 0), width - w);
+  const y = Math.min(Math.max(at.y - h / 2, 0), height - h);
+  return [x, y, Math.min(x + w, width), Math.min(y + h, height)];
+}
