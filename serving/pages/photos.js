@@ -33,12 +33,22 @@ export function mark(wrong) {
 }
 
 /** Ask for another photo in the place of photo `index`. */
-export function retake(index) {
+export async function retake(index) {
+  if (matchMedia("(pointer: coarse)").matches && (await live(index))) return;
   replacing = index;
   $(matchMedia("(pointer: coarse)").matches ? "camera" : "files").click();
 }
 
-function add(files) {
+/** How the live camera is shown, for a new photo or in the place of photo `index`: resolves to whether it could be. */
+let live = async () => false;
+export const onTake = (opener) => (live = opener);
+
+/** Whether another photo has room. */
+export const hasRoom = () => photos.length < MAX_PHOTOS;
+
+/** Add photos, the first in the place of photo `instead` where that is given. */
+export function add(files, instead = replacing) {
+  replacing = instead;
   const faults = [];
   for (const file of files) {
     const type = isHeic(file) ? HEIC : file.type;
@@ -102,7 +112,10 @@ export const say = (text) => ($("photos-error").textContent = text);
 
 export function wire() {
   for (const [button, input] of [["take", "camera"], ["choose", "files"]]) {
-    $(button).addEventListener("click", () => { replacing = null; $(input).click(); });
+    $(button).addEventListener("click", async () => {
+      replacing = null;
+      if (button !== "take" || !(await live(null))) $(input).click();
+    });
     $(input).addEventListener("change", () => {
       add([...$(input).files]);
       $(input).value = "";

@@ -4,6 +4,7 @@ import { benchDecides, choices, decisionOf, tell } from "./bench.js";
 import { $, el } from "./dom.js";
 import { describeProblem, send } from "./send.js";
 import * as photos from "./photos.js";
+import * as camera from "./camera.js";
 import { earlierWords } from "./earlier.js";
 import { listenForScans, unlessScanned } from "./scan.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
@@ -297,11 +298,28 @@ function showViews() {
   for (const node of document.querySelectorAll(".views")) node.hidden = node.dataset.category !== $("category").value;
 }
 
+/** The live camera with the views of the category, or for the one photo `index` that is taken again. */
+async function openCamera(index) {
+  if (busy || !camera.available()) return false;
+  const asked = [...document.querySelectorAll(".views:not([hidden]) li")].map((view) => view.textContent);
+  const views = index !== null ? [asked[index] ?? t("station.photo_alt", { number: index + 1 })] : asked.slice(photos.all().length);
+  return camera.guide({
+    views,
+    onPhoto: (file) => {
+      photos.add([file], index);
+      return photos.hasRoom();
+    },
+    // Without an RMA the item cannot go: its field is asked for.
+    onDone: () => grade(),
+  });
+}
+
 await loadWords(strings);
 $("category").addEventListener("change", showViews);
 showViews();
 photos.onChange(() => photos.all().length && $("grade").focus());
 photos.wire();
+photos.onTake(openCamera);
 $("rma").addEventListener("keydown", scanned);
 $("rma").addEventListener("change", lookUp);
 listenForScans(takeCode);

@@ -6,6 +6,7 @@ call to the API.
 """
 
 import hashlib
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from regrade.models.photos.intake import readable_types
+from regrade.models.photos.quality import DEFAULT_LIMITS, MEASURED_SIDE
 from regrade.serving.base.errors import BusyError, NotFoundError
 from regrade.serving.base.i18n import LANGUAGES, name_of, text, texts
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep
@@ -59,6 +61,7 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
         categories=judges.grader.categories,
         views={name: [view.name for view in one.views] for name, one in judges.in_force.categories.items()},
         currencies=judges.in_force.policy.currencies,
+        quality={**asdict(DEFAULT_LIMITS), "side": MEASURED_SIDE},
         max_photos=runtime.settings.max_photos,
         max_photo_bytes=runtime.settings.max_photo_bytes,
         photo_types=readable_types(),
