@@ -30,6 +30,7 @@ class Guide {
     this.small = document.createElement("canvas");
     this.video = el("video", { playsinline: true, muted: true, autoplay: true });
     this.video.muted = true;
+    this.ready = new Promise((resolve) => this.video.addEventListener("loadeddata", resolve, { once: true }));
     this.outline = svg("svg", { class: "camera-outline", "aria-hidden": "true" });
     // A tablet that is turned turns the picture.
     this.video.addEventListener("resize", () => frame(this.outline, this.video.videoWidth, this.video.videoHeight));
@@ -138,8 +139,9 @@ class Guide {
 
   /** Take what the camera sees. What would have to be taken again is not, unless the inspector insists. */
   async take() {
-    if (this.busy || !this.video.videoWidth) return;
+    if (this.busy) return;
     this.busy = true;
+    await this.ready; // a tap that comes before the first picture is not lost
     const blob = await this.still();
     const picture = await createImageBitmap(blob);
     const wrong = judge(this.draw(picture, picture.width, picture.height));
