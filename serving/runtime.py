@@ -36,6 +36,7 @@ from regrade.serving.evidence.log import notice_loss
 from regrade.serving.grading.admission import Admission
 from regrade.serving.grading.graders import Graders
 from regrade.serving.grading.pipeline import Pipeline
+from regrade.serving.grading.sent_ahead import SentAhead
 from regrade.serving.grading.workload import CostModel, measure
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
@@ -45,6 +46,8 @@ from regrade.serving.review import Desk, FirstLooks, Lottery
 from regrade.serving.rubric.in_force import InForce, SiteRules
 from regrade.serving.rubric.types import Rubrics
 from regrade.serving.storage import private
+from regrade.serving.storage.ahead import FOLDER as UPLOADS
+from regrade.serving.storage.ahead import StagedPhotos
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.disk import Disk
 from regrade.serving.storage.photostore import LocalPhotoStore
@@ -94,12 +97,16 @@ class Runtime:
             self.backfill.start()
             if cleared := self.photos.clear_leftovers():
                 log.info("removed %d unfinished uploads of an earlier run", cleared)
+            self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
+            self.staged = staged_photos_of(settings, self.limits)
+            if cleared := self.staged.clear_leftovers():
+                log.info("removed %d photos whose items never came", cleared)
+            self.sent_ahead = SentAhead(self.staged, self.photos, self.inspections)
             self.eraser = open_eraser(settings, self.database, self.photos, self.signer)
             self.eraser.try_to_finish()
         except BaseException:
             self.lock.release()
             raise
-        self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
         self.thumbnails = Thumbnails(self.photos, picture_cache_of(settings), self.limits)
         self.photo_views = PhotoViews(self.database)
         self.keeper = Keeper(self.eraser, settings.retention_rules, self.metrics.erased.labels("retention").inc)
@@ -204,6 +211,10 @@ class Runtime:
         """Look after oneself from time to time, for ever."""
         while True:
             await self.call(self.health.look)
+            try:
+                await self.call(self.staged.sweep)
+            except OSError as error:
+                log.warning("what has expired of photos without items is removed later: %s", error)
             await asyncio.sleep(WATCH_SECONDS)
 
     def _look_at_models(self) -> Finding:
@@ -259,6 +270,16 @@ class Runtime:
         self.lock.release()
 
 
+def staged_photos_of(settings: Settings, limits: IntakeLimits | None = None) -> StagedPhotos:
+    """The photos of an installation that were sent ahead of their items."""
+    return StagedPhotos(
+        settings.data_dir / UPLOADS,
+        limits or IntakeLimits(max_bytes=settings.max_photo_bytes),
+        lifetime=settings.upload_hours * 3600,
+        budget=settings.upload_budget,
+    )
+
+
 def picture_cache_of(settings: Settings) -> PictureCache:
     """Where pictures that were made of photos are kept."""
     return PictureCache(settings.data_dir / "cache" / "thumbnails", settings.picture_cache_bytes)
@@ -268,9 +289,11 @@ def open_eraser(settings: Settings, database: Database, photos: LocalPhotoStore,
     """What erases inspections of an installation, whether a service runs on it or not."""
     pseudonyms = Pseudonyms.load(settings.data_dir / "keys")
     pictures, features = picture_cache_of(settings), FeatureCache(settings.data_dir / FEATURES)
+    staged = staged_photos_of(settings)
 
     def forget(sha256: str) -> None:
         pictures.forget(sha256)
         features.forget([sha256])
+        staged.forget(sha256)
 
     return Eraser(database, photos, forget, signer, pseudonyms)

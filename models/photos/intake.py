@@ -95,6 +95,14 @@ def survey(data: bytes) -> Structure | None:
     return structure if structure.fault is None else None
 
 
+def check_photo(data: bytes, limits: IntakeLimits = DEFAULT_LIMITS) -> str:
+    """The media type of a photo whose file keeps within the limits, as its structure says; nothing is decoded.
+
+    Raises `PhotoError` as `open_photo` does, but for what only decoding shows.
+    """
+    return _checked(data, limits)[0]
+
+
 def open_photo(
     data: bytes,
     index: int = 0,
@@ -130,6 +138,18 @@ def open_photo(
 
 
 def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str, patience: float | None) -> Photo:
+    media_type, structure = _checked(data, limits)
+    side = round(limits.working_side * SLACK)
+    if structure.quick:
+        decoded = decode(data, media_type, structure, side)
+    else:
+        decoded = helper.decode(data, media_type, side, limits.seconds, patience)
+    _check_size(decoded.width, decoded.height, limits)  # of a HEIC only its decoder knows which picture is the photo
+    return Photo(index, sha256, media_type, decoded.width, decoded.height, decoded.rgb)
+
+
+def _checked(data: bytes, limits: IntakeLimits) -> tuple[str, Structure]:
+    """The media type of a file, and its structure, which keeps within the limits."""
     media_type = sniff(data)
     if len(data) > limits.max_bytes:
         raise PhotoError(
@@ -141,13 +161,7 @@ def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str, patience: 
     _check_size(structure.width, structure.height, limits)
     if structure.fault is not None:
         raise structure.fault
-    side = round(limits.working_side * SLACK)
-    if structure.quick:
-        decoded = decode(data, media_type, structure, side)
-    else:
-        decoded = helper.decode(data, media_type, side, limits.seconds, patience)
-    _check_size(decoded.width, decoded.height, limits)  # of a HEIC only its decoder knows which picture is the photo
-    return Photo(index, sha256, media_type, decoded.width, decoded.height, decoded.rgb)
+    return media_type, structure
 
 
 def _check_size(width: int, height: int, limits: IntakeLimits) -> None:
@@ -170,6 +184,7 @@ __all__ = [
     "MEDIA_TYPES",
     "SUFFIXES",
     "IntakeLimits",
+    "check_photo",
     "open_photo",
     "readable_types",
     "sniff",

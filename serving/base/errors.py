@@ -75,13 +75,38 @@ class UploadError(SpokenError):
 
     Codes: `not-multipart`, `malformed-multipart`, `encoded-part`, `unknown-part`, `missing-item`, `duplicate-item`,
     `item-too-large`, `body-too-large`, `photo-too-large`, `too-many-photos`, `no-photos`, `upload-too-slow`,
-    `request-too-slow`.
+    `request-too-slow`, `upload-hash-mismatch`, `bad-content-range`.
     """
 
     def __init__(self, code: str, message: Message | str, *, photo: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.photo = photo
+
+
+class NotStagedError(SpokenError):
+    """Photos that an item names and that were not sent ahead, by their hashes; `photo` is the index of the first."""
+
+    def __init__(self, hashes: tuple[str, ...], photo: int) -> None:
+        super().__init__(Message("problem.not_staged", {"photos": ", ".join(hashes)}))
+        self.hashes = hashes
+        self.photo = photo
+
+
+class UploadGapError(SpokenError):
+    """A part of a photo that begins beyond what is there of it: its first `offset` bytes."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(Message("problem.upload_gap", {"offset": offset}))
+        self.offset = offset
+
+
+class BudgetError(SpokenError):
+    """A key has as many bytes of photos waiting for their items as it may. `retry_after` is in whole seconds."""
+
+    def __init__(self, message: Message, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UploadAborted(RegradeError):  # noqa: N818 - not a fault of ours, and nobody is left to read an answer

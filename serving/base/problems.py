@@ -46,6 +46,11 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "photo-bad-dimensions": (422, "Photo too narrow or too long"),
     "photo-too-complex": (422, "Photo file of too many parts"),
     "photo-too-slow": (422, "Photo takes too long to decode"),
+    "photo-not-staged": (409, "Photo was not sent ahead"),
+    "upload-hash-mismatch": (422, "Bytes of another hash"),
+    "upload-gap": (409, "Bytes before these are missing"),
+    "upload-budget": (429, "Too many photos without an item"),
+    "bad-content-range": (400, "Content-Range that cannot be"),
     "invalid-json": (422, "Not JSON"),
     "invalid-item": (422, "Invalid item"),
     "invalid-declared-value": (422, "Invalid declared value"),
@@ -143,6 +148,13 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
             detail = text("problem.storage", lang, why=error.to(lang), seconds=error.retry_after)
             headers = {"Retry-After": str(error.retry_after)}
             return Problem("insufficient-storage", detail, {"retry_after": error.retry_after}, headers)
+        case errors.NotStagedError():
+            return Problem("photo-not-staged", error.to(lang), {"photo": error.photo, "missing": list(error.hashes)})
+        case errors.UploadGapError():
+            return Problem("upload-gap", error.to(lang), {"offset": error.offset}, {"Upload-Offset": str(error.offset)})
+        case errors.BudgetError():
+            headers = {"Retry-After": str(error.retry_after)}
+            return Problem("upload-budget", error.to(lang), {"retry_after": error.retry_after}, headers)
     for kind, slug in _SLUGS:
         if isinstance(error, kind):
             return Problem(slug, error.to(lang) if isinstance(error, errors.SpokenError) else str(error))

@@ -82,6 +82,18 @@ class Settings(BaseSettings):
     max_bytes_in_flight: Bytes = Field(
         256 * MIB, ge=4096, description="Bodies held in memory at once, over all requests."
     )
+    upload_hours: Annotated[float, Unit("h")] = Field(
+        24.0, gt=0, le=24 * 30, description="How long a photo that was sent ahead of its item is kept for it."
+    )
+    upload_budget: Bytes = Field(
+        1024 * MIB, ge=1024, description="Photos sent ahead of their items that one key may have waiting at once."
+    )
+    station_photo_side: Annotated[int, Unit("pixels")] = Field(
+        3000,
+        ge=0,
+        le=20_000,
+        description="Long side to which the station page reduces larger photos before sending; 0: originals.",
+    )
     queue_limit: int = Field(
         256, ge=1, le=10_000, description="Inspections under way or waiting, however little work they are."
     )
@@ -228,7 +240,7 @@ class Settings(BaseSettings):
         `max_bytes_in_flight` below `max_body_bytes`: the largest legal request would never be accepted;
         `deadline` above `max_deadline`;
         `waiting_limit_per_address` above `waiting_limit`, or that above half of `connection_limit`;
-        `data_dir` that is a file.
+        `data_dir` that is a file; `upload_budget` below `max_photo_bytes`.
         """
         if self.max_body_bytes < self.max_photo_bytes:
             raise ValueError(
@@ -254,6 +266,11 @@ class Settings(BaseSettings):
             )
         if self.data_dir.exists() and not self.data_dir.is_dir():
             raise ValueError(f"data_dir ({self.data_dir}) is a file. Name a directory.")
+        if self.upload_budget < self.max_photo_bytes:
+            raise ValueError(
+                f"upload_budget ({self.upload_budget}) is below max_photo_bytes ({self.max_photo_bytes}): "
+                "a legal photo could never be sent ahead. Raise the first or lower the second."
+            )
         return self
 
     @property

@@ -70,6 +70,10 @@ class Exchange:
         if self._fault is not None:
             raise self._fault
         self._refuse_large(self.received_bytes)
+        if message["type"] == "http.disconnect" and self._cycle.disconnected and self._cycle.body:
+            # What had come before the client went: whoever takes a body in parts can keep it.
+            message = {"type": "http.request", "body": bytes(self._cycle.body), "more_body": self._cycle.more_body}
+            self._cycle.body = bytearray()
         return message
 
     async def send(self, message: Any) -> None:

@@ -198,19 +198,26 @@ class Admission:
 
     @contextmanager
     def enter(
-        self, announced: int, wait: float | None = None, *, replay: bool = False, key_id: str = ""
+        self,
+        announced: int,
+        wait: float | None = None,
+        *,
+        replay: bool = False,
+        key_id: str = "",
+        graded: bool = True,
     ) -> Iterator[Ticket]:
         """Let a request in whose body is `announced` bytes long (0 if unknown). Raises `BusyError` or `StorageError`.
 
         `wait` is how many seconds its client will wait for the answer, the setting when None. A `replay`, which was
         stored before and only needs to be looked up, is let in however much there is to grade and however full the
-        disk is. A request counts as an upload until `Ticket.enqueue`, and as one of the queue from then on; `key_id` is
-        whose it is, empty where nobody counts that.
+        disk is; one of which nothing will be `graded`, however much there is to grade. A request counts as an upload
+        until `Ticket.enqueue`, and as one of the queue from then on; `key_id` is whose it is, empty where nobody counts
+        that.
         """
         wait = self.deadline if wait is None else wait
         if self.closed:
             raise draining()
-        if not replay:
+        if graded and not replay:
             self.refuse_if_late(self.at_least(announced), wait)  # at once, before a body is sent in vain
         if self.uploads >= self.max_uploads:
             raise BusyError("uploads", Message("problem.busy_uploads", {"count": self.uploads}), self.until_freed())

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from regrade.models.grader import Grader
@@ -34,7 +35,8 @@ SOFTWARE: Final = version("regrade")
 class Intake:
     """A checked item, its photos with the hash of each, and what judges all of it: one grader, one policy.
 
-    `digest` identifies the whole body, `work` is what grading it will cost.
+    `digest` identifies the whole body, `work` is what grading it will cost. `files` is where photos that were sent
+    ahead lie, and empty for others.
     """
 
     grader: Grader
@@ -44,6 +46,7 @@ class Intake:
     hashes: tuple[str, ...]
     digest: str
     work: Work
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,8 @@ class ItemGrading:
 
     def _begin_to_stage_photos(self) -> None:
         # Beside inference: writing and syncing waits for the disk, not for a core.
-        files = list(zip(self._intake.photos, self._intake.hashes, strict=True))
-        self._staging = asyncio.ensure_future(self._means.threads.call(self._means.photos.stage, files))
+        photos, files = list(zip(self._intake.photos, self._intake.hashes, strict=True)), self._intake.files
+        self._staging = asyncio.ensure_future(self._means.threads.call(self._means.photos.stage, photos, files))
 
     @side_by_side
     async def _look_at_photos(self, decoded: Mapping[int, Photo]) -> list[SeenPhoto]:

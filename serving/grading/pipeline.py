@@ -6,7 +6,7 @@ under the same idempotency key is not graded again.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -105,10 +105,23 @@ class Pipeline:
                 except DuplicateKeyError:  # another process on the same database was faster
                     stored = await self._threads.call(self._inspections.by_idempotency_key, *slot)
                     assert stored is not None
-            if stored.erased is not None:
-                raise ErasedError(stored.id, stored.erased.at, key=True)
-            _refuse_other_body(stored.body_digest, intake.digest)
-            return Outcome(stored, replayed=True)
+            return _replayed(stored, intake.digest)
+
+    async def stored_before(self, sender: Sender, item: bytes, hashes: Sequence[str]) -> Outcome | None:
+        """What was stored for an item that names its photos, should it have come before under its idempotency key:
+        the photos need not be there any more.
+
+        Raises `InvalidFieldsError`, `IdempotencyConflictError` or `ErasedError`.
+        """
+        parsed = self._parsed(item)
+        if sender.idempotency_key is None:
+            return None
+        stored = await self._threads.call(self._inspections.by_idempotency_key, sender.key_id, sender.idempotency_key)
+        return None if stored is None else _replayed(stored, _digest_of(parsed, hashes))
+
+    def _parsed(self, item: bytes) -> Item:
+        judges = self._judges()
+        return parse_item(item, tuple(judges.grader.categories), tuple(judges.in_force.policy.currencies))
 
     @asynccontextmanager
     async def _alone(self, slot: tuple[str, str], digest: str) -> AsyncIterator[None]:
@@ -129,7 +142,7 @@ class Pipeline:
             grader, policy = judges.grader, judges.in_force.policy
             item = parse_item(upload.item, tuple(grader.categories), tuple(policy.currencies))
             # One job for all photos: handing each to a thread of its own costs more than it gains under load.
-            return await self._threads.call(_intake_of, grader, policy, item, upload.photos)
+            return await self._threads.call(_intake_of, grader, policy, item, upload)
 
     async def _grade(self, submission: Submission, intake: Intake) -> Inspection:
         clock = ItemClock(submission.timings, self._metrics)
@@ -137,10 +150,22 @@ class Pipeline:
         return await ItemGrading(self._means, intake, submission.sender, submission.ticket, clock).run()
 
 
-def _intake_of(grader: Grader, policy: Policy, item: Item, photos: tuple[bytes, ...]) -> Intake:
-    hashes = tuple(hashlib.sha256(data).hexdigest() for data in photos)
-    digest = hashlib.sha256(canonical_json({"item": item.canonical(), "photos": list(hashes)})).hexdigest()
-    return Intake(grader, policy, item, photos, hashes, digest, work_of(photos))
+def _intake_of(grader: Grader, policy: Policy, item: Item, upload: Upload) -> Intake:
+    photos = upload.photos
+    hashes = upload.hashes or tuple(hashlib.sha256(data).hexdigest() for data in photos)
+    return Intake(grader, policy, item, photos, hashes, _digest_of(item, hashes), work_of(photos), upload.files)
+
+
+def _digest_of(item: Item, hashes: Sequence[str]) -> str:
+    """What identifies a body, however its photos came: two with the same digest ask for the same."""
+    return hashlib.sha256(canonical_json({"item": item.canonical(), "photos": list(hashes)})).hexdigest()
+
+
+def _replayed(stored: Inspection, digest: str) -> Outcome:
+    if stored.erased is not None:
+        raise ErasedError(stored.id, stored.erased.at, key=True)
+    _refuse_other_body(stored.body_digest, digest)
+    return Outcome(stored, replayed=True)
 
 
 def _refuse_other_body(stored: str, sent: str) -> None:

@@ -35,6 +35,7 @@ from regrade.serving.http.routes.api import (
     models,
     reviews,
     rubrics,
+    uploads,
 )
 from regrade.serving.http.routes.api import metrics as ops
 from regrade.serving.http.routes.common import language_of
@@ -42,7 +43,7 @@ from regrade.serving.http.routes.desk import api as desk_api
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
-from regrade.serving.http.routes.station import pages
+from regrade.serving.http.routes.station import offline, pages
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.disk import fault_of, first_line
 from regrade.serving.telemetry import tracing
@@ -121,8 +122,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    api = (inspections, bench, erasures, evidence, reviews, audit, rubrics, models, health, ops)
-    for room in (*api, home, docs, pages, desk_quality, desk_api, desk):
+    api = (inspections, uploads, bench, erasures, evidence, reviews, audit, rubrics, models, health, ops)
+    for room in (*api, home, docs, offline, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -383,6 +383,15 @@ class EvidenceOut(BaseModel):
     differences: list[DifferenceOut]
 
 
+class UploadOut(BaseModel):
+    """A photo that was sent ahead of its item."""
+
+    sha256: str
+    size: int = Field(description="Bytes of it that are there.")
+    whole: bool = Field(description="Whether that is all of it.")
+    expires_at: datetime | None = Field(description="Until when; null where it stands in an inspection of the key.")
+
+
 class FaultOut(BaseModel):
     field: str
     message: str

@@ -86,9 +86,12 @@ def preview(connection: Connection, meant: Meant) -> Preview:
     )
 
 
-def held(connection: Connection, hashes: Collection[str], *, but: str = "") -> set[str]:
-    """Those of the photos `hashes` that an inspection has which was not erased; `but` is one that does not count."""
+def held(connection: Connection, hashes: Collection[str], *, but: str = "", by: str | None = None) -> set[str]:
+    """Those of the photos `hashes` that an inspection has which was not erased; `but` is one that does not count, and
+    with `by` only those count that this key made."""
     query = _photos().where(KEPT, inspections.c.id != but, inspection_photos.c.sha256.in_(hashes))
+    if by is not None:
+        query = query.where(inspections.c.key_id == by)
     return set(connection.execute(query).scalars().all())
 
 

@@ -120,6 +120,11 @@ class InspectionStore:
         with self._database.read() as connection:
             return held(connection, hashes)
 
+    def sent_by(self, key_id: str, hashes: Collection[str]) -> set[str]:
+        """Those of the photos `hashes` that stand in an inspection which `key_id` made and which was not erased."""
+        with self._database.read() as connection:
+            return held(connection, hashes, by=key_id)
+
     def _find(self, where: ColumnElement[bool]) -> Inspection | None:
         with self._database.read() as connection:
             found = load(connection, connection.execute(select(inspections).where(where)).all())

@@ -1,6 +1,10 @@
 // The tray of photos: added by camera, file picker, drop or paste; shown, replaced, removed.
 
 import { $, el } from "./dom.js";
+import { reduce } from "./reduce.js";
+import { describeProblem } from "./send.js";
+import * as stored from "./stored.js";
+import * as uploads from "./uploads.js";
 import { t } from "./words.js";
 
 const TYPES = document.body.dataset.photoTypes.split(",");
@@ -8,22 +12,76 @@ const HEIC = "image/heic";
 const MAX_PHOTOS = Number(document.body.dataset.maxPhotos);
 const MAX_BYTES = Number(document.body.dataset.maxPhotoBytes);
 
-/** Photos in order: { file, url, wrong } where `wrong` says why it must be taken again, if it must. */
+/** Photos in order: { id, file, url, wrong, ready } where `wrong` says why it must be taken again, if it must, and `ready`
+ * resolves when the file is as it will be sent, and kept. */
 let photos = [];
 let replacing = null;
 let changed = () => {};
+let reducing = Promise.resolve(); // one at a time: tablets are short of memory
+/** Whether somebody else still needs a photo that leaves the tray. */
+let needed = () => false;
 
 export const all = () => photos;
 export const onChange = (listener) => (changed = listener);
+export const onLeave = (listener) => (needed = listener);
+/** When all are as they will be sent, and kept. */
+export const ready = () => Promise.all(photos.map((photo) => photo.ready));
 
 /** Whether a file is a HEIC photo, which many a system has no name for and most browsers cannot show. */
 export const isHeic = (file) => /^image\/hei[cf]$/.test(file.type) || (!file.type && /\.hei[cf]$/i.test(file.name));
 
 export function clear() {
-  photos.forEach((photo) => URL.revokeObjectURL(photo.url));
+  photos.forEach(leave);
   photos = [];
   say("");
   draw();
+}
+
+/** Put photos into the tray that were kept: { id, file, wrong }. */
+export function restore(kept) {
+  clear();
+  for (const { id, file, wrong } of kept) {
+    const photo = { id, file, url: URL.createObjectURL(file), wrong: wrong ?? null, ready: Promise.resolve() };
+    photos.push(photo);
+    stored.inHand.add(id);
+    uploads.begin({ id, file, sent: true });
+  }
+  draw();
+}
+
+/** A photo is in the tray no more. */
+function leave(photo) {
+  URL.revokeObjectURL(photo.url);
+  stored.inHand.delete(photo.id);
+  if (!needed(photo.id)) uploads.cancel(photo.id);
+}
+
+/** Make a photo what is sent of it, keep it, and begin to send it. */
+async function prepare(photo) {
+  const smaller = await (reducing = reducing.then(() => reduce(photo.file)));
+  if (!photos.includes(photo)) return;
+  if (smaller !== photo.file) {
+    URL.revokeObjectURL(photo.url);
+    Object.assign(photo, { file: smaller, url: URL.createObjectURL(smaller) });
+    thumb(photo.id)?.querySelector("img")?.setAttribute("src", photo.url);
+  }
+  await stored.keepPhoto({ id: photo.id, file: photo.file });
+  if (!photos.includes(photo)) return;
+  uploads.begin(photo);
+  uploads.attempt(photo.id).then((answer) => answer.final && photos.includes(photo) && refuse(photo, answer));
+}
+
+function refuse(photo, { status, problem }) {
+  photo.wrong = describeProblem(status, problem).lines[0];
+  draw();
+}
+
+const thumb = (id) => $("tray").querySelector(`[data-photo="${id}"]`);
+
+/** Show how much of a photo is at the service. */
+export function progress(id, share) {
+  const bar = thumb(id)?.querySelector("progress");
+  if (bar) Object.assign(bar, { value: share, hidden: share === 1 });
 }
 
 /** Mark photos that must be taken again: a map of index to why. */
@@ -69,20 +127,22 @@ export function add(files, instead = replacing) {
 }
 
 function put(file) {
-  const photo = { file, url: URL.createObjectURL(file), wrong: null };
+  const photo = { id: stored.newId(), file, url: URL.createObjectURL(file), wrong: null };
   if (replacing !== null && replacing < photos.length) {
-    URL.revokeObjectURL(photos[replacing].url);
+    leave(photos[replacing]);
     photos[replacing] = photo;
     replacing = null;
-    return true;
-  }
-  if (photos.length >= MAX_PHOTOS) return false;
-  photos.push(photo);
+  } else if (photos.length >= MAX_PHOTOS) {
+    URL.revokeObjectURL(photo.url);
+    return false;
+  } else photos.push(photo);
+  stored.inHand.add(photo.id);
+  photo.ready = prepare(photo);
   return true;
 }
 
 function remove(index) {
-  URL.revokeObjectURL(photos[index].url);
+  leave(photos[index]);
   photos.splice(index, 1);
   draw();
   changed();
@@ -93,7 +153,7 @@ function remove(index) {
 export function draw() {
   $("tray").replaceChildren(
     ...photos.map((photo, index) =>
-      el("li", { class: photo.wrong ? "thumb wrong" : "thumb", title: photo.wrong ?? photo.file.name },
+      el("li", { class: photo.wrong ? "thumb wrong" : "thumb", "data-photo": photo.id, title: photo.wrong ?? photo.file.name },
         isHeic(photo.file) ? el("span", { class: "name" }, photo.file.name)
           : el("img", { src: photo.url, alt: t("station.photo_alt", { number: index + 1 }), decoding: "async" }),
         el("span", { class: "number", "aria-hidden": "true" }, String(index + 1)),
@@ -101,6 +161,8 @@ export function draw() {
           type: "button", class: "remove", onclick: () => remove(index),
           "aria-label": t("station.remove_photo", { number: index + 1 }),
         }, "×"),
+        el("progress", { class: "sent", max: "1", value: String(uploads.share(photo.id)), hidden: uploads.share(photo.id) === 1,
+          "aria-label": t("station.photo_sending", { number: index + 1 }) }),
         photo.wrong ? el("button", { type: "button", class: "retake", onclick: () => retake(index) }, t("station.replace")) : null,
       )),
   );

@@ -2,20 +2,20 @@
 
 import { known, t } from "./words.js";
 
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 30_000;
 
 /**
- * Post an item with its photos. Never throws: answers {inspection, replayed}, or {status, problem} with the
- * problem+json where there was one, or {status: 0, reason: "offline" | "too_slow"} where no answer came.
+ * Post an item that names its photos, which were sent ahead. Never throws: answers {inspection, replayed}, or {status,
+ * problem} with the problem+json where there was one, or {status: 0, reason: "offline" | "too_slow"} where no answer came.
  */
-export async function send(url, { body, files, key, apiKey, language }) {
-  const form = new FormData();
-  form.append("item", JSON.stringify(body));
-  for (const file of files) form.append("photos", file, file.name);
-  const headers = { Authorization: `Bearer ${apiKey}`, "Idempotency-Key": key, "Accept-Language": language };
+export async function send(url, { body, hashes, key, apiKey, language }) {
+  const headers = {
+    Authorization: `Bearer ${apiKey}`, "Idempotency-Key": key, "Accept-Language": language, "Content-Type": "application/json",
+  };
+  const named = JSON.stringify({ item: body, photos: hashes.map((sha256) => ({ sha256 })) });
   let response;
   try {
-    response = await fetch(url, { method: "POST", headers, body: form, signal: AbortSignal.timeout(PATIENCE_MS) });
+    response = await fetch(url, { method: "POST", headers, body: named, signal: AbortSignal.timeout(PATIENCE_MS) });
     const answer = await response.json().catch(() => null);
     if (response.ok && answer) {
       return { inspection: answer, replayed: response.headers.get("Idempotency-Replayed") === "true" };
@@ -26,18 +26,22 @@ export async function send(url, { body, files, key, apiKey, language }) {
   }
 }
 
+/** Whether an item is kept and sent again by itself: nobody has looked at it and found it wrong. */
+export const isKept = (status) => status === 0 || status === 408 || status === 429 || status >= 500;
+
 /** A refusal as {title, lines, photo, wait}: `photo` is the index at fault, `wait` seconds until a retry. */
 export function describeProblem(status, problem, reason) {
-  if (status === 0) return { title: t("station.failed"), lines: [t(`station.${reason}`, { seconds: PATIENCE_MS / 1000 })] };
+  const title = t(isKept(status) ? "station.kept" : "station.failed");
+  if (status === 0) return { title, lines: [t(`station.${reason}`, { seconds: PATIENCE_MS / 1000 })] };
   const lines = [];
   const slug = (problem.type ?? "").split(":").pop();
   // Some details begin with the photo's index, counted from 0; an inspector counts from 1.
   const detail = known(`station.problem.${slug}`) ?? (problem.detail ?? "").replace(/^Photo \d+: /, "");
-  if (status === 429 || status === 503) lines.push(t("station.busy"));
+  if ((status === 429 && slug !== "upload-budget") || status === 503) lines.push(t("station.busy"));
   else if (detail && Number.isInteger(problem.photo)) {
     lines.push(t("station.problem_photo", { number: problem.photo + 1, detail }));
   } else if (detail) lines.push(detail);
   else lines.push(t("station.strange_answer", { status }));
   const wait = Number.parseInt(problem.retry_after, 10);
-  return { title: t("station.failed"), lines, photo: problem.photo ?? undefined, wait: wait > 0 ? Math.min(wait, 120) : undefined };
+  return { title, lines, photo: problem.photo ?? undefined, wait: wait > 0 ? Math.min(wait, 120) : undefined };
 }

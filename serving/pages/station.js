@@ -2,76 +2,108 @@
 
 import { benchDecides, choices, decisionOf, tell } from "./bench.js";
 import { $, el } from "./dom.js";
-import { describeProblem, send } from "./send.js";
-import * as photos from "./photos.js";
 import * as camera from "./camera.js";
 import { earlierWords } from "./earlier.js";
-import { listenForScans, unlessScanned } from "./scan.js";
+import * as hand from "./hand.js";
+import { keepOffline } from "./offline.js";
+import * as outbox from "./outbox.js";
+import * as photos from "./photos.js";
+import { previews } from "./previews.js";
+import { countDown, drawRefusal } from "./refusal.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
+import { listenForScans, unlessScanned } from "./scan.js";
+import { isKept } from "./send.js";
+import { apiKey, openSettings, refuseKey, showKeyState, wireSettings } from "./settings.js";
+import * as stored from "./stored.js";
+import * as uploads from "./uploads.js";
+import { drawWaiting } from "./waiting.js";
 import { choose, chosen, loadWords, t } from "./words.js";
 
-const KEY = "regrade.key";
-const STATION = "regrade.station";
 const UNDO_MS = 60_000;
 const KEPT_FIELDS = ["category", "seller", "currency"]; // a bench grades many items of one seller in a row
 const { api, strings } = document.body.dataset;
 
-/** The inspection on show with its photos' URLs; the submission that a retry repeats; why it was refused. */
+/** The inspection on show with its photos' URLs; what was sent of the item in hand, { key, body, photos: ids, inspection };
+ * why it was refused. */
 let shown = null;
 let pending = null;
 let refusal = null;
 let busy = false;
 
-function item() {
-  const value = (id) => $(id).value.trim() || undefined;
-  const amount = $("amount").value === "" ? undefined : Number($("amount").value);
-  return {
-    rma: value("rma"),
-    category: value("category"),
-    seller: value("seller"),
-    station: localStorage.getItem(STATION) ?? undefined,
-    declared_value: amount === undefined ? undefined : { amount, currency: $("currency").value },
-  };
-}
-
-/** Put faults beside their fields and go to the first. True where there are none. */
-function complete() {
-  const amountWrong = $("amount").validity.badInput || $("amount").validity.rangeUnderflow || $("amount").validity.rangeOverflow;
-  const faults = [
-    ["rma", "rma-error", $("rma").value.trim() ? "" : t("station.rma_missing")],
-    ["amount", "amount-error", amountWrong ? t("station.amount_wrong") : ""],
-    ["choose", "photos-error", photos.all().length ? "" : t("station.photos_missing")],
-  ];
-  for (const [id, error, text] of faults) {
-    $(error).textContent = text;
-    if (id !== "choose") $(id).setAttribute("aria-invalid", String(text !== ""));
-  }
-  const first = faults.find(([, , text]) => text);
-  if (first) $(first[0]).focus();
-  return !first;
-}
-
 async function grade() {
-  if (busy || !complete()) return;
-  if (!sessionStorage.getItem(KEY)) return openSettings(t("station.key_needed"));
-  const body = item();
-  const files = photos.all().map((photo) => photo.file);
-  const same = pending && JSON.stringify(pending.body) === JSON.stringify(body) &&
-    pending.files.length === files.length && files.every((file, index) => file === pending.files[index]);
+  if (busy || !hand.complete()) return;
+  if (!apiKey()) return openSettings(t("station.key_needed"));
+  withdrawIfChanged();
   // Retrying what was sent before keeps its idempotency key, so that an item is never graded twice.
-  if (!same) pending = { body, files, key: randomKey() };
+  pending ??= { ...now(), key: stored.newId() };
   release();
   refusal = null;
   working(true);
-  const answer = await send(api, { ...pending, apiKey: sessionStorage.getItem(KEY), language: chosen() });
-  const urls = answer.inspection ? await previews(answer.inspection, files) : [];
-  working(false);
-  if (answer.inspection) return show(answer.inspection, answer.replayed, urls);
-  fail(answer);
+  await photos.ready();
+  const entry = outbox.find(pending.key);
+  if (entry?.state === "waits") return outbox.kick();
+  if (entry) await outbox.remove(entry.seq);
+  await outbox.add(pending);
+  hand.keep();
 }
 
-// crypto.randomUUID exists on HTTPS pages only; a bench may well reach the service over plain HTTP.
-const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const now = () => ({ body: hand.item(), photos: photos.all().map((photo) => photo.id) });
+const same = (one, other) => JSON.stringify([one.body, one.photos]) === JSON.stringify([other.body, other.photos]);
+
+/** An item that was changed since it was sent is another request; where it still waits, it is not sent as it was. */
+function withdrawIfChanged() {
+  if (!pending || busy || same(pending, now())) return;
+  const entry = outbox.find(pending.key);
+  pending = null;
+  if (entry?.state !== "waits") return;
+  outbox.remove(entry.seq);
+  $("message").hidden = true;
+}
+
+/** What came of an item on its way, or why it still waits. */
+async function onAnswer(entry, answer) {
+  const wrongKey = answer.status === 401 || answer.status === 403;
+  if (wrongKey && !apiKey()) return working(false);
+  if (entry.key !== pending?.key) return wrongKey ? refuseKey(answer.status) : undefined;
+  if (!answer.inspection) {
+    const first = busy;
+    working(false);
+    if (entry.state === "refused") outbox.remove(entry.seq);
+    return fail(answer, first);
+  }
+  pending.inspection = answer.inspection.id;
+  await outbox.remove(entry.seq);
+  const urls = await previews(answer.inspection, apiKey(), photos.all().map((photo) => photo.file));
+  working(false);
+  if (entry.key === pending?.key) show(answer.inspection, answer.replayed, urls);
+  hand.keep();
+}
+
+/** Take an item into hand, as { fields, photos, pending }: with its result where there is one. */
+async function takeUp(kept) {
+  await hand.take(kept);
+  pending = kept.pending ?? null;
+  hand.keep();
+  if (!pending?.inspection || !apiKey()) return;
+  const headers = { Authorization: `Bearer ${apiKey()}`, "Accept-Language": chosen() };
+  const response = await fetch(`${api}/${encodeURIComponent(pending.inspection)}`, { headers }).catch(() => null);
+  const inspection = response?.ok ? await response.json() : null;
+  if (inspection?.id !== pending?.inspection || shown || busy) return;
+  show(inspection, false, await previews(inspection, apiKey(), photos.all().map((photo) => photo.file)));
+}
+
+/** Take an item of the list into hand, unless something else is. */
+async function openEntry({ seq, key, body, photos: ids, result }) {
+  if (shown) nextItem();
+  if (!hand.isEmpty()) return photos.say(t("station.queue_hand"));
+  await takeUp({ fields: hand.fieldsOf(body), photos: ids.map((id) => ({ id })), pending: { key, body, photos: ids, inspection: result?.id } });
+  await outbox.remove(seq);
+}
+
+function drawQueue() {
+  const listed = outbox.all().filter((entry) => !busy || entry.key !== pending?.key);
+  drawWaiting(listed, { isForeign: outbox.isForeign, open: openEntry, remove: (entry) => outbox.remove(entry.seq) });
+}
 
 function working(on) {
   busy = on;
@@ -79,25 +111,17 @@ function working(on) {
   $("item").inert = on;
   $("outcome").setAttribute("aria-busy", String(on));
   $("working").hidden = !on;
+  drawQueue();
   if (!on) return;
   for (const id of ["empty", "result", "message", "next"]) $(id).hidden = true;
   $("live").textContent = t("station.working");
 }
 
-/** URLs of the photos to draw on: the files themselves, and of those that browsers cannot show what the service shows. */
-function previews(inspection, files) {
-  return Promise.all(files.map(async (file, index) => {
-    if (!photos.isHeic(file)) return URL.createObjectURL(file);
-    const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` };
-    const address = `${api}/${encodeURIComponent(inspection.id)}/photos/${index}?width=1600`;
-    const response = await fetch(address, { headers }).catch(() => null);
-    return URL.createObjectURL(response?.ok ? await response.blob() : file);
-  }));
-}
-
 function show(inspection, replayed, urls) {
   // The result keeps its own URLs: the tray may be changed while it is on show.
   shown = { inspection, replayed, urls, since: performance.now() };
+  refusal = null;
+  for (const id of ["empty", "message"]) $(id).hidden = true;
   photos.mark(faultyPhotos(inspection));
   draw();
   $("live").textContent = announcement(inspection);
@@ -124,7 +148,7 @@ const takeBack = () => !busy && shown && settle(shown.inspection, null);
 /** Tell the service; what it answers is shown, and what it refuses beside the question. */
 async function settle(inspection, decision) {
   busy = true;
-  const answer = await tell(api, inspection.id, decision, sessionStorage.getItem(KEY), chosen());
+  const answer = await tell(api, inspection.id, decision, apiKey(), chosen());
   busy = false;
   if (shown?.inspection.id !== inspection.id) return;
   if (!answer.inspection) {
@@ -158,32 +182,26 @@ function release() {
   shown = null;
 }
 
-function fail({ status, problem, reason }) {
+function fail(answer, first) {
+  const { status } = answer;
   if (status === 401 || status === 403) {
-    if (status === 401) sessionStorage.removeItem(KEY);
     $("empty").hidden = false;
-    return openSettings(t(status === 401 ? "station.key_wrong" : "station.key_no_role"));
+    return refuseKey(status);
   }
-  refusal = { status, problem, reason };
-  const { photo, why, wait } = drawRefusal();
+  refusal = answer;
+  const { photo, why, wait } = drawRefusal(refusal, grade);
   if (photo !== undefined) photos.mark(new Map([[photo, why]]));
-  const retry = $("message").querySelector("button");
-  if (wait) countDown(retry, wait);
-  else retry.focus();
+  // What is kept goes out by itself: the next item can be taken on.
+  $("next").hidden = !isKept(status);
+  if (wait) countDown(wait);
+  else if (first) (isKept(status) ? $("next") : $("message").querySelector("button")).focus();
 }
 
-function drawRefusal() {
-  const { title, lines, photo, wait } = describeProblem(refusal.status, refusal.problem, refusal.reason);
-  const retry = el("button", { type: "button", class: "secondary", onclick: grade }, t("station.try_again"));
-  $("message").replaceChildren(el("strong", {}, title), ...lines.map((line) => el("p", {}, line)), retry);
-  $("message").hidden = false;
-  return { photo, why: lines[0] ?? title, wait };
-}
-
-function countDown(button, seconds) {
-  button.disabled = seconds > 0;
-  button.textContent = seconds > 0 ? t("station.try_again_in", { seconds }) : t("station.try_again");
-  if (seconds > 0) setTimeout(countDown, 1000, button, seconds - 1);
+/** Begin anew; what still waits is not sent. */
+function clear() {
+  const entry = !busy && pending ? outbox.find(pending.key) : null;
+  nextItem();
+  if (entry?.state === "waits") outbox.remove(entry.seq);
 }
 
 function nextItem() {
@@ -199,47 +217,9 @@ function nextItem() {
   for (const id of ["result", "message", "next", "rma-note"]) $(id).hidden = true;
   $("empty").hidden = false;
   $("live").textContent = "";
-  $("rma").focus();
-}
-
-function openSettings(error = "") {
-  $("settings").hidden = false;
-  $("settings-open").setAttribute("aria-expanded", "true");
-  $("station-name").value = localStorage.getItem(STATION) ?? "";
-  $("key").value = sessionStorage.getItem(KEY) ?? "";
-  $("key-error").textContent = error;
-  $("key").setAttribute("aria-invalid", String(error !== ""));
-  showKeyState();
-  $("key").focus();
-  $("key").select();
-}
-
-function closeSettings() {
-  $("settings").hidden = true;
-  $("settings-open").setAttribute("aria-expanded", "false");
-}
-
-function showKeyState() {
-  const set = sessionStorage.getItem(KEY) !== null;
-  $("key-state").dataset.text = set ? "station.key_kept" : "station.key_missing";
-  $("key-state").textContent = t($("key-state").dataset.text);
-  $("settings-open").classList.toggle("set", set);
-}
-
-function saveSettings(event) {
-  event.preventDefault();
-  const key = $("key").value.trim();
-  if (!key) return openSettings(t("station.key_needed"));
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    $("key-error").textContent = t("station.key_not_ascii");
-    return;
-  }
-  sessionStorage.setItem(KEY, key);
-  const station = $("station-name").value.trim();
-  if (station) localStorage.setItem(STATION, station);
-  else localStorage.removeItem(STATION);
-  showKeyState();
-  closeSettings();
+  hand.keep();
+  drawQueue();
+  stored.tidy();
   $("rma").focus();
 }
 
@@ -248,10 +228,11 @@ async function switchLanguage(code) {
   choose(code);
   photos.draw();
   showKeyState();
-  if (refusal) drawRefusal();
+  drawQueue();
+  if (refusal) drawRefusal(refusal, grade);
   if (!shown) return;
   draw();
-  const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}`, "Accept-Language": code };
+  const headers = { Authorization: `Bearer ${apiKey()}`, "Accept-Language": code };
   const { id } = shown.inspection;
   const response = await fetch(`${api}/${encodeURIComponent(id)}`, { headers }).catch(() => null);
   if (!response?.ok || shown?.inspection.id !== id || chosen() !== code) return;
@@ -277,10 +258,10 @@ function scanned(event) {
 
 /** Say where the RMA was at a bench before. */
 async function lookUp() {
-  const rma = $("rma").value.trim(), apiKey = sessionStorage.getItem(KEY);
+  const rma = $("rma").value.trim();
   $("rma-note").hidden = true;
-  if (!rma || !apiKey || shown) return;
-  const words = await earlierWords(api, rma, apiKey);
+  if (!rma || !apiKey() || shown) return;
+  const words = await earlierWords(api, rma, apiKey());
   if (!words || shown || $("rma").value.trim() !== rma) return;
   $("rma-note").textContent = words;
   $("rma-note").hidden = false;
@@ -291,6 +272,24 @@ function toPhotos() {
   $("rma-error").textContent = "";
   $("rma").removeAttribute("aria-invalid");
   (photos.all().length ? $("grade") : $(matchMedia("(pointer: coarse)").matches ? "take" : "choose")).focus();
+}
+
+/** Go on with what this browser has kept. */
+async function resume() {
+  $("item").inert = true; // what is typed must not be in the way of what was kept
+  const mine = await hand.begin();
+  const kept = await hand.kept();
+  hand.keepWith(() => ({ pending }));
+  if (kept && hand.isEmpty()) {
+    // Answered before the page went down, and not shown.
+    const entry = (await stored.entries()).find((one) => one.key === kept.pending?.key && one.state !== "waits");
+    if (entry?.result) kept.pending.inspection = entry.result.id;
+    if (entry) await stored.dropEntry(entry.seq);
+    await takeUp(kept);
+  }
+  $("item").inert = busy;
+  await outbox.begin(mine, apiKey, drawQueue, onAnswer);
+  await stored.tidy();
 }
 
 /** What the category chosen asks to be photographed. */
@@ -315,21 +314,33 @@ async function openCamera(index) {
 }
 
 await loadWords(strings);
+keepOffline();
 $("category").addEventListener("change", showViews);
 showViews();
-photos.onChange(() => photos.all().length && $("grade").focus());
+photos.onChange(() => {
+  withdrawIfChanged();
+  hand.keep();
+  if (photos.all().length) $("grade").focus();
+});
+photos.onLeave(outbox.needs);
+uploads.use(apiKey, photos.progress);
 photos.wire();
 photos.onTake(openCamera);
 $("rma").addEventListener("keydown", scanned);
 $("rma").addEventListener("change", lookUp);
 listenForScans(takeCode);
 $("item").addEventListener("submit", (event) => { event.preventDefault(); grade(); });
-for (const id of ["clear", "next"]) $(id).addEventListener("click", nextItem);
-$("settings").addEventListener("submit", saveSettings);
-$("settings-open").addEventListener("click", () => ($("settings").hidden ? openSettings() : closeSettings()));
+$("item").addEventListener("change", withdrawIfChanged);
+$("clear").addEventListener("click", clear);
+$("next").addEventListener("click", nextItem);
+wireSettings(() => {
+  uploads.kick();
+  outbox.kick();
+  drawQueue();
+  $("rma").focus();
+});
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); grade(); }
-  if (event.key === "Escape" && !$("settings").hidden) closeSettings();
   const typing = event.target.closest?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey;
   const choice = shown && !typing && benchDecides(shown.inspection) ? choices(shown.inspection)[Number(event.key) - 1] : null;
   if (choice) { event.preventDefault(); unlessScanned(() => decide(choice)); }
@@ -337,7 +348,8 @@ document.addEventListener("keydown", (event) => {
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => switchLanguage(button.dataset.language));
 }
+await resume();
 showKeyState();
-if (sessionStorage.getItem(KEY)) $("rma").focus();
-else openSettings();
+if (!apiKey()) openSettings();
+else if (!shown) $("rma").focus();
 document.body.dataset.ready = "true";

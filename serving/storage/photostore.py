@@ -37,9 +37,10 @@ Used = Callable[[Collection[str]], set[str]]
 class PhotoStore(Protocol):
     """Content-addressed bytes. Every method may be called from any thread."""
 
-    def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
+    def stage(self, photos: Sequence[tuple[bytes, str]], files: Sequence[Path] = ()) -> list[StagedPhoto]:
         """Write photos (bytes and their SHA-256) durably, not yet visible under their hashes: all, or none.
 
+        `files` are those of them that lie on the disk already, durably, of which no second copy need be written.
         Raises `StorageError` where there is no room for them."""
 
     def publish(self, staged: Sequence[StagedPhoto]) -> None:
@@ -79,12 +80,13 @@ class LocalPhotoStore:
         make_directories(self.staging)
 
     @storage_faults()
-    def stage(self, photos: Sequence[tuple[bytes, str]]) -> list[StagedPhoto]:
+    def stage(self, photos: Sequence[tuple[bytes, str]], files: Sequence[Path] = ()) -> list[StagedPhoto]:
         paths = [self.staging / uuid4().hex for _ in photos]
         descriptors: list[int] = []
         try:
-            for path, (data, _) in zip(paths, photos, strict=True):
-                descriptors.append(write_new(path, data))
+            for number, (path, (data, _)) in enumerate(zip(paths, photos, strict=True)):
+                if not (files and _linked(path, files[number])):
+                    descriptors.append(write_new(path, data))
             # Only once all are written: the first sync then takes most of what the others would have to wait for.
             for descriptor in descriptors:
                 os.fsync(descriptor)
@@ -104,6 +106,8 @@ class LocalPhotoStore:
             make_directories(target.parent)
             # Replacing a file of the same content is harmless and mends one that was damaged.
             (self.staging / photo.handle).replace(target)
+            # rename(2) leaves both names where they are one file already: a photo that its item only named.
+            (self.staging / photo.handle).unlink(missing_ok=True)
             touched.add(target.parent)
         for directory in touched:
             sync_folder(directory)
@@ -183,6 +187,15 @@ class LocalPhotoStore:
 def place(root: Path, sha256: str) -> Path:
     """Where the photo `sha256` lies in the store `root`."""
     return root / sha256[:2] / sha256
+
+
+def _linked(path: Path, file: Path) -> bool:
+    """Whether `path` could be made another name of `file`: it may be gone, or on a file system without links."""
+    try:
+        path.hardlink_to(file)
+    except OSError:
+        return False
+    return True
 
 
 def _remove(paths: Sequence[Path]) -> None:

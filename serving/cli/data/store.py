@@ -32,13 +32,15 @@ def verify(
 
     Exits with 1 when an inspection lacks a photo or has a damaged one, something differs from what was signed, the
     database is not sound, or others may read what is stored, and with 2 when it lacks what was acknowledged. Orphans
-    and leftovers are harmless: a crash between writing a photo and storing its inspection leaves them.
+    and leftovers are harmless: a crash between writing a photo and storing its inspection leaves them, and so do
+    photos that were sent ahead of an item that never came.
     """
     from regrade.serving.base.errors import DataDirError
     from regrade.serving.base.settings import load_settings
     from regrade.serving.evidence.store_check import check_evidence
     from regrade.serving.inspections.verify import remove_surplus, verify_store
     from regrade.serving.installation.data_dir import DataDirLock, open_database
+    from regrade.serving.runtime import staged_photos_of
     from regrade.serving.storage.photostore import LocalPhotoStore
     from regrade.serving.storage.private import close_to_others, open_to_others
 
@@ -49,6 +51,8 @@ def verify(
     photos = LocalPhotoStore(settings.data_dir / "photos")
     database = open_database(settings)
     report = verify_store(database, photos)
+    staged = staged_photos_of(settings)
+    expired = tuple(f"{path.parent.name}/{path.name}" for path in staged.leftovers())
     evidence = check_evidence(database, settings.data_dir / "keys")
     typer.echo(f"{report.inspections} inspections with {report.photos} different photos")
     if report.erased:
@@ -59,7 +63,7 @@ def verify(
         ("damaged photo", report.damaged),
         ("inspection with a gap in its photos", report.incomplete),
         ("orphan", report.orphans),
-        ("leftover", tuple(path.name for path in report.leftovers)),
+        ("leftover", (*(path.name for path in report.leftovers), *expired)),
     ):
         for name in found:
             typer.echo(f"{word}: {name}")
@@ -77,7 +81,8 @@ def verify(
         typer.echo(f"open to others: {path}")
     if lock is not None:
         remove_surplus(photos, report)
-        typer.echo(f"removed {len(report.orphans)} orphans and {len(report.leftovers)} leftovers")
+        leftovers = len(report.leftovers) + staged.clear_leftovers()
+        typer.echo(f"removed {len(report.orphans)} orphans and {leftovers} leftovers")
         opened = [path for path in opened if path.exists() and not close_to_others(path)]
         lock.release()
     if opened or evidence.findings or not report.sound:

@@ -130,6 +130,8 @@ def test_a_browser_grades_an_item_at_the_station(
     expect(page.locator("#result")).to_be_visible()
     page.click("[data-language='zh-CN']")
     expect(page.locator("#grade")).to_contain_text("开始定级")
+    scope = page.evaluate("navigator.serviceWorker.ready.then((one) => one.scope)")
+    assert scope == f"{proxy.url}/station"
 
 
 def test_a_browser_works_off_the_desk(proxy: Any, put: Any, sit: Callable[..., Page]) -> None:

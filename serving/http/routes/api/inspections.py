@@ -23,6 +23,7 @@ from regrade.serving.grading.item_grading import Sender
 from regrade.serving.grading.pipeline import Outcome, Submission
 from regrade.serving.grading.upload import Upload
 from regrade.serving.http.middleware import started
+from regrade.serving.http.named_photos import CONTENT, NamedPhoto, is_named, read_named
 from regrade.serving.http.render import inspection_out
 from regrade.serving.http.routes.common import (
     LanguageDep,
@@ -73,7 +74,8 @@ _MULTIPART: dict[str, Any] = {
                     "photos": {"contentType": ", ".join(MEDIA_TYPES.values())},
                     "item": {"contentType": "application/json"},
                 },
-            }
+            },
+            **CONTENT,
         },
     },
     "parameters": [
@@ -119,7 +121,7 @@ _IMAGES: Responses = {
     200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
     304: {"description": "Not modified"},
 }
-BODIES = (Item,)
+BODIES = (Item, NamedPhoto)
 """Models that the description above refers to."""
 
 
@@ -142,6 +144,10 @@ async def create(
     When this answers 201, the inspection and its photos survive a crash and a loss of power. In any other case
     nothing is stored.
 
+    The photos come with the item, as a form, or were sent ahead (`PUT /v1/uploads/{sha256}`) and are named in JSON: the
+    answers are the same, and so is what an Idempotency-Key stands for. A hash that is not there is 409, with all of
+    them in `missing`.
+
     An item that cannot be answered within the deadline is refused at once, with the time after which to come back.
     `Prefer: wait=N` sets a deadline of N seconds, counted from the moment at which the whole request is there.
     """
@@ -149,13 +155,21 @@ async def create(
     idempotency_key = _idempotency_key(request)
     announced = _announced(request, runtime)
     wait = _wait(request, response, runtime)
-    pipeline = runtime.pipeline
+    pipeline, sender = runtime.pipeline, Sender(key.id, idempotency_key)
     replay = await _stored_before(runtime, key.id, idempotency_key, announced, wait)
     with runtime.admission.enter(announced, wait, replay=replay, key_id=key.id) as ticket:
-        upload = await _read(request, runtime, ticket, announced)
+        if is_named(request.headers.get("content-type")):
+            upload = await _named(request, runtime, ticket, sender)
+        else:
+            upload = await _read(request, runtime, ticket, announced)
         timings.mark("read")
-        async with when_gone(request, ticket.leave):
-            outcome = await pipeline.submit(Submission(Sender(key.id, idempotency_key), upload, timings, ticket))
+        if isinstance(upload, Outcome):
+            outcome = upload
+        else:
+            async with when_gone(request, ticket.leave):
+                outcome = await pipeline.submit(Submission(sender, upload, timings, ticket))
+            if upload.hashes:
+                await runtime.call(runtime.sent_ahead.stored, key.id, upload.hashes)
     if not outcome.replayed:
         response.headers["Server-Timing"] = server_timing(timings.as_ms())
     return _answer(outcome, response, runtime, lang, request.scope["root_path"])
@@ -209,7 +223,9 @@ def _idempotency_key(request: Request) -> str | None:
 
 def _announced(request: Request, runtime: Runtime) -> int:
     """The length of the body if the client gave it, else 0. Refuses at once what can only be refused later."""
-    boundary_of(request.headers.get("content-type"))
+    content_type = request.headers.get("content-type")
+    if not is_named(content_type):
+        boundary_of(content_type)
     length = request.headers.get("content-length", "")
     announced = int(length) if length.isascii() and length.isdigit() else 0
     if announced > runtime.settings.max_body_bytes:
@@ -229,6 +245,18 @@ async def _read(request: Request, runtime: Runtime, ticket: Ticket, announced: i
                 return take_apart(body, announced, content_type, settings)
     except ClientDisconnect:
         raise UploadAborted("The client went away before the body was complete; nothing was stored.") from None
+
+
+async def _named(request: Request, runtime: Runtime, ticket: Ticket, sender: Sender) -> Upload | Outcome:
+    """The upload that a body of JSON names, or what was stored for it before, whose photos may be gone since."""
+    with runtime.metrics.stage("read"):
+        named = await read_named(request, runtime.settings)
+        if (outcome := await runtime.pipeline.stored_before(sender, named.item, named.hashes)) is not None:
+            return outcome
+        found = await runtime.call(runtime.sent_ahead.find, sender.key_id, named.hashes)
+        ticket.received(sum(size for _, size in found))
+        files = [path for path, _ in found]
+        return await runtime.call(runtime.sent_ahead.read, sender.key_id, named.item, named.hashes, files)
 
 
 @router.get("/inspections", summary="List inspections", responses=problems(401, 403, 422))

@@ -23,7 +23,7 @@ from regrade.serving.http.routes.common import LanguageDep, RuntimeDep
 
 router = APIRouter(include_in_schema=False)
 
-_PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
+PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SAID: Final = (
     "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view",
@@ -34,7 +34,7 @@ _WORDS: Final = tuple(f"{kind}." for kind in _SAID)
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Referrer-Policy": "no-referrer",
@@ -64,6 +64,7 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
         quality={**asdict(DEFAULT_LIMITS), "side": MEASURED_SIDE},
         max_photos=runtime.settings.max_photos,
         max_photo_bytes=runtime.settings.max_photo_bytes,
+        photo_side=runtime.settings.station_photo_side,
         photo_types=readable_types(),
     )
     return HTMLResponse(page, headers={**SECURITY_HEADERS, "Vary": "Accept-Language"})
@@ -80,7 +81,7 @@ async def strings(runtime: RuntimeDep) -> Response:
 @router.get("/station/{name}")
 async def asset(name: str, request: Request) -> Response:
     """A script, style or picture of the page."""
-    found = _assets().get(name)
+    found = assets().get(name)
     if found is None:
         raise NotFoundError(f"There is no page file {name!r}.")
     body, media_type, etag = found
@@ -91,10 +92,10 @@ async def asset(name: str, request: Request) -> Response:
 
 
 @cache
-def _assets() -> dict[str, tuple[bytes, str, str]]:
+def assets() -> dict[str, tuple[bytes, str, str]]:
     """Name → bytes, media type and entity tag: a closed list, so that no name can reach outside it."""
     found = {}
-    for path in sorted(_PAGES.iterdir()):
+    for path in sorted(PAGES.iterdir()):
         if path.suffix in _TYPES:
             body = path.read_bytes()
             found[path.name] = (body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
@@ -103,7 +104,7 @@ def _assets() -> dict[str, tuple[bytes, str, str]]:
 
 @cache
 def _templates() -> Environment:
-    return Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
+    return Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
 
 
 def _page(template: str, lang: str, **values: object) -> str:

@@ -1,0 +1,79 @@
+"""Photos that an item names by their hashes: found where the key that sends the item has them, and read.
+
+A key can name what it has sent ahead and what stands in its own inspections, and nothing of any other key's: whether
+somebody else has sent the same bytes, it cannot find out.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from regrade.serving.base.errors import NotStagedError
+from regrade.serving.grading.upload import Upload
+from regrade.serving.inspections.store import InspectionStore
+from regrade.serving.storage.ahead import Staged, StagedPhotos
+from regrade.serving.storage.photostore import LocalPhotoStore
+
+
+class SentAhead:
+    """What a key may name. Methods block on the disk and the database."""
+
+    def __init__(self, staged: StagedPhotos, photos: LocalPhotoStore, inspections: InspectionStore) -> None:
+        self._staged = staged
+        self._photos = photos
+        self._inspections = inspections
+
+    def state(self, key_id: str, sha256: str) -> Staged:
+        """What is there of a photo that `key_id` may name."""
+        found = self._staged.state(key_id, sha256)
+        if not found.whole and self._inspections.sent_by(key_id, [sha256]):
+            path = self._photos.path(sha256)
+            if (data := _read(path, sha256)) is not None:
+                return Staged(sha256, len(data), True, None)
+        return found
+
+    def find(self, key_id: str, hashes: Sequence[str]) -> list[tuple[Path, int]]:
+        """The files of photos and their sizes in bytes. Raises `NotStagedError`, which names those that are missing."""
+        found = {sha256: self._staged.find(key_id, sha256) for sha256 in hashes}
+        rest = [sha256 for sha256, path in found.items() if path is None]
+        if rest:
+            found |= {sha256: self._photos.path(sha256) for sha256 in self._inspections.sent_by(key_id, rest)}
+        sizes = {sha256: _size(path) for sha256, path in found.items()}
+        _refuse(hashes, [sha256 for sha256 in found if sizes[sha256] is None])
+        return [(found[sha256] or Path(), sizes[sha256] or 0) for sha256 in hashes]
+
+    def read(self, key_id: str, item: bytes, hashes: Sequence[str], files: Sequence[Path]) -> Upload:
+        """The upload that names these photos. Raises `NotStagedError` for files that are gone or went bad: what was
+        sent ahead of them is removed, so that it can be sent again."""
+        found = [_read(path, sha256) for path, sha256 in zip(files, hashes, strict=True)]
+        photos = [data for data in found if data is not None]
+        if len(photos) < len(found):
+            lost = [sha256 for sha256, data in zip(hashes, found, strict=True) if data is None]
+            self._staged.drop(key_id, lost)
+            _refuse(hashes, lost)
+        return Upload(item, tuple(photos), tuple(hashes), tuple(files))
+
+    def stored(self, key_id: str, hashes: Sequence[str]) -> None:
+        """The photos stand in an inspection of the key now, which lets it name them again."""
+        self._staged.drop(key_id, hashes)
+
+
+def _refuse(hashes: Sequence[str], missing: Sequence[str]) -> None:
+    if missing:
+        raise NotStagedError(tuple(missing), photo=min(hashes.index(sha256) for sha256 in missing))
+
+
+def _size(path: Path | None) -> int | None:
+    try:
+        return None if path is None else path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _read(path: Path, sha256: str) -> bytes | None:
+    """The bytes of a file; None where it is gone, or holds others than its hash says."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return data if hashlib.sha256(data).hexdigest() == sha256 else None

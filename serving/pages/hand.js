@@ -1,0 +1,97 @@
+// The item in hand: what stands in the form, kept so that it is there again after a reload, a crash or a closed lid.
+
+import { $ } from "./dom.js";
+import * as photos from "./photos.js";
+import { stationName } from "./settings.js";
+import * as stored from "./stored.js";
+import { t } from "./words.js";
+
+const FIELDS = ["rma", "category", "seller", "amount", "currency"];
+const ASK_MS = 150;
+const SOON_MS = 100;
+
+let mine = false;
+let timer = 0;
+let more = () => ({});
+
+/** Several tabs would keep several items under one name: the first of them keeps its own. Resolves with whether this is it. */
+export async function begin() {
+  const channel = new BroadcastChannel("regrade-station");
+  mine = await new Promise((resolve) => {
+    channel.onmessage = () => resolve(false);
+    channel.postMessage("ask");
+    setTimeout(resolve, ASK_MS, true);
+  });
+  channel.onmessage = ({ data }) => data === "ask" && mine && channel.postMessage("taken");
+  return mine;
+}
+
+/** Keep the item from now on whenever it changes; `also()` is what is kept with it. */
+export function keepWith(also) {
+  more = also;
+  for (const kind of ["input", "change"]) $("item").addEventListener(kind, keep);
+  addEventListener("pagehide", keepNow);
+}
+
+export function keep() {
+  clearTimeout(timer);
+  timer = setTimeout(keepNow, SOON_MS);
+}
+
+async function keepNow() {
+  clearTimeout(timer);
+  if (!mine) return;
+  if (isEmpty()) await stored.dropDraft();
+  else {
+    const fields = Object.fromEntries(FIELDS.map((id) => [id, $(id).value]));
+    await stored.saveDraft({ fields, photos: photos.all().map(({ id, wrong }) => ({ id, wrong })), ...more() });
+  }
+}
+
+export const isEmpty = () => !$("rma").value.trim() && !photos.all().length;
+
+/** What is sent of the item. */
+export function item() {
+  const value = (id) => $(id).value.trim() || undefined;
+  const amount = $("amount").value === "" ? undefined : Number($("amount").value);
+  return {
+    rma: value("rma"),
+    category: value("category"),
+    seller: value("seller"),
+    station: stationName(),
+    declared_value: amount === undefined ? undefined : { amount, currency: $("currency").value },
+  };
+}
+
+/** Put faults beside their fields and go to the first. True where there are none. */
+export function complete() {
+  const amountWrong = $("amount").validity.badInput || $("amount").validity.rangeUnderflow || $("amount").validity.rangeOverflow;
+  const faults = [
+    ["rma", "rma-error", $("rma").value.trim() ? "" : t("station.rma_missing")],
+    ["amount", "amount-error", amountWrong ? t("station.amount_wrong") : ""],
+    ["choose", "photos-error", photos.all().length ? "" : t("station.photos_missing")],
+  ];
+  for (const [id, error, text] of faults) {
+    $(error).textContent = text;
+    if (id !== "choose") $(id).setAttribute("aria-invalid", String(text !== ""));
+  }
+  const first = faults.find(([, , text]) => text);
+  if (first) $(first[0]).focus();
+  return !first;
+}
+
+/** What stood in the form of an item that is on its way. */
+export function fieldsOf({ rma, category, seller, declared_value: value }) {
+  return { rma, category: category ?? "", seller: seller ?? "", amount: value ? String(value.amount) : "", currency: value?.currency };
+}
+
+/** Put an item into the form again: its fields, and the photos of which { id, wrong } is known. */
+export async function take({ fields, photos: ones }) {
+  for (const id of FIELDS) if (fields[id] !== undefined) $(id).value = fields[id];
+  const kept = await Promise.all(ones.map(async (one) => ({ ...(await stored.photo(one.id)), wrong: one.wrong })));
+  photos.restore(kept.filter((photo) => photo.file));
+  $("category").dispatchEvent(new Event("change"));
+}
+
+/** The item that this browser has kept, or undefined. */
+export const kept = async () => (mine ? stored.draft() : undefined);

@@ -1,0 +1,264 @@
+"""Photos that are sent ahead of their items, so that grading an item need only name them.
+
+They lie as files, `ROOT/KEY/HASH`, apart by the key that sent them: what one key has sent no other can use, nor find
+out. Of a photo that has come in part, `HASH.part` holds what is there; more is put behind it, also after a restart.
+What is told to a client is on the disk by then. Nothing stays longer than its time, and no key may have more than its
+budget.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from regrade.models.errors import PhotoError
+from regrade.models.files import sync_folder
+from regrade.models.photos.intake import IntakeLimits, check_photo
+from regrade.serving.base.errors import BudgetError, UploadError, UploadGapError
+from regrade.serving.base.i18n import Message
+from regrade.serving.storage import private
+from regrade.serving.storage.directio import write_new
+from regrade.serving.storage.disk import storage_faults, written
+from regrade.serving.storage.photostore import make_directories
+
+FOLDER: Final = "uploads"
+SWEEP_SECONDS: Final = 60.0
+_PART: Final = ".part"
+_NEW: Final = ".new"
+
+log = logging.getLogger("regrade")
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is there of a photo: its first `size` bytes, or all (`whole`); until `expires_at`, where anything is."""
+
+    sha256: str
+    size: int
+    whole: bool
+    expires_at: datetime | None
+    fresh: bool = False
+    """Whether it became whole by this very request."""
+
+
+class StagedPhotos:
+    """The photos sent ahead, of one installation. Methods block on the disk and may be called from any thread.
+
+    `lifetime` is in seconds, `budget` in bytes for each key.
+    """
+
+    def __init__(
+        self, root: Path, limits: IntakeLimits, *, lifetime: float, budget: int, now: Callable[[], float] = time.time
+    ) -> None:
+        self.root = root
+        self._limits = limits
+        self._lifetime = lifetime
+        self._budget = budget
+        self._now = now
+        self._locks = tuple(threading.Lock() for _ in range(16))
+        self._counting = threading.Lock()
+        self._coming: Counter[str] = Counter()
+        """Bytes that are being written, by key."""
+        self._swept_at = -float("inf")
+
+    def find(self, key_id: str, sha256: str) -> Path | None:
+        """The file of a photo that `key_id` has sent ahead, whole, and that has not expired."""
+        path = self._path(key_id, sha256)
+        return path if self._expiry(path) is not None else None
+
+    def state(self, key_id: str, sha256: str) -> Staged:
+        """What is there of a photo. A whole one is kept for its full time again."""
+        with self._lock(sha256):
+            return self._state(key_id, sha256)
+
+    def put(self, key_id: str, sha256: str, at: int, data: bytes | bytearray, total: int | None) -> Staged:
+        """Take `data`, the bytes of a photo from `at` on, of `total` (None where the client broke off: it is less).
+
+        Bytes that are there already are left as they are. When this returns, what it tells survives a loss of power.
+        Raises `UploadGapError` where bytes before `at` are missing, `UploadError` (`upload-hash-mismatch`) or
+        `PhotoError` for a whole that is not what its hash says or no photo, of which nothing is kept, `BudgetError`,
+        and `StorageError`.
+        """
+        with storage_faults(), self._lock(sha256):
+            there = self._state(key_id, sha256)
+            if there.whole:
+                return there
+            if at > there.size:
+                raise UploadGapError(there.size)
+            fresh = bytes(data[there.size - at :])
+            with self._room(key_id, len(fresh)):
+                if total is not None and at + len(data) == total:
+                    return self._complete(key_id, sha256, there.size, fresh, total)
+                return self._append(key_id, sha256, fresh)
+
+    def drop(self, key_id: str, hashes: Collection[str]) -> None:
+        """Remove photos of a key: they are in the photo store by now."""
+        for sha256 in set(hashes):
+            with self._lock(sha256), suppress(OSError):
+                self._path(key_id, sha256).unlink(missing_ok=True)
+
+    def forget(self, sha256: str) -> None:
+        """Remove a photo, whoever sent it and however much of it there is: it was erased."""
+        with self._lock(sha256):
+            found = [path for path in self._files() if path.name.split(".")[0] == sha256]
+            for path in found:
+                path.unlink(missing_ok=True)
+            for folder in {path.parent for path in found}:
+                sync_folder(folder)
+
+    def refuse_if_over(self, key_id: str, size: int) -> None:
+        """Raise `BudgetError` where `size` more bytes of `key_id` would be too many."""
+        with self._counting:
+            self._check(key_id, size)
+
+    def sweep(self) -> int:
+        """Remove what has expired, at most once a minute; returns how many files that were."""
+        if time.monotonic() - self._swept_at < SWEEP_SECONDS:
+            return 0
+        self._swept_at = time.monotonic()
+        removed = 0
+        for path in self._expired():
+            with self._lock(path.name), suppress(OSError):
+                if self._expiry(path) is None:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+        if removed:
+            log.info("removed %d photos whose items never came", removed)
+        return removed
+
+    def leftovers(self) -> list[Path]:
+        """Files that nobody will ask for: expired ones and, while no server runs, those that a crash left behind."""
+        return sorted([*self._expired(), *(path for path in self._files() if path.suffix == _NEW)])
+
+    def clear_leftovers(self) -> int:
+        """Remove them, and folders without files. Only for the one server that owns the installation."""
+        found = self.leftovers()
+        for path in found:
+            path.unlink(missing_ok=True)
+        if self.root.is_dir():
+            for folder in self.root.iterdir():
+                with suppress(OSError):
+                    folder.rmdir()
+        return len(found)
+
+    def _state(self, key_id: str, sha256: str) -> Staged:
+        path = self._path(key_id, sha256)
+        if self._expiry(path) is not None:
+            with suppress(FileNotFoundError):
+                now = self._now()
+                os.utime(path, (now, now))
+                return Staged(sha256, path.stat().st_size, True, self._moment(now + self._lifetime))
+        part = self._part(key_id, sha256)
+        if (expires := self._expiry(part)) is None:
+            part.unlink(missing_ok=True)
+            return Staged(sha256, 0, False, None)
+        return Staged(sha256, part.stat().st_size, False, self._moment(expires))
+
+    def _complete(self, key_id: str, sha256: str, have: int, fresh: bytes, total: int) -> Staged:
+        part, path = self._part(key_id, sha256), self._path(key_id, sha256)
+        data = part.read_bytes() + fresh if have else fresh
+        try:
+            if len(data) != total or hashlib.sha256(data).hexdigest() != sha256:
+                raise UploadError("upload-hash-mismatch", Message("problem.upload_hash", {"photo": sha256}))
+            check_photo(data, self._limits)
+        except (UploadError, PhotoError):
+            part.unlink(missing_ok=True)  # what is wrong stays wrong: begin anew
+            raise
+        make_directories(path.parent)
+        new = path.with_name(f"{sha256}.{uuid4().hex}{_NEW}")
+        try:
+            descriptor = write_new(new, data)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            new.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
+        now = self._now()
+        os.utime(path, (now, now))
+        part.unlink(missing_ok=True)
+        sync_folder(path.parent)
+        return Staged(sha256, total, True, self._moment(now + self._lifetime), fresh=True)
+
+    def _append(self, key_id: str, sha256: str, fresh: bytes) -> Staged:
+        part = self._part(key_id, sha256)
+        if fresh:
+            make_directories(part.parent)
+            descriptor = os.open(part, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, private.FILE)
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(fresh)
+                file.flush()
+                os.fsync(file.fileno())
+                now = self._now()
+                os.utime(file.fileno(), (now, now))
+            sync_folder(part.parent)
+        return self._state(key_id, sha256)
+
+    @contextmanager
+    def _room(self, key_id: str, size: int) -> Iterator[None]:
+        """Count `size` bytes as the key's while they are written. Raises `BudgetError`."""
+        with self._counting:
+            self._check(key_id, size)
+            self._coming[key_id] += size
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._coming[key_id] -= size
+
+    def _check(self, key_id: str, size: int) -> None:
+        ends, used = [], self._coming[key_id]
+        for path in self._files(key_id):
+            if (end := self._expiry(path)) is not None:
+                ends.append(end)
+                with suppress(FileNotFoundError):
+                    used += path.stat().st_size
+        if used + size > self._budget:
+            params = {"used": written(used), "budget": written(self._budget)}
+            again = max(1, round(min(ends) - self._now())) if ends else 1
+            raise BudgetError(Message("problem.upload_budget", params), again)
+
+    def _files(self, key_id: str | None = None) -> Iterator[Path]:
+        folders = [self.root / key_id] if key_id is not None else self._folders()
+        for folder in folders:
+            with suppress(FileNotFoundError):
+                yield from list(folder.iterdir())
+
+    def _folders(self) -> list[Path]:
+        return [folder for folder in self.root.iterdir() if folder.is_dir()] if self.root.is_dir() else []
+
+    def _expired(self) -> list[Path]:
+        return [path for path in self._files() if path.exists() and self._expiry(path) is None]
+
+    def _expiry(self, path: Path) -> float | None:
+        """When a file expires, in seconds since 1970; None where it has, or is not there."""
+        try:
+            end = path.stat().st_mtime + self._lifetime
+        except FileNotFoundError:
+            return None
+        return end if end > self._now() else None
+
+    def _moment(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, UTC)
+
+    def _path(self, key_id: str, sha256: str) -> Path:
+        return self.root / key_id / sha256
+
+    def _part(self, key_id: str, sha256: str) -> Path:
+        return self.root / key_id / f"{sha256}{_PART}"
+
+    def _lock(self, sha256: str) -> threading.Lock:
+        # By the hash alone: few wait for each other who need not, and `forget` holds off all keys at once.
+        return self._locks[int(sha256[:1], 16)]
