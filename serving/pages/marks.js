@@ -41,7 +41,7 @@ export function marker(inspection) {
       layer.replaceChildren(...here.filter((mark) => mark.box).map((mark) => box(mark, photo.width, photo.height)));
       below.replaceChildren(
         el("button", { type: "button", class: "secondary small", id: "mark", onclick: () => choose(null) }, t("station.mark_defect")),
-        el("span", { class: "hint" }, t("station.mark_hint")),
+        el("span", { class: "mark-hint" }, t("station.mark_hint")),
         el("ul", { class: "marked" }, ...here.map((mark) => el("li", {}, el("strong", {}, named("defect", mark.type)),
           el("button", { type: "button", class: "quiet", "aria-label": t("station.mark_remove_of", { defect: named("defect", mark.type) }),
             onclick: () => { mine.marks = mine.marks.filter((one) => one !== mark); draw(); } }, t("station.mark_remove"))))));
@@ -60,7 +60,7 @@ export function marker(inspection) {
       const cancel = el("button", { type: "button", class: "quiet", onclick: draw }, t("station.mark_cancel"));
       below.replaceChildren(...[el("div", { class: "kinds", role: "group", "aria-label": t("station.mark_kind") },
         ...kinds.map((kind) => el("button", { type: "button", class: "secondary", title: kind.text, "data-kind": kind.code, onclick: take(kind) }, named("defect", kind.code))),
-        cancel), rubric ? null : el("p", { class: "hint" }, t("station.rubric_offline"))].filter(Boolean));
+        cancel), rubric ? null : el("p", { class: "mark-hint" }, t("station.rubric_offline"))].filter(Boolean));
       (below.querySelector("[data-kind]") ?? cancel).focus();
     }
   }
