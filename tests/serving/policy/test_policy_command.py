@@ -100,7 +100,7 @@ def test_explain_gives_the_decision_with_its_reasons(run: Any) -> None:
 
 def test_explain_speaks_chinese(run: Any) -> None:
     said = run("explain", "-c", "footwear", "-v", "90", "--condition", "used", "--lang", "zh-CN")
-    assert "复核人员判定为有使用痕迹" in said
+    assert "复核员判定为有使用痕迹" in said
     assert "No review needed." not in said
     assert "无需复核。" in said
 
