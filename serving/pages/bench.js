@@ -1,6 +1,7 @@
 // Deciding at the bench: the inspector who holds the item says what it is, by one tap or the keys 1 to 4.
 
 import { el } from "./dom.js";
+import { nowNode } from "./now.js";
 import { photoViewer } from "./overlay.js";
 import { named, t } from "./words.js";
 
@@ -34,10 +35,8 @@ export function question(inspection, onDecide) {
 export function unseenNodes(inspection, urls, onDecide) {
   const plain = { ...inspection, defects: [], defects_examined: undefined };
   return [
-    el("div", { class: "verdict needs_review" },
-      el("span", { class: "status needs_review" }, t("station.bench_decides")),
-      el("span", { class: "rma" }, inspection.item.rma)),
-    question(inspection, onDecide),
+    nowNode(inspection, t("station.bench_decides")),
+    onDecide ? question(inspection, onDecide) : null,
     photoViewer(plain, urls),
   ];
 }

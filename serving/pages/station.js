@@ -6,7 +6,9 @@ import { describeProblem, send } from "./send.js";
 import * as photos from "./photos.js";
 import { earlierWords } from "./earlier.js";
 import { listenForScans, unlessScanned } from "./scan.js";
+import { refresh, wireRecent } from "./recent.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
+import { signal, wireSound } from "./sound.js";
 import { choose, chosen, loadWords, t } from "./words.js";
 
 const KEY = "regrade.key";
@@ -100,6 +102,8 @@ function show(inspection, replayed, urls) {
   photos.mark(faultyPhotos(inspection));
   draw();
   $("live").textContent = announcement(inspection);
+  signal(inspection);
+  refresh();
   $("outcome").scrollIntoView({ block: "nearest" });
   goOn();
 }
@@ -135,6 +139,8 @@ async function settle(inspection, decision) {
   shown.inspection = answer.inspection;
   draw();
   $("live").textContent = announcement(answer.inspection);
+  if (decision) signal(answer.inspection);
+  refresh();
   goOn();
   if (decision) setTimeout(endUndo, UNDO_MS, inspection.id);
 }
@@ -306,6 +312,8 @@ photos.wire();
 $("rma").addEventListener("keydown", scanned);
 $("rma").addEventListener("change", lookUp);
 listenForScans(takeCode);
+wireSound();
+wireRecent();
 $("item").addEventListener("submit", (event) => { event.preventDefault(); grade(); });
 for (const id of ["clear", "next"]) $(id).addEventListener("click", nextItem);
 $("settings").addEventListener("submit", saveSettings);
@@ -314,7 +322,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); grade(); }
   if (event.key === "Escape" && !$("settings").hidden) closeSettings();
   const typing = event.target.closest?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey;
-  const choice = shown && !typing && benchDecides(shown.inspection) ? choices(shown.inspection)[Number(event.key) - 1] : null;
+  const choice = shown && !typing && !$("earlier").open && benchDecides(shown.inspection) ? choices(shown.inspection)[Number(event.key) - 1] : null;
   if (choice) { event.preventDefault(); unlessScanned(() => decide(choice)); }
 });
 for (const button of document.querySelectorAll("[data-language]")) {

@@ -8,7 +8,7 @@ call to the API.
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from regrade.models.photos.intake import readable_types
 from regrade.serving.base.errors import BusyError, NotFoundError
 from regrade.serving.base.i18n import LANGUAGES, name_of, text, texts
+from regrade.serving.http.labels.fields import Size
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep
 
 router = APIRouter(include_in_schema=False)
@@ -24,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 _PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SAID: Final = (
-    "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view",
+    "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view", "now",
 )  # fmt: skip
 _WORDS: Final = tuple(f"{kind}." for kind in _SAID)
 """Beginnings of the catalogue keys that the page may show."""
@@ -72,6 +73,14 @@ async def strings(runtime: RuntimeDep) -> Response:
     in_force = runtime.in_force
     words = {lang: texts(in_force.language(lang), _WORDS) for lang in LANGUAGES}
     return JSONResponse(words, headers=SECURITY_HEADERS)
+
+
+@router.get("/station/label/{inspection_id}")
+async def label(inspection_id: str, lang: LanguageDep, size: Size = "4x6") -> Response:
+    """The print view of a label, which its script asks the API for with the key of the tab that opened it."""
+    sizes = get_args(Size)
+    page = _page("label.html", lang, inspection_id=inspection_id, size=size, sizes=sizes)
+    return HTMLResponse(page, headers={**SECURITY_HEADERS, "Vary": "Accept-Language"})
 
 
 @router.get("/station/{name}")
