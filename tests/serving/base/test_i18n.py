@@ -95,13 +95,13 @@ def test_fields_are_written_by_their_kind(strict: Any) -> None:
         {"declared_amount": 1000, "declared_currency": "CNY", "amount": 140, "currency": "USD", "date": "1 May"},
     )
     assert render(reason, "en") == "The declared CN¥1,000.00 is $140.00 at the policy's rate of 1 May."
-    assert render(reason, "zh-CN") == "申报价值 ¥1,000.00，按政策 1 May 的汇率折合 US$140.00。"
+    assert render(reason, "zh-CN") == "申报价值 ¥1,000.00，按策略 1 May 的汇率折合 US$140.00。"
 
 
 def test_a_parameter_may_have_words_of_its_own_in_each_language(strict: Any) -> None:
     reason = Reason("rule", {"because": "we ask", "because@zh-CN": "按要求"})
     assert render(reason, "en") == "A rule of the policy asks for a human: we ask."
-    assert render(reason, "zh-CN") == "政策规则要求人工复核：按要求。"
+    assert render(reason, "zh-CN") == "策略规则要求人工复核：按要求。"
     assert "we ask" in render(Reason("rule", {"because": "we ask"}), "zh-CN")
 
 
