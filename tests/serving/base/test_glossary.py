@@ -44,7 +44,10 @@ def spoken(value: Any, place: str, lang: str) -> Iterator[tuple[str, str]]:
 
 
 def has(lang: str, text: str, term: str) -> bool:
-    return term in text if lang == "zh-CN" else re.search(rf"\b{re.escape(term)}s?\b", text, re.IGNORECASE) is not None
+    words = re.sub(r"\{[^}]*\}", "", text)  # names of parameters are nobody's to read
+    return (
+        term in words if lang == "zh-CN" else re.search(rf"\b{re.escape(term)}s?\b", words, re.IGNORECASE) is not None
+    )
 
 
 @pytest.mark.parametrize("lang", i18n.LANGUAGES)
