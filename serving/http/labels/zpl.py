@@ -9,7 +9,7 @@ Source: Zebra, ZPL II Programming Guide (`^FH`, `^BC`, `^BQ`, `^FB`, `^CI28`).
 from dataclasses import dataclass
 from typing import Final
 
-from regrade.serving.http.labels.fields import Label, Size
+from regrade.serving.http.labels.fields import Label, Size, qr_rows
 
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -.")
 _INVOKED: Final = {">": ">0", "^": "><", "~": ">="}
@@ -19,7 +19,7 @@ _INVOKED: Final = {">": ">0", "^": "><", "~": ">="}
 @dataclass(frozen=True, slots=True)
 class _Form:
     """Where things stand, in dots: width and height of the label, margin, heights of the texts and of the bars, and the
-    size of a QR module."""
+    side of the square for the QR code."""
 
     width: int
     height: int
@@ -28,13 +28,16 @@ class _Form:
     bin: int
     text: int
     bars: int
-    module: int
+    square: int
 
 
 _FORMS: Final[dict[Size, _Form]] = {
-    "4x6": _Form(812, 1218, 40, 150, 90, 56, 180, 8),
-    "62mm": _Form(496, 400, 16, 64, 44, 30, 70, 3),
+    "4x6": _Form(812, 1218, 40, 150, 90, 56, 180, 336),
+    "62mm": _Form(496, 400, 16, 64, 44, 30, 60, 136),
 }
+_RMA_LINES: Final = 3
+_WIDE: Final = 0.62
+"""Width of a letter of the printers' font, of its height, at most on the average of a line."""
 
 
 def zpl_of(label: Label, size: Size) -> str:
@@ -44,19 +47,26 @@ def zpl_of(label: Label, size: Size) -> str:
     lines = ["^XA", "^CI28", f"^PW{form.width}", f"^LL{form.height}", "^LH0,0"]
     for text, height in ((label.word, form.word), (label.bin, form.bin), (label.condition, form.text)):
         if text:
-            lines.append(f"^FO{form.margin},{y}^A0N,{height},{height}^FB{inner},1,0,L^FH_^FD{escaped(text)}^FS")
+            lines.append(_text(text, form.margin, y, height, inner, 1))
             y += height + form.margin // 2
     bars = code_128(label.rma, inner)
     if bars:
         lines.append(f"^FO{form.margin},{y}{bars[0]}^BCN,{form.bars},N,N,N^FH_^FD{bars[1]}^FS")
         y += form.bars + form.margin // 2
-    # An RMA of up to 128 letters runs on, over up to three lines.
-    fits = form.text if len(label.rma) <= 24 else form.text // 2
-    lines.append(f"^FO{form.margin},{y}^A0N,{fits},{fits}^FB{inner},3,0,L^FH_^FD{escaped(label.rma)}^FS")
-    side = 33 * form.module  # of a code of version 4, which holds 62 letters at medium correction
-    corner = f"^FO{form.width - form.margin - side},{form.height - form.margin - side}"
-    lines.append(f"{corner}^BQN,2,{form.module}^FH_^FDMA,{escaped(label.address)}^FS")
+    # The code of the address stands in the lower right corner; the RMA ends before it.
+    module = max(1, form.square // len(qr_rows(label.address)))
+    left, top = form.width - form.margin - form.square, form.height - form.margin - form.square
+    room = inner if y + _RMA_LINES * form.text <= top else left - form.margin - form.margin // 2
+    lines.append(_text(label.rma, form.margin, y, form.text, room, _RMA_LINES))
+    lines.append(f"^FO{left},{top}^BQN,2,{module}^FH_^FDMA,{escaped(label.address)}^FS")
     return "\n".join([*lines, "^XZ", ""])
+
+
+def _text(text: str, x: int, y: int, height: int, width: int, lines: int) -> str:
+    """A field of text, smaller where it would not fit: what does not, a printer prints over the last line."""
+    fits = int(width * lines / (_WIDE * max(1, len(text))) * (1 if lines == 1 else 0.85))
+    size = max(12, min(height, fits))
+    return f"^FO{x},{y}^A0N,{size},{size}^FB{width},{lines},0,L^FH_^FD{escaped(text)}^FS"
 
 
 def escaped(text: str) -> str:

@@ -65,6 +65,21 @@ def test_no_rma_and_no_bin_commands_the_printer(size: Size, attack: str) -> None
     assert attack in said(zpl)
 
 
+@pytest.mark.parametrize(("size", "width", "height"), [("4x6", 812, 1218), ("62mm", 496, 400)])
+def test_everything_stays_on_the_label(size: Size, width: int, height: int) -> None:
+    address = "https://returns.warehouse.example/regrade/desk/items/" + "0" * 36
+    long = Label("R" * 128, "Repackage", "unopened", "B" * 64, address)
+    zpl = zpl_of(long, size)
+    for x, y, letter, room, lines in re.findall(r"\^FO(\d+),(\d+)\^A0N,(\d+),\d+\^FB(\d+),(\d+)", zpl):
+        assert int(x) + int(room) <= width
+        assert int(y) + int(letter) * int(lines) <= height
+    [(x, y, module)] = re.findall(r"\^FO(\d+),(\d+)\^BQN,2,(\d+)", zpl)
+    side = int(module) * len(qr_rows(long.address))
+    assert int(x) + side <= width
+    assert int(y) + side <= height
+    assert int(module) >= 2
+
+
 def test_every_byte_that_is_no_letter_digit_space_dot_or_dash_is_written_in_hex() -> None:
     assert escaped("A^_~1.-\u00e9") == "A_5E_5F_7E1.-_C3_A9"
 
