@@ -34,12 +34,12 @@ def change_answer(intercept: Intercept, page: Page, **changes: Any) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=json.dumps(response.json() | changes))
 
-    intercept(page, re.compile(r"/v1/inspections(/[^/]+)?$"), handle)
+    intercept(page, re.compile(r"/v1/inspections(/[^/?]+)?$"), handle)
 
 
 def choose_language(page: Page, lang: str) -> None:
     """Choose a language, and wait until the page has the result on show in it."""
-    with page.expect_response(re.compile(r"/v1/inspections/[^/]+$")):
+    with page.expect_response(re.compile(r"/v1/inspections/[^/?]+$")):
         page.click(f"[data-language='{lang}']")
 
 
