@@ -32,6 +32,7 @@ from regrade.serving.http.routes.api import (
     evidence,
     health,
     inspections,
+    labels,
     models,
     reviews,
     rubrics,
@@ -122,7 +123,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    api = (inspections, uploads, bench, erasures, evidence, reviews, audit, rubrics, models, health, ops)
+    api = (inspections, uploads, bench, labels, erasures, evidence, reviews, audit, rubrics, models, health, ops)
     for room in (*api, home, docs, offline, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from regrade.models.types import CONDITIONS, ItemResult
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.i18n import render, text
+from regrade.serving.http.now import now_of
 from regrade.serving.http.schemas import (
     CategoryOut,
     DecidedOut,
@@ -23,6 +24,7 @@ from regrade.serving.http.schemas import (
     ReviewOut,
     TimingsOut,
 )
+from regrade.serving.policy.terms import Policy
 from regrade.serving.rubric.grades import grade_in, grade_words
 from regrade.serving.rubric.types import Rubrics
 from regrade.serving.storage.records import Inspection
@@ -33,10 +35,15 @@ NO_RUBRICS = Rubrics({})
 
 
 def inspection_out(
-    inspection: Inspection, lang: str, rubrics: Rubrics = NO_RUBRICS, *, first: bool = False
+    inspection: Inspection,
+    lang: str,
+    rubrics: Rubrics = NO_RUBRICS,
+    *,
+    first: bool = False,
+    policy: Policy | None = None,
 ) -> InspectionOut:
     """The inspection as it stands: a human decision takes the place of the machine's. `rubrics` name the grade; `first`
-    is whether the inspector is to decide before the model's word is shown."""
+    is whether the inspector is to decide before the model's word is shown; `policy`, if given, names the bin."""
     result, review = inspection.result, inspection.review
     disposition = inspection.decision.disposition if inspection.decision else None
     if review is not None:
@@ -62,6 +69,7 @@ def inspection_out(
         defects_examined=_examined(result, [photo.index for photo in inspection.photos]),
         disposition=None if disposition is None else _disposition(disposition, lang),
         review=_review(inspection, lang, first),
+        now=None if policy is None else now_of(inspection, policy, lang),
         photos=[
             PhotoOut(
                 index=photo.index,

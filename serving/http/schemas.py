@@ -18,6 +18,7 @@ from regrade.models.category.economics import Action
 from regrade.models.category.fields import MACHINE_NAME, Condition
 from regrade.models.types import Box
 from regrade.serving.base.text_forms import Label, Note, ShortLabel, ShortNote
+from regrade.serving.policy.schema import Colour
 from regrade.serving.storage.records import Status
 from regrade.serving.storage.reviews import ReviewedDefect
 
@@ -173,6 +174,28 @@ class ErasedOut(BaseModel):
     reason: str | None
 
 
+class BinOut(BaseModel):
+    """Where an item is put down, as the policy names it."""
+
+    name: str = Field(description="In the language of the answer.")
+    colour: Colour
+
+
+class NowOut(BaseModel):
+    """What is to be done with the item now, by whoever holds it."""
+
+    state: Literal["put", "decide", "aside", "retake"] = Field(
+        description="`put`: its disposition stands, and it goes into that bin. `decide`: whoever holds it is asked. "
+        "`aside`: the desk decides; until then it is set aside. `retake`: photos are to be taken again."
+    )
+    action: Action | None = Field(None, description="Only with `put`.")
+    bin: BinOut | None = Field(None, description="Only with `put` and `aside`.")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "action", "bin")
+
+
 class InspectionOut(BaseModel):
     """A graded item. Boxes and sizes are those of the upright photo."""
 
@@ -190,6 +213,7 @@ class InspectionOut(BaseModel):
     )
     disposition: DispositionOut | None
     review: ReviewOut
+    now: NowOut | None = Field(None, description="Left out of what was erased.")
     photos: list[PhotoOut]
     models: dict[str, str]
     timings_ms: TimingsOut
@@ -203,12 +227,16 @@ class InspectionOut(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "retake", "erased", "defects_examined", "decision")
+        return _without(handler(self), "retake", "erased", "defects_examined", "decision", "now")
 
 
 class InspectionsOut(BaseModel):
     items: list[InspectionOut]
     next_cursor: str | None
+
+
+class CountOut(BaseModel):
+    count: int = Field(ge=0)
 
 
 class DefectIn(BaseModel):

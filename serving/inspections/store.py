@@ -102,6 +102,12 @@ class InspectionStore:
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(inspections)).scalar_one()
 
+    def count_of(self, filters: Filters) -> int:
+        """How many inspections fit."""
+        query = page_query(filters, None).with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
     def count_erased(self) -> int:
         """How many of them are erased."""
         query = select(func.count()).where(inspections.c.erased_at.is_not(None))

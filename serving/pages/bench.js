@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { entered, extras, marker } from "./marks.js";
+import { nowNode } from "./now.js";
 import { photoViewer } from "./overlay.js";
 import { rubricNodes } from "./rubric.js";
 import { named, t } from "./words.js";
@@ -57,11 +58,9 @@ export const decisionOf = (inspection, condition, seconds) => {
 export function unseenNodes(inspection, urls, onDecide) {
   const plain = { ...inspection, defects: [], defects_examined: undefined };
   return [
-    el("div", { class: "verdict needs_review" },
-      el("span", { class: "status needs_review" }, t("station.bench_decides")),
-      el("span", { class: "rma" }, inspection.item.rma)),
-    question(inspection, onDecide),
-    photoViewer(plain, urls, benchMarks(inspection)),
+    nowNode(inspection, t("station.bench_decides")),
+    onDecide ? question(inspection, onDecide) : null,
+    photoViewer(plain, urls, onDecide ? benchMarks(inspection) : null),
   ];
 }
 

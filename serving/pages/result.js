@@ -2,31 +2,35 @@
 
 import { benchDecides, benchMarks, decidesFirst, outcomeOf, question, unseenNodes } from "./bench.js";
 import { el } from "./dom.js";
+import { folded, nowNode, place, word } from "./now.js";
 import { photoViewer } from "./overlay.js";
 import { basisWords, money, named, percent, t } from "./words.js";
 
 /** The nodes that show `inspection`; `urls` are of the photos sent, `onRetake(index)` asks for one anew, `onDecide` is
- * told what the inspector chose, `onUndo` takes it back. */
-export function resultNodes(inspection, urls, { onRetake, onDecide, onUndo }) {
+ * told what the inspector chose, `onUndo` takes it back. Where it is shown only to be read, these three are missing. */
+export function resultNodes(inspection, urls, { onRetake, onDecide, onUndo } = {}) {
   if (inspection.status === "retake") return retakeNodes(inspection, urls, onRetake);
   if (decidesFirst(inspection)) return unseenNodes(inspection, urls, onDecide);
+  if (inspection.erased || !inspection.grade || !inspection.disposition) return [nowNode(inspection, standing(inspection))];
   const { grade, disposition, category } = inspection;
   return [
-    verdict(inspection),
-    outcomeOf(inspection, onUndo),
-    question(inspection, onDecide),
-    el("div", { class: "halves" },
-      block(t("station.photos_with_defects"), photoViewer(inspection, urls, benchMarks(inspection))),
-      el("div", {},
-        block(t("station.condition_heading"), probabilities(grade), categoryLine(category)),
-        block(t("station.disposition_heading"), recoveries(disposition)),
-        block(t("station.reasons"), list(disposition.reasons, "reasons")))),
-    el("p", { class: "provenance" }, t("station.provenance", {
-      id: inspection.id,
-      policy: disposition.policy,
-      models: Object.entries(inspection.models).map(([name, version]) => `${name} ${version}`).join(", "),
-      seconds: ((inspection.timings_ms.total ?? 0) / 1000).toFixed(2),
-    })),
+    nowNode(inspection, standing(inspection), settled(inspection)),
+    onUndo ? outcomeOf(inspection, onUndo) : null,
+    onDecide ? question(inspection, onDecide) : null,
+    block(t("station.photos_with_defects"), photoViewer(inspection, urls, onDecide ? benchMarks(inspection) : null)),
+    folded(
+      verdict(inspection),
+      el("div", { class: "halves" },
+        el("div", {},
+          block(t("station.condition_heading"), probabilities(grade), categoryLine(category)),
+          block(t("station.reasons"), list(disposition.reasons, "reasons"))),
+        block(t("station.disposition_heading"), recoveries(disposition))),
+      el("p", { class: "provenance" }, t("station.provenance", {
+        id: inspection.id,
+        policy: disposition.policy,
+        models: Object.entries(inspection.models).map(([name, version]) => `${name} ${version}`).join(", "),
+        seconds: ((inspection.timings_ms.total ?? 0) / 1000).toFixed(2),
+      }))),
   ];
 }
 
@@ -34,11 +38,8 @@ export function resultNodes(inspection, urls, { onRetake, onDecide, onUndo }) {
 export function announcement(inspection) {
   if (inspection.status === "retake") return t("station.retake_heading");
   if (decidesFirst(inspection)) return t("station.bench_first");
-  return t("station.announce", {
-    rma: inspection.item.rma,
-    condition: named("condition", inspection.grade.condition),
-    action: named("action", inspection.disposition.action),
-  });
+  if (benchDecides(inspection)) return t("station.bench_question");
+  return t("station.announce", { rma: inspection.item.rma, word: word(inspection), place: place(inspection) });
 }
 
 /** Why photo → what is wrong with it, of the photos that must be taken again. */
@@ -49,23 +50,24 @@ const advice = (photo) => photo.quality.issues.map((issue) => named("advice", is
 const block = (heading, ...content) => el("section", { class: "block" }, el("h3", {}, heading), ...content);
 const list = (texts, name) => el("ul", { class: name }, ...texts.map((text) => el("li", {}, text)));
 
+/** The condition, where it is settled: what somebody is still asked about is none yet. */
+const settled = ({ now, grade }) =>
+  now?.state === "put" ? el("span", { class: "now-condition" }, named("condition", grade.condition)) : null;
+
 /** What a result says of itself, in a word or two. */
 function standing(inspection) {
   if (benchDecides(inspection)) return t("station.bench_decides");
   return t(inspection.decision?.role === "station" ? "station.bench_decided" : `station.${inspection.status}`);
 }
 
-function verdict(inspection) {
-  const { status, item, grade, disposition, review } = inspection;
-  return el("div", { class: `verdict ${status}` },
-    el("span", { class: `status ${status}` }, standing(inspection)),
+function verdict({ grade, disposition, review }) {
+  return el("div", { class: "found" },
     el("p", { class: "headline" },
       el("strong", { class: `condition ${grade.condition}` }, named("condition", grade.condition)),
       grade.name ? el("span", { class: "grade-name" }, grade.name) : null,
       el("span", { class: "share" }, percent(grade.confidence)),
       el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
       el("strong", { class: "action" }, named("action", disposition.action))),
-    el("span", { class: "rma" }, item.rma),
     review.required ? list(review.reasons, "review-reasons") : null);
 }
 
@@ -120,13 +122,11 @@ function retakeNodes(inspection, urls, onRetake) {
       el("div", {},
         el("strong", {}, t("station.photo_alt", { number: index + 1 })),
         el("p", {}, why),
-        el("button", { type: "button", class: "secondary", onclick: () => onRetake(index) },
-          t("station.retake_now", { number: index + 1 })))));
+        onRetake ? el("button", { type: "button", class: "secondary", onclick: () => onRetake(index) },
+          t("station.retake_now", { number: index + 1 })) : null)));
   return [
-    el("div", { class: "verdict retake" },
-      el("span", { class: "status retake" }, t("station.retake")),
-      el("p", { class: "headline small" }, t("station.retake_heading")),
-      el("span", { class: "rma" }, inspection.item.rma)),
+    nowNode(inspection, t("station.retake")),
+    el("p", { class: "headline small" }, t("station.retake_heading")),
     el("ul", { class: "retake-list" }, ...cards),
   ];
 }

@@ -10,10 +10,12 @@ import * as outbox from "./outbox.js";
 import * as photos from "./photos.js";
 import { previews } from "./previews.js";
 import { countDown, drawRefusal } from "./refusal.js";
+import { refresh, wireRecent } from "./recent.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
 import { listenForScans, unlessScanned } from "./scan.js";
 import { isKept } from "./send.js";
 import { apiKey, openSettings, refuseKey, showKeyState, wireSettings } from "./settings.js";
+import { signal, wireSound } from "./sound.js";
 import * as stored from "./stored.js";
 import * as uploads from "./uploads.js";
 import { drawWaiting } from "./waiting.js";
@@ -125,6 +127,8 @@ function show(inspection, replayed, urls) {
   photos.mark(faultyPhotos(inspection));
   draw();
   $("live").textContent = announcement(inspection);
+  signal(inspection);
+  refresh();
   $("outcome").scrollIntoView({ block: "nearest" });
   goOn();
 }
@@ -159,6 +163,8 @@ async function settle(inspection, decision) {
   shown.inspection = answer.inspection;
   draw();
   $("live").textContent = announcement(answer.inspection);
+  if (decision) signal(answer.inspection);
+  refresh();
   goOn();
   if (decision) setTimeout(endUndo, UNDO_MS, inspection.id);
 }
@@ -329,6 +335,8 @@ photos.onTake(openCamera);
 $("rma").addEventListener("keydown", scanned);
 $("rma").addEventListener("change", lookUp);
 listenForScans(takeCode);
+wireSound();
+wireRecent();
 $("item").addEventListener("submit", (event) => { event.preventDefault(); grade(); });
 $("item").addEventListener("change", withdrawIfChanged);
 $("clear").addEventListener("click", clear);
@@ -342,7 +350,7 @@ wireSettings(() => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); grade(); }
   const typing = event.target.closest?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey;
-  const choice = shown && !typing && benchDecides(shown.inspection) ? choices(shown.inspection)[Number(event.key) - 1] : null;
+  const choice = shown && !typing && !$("earlier").open && benchDecides(shown.inspection) ? choices(shown.inspection)[Number(event.key) - 1] : null;
   if (choice) { event.preventDefault(); unlessScanned(() => decide(choice)); }
 });
 for (const button of document.querySelectorAll("[data-language]")) {

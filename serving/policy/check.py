@@ -67,6 +67,8 @@ def _terms(terms: Terms, seller: str | None) -> Iterator[Finding]:
             if unknown:
                 path = f"{field}[{index}].when.category_in"
                 yield Finding("warning", path, f"no economics are given for {', '.join(unknown)}; a misspelling?")
+    for unknown_bin in [name for name in terms.bins.categories if name not in terms.categories]:
+        yield Finding("warning", f"bins.categories.{unknown_bin}", "there is no such category; a misspelling?")
     for name, economics in terms.categories.items():
         path = f"categories.{name}"
         cost = terms.review_cost(economics)

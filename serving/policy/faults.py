@@ -69,6 +69,8 @@ def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:
         return f"{given!r} is out of range; it must be {words} {detail['ctx'][key]:g}."
     if kind == "string_pattern_mismatch":
         return f"{given!r} is not legal; it must be {PATTERNS[detail['ctx']['pattern']]}."
+    if kind.startswith("title_"):
+        return f"it {detail['msg']}."
     shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
     asked = _ASKED.get(kind) or detail["msg"].removeprefix("Input should be ")
     return f"it must be {asked}{shown}."

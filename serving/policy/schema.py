@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from regrade.models.category.economics import ActionCosts, CostPart, Economics, Rate, SoldAsPart
-from regrade.models.category.fields import MACHINE_NAME, Amount, Condition, Model, Probability, Worth, inconsistent
+from regrade.models.category.fields import (
+    MACHINE_NAME,
+    Amount,
+    Condition,
+    Model,
+    Probability,
+    Title,
+    Worth,
+    inconsistent,
+    same,
+)
 from regrade.models.category.rules import NAME, NeverRule, PolicyName, ReviewRule
 
 OTHER = "other"
@@ -126,6 +136,57 @@ class Promise(Model):
     sold_as: SoldAsPart = SoldAsPart()
 
 
+Colour = Literal["green", "blue", "teal", "yellow", "orange", "red", "purple", "grey"]
+"""Colours that pages know how to show so that words on them can be read."""
+
+
+class Bin(Model):
+    """Where an item is put down: what is written on the bin, the shelf or the pallet, and its colour."""
+
+    name: Title
+    colour: Colour
+
+
+class BinsPart(Model):
+    """The bin of each disposition, and `aside`: of items that the desk decides on."""
+
+    relist: Bin | None = None
+    repackage: Bin | None = None
+    refurbish: Bin | None = None
+    clearance: Bin | None = None
+    return_to_origin: Bin | None = None
+    destroy: Bin | None = None
+    aside: Bin | None = None
+
+
+class Bins(BinsPart):
+    """The bins of a site; those of a category that has its own stand under `categories`."""
+
+    categories: dict[PolicyName, BinsPart] = Field(default_factory=dict)
+
+    def of(self, place: str, category: str | None) -> Bin:
+        """The bin for `place`, an action or `aside`; what the policy does not name has the name that ships."""
+        own = self.categories.get(category or "")
+        bin_: Bin | None = getattr(own, place, None) or getattr(self, place)
+        return bin_ or SHIPPED_BINS[place]
+
+
+def _bin(colour: Colour, en: str, zh: str) -> Bin:
+    return Bin(name=same(en).model_copy(update={"zh_cn": zh}), colour=colour)
+
+
+SHIPPED_BINS: dict[str, Bin] = {
+    "relist": _bin("green", "New stock", "新品货架"),
+    "repackage": _bin("blue", "Repacking", "换包装区"),
+    "refurbish": _bin("purple", "Repair", "维修区"),
+    "clearance": _bin("yellow", "Clearance", "清仓区"),
+    "return_to_origin": _bin("teal", "Return freight", "退运区"),
+    "destroy": _bin("red", "Scrap cage", "待销毁区"),
+    "aside": _bin("grey", "QA shelf", "待判定区"),
+}
+"""What bins are called where a policy does not say."""
+
+
 class Terms(Model):
     """What holds for one seller (or for those without terms of their own)."""
 
@@ -133,6 +194,7 @@ class Terms(Model):
     quality_control: QualityControl = QualityControl()
     promise: Promise = Promise()
     bench: Bench | None = None
+    bins: Bins = Bins()
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)
@@ -175,6 +237,7 @@ class PolicyFile(Model):
     quality_control: QualityControl = QualityControl()
     promise: Promise = Promise()
     bench: Bench | None = None
+    bins: Bins = Bins()
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)

@@ -34,6 +34,8 @@ export function wireKeys({ item, choose, cycleAction, submit, undo, skip, help }
     }
     if (control) return;
     if (target.matches("select") && !event.altKey) {
+      // Enter submits, also from the list in which a new box leaves the focus; in a list that is open it chooses.
+      if (key === "Enter" && !event.repeat && !isOpen(target)) return act(event, () => submit(timeStamp));
       if (CHOOSE.includes(key)) return;
       // Any other key is the desk's, and none the list's: "d" is the disposition there too, never "dirt".
       if (key === "Escape") target.blur();
@@ -55,6 +57,9 @@ export function wireKeys({ item, choose, cycleAction, submit, undo, skip, help }
     else if (letters[key.toLowerCase()]) act(event, letters[key.toLowerCase()]);
   });
 }
+
+/** Whether a list hangs open; where a browser cannot tell, it keeps the keys of an open one to itself. */
+const isOpen = (select) => CSS.supports("selector(:open)") && select.matches(":open");
 
 function act(event, work) {
   event.preventDefault();

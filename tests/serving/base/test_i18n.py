@@ -95,13 +95,13 @@ def test_fields_are_written_by_their_kind(strict: Any) -> None:
         {"declared_amount": 1000, "declared_currency": "CNY", "amount": 140, "currency": "USD", "date": "1 May"},
     )
     assert render(reason, "en") == "The declared CN¥1,000.00 is $140.00 at the policy's rate of 1 May."
-    assert render(reason, "zh-CN") == "申报价值 ¥1,000.00，按政策 1 May 的汇率折合 US$140.00。"
+    assert render(reason, "zh-CN") == "申报价值 ¥1,000.00，按策略 1 May 的汇率折合 US$140.00。"
 
 
 def test_a_parameter_may_have_words_of_its_own_in_each_language(strict: Any) -> None:
     reason = Reason("rule", {"because": "we ask", "because@zh-CN": "按要求"})
-    assert render(reason, "en") == "A rule of the policy asks for a human: we ask."
-    assert render(reason, "zh-CN") == "政策规则要求人工复核：按要求。"
+    assert render(reason, "en") == "A rule of the policy asks for a person: we ask."
+    assert render(reason, "zh-CN") == "策略规则要求人工复核：按要求。"
     assert "we ask" in render(Reason("rule", {"because": "we ask"}), "zh-CN")
 
 
@@ -111,7 +111,7 @@ def test_a_category_without_a_name_in_the_catalogue_is_written_as_it_is(strict: 
 
 def test_words_that_look_like_a_template_are_left_alone(strict: Any) -> None:
     rendered = render(Reason("rule", {"because": "use {amount:money} {0}"}), "en")
-    assert rendered == "A rule of the policy asks for a human: use {amount:money} {0}."
+    assert rendered == "A rule of the policy asks for a person: use {amount:money} {0}."
 
 
 def test_missing_texts_and_parameters_raise_in_tests(strict: Any) -> None:
@@ -125,7 +125,7 @@ def test_missing_texts_and_parameters_raise_in_tests(strict: Any) -> None:
 
 def test_missing_texts_and_parameters_never_fail_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text("advice.wet", "zh-CN") == "advice.wet"
-    assert render(Reason("rule"), "en") == "A rule of the policy asks for a human: {because}."
+    assert render(Reason("rule"), "en") == "A rule of the policy asks for a person: {because}."
     assert render(Reason("unheard_of"), "en") == "Reason.unheard_of"
     assert text("condition.used", "fr") == "used"
 

@@ -179,6 +179,17 @@ def test_keys_mean_the_same_in_the_list_of_types_that_a_new_box_leaves_the_focus
     assert len(found["defects"]) == 2
 
 
+def test_enter_submits_after_a_box_was_drawn(service: Any, put: Put, sit: Sit) -> None:
+    [one] = put(service)
+    page = sit(service)
+    page.keyboard.press("4")
+    draw(page)
+    expect(page.locator("#defect-list select").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    saved(page, 1)
+    assert len(stored(service, one)["defects"]) == 2
+
+
 def test_a_new_box_is_removed_by_the_delete_key(service: Any, put: Put, sit: Sit) -> None:
     put(service)
     page = sit(service)

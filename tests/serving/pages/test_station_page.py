@@ -34,12 +34,12 @@ def change_answer(intercept: Intercept, page: Page, **changes: Any) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=json.dumps(response.json() | changes))
 
-    intercept(page, re.compile(r"/v1/inspections(/[^/]+)?$"), handle)
+    intercept(page, re.compile(r"/v1/inspections(/[^/?]+)?$"), handle)
 
 
 def choose_language(page: Page, lang: str) -> None:
     """Choose a language, and wait until the page has the result on show in it."""
-    with page.expect_response(re.compile(r"/v1/inspections/[^/]+$")):
+    with page.expect_response(re.compile(r"/v1/inspections/[^/?]+$")):
         page.click(f"[data-language='{lang}']")
 
 
@@ -57,6 +57,7 @@ def test_a_photo_and_an_rma_give_a_grade_that_is_stored(
 
 def test_every_condition_has_a_bar_as_long_as_its_probability(page: Page, stored: Stored, sharp: FilePayload) -> None:
     grade(page, "RMA-bars", sharp)
+    page.click(".more summary")
     [item] = stored("RMA-bars")
     for condition, share in item["grade"]["probabilities"].items():
         bar = page.locator(f".fill.{condition}")
@@ -169,7 +170,7 @@ def test_a_retaken_photo_takes_the_place_of_the_bad_one(
     chooser.value.set_files([sharp])
     expect(page.locator(".thumb")).to_have_count(2)
     page.click("#grade")
-    expect(page.locator(".headline .condition")).to_be_visible()
+    expect(page.locator(".now.decide")).to_be_visible()
     second, first = stored("RMA-again")
     assert (first["status"], second["status"]) == ("retake", second["status"])
     assert second["grade"] is not None
@@ -187,7 +188,7 @@ def test_a_wrong_key_is_refused_and_nothing_typed_is_lost(
     blank.fill("#key", station_key)
     blank.press("#key", "Enter")
     blank.click("#grade")
-    expect(blank.locator(".headline .condition")).to_be_visible()
+    expect(blank.locator(".now.decide")).to_be_visible()
     assert len(stored("RMA-key")) == 1
 
 
@@ -209,7 +210,7 @@ def test_the_key_lives_in_the_tab_alone(page: Page, station_key: str) -> None:
 def test_no_key_asks_for_one_before_anything_is_sent(blank: Page, stored: Stored, sharp: FilePayload) -> None:
     fill_in(blank, "RMA-none", sharp)
     blank.click("#grade")
-    expect(blank.locator("#key-error")).to_have_text("Enter an API key first.")
+    expect(blank.locator("#key-error")).to_have_text("Enter the station key first.")
     assert stored("RMA-none") == []
 
 

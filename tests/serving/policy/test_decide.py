@@ -60,7 +60,7 @@ def test_an_expensive_broken_device_is_worth_sending_to_the_factory_after_a_huma
     done = decide(policy, make_item(damaged=0.99, used=0.01), declared_value=usd(450), seller=None)
     assert done.disposition.action == "return_to_origin"
     assert [render(r, "en") for r in done.review if r.code == "rule"] == [
-        "A rule of the policy asks for a human: check the battery first; a damaged lithium battery may not fly."
+        "A rule of the policy asks for a person: check the battery first; a damaged lithium battery may not fly."
     ]
 
 

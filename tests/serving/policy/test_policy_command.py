@@ -95,12 +95,12 @@ def test_show_uses_a_sellers_own_figures(run: Any, tmp_path: Path) -> None:
 def test_explain_gives_the_decision_with_its_reasons(run: Any) -> None:
     said = run("explain", "-c", "footwear", "-v", "90", "-p", "used=0.8", "-p", "opened=0.2")
     assert "- 80% used; " in said
-    assert "Review:\n- Only 80% sure that it is used; footwear goes without a human from 90% up." in said
+    assert "Review:\n- Only 80% sure that it is used; footwear goes without a person from 90% up." in said
 
 
 def test_explain_speaks_chinese(run: Any) -> None:
     said = run("explain", "-c", "footwear", "-v", "90", "--condition", "used", "--lang", "zh-CN")
-    assert "复核人员判定为有使用痕迹" in said
+    assert "复核员判定为有使用痕迹" in said
     assert "No review needed." not in said
     assert "无需复核。" in said
 

@@ -25,7 +25,7 @@ def test_a_sure_item_goes_without_a_human(policy: Any, make_item: Any) -> None:
 
 def test_confidence_short_of_the_bundles_threshold_asks_for_a_human(policy: Any, make_item: Any) -> None:
     item = make_item("apparel", opened=0.949, used=0.051, threshold=0.95)
-    assert words(policy, item, 5) == ["Only 94.9% sure that it is opened; apparel goes without a human from 95% up."]
+    assert words(policy, item, 5) == ["Only 94.9% sure that it is opened; apparel goes without a person from 95% up."]
 
 
 def test_confidence_at_the_threshold_is_enough(policy: Any, make_item: Any) -> None:
@@ -34,7 +34,7 @@ def test_confidence_at_the_threshold_is_enough(policy: Any, make_item: Any) -> N
 
 def test_a_category_without_a_promise_goes_to_a_human_whole(policy: Any, make_item: Any) -> None:
     assert words(policy, make_item("apparel", opened=1.0, threshold=None)) == [
-        "How sure is sure enough has not been proven for apparel yet, so a human checks every item."
+        "How sure is sure enough has not been proven for apparel yet, so a person checks every item."
     ]
 
 
@@ -90,7 +90,7 @@ def test_a_predicted_category_must_be_sure(policy: Any, make_item: Any) -> None:
 def test_relisting_as_new_needs_the_policys_own_probability_of_unopened(policy: Any, make_item: Any) -> None:
     assert codes(policy, make_item("apparel", unopened=0.985, opened=0.015), 20) == []
     assert words(policy, make_item("apparel", unopened=0.975, opened=0.025), 20) == [
-        "97.5% sure that it is unopened; relisting as new without a human needs 98%."
+        "97.5% sure that it is unopened; relisting as new without a person needs 98%."
     ]
 
 

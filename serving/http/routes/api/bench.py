@@ -54,4 +54,5 @@ async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, inspe
     The decision is kept, and marked as undone.
     """
     found = await runtime.call(runtime.desk.take_back_at_bench, inspection_id, inspector)
-    return inspection_out(found, lang, runtime.rubrics, first=runtime.desk.decides_first(found))
+    first = runtime.desk.decides_first(found)
+    return inspection_out(found, lang, runtime.rubrics, first=first, policy=runtime.policy)

@@ -16,4 +16,4 @@ def decided_out(runtime: Runtime, response: Response, decided: Decided, conditio
         response.headers["Idempotency-Replayed"] = "true"
     elif decided.model_condition is not None and call is not None:
         runtime.metrics.reviewed.labels(call.name, str(decided.model_condition == condition).lower()).inc()
-    return inspection_out(decided.inspection, lang, runtime.rubrics)
+    return inspection_out(decided.inspection, lang, runtime.rubrics, policy=runtime.policy)

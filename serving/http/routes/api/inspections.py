@@ -37,7 +37,7 @@ from regrade.serving.http.routes.common import (
 from regrade.serving.http.routes.photos import original_answer, photo_answer
 from regrade.serving.http.routes.queries import Moment
 from regrade.serving.http.routes.waiting import wait_of, when_gone
-from regrade.serving.http.schemas import InspectionOut, InspectionsOut
+from regrade.serving.http.schemas import CountOut, InspectionOut, InspectionsOut
 from regrade.serving.http.uploads import body_too_large, boundary_of, read_upload, take_apart
 from regrade.serving.inspections.cursors import cursor_pattern
 from regrade.serving.inspections.listing import LIST, Filters
@@ -206,7 +206,7 @@ def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str, r
         runtime.metrics.replayed.inc()
     response.headers["Location"] = f"{root_path}/v1/inspections/{outcome.inspection.id}"
     first = runtime.desk.decides_first(outcome.inspection)
-    return inspection_out(outcome.inspection, lang, runtime.rubrics, first=first)
+    return inspection_out(outcome.inspection, lang, runtime.rubrics, first=first, policy=runtime.policy)
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -299,9 +299,21 @@ async def list_inspections(
     )
     page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
     seen = await runtime.call(runtime.desk.visible, page.items, key)
-    rubrics = runtime.rubrics
-    items = [inspection_out(inspection, lang, rubrics) for inspection in seen]
+    rubrics, policy = runtime.rubrics, runtime.policy
+    items = [inspection_out(inspection, lang, rubrics, policy=policy) for inspection in seen]
     return InspectionsOut(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/inspections/count", summary="Count inspections", responses=problems(401, 403, 422))
+async def count(
+    runtime: RuntimeDep,
+    key: ReaderDep,
+    station: Label | None = None,
+    since: Annotated[Moment | None, Query(description="When it came in: RFC 3339, with a zone.")] = None,
+) -> CountOut:
+    """How many inspections came in, at a station or since a moment; an empty `station` asks for those without one."""
+    filters = Filters(station=station, since=since)
+    return CountOut(count=await runtime.call(runtime.inspections.count_of, filters))
 
 
 @router.get("/inspections/{inspection_id}", summary="Read an inspection", responses=problems(401, 403, 404))
@@ -311,7 +323,8 @@ async def read(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: 
     A reviewer who might be given it to review blind is not shown what was found.
     """
     found = await runtime.call(runtime.desk.read, inspection_id, key)
-    return inspection_out(found, lang, runtime.rubrics, first=runtime.desk.decides_first(found))
+    first = runtime.desk.decides_first(found)
+    return inspection_out(found, lang, runtime.rubrics, first=first, policy=runtime.policy)
 
 
 @router.get(

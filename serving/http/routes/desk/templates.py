@@ -20,7 +20,7 @@ HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality"}
 
 PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_SHARED: Final = ("dom.js", "words.js", "icon.svg")
+_SHARED: Final = ("dom.js", "words.js", "tokens.css", "icon.svg")
 """Files of the station page that the desk uses too."""
 _WORDS: Final = ("desk.", "condition.", "action.", "category.", "defect.", "severity.", "examined.", "basis.")
 """Beginnings of the catalogue keys that the desk's scripts may show."""

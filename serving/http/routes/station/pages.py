@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -19,6 +19,7 @@ from regrade.models.photos.intake import readable_types
 from regrade.models.photos.quality import DEFAULT_LIMITS, MEASURED_SIDE
 from regrade.serving.base.errors import BusyError, NotFoundError
 from regrade.serving.base.i18n import LANGUAGES, name_of, text, texts
+from regrade.serving.http.labels.fields import Size
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep
 
 router = APIRouter(include_in_schema=False)
@@ -26,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SAID: Final = (
-    "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view",
+    "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view", "now",
 )  # fmt: skip
 _WORDS: Final = tuple(f"{kind}." for kind in _SAID)
 """Beginnings of the catalogue keys that the page may show."""
@@ -76,6 +77,14 @@ async def strings(runtime: RuntimeDep) -> Response:
     in_force = runtime.in_force
     words = {lang: texts(in_force.language(lang), _WORDS) for lang in LANGUAGES}
     return JSONResponse(words, headers=SECURITY_HEADERS)
+
+
+@router.get("/station/label/{inspection_id}")
+async def label(inspection_id: str, lang: LanguageDep, size: Size = "4x6") -> Response:
+    """The print view of a label, which its script asks the API for with the key of the tab that opened it."""
+    sizes = get_args(Size)
+    page = _page("label.html", lang, inspection_id=inspection_id, size=size, sizes=sizes)
+    return HTMLResponse(page, headers={**SECURITY_HEADERS, "Vary": "Accept-Language"})
 
 
 @router.get("/station/{name}")
