@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from regrade.models.photos.quality import ISSUES
 from regrade.serving.base import i18n
 from regrade.serving.http.routes.station import pages
 
@@ -76,6 +77,7 @@ def test_every_word_is_used_and_every_word_used_exists() -> None:
     text += Path(pages.__file__).read_text(encoding="utf-8")
     built = {"station.category_declared", "station.category_predicted", "station.offline", "station.too_slow"}
     built |= {f"station.{status}" for status in ("graded", "needs_review", "reviewed")}
+    built |= {f"station.camera_{issue}" for issue in set(ISSUES) - {"too_small"}}
     used = {key for key in re.findall(r"station\.[a-z_]+", text) if not re.fullmatch(r"station\.(js|css|html)", key)}
     used = {key for key in used if not key.endswith("_")} - {"station.problem"} | built
     known = {key for key in i18n.catalogue("en") if re.fullmatch(r"station\.[a-z_]+", key)}
