@@ -200,6 +200,26 @@ class Grader:
         }
         return ItemResult(call, grade, defects, quality, models, timings, examined)
 
+    def can_judge(self, evidence: Sequence[PhotoEvidence], category: str) -> bool:
+        """Whether what another grader has seen is all that the head of `category` needs: its backbone looked."""
+        head = self._heads.get(category)
+        return head is not None and bool(evidence) and all(head.backbone in one.seen for one in evidence)
+
+    def second_opinion(self, evidence: Sequence[PhotoEvidence], result: ItemResult) -> tuple[ItemResult, bool]:
+        """What this grader makes of what another has seen and concluded, the category left as it is; and whether it
+        wanted a closer look at a photo that the other has not taken.
+
+        Raises ValueError where the item was not graded, and where `can_judge` is not so.
+        """
+        if result.category is None or result.grade is None or not self.can_judge(evidence, result.category.name):
+            raise ValueError("there is nothing that this grader could judge")
+        head = self._heads[result.category.name]
+        grade, defects, examined = self._condition(evidence, head)
+        lacks = head.has_closer_look and head.lacks(evidence, as_float(head.of_whole(evidence)["class_logits"]))
+        models = {result.category.name: head.bundle.version}
+        made = replace(result, grade=grade, defects=defects, models=models, timings_ms={}, examination=examined)
+        return made, lacks
+
     def grade(self, photos: Sequence[Photo], category: str | None = None) -> ItemResult:
         """Look at each photo of one item and conclude."""
         self._require(category)
