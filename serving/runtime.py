@@ -24,6 +24,7 @@ from regrade.serving.base.errors import BusyError, StorageError
 from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
 from regrade.serving.base.settings import Settings
+from regrade.serving.candidates.rules import Rules
 from regrade.serving.candidates.steps import stop_trial
 from regrade.serving.connections import descriptors
 from regrade.serving.connections.table import Connections
@@ -59,6 +60,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("regrade")
+
+CANDIDATES_SECONDS = 300.0
+"""From one look at what people decided about candidates to the next."""
 
 
 class Runtime:
@@ -129,6 +133,15 @@ class Runtime:
             self.metrics,
             lambda inspection_id: lottery.drawn(inspection_id, "shadow", settings.shadow_share),
             self._stop_trial,
+        )
+        self.candidates = Rules(
+            self.database,
+            self.graders,
+            self.desk,
+            self.metrics,
+            promotion=settings.promotion,
+            auto_return=settings.auto_return,
+            undo=timedelta(seconds=settings.undo_seconds),
         )
         self.login_brake = LoginBrake()
         self.find_key = Lookups(lambda token: self.call(self.keys.authenticate, token))
@@ -224,6 +237,18 @@ class Runtime:
         while True:
             await self.call(self.health.look)
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def weigh_candidates(self) -> None:
+        """Look from time to time at what people decided, and do with bundles what rules say, for ever."""
+        while True:
+            await asyncio.sleep(CANDIDATES_SECONDS)
+            if not self.warm or self.draining:
+                continue
+            try:
+                await self.candidates.step(self.call)
+            except Exception:
+                # The next time may do better, and nobody waits for it.
+                log.exception("candidates were not weighed")
 
     def _look_at_models(self) -> Finding:
         if self.failure is not None:

@@ -102,9 +102,10 @@ def create_app(
             running.nightly.start()
             loading = asyncio.create_task(_load(running, grader, on_failure))
             loading.add_done_callback(lambda _: on_loaded())
-            watching = asyncio.create_task(running.watch())
+            watching = [asyncio.create_task(one) for one in (running.watch(), running.weigh_candidates())]
             yield
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             await loading
         finally:
             running.close()

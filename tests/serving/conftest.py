@@ -28,6 +28,7 @@ from fastapi.routing import iter_route_contexts
 from PIL import Image, ImageDraw
 from starlette.routing import Mount
 
+from regrade.models.adaptation.head_file import Linear, read_head, with_head
 from regrade.models.golden import proven
 from regrade.models.grader import Grader
 from regrade.models.registry.bundle import load_bundle, shipped_root
@@ -106,6 +107,27 @@ def two_versions(tmp_path: Path) -> Path:
         input_side=old.input_side,
     )
     return root
+
+
+CANDIDATE = "2099.2.2"
+
+
+@pytest.fixture
+def with_candidate(two_versions: Path) -> Path:
+    """The same with a version 2099.2.2 of packaging beside: its head sees everything damaged, on the active one's
+    backbone, and it says of itself that it is adapted."""
+    old = load_bundle(two_versions, "packaging")
+    names = ("calibration.json", "metrics.json", "card.md", "category.yaml", "held_out.json")
+    files = {name: (old.folder / name).read_bytes() for name in names}
+    head = read_head(old.head_path.read_bytes())
+    told = Linear(0.0 * head.weights, np.array([0.0] * (len(head.bias) - 1) + [40.0]))
+    files["head.onnx"] = with_head(old.head_path.read_bytes(), told)
+    files["held_out.json"] = json.dumps(json.loads(files["held_out.json"]) | {"version": CANDIDATE}).encode()
+    files["metrics.json"] = json.dumps(json.loads(files["metrics.json"]) | {"adapted": {}}).encode()
+    networks = {p: old.backbone_path(p).read_bytes() for p in old.backbones}
+    parts: dict[str, Any] = {"labels": old.labels, "defects": old.defects, "input_side": old.input_side}
+    write_bundle(two_versions, "packaging", CANDIDATE, files=files, backbones=networks, **parts)
+    return two_versions
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,16 @@
 """A candidate in shadow judges every item that was graded, nobody is told, and no item waits or fails for it."""
 
-import json
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from sqlalchemy import select
 
-from regrade.models.adaptation.head_file import Linear, read_head, with_head
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
 from regrade.models.registry import trials
-from regrade.models.registry.bundle import load_bundle
-from regrade.models.registry.files import write_bundle
 from regrade.serving.access.audit import since
 from regrade.serving.grading import shadow
 from regrade.serving.storage.tables import shadow_grades
@@ -27,29 +22,9 @@ PACKAGING = {"rma": "1", "category": "packaging", "station": "LA-01"}
 
 
 @pytest.fixture
-def root(two_versions: Path) -> Path:
+def root(with_candidate: Path) -> Path:
     """Bundles with a candidate whose head sees everything damaged, on the active one's backbone."""
-    old = load_bundle(two_versions, "packaging")
-    names = ("calibration.json", "metrics.json", "card.md", "category.yaml", "held_out.json")
-    head = read_head(old.head_path.read_bytes())
-    made = Linear(0.0 * head.weights, np.array([0.0, 0.0, 0.0, 40.0])[: len(head.bias)])
-    files = {name: (old.folder / name).read_bytes() for name in names}
-    table = json.loads(files["held_out.json"]) | {"version": NEW}
-    write_bundle(
-        two_versions,
-        "packaging",
-        NEW,
-        files={
-            **files,
-            "held_out.json": json.dumps(table).encode(),
-            "head.onnx": with_head(old.head_path.read_bytes(), made),
-        },
-        backbones={p: old.backbone_path(p).read_bytes() for p in old.backbones},
-        labels=old.labels,
-        defects=old.defects,
-        input_side=old.input_side,
-    )
-    return two_versions
+    return with_candidate
 
 
 @pytest.fixture
