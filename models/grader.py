@@ -192,7 +192,8 @@ class Grader:
         models: dict[str, str] = {}
         if all(q.ok for q in quality):
             call = self._category(evidence, category)
-            grade, defects, examined = self._condition(evidence, self._heads[call.name])
+            head = self._heads[call.name]
+            grade, defects, examined = self._condition(evidence, head, head.of_whole(evidence))
             models = {call.name: self._heads[call.name].bundle.version}
         timings = {
             "infer": sum(sum(e.timings_ms.values()) for e in evidence),
@@ -214,8 +215,9 @@ class Grader:
         if result.category is None or result.grade is None or not self.can_judge(evidence, result.category.name):
             raise ValueError("there is nothing that this grader could judge")
         head = self._heads[result.category.name]
-        grade, defects, examined = self._condition(evidence, head)
-        lacks = head.has_closer_look and head.lacks(evidence, as_float(head.of_whole(evidence)["class_logits"]))
+        out = head.of_whole(evidence)
+        grade, defects, examined = self._condition(evidence, head, out)
+        lacks = head.has_closer_look and head.lacks(evidence, as_float(out["class_logits"]))
         models = {result.category.name: head.bundle.version}
         made = replace(result, grade=grade, defects=defects, models=models, timings_ms={}, examination=examined)
         return made, lacks
@@ -318,10 +320,9 @@ class Grader:
         return max(known, key=lambda name: known[name])
 
     def _condition(
-        self, evidence: Sequence[PhotoEvidence], head: Head
+        self, evidence: Sequence[PhotoEvidence], head: Head, out: Mapping[str, NDArray[Any]]
     ) -> tuple[Grade, tuple[Defect, ...], Examination]:
         bundle, calibration = head.bundle, head.bundle.calibration
-        out = head.of_whole(evidence)
         photos = head.of_photos(evidence, as_float(out["class_logits"]))
         item = fuse(photos, calibration.fusion_sharpness)
         best = int(item.argmax())

@@ -32,7 +32,7 @@ Seconds = Annotated[float, Unit("s")]
 _HOURS = r"(([01]\d|2[0-3]):[0-5]\d)-(([01]\d|2[0-3]):[0-5]\d)"
 
 OWN_PATHS = frozenset(
-    {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk"}
+    {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk", "models"}
 )
 """First parts of the service's own paths; where a root path begins with one, nobody could tell them apart."""
 

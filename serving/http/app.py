@@ -39,6 +39,7 @@ from regrade.serving.http.routes.api import (
 from regrade.serving.http.routes.api import metrics as ops
 from regrade.serving.http.routes.common import language_of
 from regrade.serving.http.routes.desk import api as desk_api
+from regrade.serving.http.routes.desk import models as desk_models
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
@@ -123,7 +124,7 @@ def create_app(
         redoc_url=None,
     )
     api = (inspections, bench, erasures, evidence, reviews, audit, rubrics, models, health, ops)
-    for room in (*api, home, docs, pages, desk_quality, desk_api, desk):
+    for room in (*api, home, docs, pages, desk_quality, desk_models, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

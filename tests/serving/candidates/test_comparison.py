@@ -37,9 +37,9 @@ def pair(n: int, active: str, candidate: str, truth: str | None, *, blind: bool 
     )
 
 
-def many(active: list[str], candidate: list[str], truth: list[str], **more: bool) -> list[Pair]:
+def many(active: list[str], candidate: list[str], truth: list[str], *, blind: bool = True) -> list[Pair]:
     every = zip(active, candidate, truth, strict=True)
-    return [pair(n, a, c, t, **more) for n, (a, c, t) in enumerate(every)]
+    return [pair(n, a, c, t, blind=blind) for n, (a, c, t) in enumerate(every)]
 
 
 def test_figures_tell_both_and_their_difference(policy: Policy) -> None:

@@ -1,20 +1,17 @@
 """Rules act on what blind looks show, once, and every step is told of: proposed, canary, promoted, taken back."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from regrade.models.grader import Grader
-from regrade.models.types import CONDITIONS
 from regrade.serving.access.audit import since
-from regrade.serving.storage.records import new_id
-from regrade.serving.storage.tables import inspections, reviews, shadow_grades
+from regrade.serving.storage.tables import shadow_grades
 
 pytestmark = pytest.mark.slow
 
@@ -35,42 +32,6 @@ def begin(serve: Serve, with_candidate: Path, grader: Grader, photo: bytes) -> S
         return service
 
     return start
-
-
-def put(
-    service: Any, n: int, graded_by: str, beside: str | None, said: str, truth: str, other: str | None = None
-) -> None:
-    """`n` items that went alone as `said`, of which `beside` thinks `other`, and that turned out as `truth`, blind."""
-    now = datetime.now(UTC)
-    likely = {c: 0.97 if c == said else 0.01 for c in CONDITIONS}
-    with service.runtime.database.write() as connection:
-        like = dict(connection.execute(select(inspections).order_by(inspections.c.created_at)).first()._mapping)
-        result = json.loads(json.dumps(like["result"]))
-        result["models"], result["defects"] = {"packaging": graded_by}, []
-        result["grade"] |= {"condition": said, "probabilities": likely, "promised_error": 0.05}
-        rows = [
-            like
-            | {"id": new_id(), "created_at": now + timedelta(microseconds=i), "status": "graded", "sample_share": 1.0}
-            | {"result": result, "model_condition": said, "idempotency_key": None}
-            for i in range(n)
-        ]
-        connection.execute(insert(inspections), rows)
-        if beside is not None:
-            opinion = {c: 0.97 if c == (other or said) else 0.01 for c in CONDITIONS}
-            told = {"version": beside, "category": "packaging", "condition": other or said, "probabilities": opinion}
-            more = {"defects": [], "action": "refurbish", "alone": True, "loss": 0.1, "closer_missed": False}
-            values = [told | more | {"inspection_id": row["id"], "at": row["created_at"]} for row in rows]
-            connection.execute(insert(shadow_grades), values)
-        look = {"key_id": like["key_id"], "reviewer": "Ann", "model_condition": said, "condition": truth}
-        look |= {"disposition": {}, "disposition_source": "policy", "kind": "sample", "blind": True}
-        looks = [
-            look | {"id": new_id(), "inspection_id": row["id"], "decided_at": now + timedelta(microseconds=i)}
-            for i, row in enumerate(rows)
-        ]
-        connection.execute(insert(reviews), looks)
-        if truth != said:  # the tie is broken
-            third = [one | {"id": new_id(), "kind": "third"} for one in looks]
-            connection.execute(insert(reviews), third)
 
 
 def step(service: Any) -> None:
@@ -96,13 +57,13 @@ def grading(service: Any) -> str:
     return str(service.runtime.grader.versions["packaging"])
 
 
-def test_a_candidate_that_is_no_worse_is_proposed_once_and_nothing_else(begin: Serve) -> None:
+def test_a_candidate_that_is_no_worse_is_proposed_once_and_nothing_else(begin: Serve, put_judged: Any) -> None:
     service = begin()
     active = grading(service)
-    put(service, 20, active, NEW, "opened", "opened")
+    put_judged(service, 20, active, NEW, "opened", "opened")
     step(service)
     assert trial(service)["proposed"] is None
-    put(service, 400, active, NEW, "opened", "opened")
+    put_judged(service, 400, active, NEW, "opened", "opened")
     step(service)
     step(service)
     assert (trial(service)["phase"], trial(service)["proposed"] is None) == ("shadow", False)
@@ -111,17 +72,17 @@ def test_a_candidate_that_is_no_worse_is_proposed_once_and_nothing_else(begin: S
     assert 'regrade_trials_total{category="packaging",step="proposed"} 1.0' in service.client.get("/metrics").text
 
 
-def test_a_worse_one_is_never_proposed(begin: Serve) -> None:
+def test_a_worse_one_is_never_proposed(begin: Serve, put_judged: Any) -> None:
     service = begin()
-    put(service, 400, grading(service), NEW, "opened", "opened", other="unopened")
+    put_judged(service, 400, grading(service), NEW, "opened", "opened", other="unopened")
     step(service)
     assert (trial(service)["proposed"], trail(service)) == (None, [])
 
 
-def test_it_grades_at_the_canarys_stations_and_then_everywhere(begin: Serve, photo: bytes) -> None:
+def test_it_grades_at_the_canarys_stations_and_then_everywhere(begin: Serve, photo: bytes, put_judged: Any) -> None:
     service = begin(promotion="canary", canary_stations="LA-07, LA-08")
     active = grading(service)
-    put(service, 420, active, NEW, "opened", "opened")
+    put_judged(service, 420, active, NEW, "opened", "opened")
     step(service)
     assert trial(service)["phase"] == "canary"
     at = {
@@ -134,7 +95,7 @@ def test_it_grades_at_the_canarys_stations_and_then_everywhere(begin: Serve, pho
     assert beside == {active, NEW}  # each in the other's shadow
     step(service)
     assert grading(service) == active  # what was seen in shadow counts no more
-    put(service, 420, NEW, active, "opened", "opened")
+    put_judged(service, 420, NEW, active, "opened", "opened")
     step(service)
     assert (grading(service), trial(service)) == (NEW, None)
     assert [action for action, _ in trail(service)] == ["propose", "canary", "activate"]
@@ -142,12 +103,12 @@ def test_it_grades_at_the_canarys_stations_and_then_everywhere(begin: Serve, pho
     assert '"by": "by rule candidate.no_worse"' in log.read_text()
 
 
-def test_a_canary_that_breaks_a_promise_is_stopped(begin: Serve, photo: bytes) -> None:
+def test_a_canary_that_breaks_a_promise_is_stopped(begin: Serve, photo: bytes, put_judged: Any) -> None:
     service = begin(promotion="canary", canary_stations="LA-07")
     active = grading(service)
-    put(service, 420, active, NEW, "opened", "opened")
+    put_judged(service, 420, active, NEW, "opened", "opened")
     step(service)
-    put(service, 40, NEW, active, "opened", "damaged")
+    put_judged(service, 40, NEW, active, "opened", "damaged")
     step(service)
     assert trial(service)["phase"] == "stopped"
     assert "promised" in trial(service)["reason"]
@@ -155,14 +116,14 @@ def test_a_canary_that_breaks_a_promise_is_stopped(begin: Serve, photo: bytes) -
     assert answer["models"]["packaging"] == active
 
 
-def test_an_adapted_bundle_that_breaks_a_promise_gives_way_to_the_one_before(begin: Serve) -> None:
+def test_an_adapted_bundle_that_breaks_a_promise_gives_way_to_the_one_before(begin: Serve, put_judged: Any) -> None:
     service = begin(shadow=False)
     before = grading(service)
     service.client.post("/v1/models/packaging/activate", json={"version": NEW})
-    put(service, 40, NEW, None, "opened", "opened")
+    put_judged(service, 40, NEW, None, "opened", "opened")
     step(service)
     assert grading(service) == NEW
-    put(service, 40, NEW, None, "opened", "damaged")
+    put_judged(service, 40, NEW, None, "opened", "damaged")
     step(service)
     assert grading(service) == before
     assert trail(service) == [("return", "by rule promise.broken")]
@@ -173,19 +134,21 @@ def test_an_adapted_bundle_that_breaks_a_promise_gives_way_to_the_one_before(beg
     assert len(trail(service)) == 1
 
 
-def test_nothing_is_taken_back_where_the_setting_says_so_or_a_promise_holds(begin: Serve) -> None:
+def test_nothing_is_taken_back_where_the_setting_says_so_or_a_promise_holds(begin: Serve, put_judged: Any) -> None:
     service = begin(shadow=False, auto_return=False)
     service.client.post("/v1/models/packaging/activate", json={"version": NEW})
-    put(service, 40, NEW, None, "opened", "damaged")
+    put_judged(service, 40, NEW, None, "opened", "damaged")
     step(service)
     assert (grading(service), trail(service)) == (NEW, [])
 
 
-def test_there_may_be_none_to_go_back_to_and_that_is_said_once(begin: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_may_be_none_to_go_back_to_and_that_is_said_once(
+    begin: Serve, put_judged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = begin(shadow=False)
     service.client.post("/v1/models/packaging/activate", json={"version": NEW})
     monkeypatch.setattr(service.runtime.candidates, "_back", lambda *_: None)
-    put(service, 40, NEW, None, "opened", "damaged")
+    put_judged(service, 40, NEW, None, "opened", "damaged")
     step(service)
     step(service)
     assert (grading(service), trail(service)) == (NEW, [("return", "by rule promise.broken")])
