@@ -58,8 +58,9 @@ class View:
 
 
 def views(found: Sequence[CategoryState], currency: str, lang: str) -> list[View]:
-    """Every category, in the order in which they are found."""
-    return [_view(state, currency, lang) for state in found]
+    """Every category, those with a trial first, else in the order in which they are found."""
+    ordered = sorted(found, key=lambda state: state.trial is None)
+    return [_view(state, currency, lang) for state in ordered]
 
 
 def _view(state: CategoryState, currency: str, lang: str) -> View:
@@ -205,8 +206,10 @@ def _part_row(row: Figures, money: Write) -> PartRow:
 def _so_far(state: CategoryState, money: Write, lang: str) -> str:
     promise = state.promise
     share = format_percent(_round(state.automatic / state.items)) if state.items else "–"
-    loss = "–" if promise.loss is None else money(promise.loss)
-    return text("desk.models_so_far", lang, decided=state.decided, share=share, loss=loss)
+    said = text("desk.models_so_far", lang, decided=state.decided, share=share)
+    if promise.loss is None:
+        return said
+    return f"{said} {text('desk.models_loses', lang, loss=money(promise.loss))}"
 
 
 def _expected(state: CategoryState, lang: str) -> str:
