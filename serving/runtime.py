@@ -289,8 +289,8 @@ class Runtime:
 
     def _stop_trial(self, category: str, reason: str) -> None:
         """Stop a candidate that fails. Called on the shadow's thread."""
-        stop_trial(self.graders.store, self.database, category, reason)
-        self.metrics.trials.labels(category, "stopped").inc()
+        if stop_trial(self.graders.store, self.database, category, reason) is not None:
+            self.metrics.trials.labels(category, "stopped").inc()
         if self._loop is not None and not self._loop.is_closed():
             asyncio.run_coroutine_threadsafe(self.graders.reload_trials(), self._loop)
 

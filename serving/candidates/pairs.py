@@ -34,8 +34,8 @@ class Opinion:
 @dataclass(frozen=True, slots=True)
 class Pair:
     """An item that `active` and `candidate` have judged. `by_candidate`: whether that one graded it, at a canary's
-    station. `truth` is the condition that people settled on, None while they have not; `decided_at` when the first of
-    them decided. `blind`: whether they did so by lot and without knowing what a model said."""
+    station. `truth` is the condition that people settled on, None while they have not; `decided_at` when that
+    was. `blind`: whether they did so by lot and without knowing what a model said."""
 
     inspection_id: str
     seller: str | None
@@ -57,7 +57,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What people settled on, when the first decided, and whether blind."""
+    """What people settled on, when (with the first look, or with the one that broke a tie), and whether the first was
+    blind."""
 
     condition: str
     at: datetime
@@ -79,7 +80,7 @@ def settled_of(looks: Iterable[DecisionRow]) -> dict[str, Settled]:
             continue
         condition = settled(first.model_condition, cast("Votes", by_kind))
         if condition is not None:
-            found[inspection_id] = Settled(condition, first.decided_at, first.blind)
+            found[inspection_id] = Settled(condition, by_kind.get("third", first).decided_at, first.blind)
     return found
 
 

@@ -145,7 +145,8 @@ class Rules:
                 self._metrics.trials.labels(category, "stopped").inc()
                 await self._graders.reload_trials()
             return
-        if not no_worse(found := self.claims(category, await call(self.judged, trial))):
+        found = await call(lambda: self.claims(category, self.judged(trial)))
+        if not no_worse(found):
             return
         told = {"category": category, "before": trial.active, "version": trial.version, "looks": found[0].looks}
         if trial.phase == "shadow" and trial.proposed is None:

@@ -121,6 +121,9 @@ class Shadowing:
         category = result.category.name
         judges = self._other(category, result.models.get(category, ""))
         if judges is None:
+            # Whatever has failed is not tried any more; who tries it again begins anew.
+            for key in [key for key in list(self._failed) if key[0] == category]:
+                self._failed.pop(key, None)
             return
         version = judges.grader.versions[category]
         if self._failed[category, version] >= FAILURES:
