@@ -160,12 +160,19 @@ def render_photo() -> RenderPhoto:
 @pytest.fixture
 def put_judged() -> Callable[..., None]:
     """Puts items into a service that a bundle of packaging let go, that another may have judged beside, and that a
-    reviewer looked at blind; one item of packaging must be there, which they are like."""
+    reviewer looked at blind; one item must be there, which they are like."""
     return _put_judged
 
 
 def _put_judged(
-    service: Any, n: int, graded_by: str, beside: str | None, said: str, truth: str, other: str | None = None
+    service: Any,
+    n: int,
+    graded_by: str,
+    beside: str | None,
+    said: str,
+    truth: str,
+    other: str | None = None,
+    category: str = "packaging",
 ) -> None:
     """`n` items that went alone as `said`, of which `beside` thinks `other`, and that turned out as `truth`, blind."""
     now = datetime.now(UTC)
@@ -173,18 +180,19 @@ def _put_judged(
     with service.runtime.database.write() as connection:
         like = dict(connection.execute(select(inspections).order_by(inspections.c.created_at)).first()._mapping)
         result = json.loads(json.dumps(like["result"]))
-        result["models"], result["defects"] = {"packaging": graded_by}, []
+        result["models"], result["defects"] = {category: graded_by}, []
+        result["category"] |= {"name": category, "best_guess": category}
         result["grade"] |= {"condition": said, "probabilities": likely, "promised_error": 0.05}
         rows = [
             like
             | {"id": new_id(), "created_at": now + timedelta(microseconds=i), "status": "graded", "sample_share": 1.0}
-            | {"result": result, "model_condition": said, "idempotency_key": None}
+            | {"result": result, "model_condition": said, "idempotency_key": None, "category": category}
             for i in range(n)
         ]
         connection.execute(insert(inspections), rows)
         if beside is not None:
             opinion = {c: 0.97 if c == (other or said) else 0.01 for c in CONDITIONS}
-            told = {"version": beside, "category": "packaging", "condition": other or said, "probabilities": opinion}
+            told = {"version": beside, "category": category, "condition": other or said, "probabilities": opinion}
             more = {"defects": [], "action": "refurbish", "alone": True, "loss": 0.1, "closer_missed": False}
             values = [told | more | {"inspection_id": row["id"], "at": row["created_at"]} for row in rows]
             connection.execute(insert(shadow_grades), values)
