@@ -192,13 +192,35 @@ class Grader:
         models: dict[str, str] = {}
         if all(q.ok for q in quality):
             call = self._category(evidence, category)
-            grade, defects, examined = self._condition(evidence, self._heads[call.name])
+            head = self._heads[call.name]
+            grade, defects, examined = self._condition(evidence, head, head.of_whole(evidence))
             models = {call.name: self._heads[call.name].bundle.version}
         timings = {
             "infer": sum(sum(e.timings_ms.values()) for e in evidence),
             "fuse": (time.perf_counter() - start) * 1000,
         }
         return ItemResult(call, grade, defects, quality, models, timings, examined)
+
+    def can_judge(self, evidence: Sequence[PhotoEvidence], category: str) -> bool:
+        """Whether what another grader has seen is all that the head of `category` needs: its backbone looked."""
+        head = self._heads.get(category)
+        return head is not None and bool(evidence) and all(head.backbone in one.seen for one in evidence)
+
+    def second_opinion(self, evidence: Sequence[PhotoEvidence], result: ItemResult) -> tuple[ItemResult, bool]:
+        """What this grader makes of what another has seen and concluded, the category left as it is; and whether it
+        wanted a closer look at a photo that the other has not taken.
+
+        Raises ValueError where the item was not graded, and where `can_judge` is not so.
+        """
+        if result.category is None or result.grade is None or not self.can_judge(evidence, result.category.name):
+            raise ValueError("there is nothing that this grader could judge")
+        head = self._heads[result.category.name]
+        out = head.of_whole(evidence)
+        grade, defects, examined = self._condition(evidence, head, out)
+        lacks = head.has_closer_look and head.lacks(evidence, as_float(out["class_logits"]))
+        models = {result.category.name: head.bundle.version}
+        made = replace(result, grade=grade, defects=defects, models=models, timings_ms={}, examination=examined)
+        return made, lacks
 
     def grade(self, photos: Sequence[Photo], category: str | None = None) -> ItemResult:
         """Look at each photo of one item and conclude."""
@@ -298,10 +320,9 @@ class Grader:
         return max(known, key=lambda name: known[name])
 
     def _condition(
-        self, evidence: Sequence[PhotoEvidence], head: Head
+        self, evidence: Sequence[PhotoEvidence], head: Head, out: Mapping[str, NDArray[Any]]
     ) -> tuple[Grade, tuple[Defect, ...], Examination]:
         bundle, calibration = head.bundle, head.bundle.calibration
-        out = head.of_whole(evidence)
         photos = head.of_photos(evidence, as_float(out["class_logits"]))
         item = fuse(photos, calibration.fusion_sharpness)
         best = int(item.argmax())

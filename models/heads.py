@@ -84,6 +84,17 @@ class Head:
             photos = add_detector(photos, scores, calibration.detector)
         return photos
 
+    def lacks(self, evidence: Sequence[PhotoEvidence], logits: Floats) -> bool:
+        """Whether it wanted a closer look at some photo than `evidence`, which another head has asked for, holds."""
+        whole = self.bundle.calibration.probabilities(logits)
+        for one, photo in zip(evidence, whole, strict=True):
+            wanted = self.parts_wanted(photo)
+            if wanted is not None and (self.backbone, wanted.share) not in one.parts:
+                return True
+            if self.asks_detector(photo) and self.detector not in one.detections:
+                return True
+        return False
+
     def of_whole(self, evidence: Sequence[PhotoEvidence]) -> Mapping[str, NDArray[Any]]:
         """The head's outputs by name for whole photos."""
         return self.run(stacked(evidence, self.backbone))

@@ -17,6 +17,7 @@ In wings, each of which may import those above it in this table and never those 
 | `rubric` | what reviewers judge by, and a seller's own names for conditions |
 | `grading` | an item's way from upload to grade: admission, turns, graders, pipeline |
 | `review` | the desk: which items are looked at, by whom, what they decide, how good they and the model are |
+| `candidates` | bundles on trial: compared with the active one, promoted where they are no worse, taken back |
 | `erasure` | photos and personal fields that go, by request or by age |
 | `adaptation` | heads that are adapted at night to what reviewers decided |
 | `replay` | what another policy or rubric would have changed |

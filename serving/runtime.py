@@ -24,6 +24,8 @@ from regrade.serving.base.errors import BusyError, StorageError
 from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
 from regrade.serving.base.settings import Settings
+from regrade.serving.candidates.rules import Rules
+from regrade.serving.candidates.steps import stop_trial
 from regrade.serving.connections import descriptors
 from regrade.serving.connections.table import Connections
 from regrade.serving.erasure.eraser import Eraser
@@ -37,6 +39,8 @@ from regrade.serving.grading.admission import Admission
 from regrade.serving.grading.graders import Graders
 from regrade.serving.grading.pipeline import Pipeline
 from regrade.serving.grading.sent_ahead import SentAhead
+from regrade.serving.grading.shadow import Shadowing
+from regrade.serving.grading.trying import station_in_canary
 from regrade.serving.grading.workload import CostModel, measure
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
@@ -59,6 +63,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("regrade")
+
+CANDIDATES_SECONDS = 300.0
+"""From one look at what people decided about candidates to the next."""
 
 
 class Runtime:
@@ -89,7 +96,13 @@ class Runtime:
             self.disk = Disk(folders, settings.disk_reserve, lambda: self.admission.unwritten)
             # Before anything reads what is active: an older release kept that in the folder of the package.
             prepare(settings.bundle_store)
-            self.graders = Graders(settings.bundle_store, settings.precision, rules)
+            named, share = settings.canary_names, settings.canary_share
+            self.graders = Graders(
+                settings.bundle_store,
+                settings.precision,
+                rules,
+                lambda at: station_in_canary(at, named, share, lambda who, some: lottery.drawn(who, "canary", some)),
+            )
             first_looks = FirstLooks(lambda: self.policy, lottery)
             self.inspections = InspectionStore(self.database, first_looks, self.signer, pseudonym)
             notice_loss(self.database, self.signer)
@@ -121,6 +134,22 @@ class Runtime:
             bundles=settings.bundle_store,
             refuse_if_full=self.disk.refuse,
         )
+        self.shadow = Shadowing(
+            self.database,
+            self.graders.other,
+            self.metrics,
+            lambda inspection_id: lottery.drawn(inspection_id, "shadow", settings.shadow_share),
+            self._stop_trial,
+        )
+        self.candidates = Rules(
+            self.database,
+            self.graders,
+            self.desk,
+            self.metrics,
+            promotion=settings.promotion,
+            auto_return=settings.auto_return,
+            undo=timedelta(seconds=settings.undo_seconds),
+        )
         self.login_brake = LoginBrake()
         self.find_key = Lookups(lambda token: self.call(self.keys.authenticate, token))
         self.find_session = Lookups(lambda token: self.call(self.sessions.find, token))
@@ -136,6 +165,7 @@ class Runtime:
         self.connections: Connections | None = None
         """Those of the server that this runs in, where it counts them."""
         self._pipeline: Pipeline | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         # Reads and small writes; apart from the pipeline's threads, so that a full queue starves no reader.
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="serve")
         # Few and apart: decoding 50 megapixels can take 200 MB, and must hold up neither readers nor admission.
@@ -181,17 +211,19 @@ class Runtime:
 
     async def load_grader(self, given: Grader | None) -> None:
         """Load the models and run them once, so that the first item is as fast as the next."""
+        self._loop = asyncio.get_running_loop()
         grader = await self.graders.start(given)
         if given is None:
             self.admission.costs = CostModel(await self.call(measure, grader))
         self._pipeline = Pipeline(
-            lambda: self.graders.judges,
+            self.graders.judges_at,
             self.inspections,
             self.photos,
             self.admission,
             self.metrics,
             workers=self.settings.worker_count,
             limits=self.limits,
+            graded=self.shadow.note,
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))
@@ -216,6 +248,18 @@ class Runtime:
             except OSError as error:
                 log.warning("what has expired of photos without items is removed later: %s", error)
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def weigh_candidates(self) -> None:
+        """Look from time to time at what people decided, and do with bundles what rules say, for ever."""
+        while True:
+            await asyncio.sleep(CANDIDATES_SECONDS)
+            if not self.warm or self.draining:
+                continue
+            try:
+                await self.candidates.step(self.call)
+            except Exception:
+                # The next time may do better, and nobody waits for it.
+                log.exception("candidates were not weighed")
 
     def _look_at_models(self) -> Finding:
         if self.failure is not None:
@@ -254,10 +298,18 @@ class Runtime:
             self.metrics.erased.labels("request").inc()
         return erased
 
+    def _stop_trial(self, category: str, reason: str) -> None:
+        """Stop a candidate that fails. Called on the shadow's thread."""
+        if stop_trial(self.graders.store, self.database, category, reason) is not None:
+            self.metrics.trials.labels(category, "stopped").inc()
+        if self._loop is not None and not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self.graders.reload_trials(), self._loop)
+
     def close(self) -> None:
         """End the threads after what they are doing, and give the data directory free."""
         if self._pipeline is not None:
             self._pipeline.close()
+        self.shadow.close()
         self.graders.close()
         self.nightly.stop()
         self.keeper.stop()

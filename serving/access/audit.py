@@ -12,7 +12,8 @@ from regrade.serving.storage.records import new_id
 from regrade.serving.storage.tables import audit
 
 Action = Literal[
-    "login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase", "salvage", "adapt"
+    "login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase", "salvage", "adapt",
+    "activate", "shadow", "canary", "propose", "return",
 ]  # fmt: skip
 
 
@@ -51,6 +52,14 @@ def record_command(
 ) -> None:
     """Add a line for a command on this machine, which needs no key: `user` is the account that gave it."""
     values = {"id": new_id(), "at": at, "name": f"{user[:90]} (cli)", "action": action}
+    connection.execute(insert(audit).values(**values, detail=dict(detail or {})))
+
+
+def record_rule(
+    connection: Connection, at: datetime, rule: str, action: Action, detail: Mapping[str, Any] | None = None
+) -> None:
+    """Add a line for what the service does by itself: `rule` says by which rule."""
+    values = {"id": new_id(), "at": at, "name": f"by rule {rule}"[:100], "action": action}
     connection.execute(insert(audit).values(**values, detail=dict(detail or {})))
 
 

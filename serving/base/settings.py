@@ -32,7 +32,7 @@ Seconds = Annotated[float, Unit("s")]
 _HOURS = r"(([01]\d|2[0-3]):[0-5]\d)-(([01]\d|2[0-3]):[0-5]\d)"
 
 OWN_PATHS = frozenset(
-    {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk"}
+    {"v1", "v2", "healthz", "metrics", "docs", "openapi.json", "static-offline-docs", "station", "desk", "models"}
 )
 """First parts of the service's own paths; where a root path begins with one, nobody could tell them apart."""
 
@@ -191,6 +191,29 @@ class Settings(BaseSettings):
     quiet_hours: str = Field(
         "01:00-05:00", description="When that begins, by the machine's clock; it may go on beyond."
     )
+    shadow_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of items that a candidate in shadow looks at anew where its backbone is not the active "
+        "one's; with the same backbone it judges all.",
+    )
+    canary_share: float = Field(
+        0.2, ge=0, le=1, description="Share of stations, drawn by lot, that a candidate grades at before it takes over."
+    )
+    canary_stations: str = Field(
+        "", description="The stations of a canary by name, commas between, in place of a share of all."
+    )
+    promotion: Literal["off", "propose", "canary"] = Field(
+        "propose",
+        description="What becomes of a candidate in shadow that is shown to be no worse: nothing, a proposal on the "
+        "page of models, or that it grades at the canary's stations and, once shown there too, everywhere.",
+    )
+    auto_return: bool = Field(
+        True,
+        description="Whether the version before is activated again where blind looks show that an adapted bundle "
+        "breaks a promise of the policy.",
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="What is logged to standard error."
     )
@@ -281,6 +304,11 @@ class Settings(BaseSettings):
         from regrade.models.registry.store import site_store
 
         return site_store(self.data_dir, self.bundles_dir or shipped_root())
+
+    @property
+    def canary_names(self) -> frozenset[str]:
+        """What `canary_stations` names."""
+        return frozenset(filter(None, (name.strip() for name in self.canary_stations.split(","))))
 
     @property
     def retention_rules(self) -> Rules:

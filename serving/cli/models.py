@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regrade.models.registry.activations import Activation
     from regrade.models.registry.changes import Entry
     from regrade.models.registry.store import BundleStore
+    from regrade.models.registry.trials import Trial
 
 DataDir = Annotated[
     Path | None,
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
     models.command(name="activate")(activate)
     models.command(name="rollback")(rollback)
     models.command(name="reset")(reset)
+    models.command(name="shadow")(shadow)
     models.command(name="diff")(diff)
     models.command(name="history")(history)
     app.add_typer(models)
@@ -209,6 +211,56 @@ def reset(
     else:
         typer.echo(f"{category} goes by the release's default, {done.after}, {_where(store)} (before: {done.before}).")
         typer.echo(TAKE_OVER)
+
+
+def shadow(
+    category: Annotated[str, typer.Argument(help="A category.")],
+    version: Annotated[str | None, typer.Argument(help="An installed version that is not active.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="End the trial of the category.")] = False,
+    data_dir: DataDir = None,
+    bundles: Bundles = None,
+    by: By = None,
+    reason: Reason = "",
+) -> None:
+    """Try a version in shadow: it judges items beside the active one, for nobody to see; the page of models compares
+    both on what people decide. Without VERSION, say what is on trial."""
+    from regrade.models.registry import trials
+    from regrade.models.registry.activations import login
+
+    if off and version is not None:
+        raise typer.BadParameter("Give a version to try, or --off to end a trial; not both.")
+    store = store_named(data_dir, bundles)
+    if off:
+        ended = trials.end(store, category)
+        if ended is None:
+            typer.echo(f"{category} has no version on trial; nothing changed.")
+            return
+        _note_shadow(store, {"category": category, "version": ended.version, "ended": ended.phase})
+        typer.echo(f"the trial of {category} {ended.version} is over. {TAKE_OVER}")
+    elif version is None:
+        typer.echo(_trial_told(category, trials.trial_of(store, category)))
+    else:
+        begun = trials.begin(store, category, version, by=by or login(), reason=reason)
+        if begun is None:
+            typer.echo(f"{category} {version} is in shadow already; nothing changed.")
+            return
+        detail = {"category": category, "version": version, "active": begun.active, "reason": reason}
+        _note_shadow(store, detail)
+        typer.echo(f"{category} {version} is in the shadow of {begun.active}. {TAKE_OVER}")
+
+
+def _note_shadow(store: "BundleStore", detail: dict[str, str]) -> None:
+    from regrade.serving.review.settled import note_command
+
+    if store.base is not None and store.site is not None:  # else it is nobody's but a folder
+        note_command(store.site.parent, "shadow", detail)
+
+
+def _trial_told(category: str, trial: "Trial | None") -> str:
+    if trial is None:
+        return f"{category} has no version on trial."
+    why = f": {trial.reason}" if trial.reason else ""
+    return f"{category} {trial.version} against {trial.active}: {trial.phase} since {trial.since} by {trial.by}{why}"
 
 
 def diff(

@@ -19,6 +19,7 @@ done at the next start, or by the next erasure.
 | item | RMA, SKU, declared value, answers, the category as declared | station; seller (see below) |
 | photos | files, thumbnails | hashes, sizes, what the quality gate measured |
 | grade, defects, disposition | reasons and alternatives | all else, with its expected recovery |
+| a candidate bundle's grade | what its action was expected to lose | condition, probabilities, defects, action |
 | reviews | notes, reasons and alternatives of their dispositions | who decided what, when, with which boxes |
 | request | digest; the idempotency key, but for a pseudonym by which a repeated request is known | key, time |
 | evidence | the disclosures of all that goes above, seller and station too | the signed steps, which still hold |

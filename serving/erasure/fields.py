@@ -13,7 +13,7 @@ from regrade.serving.evidence import withhold
 from regrade.serving.review.tasks import NOBODY
 from regrade.serving.storage.records import DECISION
 from regrade.serving.storage.reviews import DISPOSITION
-from regrade.serving.storage.tables import inspections, reviews, tasks
+from regrade.serving.storage.tables import inspections, reviews, shadow_grades, tasks
 
 INDEXED: Final[tuple[Column[Any], ...]] = (inspections.c.rma, inspections.c.sku, inspections.c.idempotency_key)
 SELLERS: Final[tuple[Column[Any], ...]] = (inspections.c.seller, tasks.c.seller)
@@ -47,6 +47,8 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
         kept = {"note": None, "disposition": _disposition(review.disposition)}
         connection.execute(update(reviews).where(reviews.c.id == review.id).values(kept))
     connection.execute(update(tasks).where(_of(tasks, row)).values(value=None))
+    # From what an action was expected to lose the declared value can be told; what a candidate saw stays, as the grade.
+    connection.execute(update(shadow_grades).where(_of(shadow_grades, row)).values(loss=None))
     # Not `void`: it was drawn, or asked for, and figures go on counting it as such.
     unseen = update(tasks).where(_of(tasks, row), tasks.c.state == "open")
     connection.execute(unseen.values(state="erased", **NOBODY))

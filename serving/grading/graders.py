@@ -12,17 +12,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from regrade.models.errors import BundleError, PolicyError
 from regrade.models.golden import proven
 from regrade.models.grader import Grader
 from regrade.models.registry import changes as registry
+from regrade.models.registry import trials
 from regrade.models.registry.release_defaults import follow_defaults
 from regrade.models.registry.store import BundleStore
+from regrade.models.registry.trials import Trial
 from regrade.serving.base.errors import BusyError, NotFoundError, RubricError, SpoiltBundleError
 from regrade.serving.base.i18n import Message
+from regrade.serving.grading.judges import Judges
+from regrade.serving.grading.trying import Trying, load_trials
 from regrade.serving.rubric.in_force import InForce, SiteRules
 from regrade.serving.rubric.load import RubricFiles
 from regrade.serving.storage.disk import fault_of
@@ -33,22 +36,23 @@ T = TypeVar("T")
 log = logging.getLogger("regrade")
 
 
-@dataclass(frozen=True, slots=True)
-class Judges:
-    """What judges an item from its photos to its disposition: a grader, and what its bundles put in force."""
-
-    grader: Grader
-    in_force: InForce
-
-
 class Graders:
     """Loads graders and holds the one that new items are graded with, and what is in force with it.
 
-    Belongs to one event loop.
+    `in_canary` says at which stations a candidate that is that far grades. Belongs to one event loop.
     """
 
-    def __init__(self, store: BundleStore, precision: str, rules: SiteRules) -> None:
+    def __init__(
+        self,
+        store: BundleStore,
+        precision: str,
+        rules: SiteRules,
+        in_canary: Callable[[str | None], bool] = lambda _: False,
+    ) -> None:
         self.store = store
+        self.trying = Trying()
+        """The candidates on trial, as they were loaded."""
+        self._in_canary = in_canary
         self._precision = precision
         self._rules = rules
         self._current: Judges | None = None
@@ -79,12 +83,22 @@ class Graders:
             raise BusyError("starting", Message("problem.starting"), 2)
         return self._current
 
+    def judges_at(self, station: str | None) -> Judges:
+        """Grader and rules for an item of `station` that begins now. Raises `BusyError` while there are none yet."""
+        canary = self.trying.canary
+        return canary if canary is not None and self._in_canary(station) else self.judges
+
+    def other(self, category: str, version: str) -> Judges | None:
+        """By what an item that `version` graded is to be judged as well, for nobody to see; None where by nothing."""
+        return None if self._current is None else self.trying.other(self._current, category, version)
+
     async def start(self, given: Grader | None = None) -> Grader:
         """Load and warm the first grader, or take the one `given`. Raises `BundleError`."""
         async with self._changing:
             grader = await self._in_thread(self._load, {}, None) if given is None else given
             self._current = await self._in_thread(self._judges, grader)
             await self._in_thread(_tell_changes, self.store)
+            self.trying = await self._in_thread(self._tried, self._current)
             return grader
 
     async def activate(self, category: str, version: str, *, by: str, reason: str) -> Grader:
@@ -113,9 +127,45 @@ class Graders:
                         raise fault from error
                     raise SpoiltBundleError(category, version, str(error)) from error
                 log.error("%s %s is active, but the log of activations was not written: %s", category, version, error)
-            self._current = new
+            self._current, self.trying = new, self.trying.without(category)
             log.info("%s is graded with %s from now on (%s)", category, version, by)
+            self.trying = await self._in_thread(self._tried, new)
             return new.grader
+
+    async def try_out(self, category: str, version: str, *, by: str, reason: str = "") -> Trial | None:
+        """Put a version in shadow, in place of one that is on trial; None where it already is.
+
+        Raises as `activate` does, and `SpoiltBundleError` for one that cannot be compared with the active one.
+        """
+        async with self._changing:
+            judges = self.judges
+            await self._in_thread(_find, self.store, category, version)
+            try:
+                begun = await self._in_thread(trials.begin, self.store, category, version, by=by, reason=reason)
+            except BundleError as error:
+                if (fault := fault_of(error)) is not None:
+                    raise fault from error
+                raise SpoiltBundleError(category, version, str(error)) from error
+            self.trying = await self._in_thread(self._tried, judges)
+            return begun
+
+    async def end_trial(self, category: str) -> Trial | None:
+        """Forget the trial of a category; returns what it was, None where there was none. Raises `StorageError`."""
+        async with self._changing:
+            self.trying = self.trying.without(category)
+            try:
+                ended = await self._in_thread(trials.end, self.store, category)
+            except BundleError as error:
+                raise fault_of(error) or error from error
+            if self._current is not None:
+                self.trying = await self._in_thread(self._tried, self._current)
+            return ended
+
+    async def reload_trials(self) -> None:
+        """Take over what trials there are on the disk."""
+        async with self._changing:
+            if self._current is not None:
+                self.trying = await self._in_thread(self._tried, self._current)
 
     async def reload(self) -> Grader:
         """Take over what has become active on the disk, all categories at once. Raises `BundleError`; the old stays."""
@@ -128,11 +178,26 @@ class Graders:
                     raise BundleError(_misfit(error)) from error
                 log.info("took over what is active: %s", _told(self._current.grader.versions))
             await self._in_thread(_tell_changes, self.store)
+            self.trying = await self._in_thread(self._tried, self.judges)
             return self.current
 
     def close(self) -> None:
         """Wait for what is being loaded and end the thread."""
         self._thread.shutdown()
+
+    def _tried(self, active: Judges) -> Trying:
+        try:
+            return load_trials(self.store, active, lambda versions: self._beside(versions, active))
+        except (BundleError, OSError) as error:
+            log.warning("no candidate is tried: %s", error)
+            return Trying()
+
+    def _beside(self, versions: Mapping[str, str], active: Judges) -> Judges:
+        old = active.grader
+        every = {**old.versions, **versions}
+        grader = Grader.load(self.store, precision=old.arithmetic.precision, versions=every, reuse=old)
+        grader.warm_up(old)
+        return Judges(grader, self._rules.in_force(grader.definitions, grader.held_out))
 
     def _loaded(self, versions: Mapping[str, str], old: Grader | None) -> Judges:
         return self._judges(self._load(versions, old))

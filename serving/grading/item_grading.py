@@ -1,7 +1,7 @@
 """One item's way from its upload to what is stored of it: looked at, judged, decided, kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from regrade.serving.evidence import Provenance
 from regrade.serving.grading.admission import Admission, Ticket
 from regrade.serving.grading.item import Item
 from regrade.serving.grading.scheduler import Scheduler
+from regrade.serving.grading.shadow import Graded
 from regrade.serving.grading.slow_photos import PhotoFile, SlowPhotos
 from regrade.serving.grading.threads import Threads
 from regrade.serving.grading.workload import Work
@@ -59,7 +60,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What items are graded and kept with; the same for all of them."""
+    """What items are graded and kept with; the same for all of them. `graded` is told of each that is stored."""
 
     admission: Admission
     scheduler: Scheduler
@@ -68,6 +69,7 @@ class Means:
     photos: PhotoStore
     inspections: InspectionStore
     limits: IntakeLimits
+    graded: Callable[[Graded], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class ItemGrading:
             await self._discard_photos()
             raise
         self.clock.stored(inspection)
+        evidence, odd = [photo.evidence for photo in seen], bool(self._intake.work.slow)
+        self._means.graded(Graded(inspection, evidence, self._intake.photos, self._means.limits, odd))
         return inspection
 
     @side_by_side

@@ -16,10 +16,11 @@ from regrade.serving.base.canonical import canonical_json
 from regrade.serving.base.errors import ErasedError, IdempotencyConflictError
 from regrade.serving.base.i18n import Message
 from regrade.serving.grading.admission import Admission, Ticket
-from regrade.serving.grading.graders import Judges
 from regrade.serving.grading.item import Item, parse_item
 from regrade.serving.grading.item_grading import Intake, ItemGrading, Means, Sender
+from regrade.serving.grading.judges import Judges
 from regrade.serving.grading.scheduler import Scheduler
+from regrade.serving.grading.shadow import Graded
 from regrade.serving.grading.slow_photos import SlowPhotos
 from regrade.serving.grading.threads import Threads
 from regrade.serving.grading.upload import Upload
@@ -58,11 +59,14 @@ class _Running:
 
 
 class Pipeline:
-    """Grades and stores. One per application, on one event loop; blocking work runs on its thread pools."""
+    """Grades and stores. One per application, on one event loop; blocking work runs on its thread pools.
+
+    `judges` gives what an item of a station is judged by; `graded` is told of each item that was stored.
+    """
 
     def __init__(
         self,
-        judges: Callable[[], Judges],
+        judges: Callable[[str | None], Judges],
         inspections: InspectionStore,
         photos: PhotoStore,
         admission: Admission,
@@ -70,6 +74,7 @@ class Pipeline:
         *,
         workers: int,
         limits: IntakeLimits,
+        graded: Callable[[Graded], None] = lambda _: None,
     ) -> None:
         self._judges = judges
         self._inspections = inspections
@@ -78,7 +83,7 @@ class Pipeline:
         self._scheduler = Scheduler(workers)
         self._slow = SlowPhotos(workers)
         self._threads = Threads(8, "write")
-        self._means = Means(admission, self._scheduler, self._slow, self._threads, photos, inspections, limits)
+        self._means = Means(admission, self._scheduler, self._slow, self._threads, photos, inspections, limits, graded)
 
     def close(self) -> None:
         """Wait for work under way and end the threads."""
@@ -138,9 +143,11 @@ class Pipeline:
 
     async def _take_in(self, upload: Upload) -> Intake:
         with self._metrics.stage("intake"):
-            judges = self._judges()
+            every = self._judges(None)
+            item = parse_item(upload.item, tuple(every.grader.categories), tuple(every.in_force.policy.currencies))
+            # A canary's station is graded by the candidate, whose categories and currencies are the same.
+            judges = self._judges(item.station)
             grader, policy = judges.grader, judges.in_force.policy
-            item = parse_item(upload.item, tuple(grader.categories), tuple(policy.currencies))
             # One job for all photos: handing each to a thread of its own costs more than it gains under load.
             return await self._threads.call(_intake_of, grader, policy, item, upload)
 

@@ -41,6 +41,7 @@ from regrade.serving.http.routes.api import (
 from regrade.serving.http.routes.api import metrics as ops
 from regrade.serving.http.routes.common import language_of
 from regrade.serving.http.routes.desk import api as desk_api
+from regrade.serving.http.routes.desk import models as desk_models
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
@@ -104,9 +105,10 @@ def create_app(
             running.nightly.start()
             loading = asyncio.create_task(_load(running, grader, on_failure))
             loading.add_done_callback(lambda _: on_loaded())
-            watching = asyncio.create_task(running.watch())
+            watching = [asyncio.create_task(one) for one in (running.watch(), running.weigh_candidates())]
             yield
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             await loading
         finally:
             running.close()
@@ -124,7 +126,7 @@ def create_app(
         redoc_url=None,
     )
     api = (inspections, uploads, bench, labels, erasures, evidence, reviews, audit, rubrics, models, health, ops)
-    for room in (*api, home, docs, offline, pages, desk_quality, desk_api, desk):
+    for room in (*api, home, docs, offline, pages, desk_quality, desk_models, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -324,6 +324,36 @@ class CategoryModelsOut(BaseModel):
     versions: list[BundleOut]
 
 
+class TrialIn(BaseModel):
+    """Which version is to be tried in shadow."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(
+        min_length=1,
+        max_length=64,
+        description="One that is installed, and not active.",
+        examples=["2026.11.6-site.0a1b2c3d4e5f"],
+    )
+    reason: ShortNote = Field("", description="Why, for the audit trail.")
+
+
+class TrialOut(BaseModel):
+    """A candidate on trial."""
+
+    category: str
+    version: str
+    active: str = Field(description="The version that it is compared with.")
+    phase: Literal["shadow", "canary", "stopped"] = Field(
+        description="`shadow`: it judges beside, and nobody is told. `canary`: it grades at some stations. "
+        "`stopped`: it does neither any more; `reason` says why."
+    )
+    since: datetime = Field(description="When the phase began.")
+    by: str = Field(description="Who began it: a key, an account, or a rule.")
+    reason: str
+    proposed: datetime | None = Field(None, description="When it was shown to be no worse, null before.")
+
+
 class GoldenOut(BaseModel):
     """What the networks made of photos that they are known by, beside what they should."""
 

@@ -11,7 +11,7 @@ from regrade.serving.storage.keyfile import load_key
 from regrade.serving.storage.records import FirstLook, Inspection
 from regrade.serving.storage.reviews import Kind
 
-Lot = Kind | Literal["first"]
+Lot = Kind | Literal["first", "shadow", "canary"]
 
 
 class Lottery:
@@ -33,7 +33,8 @@ class Lottery:
 
     def drawn(self, inspection_id: str, kind: Lot, share: float) -> bool:
         """Whether the inspection is drawn for a look of `kind`, of which `share` in [0, 1] are. `first`: that
-        the inspector decides before the model's word is shown."""
+        the inspector decides before the model's word is shown; `shadow`: that a candidate looks at it anew; `canary`:
+        of a station, that a candidate grades there."""
         digest = hmac.digest(self._secret, f"{kind}:{inspection_id}".encode(), hashlib.sha256)
         return int.from_bytes(digest[:8]) < share * 2**64
 

@@ -6,6 +6,7 @@ beside `decisions` for that, as `erased` and `recoveries` do.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,6 +95,13 @@ def note_adaptation(data_dir: Path, detail: Mapping[str, Any]) -> None:
     Raises `DataDirError` where there is no installation in `data_dir`.
     """
     _note(data_dir, "adapt", detail)
+
+
+def note_command(data_dir: Path, action: Action, detail: Mapping[str, Any]) -> None:
+    """Put a line into the audit trail: what a command did, as `detail` says (JSON values); nothing where there is no
+    installation in `data_dir` yet."""
+    with suppress(DataDirError):
+        _note(data_dir, action, detail)
 
 
 def recoveries(data_dir: Path, category: str) -> dict[str, Any]:

@@ -320,3 +320,24 @@ sessions = Table(
     Column("expires_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
 )
+
+# What another bundle would have said of an item than the one that graded it: a candidate in shadow, or what a canary is
+# compared with. Nobody is shown it but who chooses bundles. `alone`: whether the item would have gone without a person;
+# `loss`: what the action was expected to lose, in the policy's currency, NULL once the item is erased; `closer_missed`:
+# whether it wanted a closer look at a photo that the other had not taken.
+shadow_grades = Table(
+    "shadow_grades",
+    metadata,
+    Column("inspection_id", String(36), ForeignKey(inspections.c.id), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("category", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("condition", String(16), nullable=False),
+    Column("probabilities", JSON, nullable=False),
+    Column("defects", JSON, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("alone", Boolean, nullable=False),
+    Column("loss", Float),
+    Column("closer_missed", Boolean, nullable=False),
+    Index("ix_shadow_grades_category_version_at", "category", "version", "at"),
+)

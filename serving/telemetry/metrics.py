@@ -172,6 +172,24 @@ class Metrics:
         self.adapted = Counter(
             "regrade_adapted", "Heads fitted anew at night, by what came of it.", ["outcome"], registry=registry
         )
+        self.shadow_items = Counter(
+            "regrade_shadow_items",
+            "Items that another bundle than the one that graded them was asked about.",
+            [*by_model, "outcome"],
+            registry=registry,
+        )
+        self.shadow_seconds = Histogram(
+            "regrade_shadow_seconds",
+            "Time to work out what another bundle makes of an item, after its answer.",
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.trials = Counter(
+            "regrade_trials",
+            "Steps of trials of candidates that a rule has taken.",
+            ["category", "step"],
+            registry=registry,
+        )
         self.erased = Counter(
             "regrade_erased", "Inspections erased by this service, by what asked for it.", ["by"], registry=registry
         )

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,12 +27,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from PIL import Image, ImageDraw
+from sqlalchemy import insert, select
 from starlette.routing import Mount
 
+from regrade.models.adaptation.head_file import Linear, read_head, with_head
 from regrade.models.golden import proven
 from regrade.models.grader import Grader
 from regrade.models.registry.bundle import load_bundle, shipped_root
 from regrade.models.registry.files import write_bundle
+from regrade.models.types import CONDITIONS
 from regrade.serving.access.keys import Role
 from regrade.serving.base.settings import Settings
 from regrade.serving.http.app import create_app
@@ -39,6 +43,8 @@ from regrade.serving.http.server import build_server
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage import private
 from regrade.serving.storage.database import Database
+from regrade.serving.storage.records import new_id
+from regrade.serving.storage.tables import inspections, reviews, shadow_grades
 
 RenderPhoto = Callable[..., bytes]
 
@@ -108,6 +114,27 @@ def two_versions(tmp_path: Path) -> Path:
     return root
 
 
+CANDIDATE = "2099.2.2"
+
+
+@pytest.fixture
+def with_candidate(two_versions: Path) -> Path:
+    """The same with a version 2099.2.2 of packaging beside: its head sees everything damaged, on the active one's
+    backbone, and it says of itself that it is adapted."""
+    old = load_bundle(two_versions, "packaging")
+    names = ("calibration.json", "metrics.json", "card.md", "category.yaml", "held_out.json")
+    files = {name: (old.folder / name).read_bytes() for name in names}
+    head = read_head(old.head_path.read_bytes())
+    told = Linear(0.0 * head.weights, np.array([0.0] * (len(head.bias) - 1) + [40.0]))
+    files["head.onnx"] = with_head(old.head_path.read_bytes(), told)
+    files["held_out.json"] = json.dumps(json.loads(files["held_out.json"]) | {"version": CANDIDATE}).encode()
+    files["metrics.json"] = json.dumps(json.loads(files["metrics.json"]) | {"adapted": {}}).encode()
+    networks = {p: old.backbone_path(p).read_bytes() for p in old.backbones}
+    parts: dict[str, Any] = {"labels": old.labels, "defects": old.defects, "input_side": old.input_side}
+    write_bundle(two_versions, "packaging", CANDIDATE, files=files, backbones=networks, **parts)
+    return two_versions
+
+
 @pytest.fixture(scope="session")
 def render_photo() -> RenderPhoto:
     """Renders a sharp, well-lit scene of boxes on textured ground; another one for each seed."""
@@ -128,6 +155,57 @@ def render_photo() -> RenderPhoto:
         return out.getvalue()
 
     return render
+
+
+@pytest.fixture
+def put_judged() -> Callable[..., None]:
+    """Puts items into a service that a bundle of packaging let go, that another may have judged beside, and that a
+    reviewer looked at blind; one item must be there, which they are like."""
+    return _put_judged
+
+
+def _put_judged(
+    service: Any,
+    n: int,
+    graded_by: str,
+    beside: str | None,
+    said: str,
+    truth: str,
+    other: str | None = None,
+    category: str = "packaging",
+) -> None:
+    """`n` items that went alone as `said`, of which `beside` thinks `other`, and that turned out as `truth`, blind."""
+    now = datetime.now(UTC)
+    likely = {c: 0.97 if c == said else 0.01 for c in CONDITIONS}
+    with service.runtime.database.write() as connection:
+        like = dict(connection.execute(select(inspections).order_by(inspections.c.created_at)).first()._mapping)
+        result = json.loads(json.dumps(like["result"]))
+        result["models"], result["defects"] = {category: graded_by}, []
+        result["category"] |= {"name": category, "best_guess": category}
+        result["grade"] |= {"condition": said, "probabilities": likely, "promised_error": 0.05}
+        rows = [
+            like
+            | {"id": new_id(), "created_at": now + timedelta(microseconds=i), "status": "graded", "sample_share": 1.0}
+            | {"result": result, "model_condition": said, "idempotency_key": None, "category": category}
+            for i in range(n)
+        ]
+        connection.execute(insert(inspections), rows)
+        if beside is not None:
+            opinion = {c: 0.97 if c == (other or said) else 0.01 for c in CONDITIONS}
+            told = {"version": beside, "category": category, "condition": other or said, "probabilities": opinion}
+            more = {"defects": [], "action": "refurbish", "alone": True, "loss": 0.1, "closer_missed": False}
+            values = [told | more | {"inspection_id": row["id"], "at": row["created_at"]} for row in rows]
+            connection.execute(insert(shadow_grades), values)
+        look = {"key_id": like["key_id"], "reviewer": "Ann", "model_condition": said, "condition": truth}
+        look |= {"disposition": {}, "disposition_source": "policy", "kind": "sample", "blind": True}
+        looks = [
+            look | {"id": new_id(), "inspection_id": row["id"], "decided_at": now + timedelta(microseconds=i)}
+            for i, row in enumerate(rows)
+        ]
+        connection.execute(insert(reviews), looks)
+        if truth != said:  # the tie is broken
+            third = [one | {"id": new_id(), "kind": "third"} for one in looks]
+            connection.execute(insert(reviews), third)
 
 
 @dataclass

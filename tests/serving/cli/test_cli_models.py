@@ -168,3 +168,31 @@ def test_a_folder_that_holds_no_version_name_is_told_and_not_taken_for_none(tmp_
     (tmp_path / "site" / "bundles" / "packaging" / "ACTIVE").write_text("../elsewhere\n")
     with pytest.raises(RegradeError, match="does not hold a version name"):
         run("list", "--data-dir", tmp_path / "site")
+
+
+def test_a_version_is_tried_in_shadow_and_the_audit_trail_says_by_whom(
+    root: Path, tmp_path: Path, migrated: Path
+) -> None:
+    where = ("--data-dir", tmp_path / "data", "--bundles", root)
+    (tmp_path / "data").mkdir(0o700)
+    shutil.copy(migrated, tmp_path / "data" / "regrade.db")
+    assert "has no version on trial" in run("shadow", "packaging", *where)
+    begun = run("shadow", "packaging", NEW, *where, "--by", "ann", "--reason", "newer")
+    assert f"packaging {NEW} is in the shadow of" in begun
+    assert "SIGHUP" in begun
+    assert "nothing changed" in run("shadow", "packaging", NEW, *where)
+    assert "shadow since" in (told := run("shadow", "packaging", *where))
+    assert "by ann: newer" in told
+    assert "is over" in run("shadow", "packaging", "--off", *where)
+    assert "nothing changed" in run("shadow", "packaging", "--off", *where)
+    trail = [
+        json.loads(line) for line in run_command("audit", "--json", "--data-dir", tmp_path / "data").stdout.splitlines()
+    ]
+    assert [(line["action"], line["detail"].get("ended")) for line in trail] == [("shadow", None), ("shadow", "shadow")]
+
+
+def test_a_version_to_try_is_one_that_is_there_and_not_active(root: Path, tmp_path: Path) -> None:
+    for version, said in ((active_version(root, "packaging"), "own shadow"), ("2001.1.1", "has no version")):
+        with pytest.raises(RegradeError, match=said):
+            run("shadow", "packaging", version, "--bundles", root)
+    run("shadow", "packaging", NEW, "--off", "--bundles", root, status=2)

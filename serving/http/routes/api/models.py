@@ -3,19 +3,34 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from regrade.models.errors import BundleError
 from regrade.models.grader import Grader
-from regrade.models.registry import changes as registry
+from regrade.models.registry import trials
 from regrade.models.registry.store import BundleStore
+from regrade.models.registry.trials import Trial
 from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.errors import NotFoundError
+from regrade.serving.base.i18n import Message
+from regrade.serving.http import model_steps as steps
 from regrade.serving.http.routes.common import ReaderDep, RuntimeDep, caller, json_body, problems, read_json
-from regrade.serving.http.schemas import ActivationIn, ArithmeticOut, BundleOut, CategoryModelsOut, GoldenOut, ModelsOut
+from regrade.serving.http.schemas import (
+    ActivationIn,
+    ArithmeticOut,
+    BundleOut,
+    CategoryModelsOut,
+    GoldenOut,
+    ModelsOut,
+    TrialIn,
+    TrialOut,
+)
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
-BODIES = (ActivationIn,)
+BODIES = (ActivationIn, TrialIn)
+
+EngineerDep = Annotated[ApiKey, Depends(caller("engineer"))]
 
 
 @router.get("", summary="List the models", responses=problems(401, 403, 503))
@@ -37,7 +52,7 @@ async def activate(
     category: str,
     request: Request,
     runtime: RuntimeDep,
-    key: Annotated[ApiKey, Depends(caller("engineer"))],
+    key: EngineerDep,
 ) -> CategoryModelsOut:
     """Grades items of the category with this version from now on, after every restart and every upgrade.
 
@@ -46,12 +61,47 @@ async def activate(
     brings. `_router` names the model that tells categories apart.
     """
     body = await read_json(request, ActivationIn)
-    size = await runtime.call(registry.bytes_to_activate, runtime.graders.store, category, body.version)
-    runtime.disk.refuse(size)
-    by = f"{key.name} ({key.id})"
-    grader = await runtime.graders.activate(category, body.version, by=by, reason=body.reason)
+    grader = await steps.activate(runtime, category, body.version, key, body.reason)
     (described,) = await runtime.call(_described, grader, runtime.graders.store, (category,))
     return described
+
+
+@router.post(
+    "/{category}/shadow",
+    summary="Try a version in shadow",
+    openapi_extra=json_body(TrialIn),
+    responses=problems(401, 403, 404, 409, 413, 422, 503, 507),
+)
+async def try_out(category: str, request: Request, runtime: RuntimeDep, key: EngineerDep) -> TrialOut:
+    """Lets an installed version judge the items of the category beside the active one from now on, after every restart.
+
+    What it would have said is kept, and compared with what people decide; neither stations nor reviewers are told, and
+    no answer waits for it. It takes the place of a version that is on trial; the same one again changes nothing.
+    """
+    body = await read_json(request, TrialIn)
+    return _trial(await steps.try_out(runtime, category, body.version, key, body.reason))
+
+
+@router.get("/{category}/shadow", summary="Read a trial", responses=problems(401, 403, 404))
+async def read_trial(category: str, runtime: RuntimeDep, key: EngineerDep) -> TrialOut:
+    """The version of the category that is on trial, or was stopped."""
+    trial = await runtime.call(trials.trial_of, runtime.graders.store, category)
+    if trial is None:
+        raise NotFoundError(Message("problem.no_trial", {"category": category}))
+    return _trial(trial)
+
+
+@router.delete(
+    "/{category}/shadow", summary="End a trial", status_code=204, responses=problems(401, 403, 404, 503, 507)
+)
+async def end_trial(category: str, runtime: RuntimeDep, key: EngineerDep) -> Response:
+    """Ends the trial of the category; what was compared stays. Where none is, nothing changes."""
+    await steps.end_trial(runtime, category, key)
+    return Response(status_code=204)
+
+
+def _trial(trial: Trial) -> TrialOut:
+    return TrialOut.model_validate(trial, from_attributes=True)
 
 
 def _arithmetic(grader: Grader) -> ArithmeticOut:

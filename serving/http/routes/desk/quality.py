@@ -12,6 +12,7 @@ from regrade.serving.access.audit import record
 from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.base.i18n import Message, name_of, text
+from regrade.serving.candidates.rules import Returned
 from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_desk, at_page
 from regrade.serving.http.routes.desk.quality_charts import (
@@ -80,6 +81,7 @@ class Report:
 
     errors: dict[str, list[ErrorRate]]
     promises: list[CategoryPromise]
+    returned: list[Returned]
     pairs: list[OpinionPair]
     looks: list[DecisionRow]
     withheld: int
@@ -186,6 +188,7 @@ def _judged(runtime: Runtime, asked: Asked, session: Session) -> dict[str, Any]:
     shown = [look for look in looks if look.inspection_id not in withheld]
     return {
         "errors": {part: error_rates(recent, fitting, part) for part in ERROR_PARTS},
+        "returned": [one for one in runtime.candidates.returned(asked.since) if asked.category in (None, one.category)],
         "pairs": pairs_of(shown),
         "looks": shown,
         "promises": category_promises(
@@ -245,8 +248,9 @@ def _values(report: Report, asked: Asked, lang: str) -> dict[str, Any]:
 
 
 def _broken(report: Report, lang: str) -> list[Broken]:
-    """The categories whose automatic grades are wrong more often than promised; alarms first."""
-    found = []
+    """The categories whose automatic grades are wrong more often than promised, and adapted versions that a rule took
+    back for it; alarms first."""
+    found: list[Broken] = []
     for row in report.errors["category"]:
         if row.verdict in ("alarm", "warning") and row.interval is not None:
             numbers = {"rate": row.rate, "low": row.interval.low, "high": row.interval.high, "promised": row.promised}
@@ -254,6 +258,13 @@ def _broken(report: Report, lang: str) -> list[Broken]:
             shown: dict[str, float] = {name: round(value or 0.0, 3) for name, value in numbers.items()}
             key = "desk.quality_error_alarm" if row.verdict == "alarm" else "desk.quality_error_warning"
             found.append(Broken(row.verdict, row.part, text(key, lang, part=part, **shown)))
+    for one in report.returned:
+        told = {"category": name_of("category", one.category, lang), "version": one.version, "why": one.why}
+        if one.to is None:
+            words = text("desk.models_not_returned", lang, **told)
+        else:
+            words = text("desk.models_returned", lang, to=one.to, day=one.at.date().isoformat(), **told)
+        found.append(Broken("alarm", one.category, words))
     return sorted(found, key=lambda one: one.verdict != "alarm")
 
 
