@@ -95,7 +95,7 @@ def test_what_was_sent_ahead_survives_every_kill(tmp_path: Path) -> None:
     server.wait_until_ready()
     bench.check()
     server.end(signal.SIGTERM)
-    command = [REGRADE, "store", "verify", "--data-dir", server.data_dir]
+    command: list[str | Path] = [REGRADE, "store", "verify", "--data-dir", server.data_dir]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert len(bench.items) >= KILLS
