@@ -37,6 +37,7 @@ from regrade.serving.grading.admission import Admission
 from regrade.serving.grading.graders import Graders
 from regrade.serving.grading.pipeline import Pipeline
 from regrade.serving.grading.workload import CostModel, measure
+from regrade.serving.inspections.regrade import RevisionStore
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
 from regrade.serving.installation.simulated import is_simulated
@@ -89,6 +90,7 @@ class Runtime:
             self.graders = Graders(settings.bundle_store, settings.precision, rules)
             first_looks = FirstLooks(lambda: self.policy, lottery)
             self.inspections = InspectionStore(self.database, first_looks, self.signer, pseudonym)
+            self.revisions = RevisionStore(self.database, first_looks, self.signer, pseudonym)
             notice_loss(self.database, self.signer)
             self.backfill = Backfill(self.database, self.signer)
             self.backfill.start()
@@ -185,6 +187,8 @@ class Runtime:
             self.metrics,
             workers=self.settings.worker_count,
             limits=self.limits,
+            revisions=self.revisions,
+            max_photos=self.settings.max_photos,
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))

@@ -12,7 +12,8 @@ from regrade.serving.storage.records import new_id
 from regrade.serving.storage.tables import audit
 
 Action = Literal[
-    "login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase", "salvage", "adapt"
+    "login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase", "salvage", "adapt",
+    "regrade", "ask", "answer",
 ]  # fmt: skip
 
 

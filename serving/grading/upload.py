@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The parts of a request: the item's JSON and the photos' files, as they were sent."""
+    """The parts of a request: the item's JSON and the photos' files, as they were sent. Where photos are added to an
+    item that is stored, there is no `item`, and `replace` is what was said of the photos that they replace."""
 
     item: bytes
     photos: tuple[bytes, ...]
+    replace: tuple[bytes, ...] = ()

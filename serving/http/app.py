@@ -34,6 +34,7 @@ from regrade.serving.http.routes.api import (
     inspections,
     models,
     reviews,
+    revisions,
     rubrics,
 )
 from regrade.serving.http.routes.api import metrics as ops
@@ -121,7 +122,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    api = (inspections, bench, erasures, evidence, reviews, audit, rubrics, models, health, ops)
+    api = (inspections, revisions, bench, erasures, evidence, reviews, audit, rubrics, models, health, ops)
     for room in (*api, home, docs, pages, desk_quality, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
