@@ -1,7 +1,9 @@
 // The station: an item and its photos in, one inspection out.
 
+import * as asks from "./asks.js";
 import { benchDecides, choices, decidesFirst, tell } from "./bench.js";
 import { $, el } from "./dom.js";
+import { categoryTap, changeOf, sendCategory, sendPhotos } from "./mend.js";
 import { describeProblem, send } from "./send.js";
 import * as photos from "./photos.js";
 import { earlierWords } from "./earlier.js";
@@ -20,6 +22,8 @@ let shown = null;
 let pending = null;
 let refusal = null;
 let busy = false;
+/** The inspection whose photos must be taken again, with what was sent of it; null where there is none. */
+let retaken = null;
 
 function item() {
   const value = (id) => $(id).value.trim() || undefined;
@@ -58,15 +62,39 @@ async function grade() {
   const same = pending && JSON.stringify(pending.body) === JSON.stringify(body) &&
     pending.files.length === files.length && files.every((file, index) => file === pending.files[index]);
   // Retrying what was sent before keeps its idempotency key, so that an item is never graded twice.
-  if (!same) pending = { body, files, key: randomKey() };
+  // Photos that are taken again mend the inspection that there is.
+  if (!same) pending = { body, files, key: randomKey(), mended: changeOf(retaken, body, files) };
   release();
   refusal = null;
   working(true);
-  const answer = await send(api, { ...pending, apiKey: sessionStorage.getItem(KEY), language: chosen() });
+  const access = { key: pending.key, apiKey: sessionStorage.getItem(KEY), language: chosen() };
+  const { mended } = pending;
+  const answer = mended ? await sendPhotos(api, mended, access) : await send(api, { ...pending, ...access });
   const urls = answer.inspection ? await previews(answer.inspection, files) : [];
   working(false);
-  if (answer.inspection) return show(answer.inspection, answer.replayed, urls);
+  if (answer.inspection) {
+    retaken = answer.inspection.status === "retake" ? { id: answer.inspection.id, body, files } : null;
+    return show(answer.inspection, answer.replayed, urls);
+  }
+  if (mended && [404, 409, 410].includes(answer.status)) retaken = pending = null; // what is sent next is a new one
   fail(answer);
+}
+
+/** Have the item on show graded as of another category, by the photos that it has. */
+async function gradeAs(category) {
+  if (busy || !shown) return;
+  const { inspection, urls } = shown;
+  working(true);
+  const access = { key: randomKey(), apiKey: sessionStorage.getItem(KEY), language: chosen() };
+  const answer = await sendCategory(api, inspection.id, category, access);
+  working(false);
+  if (!answer.inspection) {
+    draw();
+    return fail(answer);
+  }
+  $("category").value = category;
+  showViews();
+  show(answer.inspection, false, urls);
 }
 
 // crypto.randomUUID exists on HTTPS pages only; a bench may well reach the service over plain HTTP.
@@ -149,7 +177,8 @@ function draw() {
   const { inspection, urls, replayed } = shown;
   const note = replayed ? el("p", { class: "hint" }, t("station.replayed")) : null;
   const nodes = resultNodes(inspection, urls, { onRetake: photos.retake, onDecide: decide, onUndo: takeBack });
-  $("result").replaceChildren(...[note, ...nodes].filter(Boolean));
+  const tap = decidesFirst(inspection) ? null : categoryTap(inspection, gradeAs);
+  $("result").replaceChildren(...[note, tap, ...nodes].filter(Boolean));
   $("result").hidden = $("next").hidden = false;
 }
 
@@ -189,7 +218,7 @@ function countDown(button, seconds) {
 function nextItem() {
   if (busy) return;
   release();
-  pending = refusal = null;
+  pending = refusal = retaken = null;
   photos.clear();
   const kept = KEPT_FIELDS.map((id) => [id, $(id).value]);
   $("item").reset();
@@ -240,6 +269,7 @@ function saveSettings(event) {
   else localStorage.removeItem(STATION);
   showKeyState();
   closeSettings();
+  asks.look();
   $("rma").focus();
 }
 
@@ -247,6 +277,7 @@ function saveSettings(event) {
 async function switchLanguage(code) {
   choose(code);
   photos.draw();
+  asks.draw();
   showKeyState();
   if (refusal) drawRefusal();
   if (!shown) return;
@@ -320,6 +351,7 @@ document.addEventListener("keydown", (event) => {
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => switchLanguage(button.dataset.language));
 }
+asks.wire(api, () => ({ apiKey: sessionStorage.getItem(KEY), station: localStorage.getItem(STATION) }));
 showKeyState();
 if (sessionStorage.getItem(KEY)) $("rma").focus();
 else openSettings();

@@ -72,9 +72,18 @@ def view(found: Dossier, runtime: Runtime, lang: str) -> View:
         "trail": [{"at": entry.at, "words": _words(entry, lang)} for entry in found.trail],
         "undo_seconds": runtime.settings.undo_seconds,
         "revisions": inspection.revisions,
+        "former": _photos_of_former(inspection, runtime),
+        "one_erased": inspection.erased is not None,
+        "item_id": inspection.id,
         "asks": [one for one in inspection.asks if one.ended is None or one.ended.how != "undone"],
         "asked_views": {one.id: _views(one, inspection, lang) for one in inspection.asks},
     }
+
+
+def _photos_of_former(inspection: Inspection, runtime: Runtime) -> dict[int, int]:
+    """How many photos each earlier revision had."""
+    numbers = [one.number for one in inspection.revisions[:-1]]
+    return {number: len(runtime.revisions.revision(inspection, number).photos) for number in numbers}
 
 
 def _views(ask: Ask, inspection: Inspection, lang: str) -> list[str]:
