@@ -1,9 +1,13 @@
 """One inspection with its history: graded anew with other photos, or as of another category."""
 
+import json
 from typing import Any
 
 import pytest
 
+from regrade.serving.evidence.bundle import check_bundle, check_photos, read_bundle
+from regrade.serving.inspections.verify import verify_store
+from regrade.serving.installation.backup.source import contents_of
 from tests.serving.review.over_http import DEAR, claim, post_for_review
 
 
@@ -183,3 +187,35 @@ def test_photos_that_must_be_taken_again_wait_for_the_station(service: Any, phot
     assert reviewer.post("/v1/reviews/claim").status_code == 204
     assert mend(service, made, [photo], "1").json()["status"] == "needs_review"
     assert claim(reviewer)["inspection"]["revision"] == 3
+
+
+def test_photos_of_earlier_revisions_are_kept_verified_and_backed_up(
+    service: Any, photo: bytes, render_photo: Any
+) -> None:
+    made = post_for_review(service, photo)
+    mend(service, made, [render_photo(1)], "0")
+    runtime = service.runtime
+    report = verify_store(runtime.database, runtime.photos)
+    assert (report.sound, report.photos, report.orphans) == (True, 2, ())
+    assert len(contents_of(runtime.database).photos) == 2
+
+
+def test_an_exported_bundle_is_verified_with_the_photos_of_all_revisions(
+    service: Any, photo: bytes, render_photo: Any
+) -> None:
+    made = post_for_review(service, photo)
+    mend(service, made, [render_photo(1)], "0")
+    bundle = read_bundle(json.dumps(read(service, made, "/evidence").json()).encode())
+    checked = check_bundle(bundle, service.runtime.signer.known)
+    assert checked.findings == ()
+    assert check_photos(checked.photos, {file.name for file in service.files()}) == []
+    assert len(check_photos(checked.photos, ())) == 2
+
+
+def test_where_a_person_reads_it_the_refusal_is_in_their_language(service: Any, photo: bytes) -> None:
+    made = post_for_review(service, photo)
+    claim(service.as_role("reviewer", "Ann"))
+    files = [("photos", ("0.jpg", photo, "image/jpeg"))]
+    path = f"/v1/inspections/{made['id']}/photos"
+    answer = service.client.post(path, files=files, headers={"Accept-Language": "zh-CN"})
+    assert "审核员" in answer.json()["detail"]

@@ -93,6 +93,7 @@ def _inspection(inspection: Inspection, lang: str) -> Json:
         }
     return {
         "id": inspection.id,
+        "revision": inspection.revision,
         "created_at": inspection.created_at.isoformat(),
         "age_seconds": max(0.0, (datetime.now(UTC) - inspection.created_at).total_seconds()),
         "item": dict(inspection.item),

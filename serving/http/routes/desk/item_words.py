@@ -71,6 +71,7 @@ def view(found: Dossier, runtime: Runtime, lang: str) -> View:
         "photos": [{"index": p.index, "width": p.width, "height": p.height} for p in inspection.photos],
         "trail": [{"at": entry.at, "words": _words(entry, lang)} for entry in found.trail],
         "undo_seconds": runtime.settings.undo_seconds,
+        "revision": inspection.revision,
         "revisions": inspection.revisions,
         "former": _photos_of_former(inspection, runtime),
         "one_erased": inspection.erased is not None,
