@@ -17,7 +17,7 @@ from pydantic import (
 from regrade.models.category.economics import Action
 from regrade.models.category.fields import MACHINE_NAME, Condition
 from regrade.models.types import Box
-from regrade.serving.base.text_forms import Label, Name, Note, ShortLabel, ShortNote
+from regrade.serving.base.text_forms import Label, Name, Note, ShortLabel, ShortNote, Words
 from regrade.serving.storage.asks import AskKind
 from regrade.serving.storage.records import Status
 from regrade.serving.storage.reviews import ReviewedDefect
@@ -330,7 +330,7 @@ class AnswerIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    note: Annotated[Note, Field(min_length=1)]
+    note: Words
 
 
 class CategoryIn(BaseModel):

@@ -122,7 +122,8 @@ def _asked_before(inspection: Inspection, token: str, reviewer: ApiKey, asking: 
     for one in inspection.asks:
         if hmac.compare_digest(one.lease_hash, given) and one.key_id == reviewer.id:
             said = (one.kind, one.note, one.views, one.assignee)
-            if one.ended is None and said == (asking.kind, asking.note, asking.views, asking.assignee):
+            taken_back = one.ended is not None and one.ended.how == "undone"
+            if not taken_back and said == (asking.kind, asking.note, asking.views, asking.assignee):
                 return one
             raise LeaseError(Message("problem.lease_asked"))
     return None

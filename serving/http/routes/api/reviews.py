@@ -104,7 +104,7 @@ async def decide(
 async def _ask(
     inspection_id: str, body: AskIn, response: Response, runtime: Runtime, lang: str, reviewer: ApiKey
 ) -> InspectionOut:
-    asking = Asking(body.ask, body.note, tuple(body.views), body.assignee)
+    asking = Asking(body.ask, body.note or None, tuple(body.views), body.assignee)
     asked = await runtime.call(runtime.desk.ask, inspection_id, body.lease, reviewer, asking)
     if asked.replayed:
         response.headers["Idempotency-Replayed"] = "true"
