@@ -42,6 +42,7 @@ from regrade.serving.grading.sent_ahead import SentAhead
 from regrade.serving.grading.shadow import Shadowing
 from regrade.serving.grading.trying import station_in_canary
 from regrade.serving.grading.workload import CostModel, measure
+from regrade.serving.inspections.regrade import RevisionStore
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
 from regrade.serving.installation.simulated import is_simulated
@@ -105,6 +106,7 @@ class Runtime:
             )
             first_looks = FirstLooks(lambda: self.policy, lottery)
             self.inspections = InspectionStore(self.database, first_looks, self.signer, pseudonym)
+            self.revisions = RevisionStore(self.database, first_looks, self.signer, pseudonym)
             notice_loss(self.database, self.signer)
             self.backfill = Backfill(self.database, self.signer)
             self.backfill.start()
@@ -224,6 +226,8 @@ class Runtime:
             workers=self.settings.worker_count,
             limits=self.limits,
             graded=self.shadow.note,
+            revisions=self.revisions,
+            max_photos=self.settings.max_photos,
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))

@@ -206,6 +206,14 @@ class DecidedError(SpokenError):
     """An item on which nobody needs to decide, or somebody else decides just now or has decided."""
 
 
+class RevisionError(SpokenError):
+    """An inspection that cannot be graded anew: a human has decided on it, or is about to, or it was just changed."""
+
+
+class AskError(SpokenError):
+    """What cannot be asked of an item, or answered: it is looked at blind, or nothing is asked of the station."""
+
+
 class UndoError(SpokenError):
     """A decision that cannot be undone: too late, followed by another one, undone already, or somebody else's."""
 

@@ -38,6 +38,15 @@ def read_model(data: bytes | bytearray, model: type[M], what: What) -> M:
         raise InvalidFieldsError(code, what, [describe_fault(fault, model) for fault in found]) from error
 
 
+def names(data: bytes | bytearray, name: str) -> bool:
+    """Whether `data` is a JSON object with a member `name`: for a route that takes one of two forms."""
+    try:
+        root = json.loads(bytes(data))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(root, dict) and name in root
+
+
 def _decoded(data: bytes, what: What) -> str:
     try:
         if b"\0" not in data[:4]:  # JSON in UTF-16 has a zero among its first bytes, and no JSON in UTF-8 has

@@ -114,3 +114,12 @@ Note = Annotated[str, Field(max_length=4000), AfterValidator(note), _A_NOTE]
 """Text of a person's, of several lines if need be."""
 ShortNote = Annotated[str, Field(max_length=1000), AfterValidator(note), _A_NOTE]
 """The same, of at most 1000 characters."""
+_WRITTEN: Final = rf"([^{_CONTROLS}{_HIDDEN}]|[\t-\r\u0085])*"
+Words = Annotated[
+    str,
+    Field(min_length=1, max_length=4000),
+    AfterValidator(note),
+    AfterValidator(_not_empty),
+    _Described(rf"^{_WRITTEN}[^{_SPACES}{_CONTROLS}{_HIDDEN}]{_WRITTEN}$"),
+]
+"""The same as a note, and something must be written in it."""

@@ -21,6 +21,8 @@ done at the next start, or by the next erasure.
 | grade, defects, disposition | reasons and alternatives | all else, with its expected recovery |
 | a candidate bundle's grade | what its action was expected to lose | condition, probabilities, defects, action |
 | reviews | notes, reasons and alternatives of their dispositions | who decided what, when, with which boxes |
+| earlier revisions | as of the item, its photos and its dispositions | grades; who had it graded anew, when |
+| what was asked of station or reviewer | notes | who asked or answered what, when |
 | request | digest; the idempotency key, but for a pseudonym by which a repeated request is known | key, time |
 | evidence | the disclosures of all that goes above, seller and station too | the signed steps, which still hold |
 

@@ -18,11 +18,11 @@ from regrade.serving.erasure.fields import INDEXED, SELLERS, clear
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
 from regrade.serving.evidence import Signer, begin
-from regrade.serving.inspections.selection import KEPT, Meant, held
+from regrade.serving.inspections.selection import KEPT, Meant, held, photos_of
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.sqlite import traces
-from regrade.serving.storage.tables import inspection_photos, inspections, reviews, tasks, unfinished_erasures
+from regrade.serving.storage.tables import inspections, reviews, tasks, unfinished_erasures
 
 log = logging.getLogger("regrade")
 
@@ -195,9 +195,7 @@ def _parts(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
 
 
 def _photos_of(connection: Connection, ids: Sequence[str]) -> list[str]:
-    query = select(inspection_photos.c.sha256).where(inspection_photos.c.inspection_id.in_(ids))
-    ordered = query.order_by(inspection_photos.c.inspection_id, inspection_photos.c.position)
-    return list(connection.execute(ordered).scalars())
+    return sorted(connection.execute(photos_of(ids)).scalars())
 
 
 def _rename_rubrics(connection: Connection, seller: str, name: str) -> None:

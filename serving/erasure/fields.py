@@ -10,19 +10,21 @@ from sqlalchemy import Column, Connection, Row, select, update
 from regrade.serving.base.dispositions import Decision, Disposition, Reason
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.evidence import withhold
-from regrade.serving.review.tasks import NOBODY
+from regrade.serving.inspections.regrade import NOBODY
 from regrade.serving.storage.records import DECISION
 from regrade.serving.storage.reviews import DISPOSITION
-from regrade.serving.storage.tables import inspections, reviews, shadow_grades, tasks
+from regrade.serving.storage.tables import ask_ends, asks, inspections, reviews, revisions, shadow_grades, tasks
 
-INDEXED: Final[tuple[Column[Any], ...]] = (inspections.c.rma, inspections.c.sku, inspections.c.idempotency_key)
+INDEXED: Final[tuple[Column[Any], ...]] = (
+    *(inspections.c.rma, inspections.c.sku, inspections.c.idempotency_key, revisions.c.idempotency_key),
+)
 SELLERS: Final[tuple[Column[Any], ...]] = (inspections.c.seller, tasks.c.seller)
 """Columns whose old values indexes may hold copies of."""
 
 
 _OF_THE_MODEL: Final = frozenset(
     {"action_unproven", "category_unsure", "category_mismatch", "confidence_short", "harm_likely", "harm_unproven"}
-    | {"no_guarantee", "no_promise", "other_economics", "relist_unsure"}
+    | {"desk_asked", "no_guarantee", "no_promise", "other_economics", "relist_unsure"}
 )
 """Reasons for a review that say nothing of money and have no words of a policy's author, who may name a seller."""
 
@@ -46,14 +48,31 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
     for review in connection.execute(select(reviews.c.id, reviews.c.disposition).where(_of(reviews, row))).all():
         kept = {"note": None, "disposition": _disposition(review.disposition)}
         connection.execute(update(reviews).where(reviews.c.id == review.id).values(kept))
+    _clear_history(connection, row, pseudonyms)
     connection.execute(update(tasks).where(_of(tasks, row)).values(value=None))
     # From what an action was expected to lose the declared value can be told; what a candidate saw stays, as the grade.
     connection.execute(update(shadow_grades).where(_of(shadow_grades, row)).values(loss=None))
     # Not `void`: it was drawn, or asked for, and figures go on counting it as such.
-    unseen = update(tasks).where(_of(tasks, row), tasks.c.state == "open")
+    unseen = update(tasks).where(_of(tasks, row), tasks.c.state.in_(("open", "away")))
     connection.execute(unseen.values(state="erased", **NOBODY))
     # Who sent, decided and took back stays in the evidence.
     return withhold(connection, row.id, but=("by.name",))
+
+
+def _clear_history(connection: Connection, row: Row[Any], pseudonyms: Pseudonyms) -> None:
+    """Take the same out of what the inspection was before, and what was asked about it."""
+    for was in connection.execute(select(revisions).where(_of(revisions, row))).all():
+        kept = {
+            "idempotency_key": None if was.idempotency_key is None else pseudonyms.of_request(was.idempotency_key),
+            "body_digest": "",
+            "declared": None,
+            "decision": None if was.decision is None else _decision(was.decision),
+        }
+        this = update(revisions).where(_of(revisions, row), revisions.c.number == was.number)
+        connection.execute(this.values(kept))
+    asked = select(asks.c.id).where(_of(asks, row))
+    connection.execute(update(ask_ends).where(ask_ends.c.ask_id.in_(asked)).values(note=None))
+    connection.execute(update(asks).where(_of(asks, row)).values(note=None))
 
 
 def _decision(stored: Mapping[str, Any]) -> Any:

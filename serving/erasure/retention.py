@@ -35,7 +35,7 @@ class Due:
         return list(found)
 
     def _rules(self) -> Iterator[ColumnElement[bool]]:
-        open_ = select(tasks.c.inspection_id).where(tasks.c.state == "open")
+        open_ = select(tasks.c.inspection_id).where(tasks.c.state.in_(("open", "away")))
         owed = open_.where(tasks.c.inspection_id == inspections.c.id).correlate(inspections).exists()
         for status, age in self.rules.items():
             old, same = inspections.c.created_at < self.now - age, inspections.c.status == status

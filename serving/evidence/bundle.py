@@ -128,8 +128,10 @@ def _fits(payload: Mapping[str, Any], signature: Mapping[str, Any], key_id: str,
 
 def _photos(steps: Sequence[Step]) -> tuple[Photo, ...]:
     erased = {sha256 for step in steps for sha256 in step.body.get("photos_erased", ())}
-    photos = view_of(steps).get("photos", ())
-    return tuple(Photo(p["index"], p["sha256"], p["size"]) for p in photos if p["sha256"] not in erased)
+    view = view_of(steps)
+    told = [*view.get("photos", ()), *(photo for former in view.get("former", ()) for photo in former["photos"])]
+    photos = {photo["sha256"]: Photo(photo["index"], photo["sha256"], photo["size"]) for photo in reversed(told)}
+    return tuple(photo for sha256, photo in reversed(photos.items()) if sha256 not in erased)
 
 
 def _check_first(bundle: Mapping[str, Any], keys: KeyRing) -> Checked:

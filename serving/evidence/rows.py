@@ -8,25 +8,50 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
-from regrade.serving.evidence.statements import MEASURES, PHOTO, REVIEW, moment
+from regrade.serving.evidence.history import (
+    ERASED,
+    asks_and_ends,
+    changes_of,
+    latest,
+    left,
+    photos_of,
+    whole_erasures,
+)
+from regrade.serving.evidence.statements import REVIEW, moment
 from regrade.serving.evidence.steps import FIRST, Finding, Step
-from regrade.serving.evidence.view import item_of
 from regrade.serving.storage.adjudication import standing
-from regrade.serving.storage.tables import erasures, inspection_photos, inspections, review_undos, reviews
+from regrade.serving.storage.tables import (
+    ask_ends,
+    asks,
+    erasures,
+    inspection_photos,
+    inspections,
+    review_undos,
+    reviews,
+    revision_photos,
+    revisions,
+)
 
 Row = Mapping[Any, Any]
+
+_CHANGES: Final = ("regraded", "reviewed", "undone", "asked", "answered")
+"""Kinds of steps after which an inspection counts as changed."""
 
 
 @dataclass(slots=True)
 class Rows:
     """What is stored of one inspection; photos by position, decisions and what was undone by the decision's id, its
-    erasure by its own."""
+    erasure by its own, revisions by number and `former` photos by theirs and position, asks and their ends by id."""
 
     inspection: Row | None = None
     photos: dict[Any, Row] = field(default_factory=dict)
     reviews: dict[Any, Row] = field(default_factory=dict)
     undos: dict[Any, Row] = field(default_factory=dict)
     erasures: dict[Any, Row] = field(default_factory=dict)
+    revisions: dict[Any, Row] = field(default_factory=dict)
+    former: dict[Any, Row] = field(default_factory=dict)
+    asks: dict[Any, Row] = field(default_factory=dict)
+    ask_ends: dict[Any, Row] = field(default_factory=dict)
 
 
 def rows_of(connection: Connection, ids: Sequence[str]) -> dict[str, Rows]:
@@ -43,6 +68,15 @@ def rows_of(connection: Connection, ids: Sequence[str]) -> dict[str, Rows]:
         found[of[row["review_id"]]["inspection_id"]].undos[row["review_id"]] = row
     for row in _read(connection, erasures, erasures.c.inspection_id.in_(ids)):
         found[row["inspection_id"]].erasures[row["inspection_id"]] = row
+    for row in _read(connection, revisions, revisions.c.inspection_id.in_(ids)):
+        found[row["inspection_id"]].revisions[row["number"]] = row
+    for row in _read(connection, revision_photos, revision_photos.c.inspection_id.in_(ids)):
+        found[row["inspection_id"]].former[row["revision"], row["position"]] = row
+    asked = {row["id"]: row for row in _read(connection, asks, asks.c.inspection_id.in_(ids))}
+    for row in asked.values():
+        found[row["inspection_id"]].asks[row["id"]] = row
+    for row in _read(connection, ask_ends, ask_ends.c.ask_id.in_(list(asked))):
+        found[asked[row["ask_id"]]["inspection_id"]].ask_ends[row["ask_id"]] = row
     return found
 
 
@@ -56,11 +90,17 @@ def compare(inspection_id: str, steps: Sequence[Step], rows: Rows) -> list[Findi
     erased = any(step.kind == "erased" for step in steps)
     work = _Comparison(inspection_id, erased, {sha for step in steps for sha in step.body.get("photos_erased", ())})
     work.one("inspection", _inspection(first, steps, erased), rows.inspection)
-    work.many("photo", _photos(first), rows.photos)
+    work.many("photo", photos_of(steps), rows.photos)
     signed, undone = _reviews(steps)
     work.many("review", signed, rows.reviews)
     work.many("undo of review", undone, rows.undos)
     work.many("erasure of", _erasures(steps), rows.erasures)
+    changed, former = changes_of(steps)
+    work.many("revision", changed, rows.revisions)
+    work.many("photo of revision", former, rows.former)
+    asked, ended = asks_and_ends(steps)
+    work.many("ask", asked, rows.asks)
+    work.many("end of ask", ended, rows.ask_ends)
     return work.findings
 
 
@@ -93,18 +133,11 @@ class _Comparison:
         self.findings.append(Finding(code, message, self.inspection, (name,)))
 
     def _same(self, name: str, signed: Any, stored: Any) -> bool:
-        if signed is _ERASED:
+        if signed is ERASED:
             return True
         if self.erased and name in ("item", "decision", "disposition"):
             return _same_left(signed, stored, whole=name != "item")
         return bool((moment(stored) if isinstance(stored, datetime) else stored) == signed)
-
-
-class _Erased:
-    """Stands for what was personal and is erased."""
-
-
-_ERASED: Final = _Erased()
 
 
 def _same_left(signed: Any, stored: Any, *, whole: bool) -> bool:
@@ -116,25 +149,26 @@ def _same_left(signed: Any, stored: Any, *, whole: bool) -> bool:
 
 
 def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, Any]:
-    body, item, output = first.body, item_of(first.body), first.body["model_output"]
+    now, body = latest(steps), first.body
+    item, output = now.item, now.result
     request, grade, category = body["request"], output.get("grade"), output.get("category")
-    status = next(step.body["status"] for step in reversed(steps) if "status" in step.body)
     told = {
         "id": first.inspection,
         "created_at": body["received"]["at"],
-        "status": status,
+        "status": now.status,
+        "revision": now.number,
         "key_id": body["received"]["by"]["key_id"],
         "item": item,
         "result": output,
-        "decision": body["decision"],
-        "sample_share": body["sample_share"],
+        "decision": now.decision,
+        "sample_share": now.sample_share,
         "category": category["name"] if category else None,
         "model_condition": grade["condition"] if grade else None,
         "model_confidence": grade["confidence"] if grade else None,
-        "erased_at": next((step.at for step in _whole_erasures(steps)), None),
+        "erased_at": next((step.at for step in whole_erasures(steps)), None),
     }
-    copies = {name: _left(item, name, first) for name in ("rma", "seller", "sku", "station")}
-    asked = {name: _left(request, name, first) for name in ("idempotency_key", "body_digest")}
+    copies = {name: left(item, name, first) for name in ("rma", "seller", "sku", "station")}
+    asked = {name: left(request, name, first) for name in ("idempotency_key", "body_digest")}
     return {**told, **copies, **asked, **_standing(told, steps)}
 
 
@@ -152,29 +186,11 @@ def _standing(told: Row, steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _changed(told: Row, steps: Sequence[Step]) -> Any:
-    """When it was last decided, or that undone, else when it came in."""
+    """When it was last graded, decided or asked about, or that undone, else when it came in."""
     if any(step.kind == "erased" for step in steps):
-        return _ERASED  # a moment before that step, or after it
+        return ERASED  # a moment before that step, or after it
     before = (one.get("undone", one)["at"] for step in steps for one in step.body.get("reviews", ()))
-    return max([told["created_at"], *before, *(step.at for step in steps if step.kind in ("reviewed", "undone"))])
-
-
-def _left(values: Row, name: str, step: Step) -> Any:
-    """A personal value; `_ERASED` where it may be among those of the step that were erased."""
-    return values.get(name, _ERASED if step.withheld else None)
-
-
-def _photos(first: Step) -> dict[Any, Row]:
-    of = {"inspection_id": first.inspection}
-    return {
-        photo["index"]: {
-            **of,
-            "position": photo["index"],
-            **{name: photo[name] for name in PHOTO},
-            **{name: photo["measures"][name] for name in MEASURES},
-        }
-        for photo in first.body["photos"]
-    }
+    return max([told["created_at"], *before, *(step.at for step in steps if step.kind in _CHANGES)])
 
 
 def _reviews(steps: Sequence[Step]) -> tuple[dict[Any, Row], dict[Any, Row]]:
@@ -193,10 +209,10 @@ def _reviews(steps: Sequence[Step]) -> tuple[dict[Any, Row], dict[Any, Row]]:
 
 
 def _review(step: Step, review: Row) -> Row:
-    clear = {name: _left(review, name, step) for name in REVIEW}
+    clear = {name: left(review, name, step) for name in REVIEW}
     by = review["by"]
     own = {"id": review["id"], "inspection_id": step.inspection, "decided_at": review["at"], "key_id": by["key_id"]}
-    return {**own, **clear, "reviewer": _left(by, "name", step), "note": _left(review, "note", step)}
+    return {**own, **clear, "reviewer": left(by, "name", step), "note": left(review, "note", step)}
 
 
 def _erasures(steps: Sequence[Step]) -> dict[Any, Row]:
@@ -205,17 +221,12 @@ def _erasures(steps: Sequence[Step]) -> dict[Any, Row]:
             "inspection_id": step.inspection,
             "at": step.at,
             "key_id": step.body["by"]["key_id"],
-            "name": _left(step.body["by"], "name", step),
+            "name": left(step.body["by"], "name", step),
             "reason": step.body["reason"],
             "seq": step.seq,
         }
-        for step in _whole_erasures(steps)
+        for step in whole_erasures(steps)
     }
-
-
-def _whole_erasures(steps: Sequence[Step]) -> list[Step]:
-    """Those after which the inspection counts as erased: its photos went, and not a field alone."""
-    return [step for step in steps if step.kind == "erased" and "photos_erased" in step.body]
 
 
 def _undo(review_id: str, at: str, by: Row) -> Row:

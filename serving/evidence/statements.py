@@ -25,6 +25,7 @@ REVIEW: Final = (
     "model_condition", "condition", "disposition", "disposition_source", "defects", "task_id", "kind", "blind",
     "rubric", "seller_grade", "seconds", "role",
 )  # fmt: skip
+ASK: Final = ("kind", "views", "assignee_id", "task_id")
 """Columns that are signed in the clear under their own names."""
 
 
@@ -40,8 +41,38 @@ class Provenance:
 
 def graded(connection: Connection, row: Row, photos: Sequence[Row], by: Provenance) -> Body:
     """A new inspection, of the row in `inspections` and those in `inspection_photos`."""
-    versions = {"bundles": dict(by.bundles), "policy": by.policy, "software": by.software}
-    return {**_inspection(connection, row, photos), "provenance": versions}
+    return {**_inspection(connection, row, photos), "provenance": _provenance(by)}
+
+
+def regraded(connection: Connection, row: Row, photos: Sequence[Row], by: Provenance) -> Body:
+    """A new revision, of the row in `inspections` as it is from then on and those in `inspection_photos`; `row` says
+    too what the one in `revisions` does (`number`, `cause`, `key_id`, what was sent), and which `asks` it answers."""
+    told = _graded(row, photos)
+    item = _item({"category": row["item"].get("category")}) if row["cause"] == "category" else {}
+    return {
+        "revision": row["number"],
+        "cause": row["cause"],
+        "by": who(connection, row["key_id"]),
+        "status": row["status"],
+        "request": _personal({name: row[name] for name in ("idempotency_key", "body_digest")}),
+        "item": item,
+        **told,
+        "asks": list(row["asks"]),
+        "provenance": _provenance(by),
+    }
+
+
+def asked(connection: Connection, row: Row) -> Body:
+    """What a reviewer asked, of its row in `asks`."""
+    by = {**who(connection, row["key_id"]), "name": Personal(row["name"])}
+    clear = {name: list(row[name]) if name == "views" else row[name] for name in ASK}
+    return {"ask": {"id": row["id"], "at": moment(row["at"]), "by": by, **clear, **_personal({"note": row["note"]})}}
+
+
+def answered(connection: Connection, row: Row) -> Body:
+    """What became of it, of its row in `ask_ends`."""
+    by = {**who(connection, row["key_id"]), "name": Personal(row["name"])}
+    return {"ask": row["ask_id"], "how": row["how"], "by": by, **_personal({"note": row["note"]})}
 
 
 def reviewed(connection: Connection, row: Row, status: str) -> Body:
@@ -84,11 +115,21 @@ def _inspection(connection: Connection, row: Row, photos: Sequence[Row]) -> Body
         "received": {"at": moment(row["created_at"]), "by": who(connection, row["key_id"])},
         "request": _personal({name: row[name] for name in ("idempotency_key", "body_digest")}),
         "item": _item(row["item"]),
+        **_graded(row, photos),
+    }
+
+
+def _graded(row: Row, photos: Sequence[Row]) -> Body:
+    return {
         "photos": [_photo(photo) for photo in photos],
         "model_output": row["result"],
         "decision": None if row["decision"] is None else _decision(row["decision"]),
         "sample_share": row["sample_share"],
     }
+
+
+def _provenance(by: Provenance) -> Body:
+    return {"bundles": dict(by.bundles), "policy": by.policy, "software": by.software}
 
 
 def _item(item: Row) -> Body:

@@ -10,7 +10,7 @@ from typing import Any
 from regrade.serving.evidence.statements import PHOTO
 from regrade.serving.evidence.steps import FIRST, FORMAT, Step
 
-_TOLD = ("graded", "recorded_before", "reviewed", "undone")
+_TOLD = ("graded", "recorded_before", "regraded", "reviewed", "undone")
 """Kinds whose body is told by the members of the view; that of any other stands in its line among the steps."""
 
 
@@ -23,6 +23,8 @@ def view_of(steps: Sequence[Step]) -> dict[str, Any]:
     for step in steps:
         if step.kind in FIRST:
             view |= _inspection(step)
+        elif step.kind == "regraded":
+            _regrade(view, step)
         elif step.kind == "reviewed":
             view.setdefault("reviews", []).append(_review(step.body["review"]))
         elif step.kind == "undone":
@@ -42,19 +44,41 @@ def item_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inspection(step: Step) -> dict[str, Any]:
-    body, decision = step.body, step.body["decision"]
+    body = step.body
     return {
         "inspection": step.inspection,
         "status": body["status"],
         "received": body["received"],
         "item": item_of(body),
+        **_graded(body),
+        "reviews": [_review(review) for review in body.get("reviews", ())],
+    }
+
+
+def _graded(body: Mapping[str, Any]) -> dict[str, Any]:
+    decision = body["decision"]
+    return {
         "photos": [{name: photo[name] for name in ("index", *PHOTO)} for photo in body["photos"]],
         "models": body["model_output"].get("models", {}),
         "model_output": body["model_output"],
         "policy": None if decision is None else decision["disposition"].get("policy"),
         "decision": decision,
         "provenance": body.get("provenance"),
-        "reviews": [_review(review) for review in body.get("reviews", ())],
+    }
+
+
+def _regrade(view: dict[str, Any], step: Step) -> None:
+    """A new revision takes the place of the one before it, which is kept among the `former`."""
+    told = _graded(step.body)
+    number = step.body["revision"]
+    was = {name: view.get(name) for name in ("status", *told)}
+    view.setdefault("former", []).append({"revision": number - 1, **was, "category": view["item"].get("category")})
+    view["item"] = {**view["item"], **step.body["item"]}
+    view |= {
+        **told,
+        "revision": number,
+        "cause": step.body["cause"],
+        "regraded": {"at": step.at, "by": step.body["by"]},
     }
 
 

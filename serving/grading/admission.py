@@ -68,6 +68,17 @@ class Ticket:
         if self._received > self.reserved:
             self._reserve(self._received - self.reserved)
 
+    def hold(self, size: int) -> None:
+        """Set memory aside for `size` bytes of photos that are read from the store, beside the body. Raises `BusyError`
+        where there is none."""
+        admission = self._admission
+        if admission.bytes_in_flight + size > admission.max_bytes and admission.bytes_in_flight > self.reserved:
+            raise BusyError("bytes", Message("problem.busy_bytes"), admission.until_freed())
+        self.reserved += size
+        admission.bytes_in_flight += size
+        if not self.queued:
+            admission.bytes_of[self.key_id] += size
+
     def enqueue(self, work: Work) -> None:
         """Join the line, now that the body is there. Raises `BusyError` when it could not be answered in time."""
         admission = self._admission

@@ -107,15 +107,17 @@ class ItemGrading:
             result = await self._fuse([photo.evidence for photo in seen])
             decision = await self._decide(result)
             staged = await self._staged_photos()
-            inspection = self._inspection(result, decision, seen)
-            await self._keep(inspection, staged)
+            inspection = await self._keep(self._inspection(result, decision, seen), staged)
         except BaseException:
             await self._discard_photos()
             raise
-        self.clock.stored(inspection)
+        self._count(inspection)
         evidence, odd = [photo.evidence for photo in seen], bool(self._intake.work.slow)
         self._means.graded(Graded(inspection, evidence, self._intake.photos, self._means.limits, odd))
         return inspection
+
+    def _count(self, inspection: Inspection) -> None:
+        self.clock.stored(inspection)
 
     @side_by_side
     async def _decode_slow_photos(self) -> Mapping[int, Photo]:
@@ -136,8 +138,16 @@ class ItemGrading:
 
     def _begin_to_stage_photos(self) -> None:
         # Beside inference: writing and syncing waits for the disk, not for a core.
-        photos, files = list(zip(self._intake.photos, self._intake.hashes, strict=True)), self._intake.files
-        self._staging = asyncio.ensure_future(self._means.threads.call(self._means.photos.stage, photos, files))
+        staged = self._new_files(), self._new_paths()
+        self._staging = asyncio.ensure_future(self._means.threads.call(self._means.photos.stage, *staged))
+
+    def _new_files(self) -> list[tuple[bytes, str]]:
+        """The photos that are not in the store yet, with the hash of each."""
+        return list(zip(self._intake.photos, self._intake.hashes, strict=True))
+
+    def _new_paths(self) -> Sequence[Path]:
+        """Where those lie already that were sent ahead; none where they came with the request."""
+        return self._intake.files
 
     @side_by_side
     async def _look_at_photos(self, decoded: Mapping[int, Photo]) -> list[SeenPhoto]:
@@ -188,7 +198,7 @@ class ItemGrading:
         return Inspection(
             id=new_id(),
             created_at=datetime.now(UTC),
-            status=_status_of(result, decision),
+            status=status_of(result, decision),
             key_id=self._sender.key_id,
             idempotency_key=self._sender.idempotency_key,
             body_digest=self._intake.digest,
@@ -199,14 +209,18 @@ class ItemGrading:
         )
 
     @step("store", span=True)
-    async def _keep(self, inspection: Inspection, staged: Sequence[StagedPhoto]) -> None:
+    async def _keep(self, inspection: Inspection, staged: Sequence[StagedPhoto]) -> Inspection:
         provenance = Provenance(self._intake.grader.digests, self._intake.policy.sha256, SOFTWARE)
-        await self._means.threads.call(self._store, inspection, staged, provenance)
+        return await self._means.threads.call(self._store, inspection, staged, provenance)
 
-    def _store(self, inspection: Inspection, staged: Sequence[StagedPhoto], provenance: Provenance) -> None:
+    def _store(self, inspection: Inspection, staged: Sequence[StagedPhoto], provenance: Provenance) -> Inspection:
         # The row comes last: whatever the power does, a row never speaks of a photo that is not there.
         with self._means.photos.published(staged, self._means.inspections.using):
-            self._means.inspections.insert(inspection, provenance)
+            return self._write(inspection, provenance)
+
+    def _write(self, inspection: Inspection, provenance: Provenance) -> Inspection:
+        self._means.inspections.insert(inspection, provenance)
+        return inspection
 
     async def _discard_photos(self) -> None:
         if self._staging is not None:
@@ -215,7 +229,8 @@ class ItemGrading:
                 await self._means.threads.call(self._means.photos.discard, staged)
 
 
-def _status_of(result: ItemResult, decision: Decision | None) -> Status:
+def status_of(result: ItemResult, decision: Decision | None) -> Status:
+    """Where an item stands that was just looked at; `decision` is None where photos must be taken again."""
     if decision is None or result.retake:
         return "retake"
     return "needs_review" if decision.needs_review else "graded"

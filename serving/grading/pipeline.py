@@ -19,12 +19,14 @@ from regrade.serving.grading.admission import Admission, Ticket
 from regrade.serving.grading.item import Item, parse_item
 from regrade.serving.grading.item_grading import Intake, ItemGrading, Means, Sender
 from regrade.serving.grading.judges import Judges
+from regrade.serving.grading.regrading import Regrading, Resubmission, remake
 from regrade.serving.grading.scheduler import Scheduler
 from regrade.serving.grading.shadow import Graded
 from regrade.serving.grading.slow_photos import SlowPhotos
 from regrade.serving.grading.threads import Threads
 from regrade.serving.grading.upload import Upload
 from regrade.serving.grading.workload import work_of
+from regrade.serving.inspections.regrade import RevisionStore
 from regrade.serving.inspections.store import DuplicateKeyError, InspectionStore
 from regrade.serving.policy.load import Policy
 from regrade.serving.storage.photostore import PhotoStore
@@ -75,9 +77,13 @@ class Pipeline:
         workers: int,
         limits: IntakeLimits,
         graded: Callable[[Graded], None] = lambda _: None,
+        revisions: RevisionStore,
+        max_photos: int,
     ) -> None:
         self._judges = judges
         self._inspections = inspections
+        self._revisions = revisions
+        self._max_photos = max_photos
         self._metrics = metrics
         self._running: dict[tuple[str, str], _Running] = {}
         self._scheduler = Scheduler(workers)
@@ -125,8 +131,55 @@ class Pipeline:
         return None if stored is None else _replayed(stored, _digest_of(parsed, hashes))
 
     def _parsed(self, item: bytes) -> Item:
-        judges = self._judges()
+        # A canary's station is graded by the candidate, whose categories and currencies are the same.
+        judges = self._judges(None)
         return parse_item(item, tuple(judges.grader.categories), tuple(judges.in_force.policy.currencies))
+
+    async def regrade(self, sent: Resubmission) -> Outcome:
+        """Grade a stored inspection anew, as its next revision, or find that it was done before.
+
+        Raises as `submit` does, and `NotFoundError`, `ErasedError` and `RevisionError`; nothing is then changed.
+        """
+        key, digest = sent.idempotency_key, await self._threads.call(sent.mended.digest)
+        if key is None:
+            return await self._regrade(sent)
+        slot = (sent.by.id, key)
+        async with self._alone(slot, digest):
+            if (done := await self._done_before(slot, sent, digest)) is not None:
+                return done
+            try:
+                return await self._regrade(sent)
+            except DuplicateKeyError:  # another process on the same database was faster
+                done = await self._done_before(slot, sent, digest)
+                assert done is not None
+                return done
+
+    async def _done_before(self, slot: tuple[str, str], sent: Resubmission, digest: str) -> Outcome | None:
+        known = await self._threads.call(self._revisions.under, *slot)
+        if known is None:
+            return None
+        current = await self._threads.call(self._inspections.get, sent.mended.inspection_id)
+        current.refuse_erased()
+        if known[0] != current.id:
+            raise IdempotencyConflictError(Message("problem.idempotency_conflict"))
+        _refuse_other_body(known[1], digest)
+        return Outcome(current, replayed=True)
+
+    async def _regrade(self, sent: Resubmission) -> Outcome:
+        clock = ItemClock(sent.timings, self._metrics)
+        with self._metrics.stage("intake"):
+            before = await self._threads.call(self._revisions.open, sent.mended.inspection_id)
+            category = sent.mended.category
+            if category is not None and before.item.get("category") == category:
+                return Outcome(before, replayed=True)  # nothing would be other than it is
+            # What is read again lies in memory as what was sent does.
+            sent.ticket.hold(sum(photo.size for photo in before.photos))
+            judges = self._judges(before.item.get("station"))
+            made = (judges, self._means.photos, before, sent.mended, self._max_photos)
+            remade = await self._threads.call(remake, *made)
+        clock.timings.mark("other")
+        done = await Regrading(self._means, self._revisions, remade, sent, clock).run()
+        return Outcome(done, replayed=False)
 
     @asynccontextmanager
     async def _alone(self, slot: tuple[str, str], digest: str) -> AsyncIterator[None]:
@@ -143,9 +196,7 @@ class Pipeline:
 
     async def _take_in(self, upload: Upload) -> Intake:
         with self._metrics.stage("intake"):
-            every = self._judges(None)
-            item = parse_item(upload.item, tuple(every.grader.categories), tuple(every.in_force.policy.currencies))
-            # A canary's station is graded by the candidate, whose categories and currencies are the same.
+            item = self._parsed(upload.item)
             judges = self._judges(item.station)
             grader, policy = judges.grader, judges.in_force.policy
             # One job for all photos: handing each to a thread of its own costs more than it gains under load.

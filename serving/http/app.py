@@ -35,6 +35,7 @@ from regrade.serving.http.routes.api import (
     labels,
     models,
     reviews,
+    revisions,
     rubrics,
     uploads,
 )
@@ -125,7 +126,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    api = (inspections, uploads, bench, labels, erasures, evidence, reviews, audit, rubrics, models, health, ops)
+    api = (
+        *(inspections, uploads, revisions, bench, labels, erasures, evidence),
+        *(reviews, audit, rubrics, models, health, ops),
+    )
     for room in (*api, home, docs, offline, pages, desk_quality, desk_models, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)

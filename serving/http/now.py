@@ -14,7 +14,8 @@ def now_of(inspection: Inspection, policy: Policy, lang: str) -> NowOut | None:
     """
     if inspection.erased is not None:
         return None
-    if inspection.status == "retake":
+    asked = inspection.ask
+    if inspection.status == "retake" or (asked is not None and asked.kind == "photos"):
         return NowOut(state="retake")
     decision, review = inspection.decision, inspection.review
     disposition = review.disposition if review is not None else decision.disposition if decision is not None else None

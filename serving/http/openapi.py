@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from regrade.serving.base.problems import KINDS, TYPE_PREFIX
-from regrade.serving.http.routes.api import bench, inspections, models, reviews
+from regrade.serving.http.routes.api import bench, inspections, models, reviews, revisions
 from regrade.serving.http.routes.common import problems
 from regrade.serving.http.schemas import ProblemOut
 from regrade.serving.rubric.in_force import InForce
@@ -76,7 +76,7 @@ def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": root_path or "/"}],
     )
-    bodies = (*inspections.BODIES, *bench.BODIES, *reviews.BODIES, *models.BODIES, ProblemOut)
+    bodies = (*inspections.BODIES, *revisions.BODIES, *bench.BODIES, *reviews.BODIES, *models.BODIES, ProblemOut)
     _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra.get("$defs", {}))
@@ -114,6 +114,7 @@ def _in_one_type(schema: dict[str, Any]) -> None:
 def _name_the_known(schemas: dict[str, Any], categories: Sequence[str], in_force: InForce) -> None:
     """Say which categories, defects and currencies there are here."""
     schemas["Item"]["properties"]["category"]["enum"] = [*categories, None]
+    schemas["CategoryIn"]["properties"]["category"]["enum"] = list(categories)
     schemas["DefectIn"]["properties"]["type"]["enum"] = list(in_force.defects)
     schemas["DeclaredValue"]["properties"]["currency"]["enum"] = sorted(in_force.policy.currencies)
 

@@ -7,6 +7,8 @@ from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.i18n import render, text
 from regrade.serving.http.now import now_of
 from regrade.serving.http.schemas import (
+    AskedOut,
+    AskOut,
     CategoryOut,
     DecidedOut,
     DecisionOut,
@@ -22,12 +24,13 @@ from regrade.serving.http.schemas import (
     QualityOut,
     RetakeOut,
     ReviewOut,
+    RevisionOut,
     TimingsOut,
 )
 from regrade.serving.policy.terms import Policy
 from regrade.serving.rubric.grades import grade_in, grade_words
 from regrade.serving.rubric.types import Rubrics
-from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.records import Inspection, Revision
 from regrade.serving.storage.reviews import Review
 from regrade.serving.telemetry.timings import PARTS
 
@@ -62,6 +65,7 @@ def inspection_out(
                 "name": call.name,
                 "source": call.source,
                 "confidence": None if inspection.blind else _share(call.confidence),
+                "guess": None if inspection.blind or call.best_guess == call.name else call.best_guess,
             }
         ),
         grade=None if retaken else _grade(result, review, _name(inspection, rubrics, lang)),
@@ -85,6 +89,21 @@ def inspection_out(
         retake=_retake(result, lang) if retaken and inspection.erased is None else None,
         decision=None if review is None else _decision_out(review, inspection),
         erased=None if inspection.erased is None else ErasedOut.model_validate(inspection.erased, from_attributes=True),
+        revision=inspection.revision,
+        revisions=[_revision(inspection.id, one) for one in inspection.revisions] or None,
+        ask=None if inspection.ask is None else AskOut.model_validate(inspection.ask, from_attributes=True),
+        asks=[AskedOut.model_validate(one, from_attributes=True) for one in inspection.asks] or None,
+    )
+
+
+def _revision(inspection_id: str, one: Revision) -> RevisionOut:
+    return RevisionOut(
+        revision=one.number,
+        at=one.at,
+        cause=one.cause,
+        status=one.status,
+        condition=one.condition,
+        href=f"/v1/inspections/{inspection_id}?revision={one.number}",
     )
 
 

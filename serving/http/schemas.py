@@ -17,8 +17,9 @@ from pydantic import (
 from regrade.models.category.economics import Action
 from regrade.models.category.fields import MACHINE_NAME, Condition
 from regrade.models.types import Box
-from regrade.serving.base.text_forms import Label, Note, ShortLabel, ShortNote
+from regrade.serving.base.text_forms import Label, Name, Note, ShortLabel, ShortNote, Words
 from regrade.serving.policy.schema import Colour
+from regrade.serving.storage.asks import AskKind
 from regrade.serving.storage.records import Status
 from regrade.serving.storage.reviews import ReviewedDefect
 
@@ -47,6 +48,13 @@ class CategoryOut(BaseModel):
     confidence: Share | None = Field(
         description="The model's probability of this category; null where the item must be looked at blind."
     )
+    guess: str | None = Field(
+        None, description="Only where another one was declared: the category that the photos look like."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "guess")
 
 
 class GradeOut(BaseModel):
@@ -186,7 +194,7 @@ class NowOut(BaseModel):
 
     state: Literal["put", "decide", "aside", "retake"] = Field(
         description="`put`: its disposition stands, and it goes into that bin. `decide`: whoever holds it is asked. "
-        "`aside`: the desk decides; until then it is set aside. `retake`: photos are to be taken again."
+        "`aside`: the desk decides; until then it is set aside. `retake`: photos are to be taken again, or more of them."
     )
     action: Action | None = Field(None, description="Only with `put`.")
     bin: BinOut | None = Field(None, description="Only with `put` and `aside`.")
@@ -194,6 +202,43 @@ class NowOut(BaseModel):
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return _without(handler(self), "action", "bin")
+
+
+class RevisionOut(BaseModel):
+    """One time at which the item was graded."""
+
+    revision: int
+    at: datetime
+    cause: Literal["photos", "category"] | None = Field(
+        description="Why it was graded anew: photos were added or replaced, or another category; null for the first."
+    )
+    status: Status
+    condition: str | None = Field(description="The model's.")
+    href: str = Field(description="Where to read it.")
+
+
+class AskOut(BaseModel):
+    """What a reviewer asked instead of deciding."""
+
+    kind: AskKind
+    note: str | None
+    views: list[str] = Field(description="Views of the category that are to be photographed, by name.")
+    assignee: str | None = Field(description="Who is to look, where one was named.")
+    by: str
+    at: datetime
+
+
+class AskEndOut(BaseModel):
+    """What became of it."""
+
+    how: Literal["photos", "answered", "undone"]
+    note: str | None
+    by: str
+    at: datetime
+
+
+class AskedOut(AskOut):
+    ended: AskEndOut | None
 
 
 class InspectionOut(BaseModel):
@@ -224,10 +269,17 @@ class InspectionOut(BaseModel):
     erased: ErasedOut | None = Field(
         None, description="Only where it was erased: `photos` is then empty, and the RMA an empty text."
     )
+    revision: int = Field(1, description="How often it was graded: 1 where never anew.")
+    revisions: list[RevisionOut] | None = Field(
+        None, description="Only where it was graded anew: all revisions, the first first."
+    )
+    ask: AskOut | None = Field(None, description="Only where something is asked of the station or of a reviewer now.")
+    asks: list[AskedOut] | None = Field(None, description="Only where something was asked: all of it, the first first.")
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "retake", "erased", "defects_examined", "decision", "now")
+        absent = ("retake", "erased", "defects_examined", "decision", "now", "revisions", "ask", "asks")
+        return _without(handler(self), *absent)
 
 
 class InspectionsOut(BaseModel):
@@ -282,6 +334,39 @@ class ReviewIn(VerdictIn):
     lease: str = Field(min_length=1, max_length=128, description="The token of the claim.")
     rubric: Label | None = Field(None, description="The rubric that was shown, such as `toys@1`.")
     seller_grade: ShortLabel | None = Field(None, description="The seller's own name for the condition.")
+
+
+class AskIn(BaseModel):
+    """What a reviewer asks instead of deciding."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lease: str = Field(min_length=1, max_length=128, description="The token of the claim.")
+    ask: AskKind = Field(
+        description="`photos`: of the station that has the item. `cannot_tell`: another reviewer is to look. "
+        "`escalate`: the `assignee` is, or anybody else."
+    )
+    note: Note | None = None
+    views: list[Annotated[str, StringConstraints(pattern=MACHINE_NAME, max_length=40)]] = Field(
+        [], max_length=20, description="With `photos`: views of the item's category, such as `soles`."
+    )
+    assignee: Name | None = Field(None, description="With `escalate`: the name of a reviewer's key.")
+
+
+class AnswerIn(BaseModel):
+    """What the station answers where it cannot send the photos that the desk asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Words
+
+
+class CategoryIn(BaseModel):
+    """Of which category an item is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    category: Name
 
 
 class BenchDecisionIn(VerdictIn):

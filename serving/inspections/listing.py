@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
 from regrade.serving.inspections.visibility import Viewer, seen_columns
 from regrade.serving.storage.records import Inspection
-from regrade.serving.storage.tables import inspections
+from regrade.serving.storage.tables import ask_ends, asks, inspections, tasks
 
 LIST: Final = "inspections"
 _EXACT: Final = ("rma", "sku", "seller", "station", "category")
@@ -20,8 +20,8 @@ class Filters:
     """Which inspections to list; None means any, and an empty text those that have none.
 
     `category` is the one that the item was graded as; `condition` and `disposition` (an action) are those that stand
-    now. `since` is when it came in, `updated_since` when it was last changed. `viewer` is who asks: items that they
-    might still look at blind are listed as they are shown them.
+    now. `since` is when it came in, `updated_since` when it was last changed, `ask` what the desk asks of the station
+    now. `viewer` is who asks: items that they might still look at blind are listed as they are shown them.
     """
 
     status: str | None = None
@@ -34,6 +34,7 @@ class Filters:
     disposition: str | None = None
     since: datetime | None = None
     updated_since: datetime | None = None
+    ask: Literal["photos"] | None = None
     viewer: Viewer | None = None
 
 
@@ -60,6 +61,14 @@ def page_cursor(last: Inspection) -> str:
     return encode_cursor(LIST, last.created_at, last.id)
 
 
+def _asked(kind: str) -> ColumnElement[bool]:
+    """Whether a row of `inspections` waits for what the desk has asked of the station."""
+    over = exists().where(ask_ends.c.ask_id == asks.c.id).correlate(asks)
+    joined = and_(asks.c.task_id == tasks.c.id, asks.c.kind == kind, ~over)
+    # From the few tasks that are away: an index has them together.
+    return inspections.c.id.in_(select(tasks.c.inspection_id).join(asks, joined).where(tasks.c.state == "away"))
+
+
 def _fitting(filters: Filters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     for name in _EXACT:
@@ -69,6 +78,8 @@ def _fitting(filters: Filters) -> list[ColumnElement[bool]]:
     for name in ("status", "condition", "disposition"):
         if (wanted := getattr(filters, name)) is not None:
             found.append(seen[name] == wanted)
+    if filters.ask is not None:
+        found.append(_asked(filters.ask))
     if filters.since is not None:
         found.append(inspections.c.created_at >= filters.since)
     if filters.updated_since is not None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, and_, func, select, union
 
-from regrade.serving.storage.tables import inspection_photos, inspections
+from regrade.serving.storage.tables import PHOTO_TABLES, inspections
 
 KEPT: ColumnElement[bool] = inspections.c.erased_at.is_(None)
 """Inspections that were not erased."""
@@ -75,27 +75,40 @@ def preview(connection: Connection, meant: Meant) -> Preview:
         select(func.min(inspections.c.created_at), func.max(inspections.c.created_at)).where(where)
     ).one()
     counted = select(inspections.c.status, func.count().label("items")).where(where).group_by(inspections.c.status)
-    theirs = _photos().where(where)
-    others = theirs.intersect(_photos().where(KEPT, ~where))
+    theirs, others = _photos(where).subquery(), _photos(KEPT, ~where).subquery()
+    both = select(theirs.c.sha256).join(others, others.c.sha256 == theirs.c.sha256)
     return Preview(
         by_status={row.status: row.items for row in connection.execute(counted.order_by(inspections.c.status))},
         begin=begin,
         end=end,
-        photos=connection.execute(select(func.count()).select_from(theirs.subquery())).scalar_one(),
-        shared=connection.execute(select(func.count()).select_from(others.subquery())).scalar_one(),
+        photos=connection.execute(select(func.count()).select_from(theirs)).scalar_one(),
+        shared=connection.execute(select(func.count()).select_from(both.subquery())).scalar_one(),
     )
 
 
 def held(connection: Connection, hashes: Collection[str], *, but: str = "", by: str | None = None) -> set[str]:
     """Those of the photos `hashes` that an inspection has which was not erased; `but` is one that does not count, and
     with `by` only those count that this key made."""
-    query = _photos().where(KEPT, inspections.c.id != but, inspection_photos.c.sha256.in_(hashes))
-    if by is not None:
-        query = query.where(inspections.c.key_id == by)
-    return set(connection.execute(query).scalars().all())
+    wanted = (table.c.sha256.in_(hashes) for table in PHOTO_TABLES)
+    made = () if by is None else (inspections.c.key_id == by,)
+    return set(connection.execute(_photos(KEPT, inspections.c.id != but, *made, each=tuple(wanted))).scalars().all())
 
 
-def _photos() -> Select[str]:
-    """The different photos of inspections."""
-    have = inspection_photos.join(inspections, inspections.c.id == inspection_photos.c.inspection_id)
-    return select(inspection_photos.c.sha256).select_from(have).distinct()
+def photos_kept() -> CompoundSelect[str]:
+    """The different photos of inspections that were not erased."""
+    return _photos(KEPT)
+
+
+def photos_of(ids: Collection[str]) -> CompoundSelect[str]:
+    """The different photos of the inspections `ids`, of all their revisions."""
+    found = (select(table.c.sha256).where(table.c.inspection_id.in_(ids)) for table in PHOTO_TABLES)
+    return union(*found)
+
+
+def _photos(*where: ColumnElement[bool], each: Sequence[ColumnElement[bool]] = ()) -> CompoundSelect[str]:
+    """The different photos of inspections; `each` is a condition on each of `PHOTO_TABLES`."""
+    parts = []
+    for place, table in enumerate(PHOTO_TABLES):
+        have = table.join(inspections, inspections.c.id == table.c.inspection_id)
+        parts.append(select(table.c.sha256).select_from(have).where(*where, *each[place : place + 1]))
+    return union(*parts)

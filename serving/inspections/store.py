@@ -12,7 +12,9 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Provenance, Signer, append_step
 from regrade.serving.evidence.statements import graded
 from regrade.serving.inspections.listing import Filters, Page, page_cursor, page_query
-from regrade.serving.inspections.selection import held
+from regrade.serving.inspections.past import revisions_of
+from regrade.serving.inspections.selection import held, photos_kept
+from regrade.serving.storage.asks import Ask, asks_of
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import (
     DECISION,
@@ -20,6 +22,7 @@ from regrade.serving.storage.records import (
     Erased,
     FirstLook,
     Inspection,
+    Revision,
     StoredPhoto,
     new_id,
 )
@@ -27,6 +30,10 @@ from regrade.serving.storage.reviews import Review, review_of, row_of
 from regrade.serving.storage.tables import erasures, inspection_photos, inspections, review_undos, reviews, tasks
 
 UNKNOWN = Provenance()
+
+
+FirstLooks = Callable[[Inspection], FirstLook]
+"""Says whether a human owes an inspection a look."""
 
 
 class DuplicateKeyError(Exception):
@@ -50,7 +57,7 @@ class InspectionStore:
     def __init__(
         self,
         database: Database,
-        first_look: Callable[[Inspection], FirstLook] = asked_for,
+        first_look: FirstLooks = asked_for,
         signer: Signer | None = None,
         pseudonym: Callable[[str], str] | None = None,
     ) -> None:
@@ -116,10 +123,8 @@ class InspectionStore:
 
     def photo_hashes(self) -> set[str]:
         """The hashes of all photos that some inspection has; those that were erased have none."""
-        kept = inspection_photos.join(inspections, inspections.c.id == inspection_photos.c.inspection_id)
-        query = select(inspection_photos.c.sha256).select_from(kept).where(inspections.c.erased_at.is_(None))
         with self._database.read() as connection:
-            return set(connection.execute(query.distinct()).scalars())
+            return set(connection.execute(photos_kept()).scalars())
 
     def using(self, hashes: Collection[str]) -> set[str]:
         """Those of the photos `hashes` that some inspection has which was not erased."""
@@ -139,11 +144,11 @@ class InspectionStore:
 
 def rows_of(inspection: Inspection, look: FirstLook) -> dict[Table, list[dict[str, Any]]]:
     """What is written of a new inspection, by table, in the order in which tables refer to each other."""
-    columns = _columns(inspection)
+    columns = columns_of(inspection)
     sample_share = None if look.kind == "unsure" else look.share
-    rows = {inspections: [{**columns, "sample_share": sample_share}], inspection_photos: _photo_rows(inspection)}
+    rows = {inspections: [{**columns, "sample_share": sample_share}], inspection_photos: photo_rows(inspection)}
     if look.kind is not None:
-        rows[tasks] = [_task_row(columns, look)]
+        rows[tasks] = [task_row(columns, look)]
     return rows
 
 
@@ -171,7 +176,14 @@ def load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Inspection]:
     for row in connection.execute(by_time.where(reviews.c.inspection_id.in_(ids))):
         decided[row.inspection_id].append(review_of(row))
     erased = _erased(connection, rows)
-    return [_inspection(row, photos[row.id], decided[row.id], erased.get(row.id)) for row in rows]
+    history = revisions_of(connection, [row for row in rows if row.revision > 1])
+    asked = asks_of(connection, ids)
+    return [
+        _inspection(
+            row, photos[row.id], decided[row.id], erased.get(row.id), history.get(row.id, ()), asked.get(row.id, ())
+        )
+        for row in rows
+    ]
 
 
 def _erased(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Erased]:
@@ -188,7 +200,8 @@ def insert_review(connection: Connection, review: Review) -> None:
     connection.execute(insert(reviews).values(row_of(review)))
 
 
-def _columns(inspection: Inspection) -> dict[str, Any]:
+def columns_of(inspection: Inspection) -> dict[str, Any]:
+    """The row of `inspections` of a new inspection, but for its share of samples."""
     item, result, decision = inspection.item, inspection.result, inspection.decision
     return {
         "id": inspection.id,
@@ -206,6 +219,7 @@ def _columns(inspection: Inspection) -> dict[str, Any]:
         "model_confidence": result.grade.confidence if result.grade else None,
         **standing_columns(inspection),
         "updated_at": inspection.created_at,
+        "revision": inspection.revision,
         "item": dict(item),
         "result": RESULT.dump_python(result, mode="json"),
         "decision": None if decision is None else DECISION.dump_python(decision, mode="json"),
@@ -221,7 +235,8 @@ def standing_columns(inspection: Inspection) -> dict[str, Any]:
     return {"condition": condition, "disposition": None if decision is None else decision.disposition.action}
 
 
-def _photo_rows(inspection: Inspection) -> list[dict[str, Any]]:
+def photo_rows(inspection: Inspection) -> list[dict[str, Any]]:
+    """The rows of `inspection_photos` of an inspection, with what the quality gate measured on each."""
     return [
         {
             "inspection_id": inspection.id,
@@ -240,7 +255,8 @@ def _photo_rows(inspection: Inspection) -> list[dict[str, Any]]:
 _MEASURES = ("brightness", "sharpness", "warmth", "tint")
 
 
-def _task_row(columns: Mapping[str, Any], look: FirstLook) -> dict[str, Any]:
+def task_row(columns: Mapping[str, Any], look: FirstLook) -> dict[str, Any]:
+    """The row of `tasks` for the first look at the inspection whose row is `columns`; `look.kind` is not None."""
     copies = {name: columns[name] for name in ("created_at", "category", "seller", "station")}
     own = {"id": new_id(), "inspection_id": columns["id"], "kind": look.kind, "state": "open"}
     # The reason would tell a reviewer who must not know that the model had none.
@@ -249,7 +265,12 @@ def _task_row(columns: Mapping[str, Any], look: FirstLook) -> dict[str, Any]:
 
 
 def _inspection(
-    row: Row[Any], photos: Iterable[StoredPhoto], decided: Iterable[Review], erased: Erased | None
+    row: Row[Any],
+    photos: Iterable[StoredPhoto],
+    decided: Iterable[Review],
+    erased: Erased | None,
+    history: Iterable[Revision],
+    asked: Iterable[Ask],
 ) -> Inspection:
     return Inspection(
         id=row.id,
@@ -264,6 +285,9 @@ def _inspection(
         photos=tuple(photos) if erased is None else (),
         reviews=tuple(decided),
         erased=erased,
+        revision=row.revision,
+        revisions=tuple(history),
+        asks=tuple(asked),
     )
 
 

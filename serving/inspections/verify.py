@@ -11,7 +11,7 @@ from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.sqlite.check import full_check
-from regrade.serving.storage.tables import inspection_photos, inspections
+from regrade.serving.storage.tables import PHOTO_TABLES, inspection_photos, inspections
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,17 @@ def _looked_through(database: Database) -> tuple[str, ...]:
 
 
 def _uses(database: Database, sha256: str) -> tuple[Use, ...]:
-    query = (
-        select(inspections.c.id, inspections.c.rma, inspection_photos.c.position)
-        .join(inspections, inspection_photos.c.inspection_id == inspections.c.id)
-        .where(inspection_photos.c.sha256 == sha256)
-        .order_by(inspections.c.created_at, inspections.c.id, inspection_photos.c.position)
-    )
+    uses: list[Use] = []
     with database.read() as connection:
-        return tuple(Use(row.id, row.rma, row.position) for row in connection.execute(query))
+        for table in PHOTO_TABLES:
+            query = (
+                select(inspections.c.id, inspections.c.rma, table.c.position)
+                .join(inspections, table.c.inspection_id == inspections.c.id)
+                .where(table.c.sha256 == sha256)
+                .order_by(inspections.c.created_at, inspections.c.id, table.c.position)
+            )
+            uses += (Use(row.id, row.rma, row.position) for row in connection.execute(query))
+    return tuple(dict.fromkeys(uses))
 
 
 def _incomplete(database: Database) -> tuple[str, ...]:

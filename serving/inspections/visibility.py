@@ -64,9 +64,10 @@ def seen_columns(viewer: Viewer | None) -> dict[str, ColumnElement[Any]]:
 
 
 def hide(inspection: Inspection) -> Inspection:
-    """`inspection` without anything that the model or a human found, as if it waited for its first look."""
+    """`inspection` without anything that the model or a human found or asked, as if it waited for its first look."""
     result = replace(inspection.result, grade=None, defects=(), examination=None)
-    return replace(inspection, status="needs_review", result=result, decision=None, reviews=(), blind=True)
+    told = replace(inspection, status="needs_review", result=result, decision=None, reviews=(), blind=True)
+    return replace(told, revisions=(), asks=())
 
 
 def own_decision(inspection: Inspection, review: Review) -> Inspection:
@@ -89,7 +90,10 @@ def _waits_for(viewer: Viewer) -> ColumnElement[bool]:
     held = tasks.c.lease_key_id == viewer.key.id
     could = held if viewer.key.role != "reviewer" else or_(held, and_(~_decided(viewer), ~_shown(viewer)))
     return exists().where(
-        tasks.c.inspection_id == inspections.c.id, tasks.c.state == "open", tasks.c.kind.in_(BLIND_KINDS), could
+        tasks.c.inspection_id == inspections.c.id,
+        tasks.c.state.in_(("open", "away")),
+        tasks.c.kind.in_(BLIND_KINDS),
+        could,
     )
 
 

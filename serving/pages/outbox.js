@@ -2,6 +2,7 @@
 // often that takes. So an answer that was lost, a network that is gone and a page that goes down lose and double nothing.
 
 import { benchDecides, decidesFirst } from "./bench.js";
+import { sendPhotos as mendBy } from "./mend.js";
 import { isKept, send } from "./send.js";
 import * as stored from "./stored.js";
 import * as uploads from "./uploads.js";
@@ -12,7 +13,7 @@ const FIRST_MS = 5_000;
 const LONGEST_MS = 60_000;
 const MOST_DONE = 30;
 
-/** In order: { seq, key, body, photos: ids, at, keyId, state: "waits" | "done" | "refused", result, answer }. */
+/** In order: { seq, key, body, photos: ids, mended, at, keyId, state: "waits" | "done" | "refused", result, answer }. */
 let entries = [];
 let keyOf = () => null;
 let changed = () => {};
@@ -44,9 +45,9 @@ export async function begin(mine, key, onChange, onAnswer) {
   pump();
 }
 
-/** Put an item into the line, and begin to send. */
-export async function add({ key, body, photos }) {
-  const entry = { key, body, photos, at: Date.now(), keyId: null, state: "waits" };
+/** Put an item into the line, and begin to send. `mended` says which photos of it mend an inspection that there is. */
+export async function add({ key, body, photos, mended = null }) {
+  const entry = { key, body, photos, mended, at: Date.now(), keyId: null, state: "waits" };
   await stored.keepEntry(entry);
   entries.push(entry);
   changed();
@@ -117,6 +118,7 @@ async function round() {
 async function attempt(entry) {
   if (!keyOf()) return { status: 401, problem: {} };
   if (navigator.onLine === false) return { status: 0, reason: "offline" };
+  if (entry.mended) return mend(entry);
   for (let tries = 0; ; tries++) {
     const hashes = await sendPhotos(entry);
     if (!Array.isArray(hashes)) return hashes;
@@ -129,6 +131,16 @@ async function attempt(entry) {
     if (answer.status !== 409 || !answer.problem.missing || tries > 1) return answer;
     uploads.missing(answer.problem.missing);
   }
+}
+
+/** Send the photos of an item that were taken again, for the inspection that there is of it. */
+async function mend(entry) {
+  const { id, places, replace } = entry.mended;
+  const found = await Promise.all(places.map((place) => stored.photo(entry.photos[place])));
+  if (!found.every(Boolean)) return { status: 410, problem: {} }; // the browser has thrown them away
+  entry.keyId = idOf(keyOf());
+  await stored.keepEntry(entry);
+  return mendBy(api, { id, files: found.map(({ file }) => file), replace }, { key: entry.key, apiKey: keyOf(), language: chosen() });
 }
 
 /** The hashes of an item's photos, all of which are there; or the answer that says why not. */

@@ -1,10 +1,12 @@
 // The station: an item and its photos in, one inspection out.
 
-import { benchDecides, choices, decisionOf, tell } from "./bench.js";
-import { $, el } from "./dom.js";
+import * as asks from "./asks.js";
+import { benchDecides, choices, decidesFirst, decisionOf, tell } from "./bench.js";
 import * as camera from "./camera.js";
+import { $, el } from "./dom.js";
 import { earlierWords } from "./earlier.js";
 import * as hand from "./hand.js";
+import { categoryTap, changeOf, sendCategory } from "./mend.js";
 import { keepOffline } from "./offline.js";
 import * as outbox from "./outbox.js";
 import * as photos from "./photos.js";
@@ -13,8 +15,8 @@ import { countDown, drawRefusal } from "./refusal.js";
 import { refresh, wireRecent } from "./recent.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
 import { listenForScans, unlessScanned } from "./scan.js";
-import { isKept } from "./send.js";
-import { apiKey, openSettings, refuseKey, showKeyState, wireSettings } from "./settings.js";
+import { describeProblem, isKept } from "./send.js";
+import { apiKey, openSettings, refuseKey, showKeyState, stationName, wireSettings } from "./settings.js";
 import { signal, wireSound } from "./sound.js";
 import * as stored from "./stored.js";
 import * as uploads from "./uploads.js";
@@ -25,19 +27,22 @@ const UNDO_MS = 60_000;
 const KEPT_FIELDS = ["category", "seller", "currency"]; // a bench grades many items of one seller in a row
 const { api, strings } = document.body.dataset;
 
-/** The inspection on show with its photos' URLs; what was sent of the item in hand, { key, body, photos: ids, inspection };
- * why it was refused. */
+/** The inspection on show with its photos' URLs; what was sent of the item in hand, { key, body, photos: ids, mended,
+ * inspection }; why it was refused. */
 let shown = null;
 let pending = null;
 let refusal = null;
 let busy = false;
+/** The inspection whose photos must be taken again, with what was sent of it; null where there is none. */
+let retaken = null;
 
 async function grade() {
   if (busy || !hand.complete()) return;
   if (!apiKey()) return openSettings(t("station.key_needed"));
   withdrawIfChanged();
   // Retrying what was sent before keeps its idempotency key, so that an item is never graded twice.
-  pending ??= { ...now(), key: stored.newId() };
+  // Photos that are taken again mend the inspection that there is.
+  pending ??= { ...now(), key: stored.newId(), mended: changeOf(retaken, now()) };
   release();
   refusal = null;
   working(true);
@@ -71,6 +76,7 @@ async function onAnswer(entry, answer) {
     const first = busy;
     working(false);
     if (entry.state === "refused") outbox.remove(entry.seq);
+    if (entry.mended && [404, 409, 410].includes(answer.status)) retaken = pending = null; // what is sent next is a new one
     return fail(answer, first);
   }
   pending.inspection = answer.inspection.id;
@@ -81,10 +87,11 @@ async function onAnswer(entry, answer) {
   hand.keep();
 }
 
-/** Take an item into hand, as { fields, photos, pending }: with its result where there is one. */
+/** Take an item into hand, as { fields, photos, pending, retaken }: with its result where there is one. */
 async function takeUp(kept) {
   await hand.take(kept);
   pending = kept.pending ?? null;
+  retaken = kept.retaken ?? null;
   hand.keep();
   if (!pending?.inspection || !apiKey()) return;
   const headers = { Authorization: `Bearer ${apiKey()}`, "Accept-Language": chosen() };
@@ -107,6 +114,23 @@ function drawQueue() {
   drawWaiting(listed, { isForeign: outbox.isForeign, open: openEntry, remove: (entry) => outbox.remove(entry.seq) });
 }
 
+/** Have the item on show graded as of another category, by the photos that it has. */
+async function gradeAs(category) {
+  if (busy || !shown) return;
+  const { inspection, urls } = shown;
+  working(true);
+  const answer = await sendCategory(api, inspection.id, category, { key: stored.newId(), apiKey: apiKey(), language: chosen() });
+  working(false);
+  if (!answer.inspection) {
+    draw();
+    const { title, lines } = describeProblem(answer.status, answer.problem ?? {}, answer.reason);
+    return $("other-category").append(el("span", { class: "field-error", role: "alert" }, lines[0] ?? title));
+  }
+  $("category").value = category;
+  showViews();
+  show(answer.inspection, false, urls);
+}
+
 function working(on) {
   busy = on;
   // What is being graded must not change under way.
@@ -123,6 +147,7 @@ function show(inspection, replayed, urls) {
   // The result keeps its own URLs: the tray may be changed while it is on show.
   shown = { inspection, replayed, urls, since: performance.now() };
   refusal = null;
+  retaken = inspection.status === "retake" && pending ? { id: inspection.id, body: pending.body, photos: pending.photos } : null;
   for (const id of ["empty", "message"]) $(id).hidden = true;
   photos.mark(faultyPhotos(inspection));
   draw();
@@ -179,7 +204,8 @@ function draw() {
   const { inspection, urls, replayed } = shown;
   const note = replayed ? el("p", { class: "hint" }, t("station.replayed")) : null;
   const nodes = resultNodes(inspection, urls, { onRetake: photos.retake, onDecide: decide, onUndo: takeBack });
-  $("result").replaceChildren(...[note, ...nodes].filter(Boolean));
+  const tap = decidesFirst(inspection) ? null : categoryTap(inspection, gradeAs);
+  $("result").replaceChildren(...[note, tap, ...nodes].filter(Boolean));
   $("result").hidden = $("next").hidden = false;
 }
 
@@ -213,7 +239,7 @@ function clear() {
 function nextItem() {
   if (busy) return;
   release();
-  pending = refusal = null;
+  pending = refusal = retaken = null;
   photos.clear();
   const kept = KEPT_FIELDS.map((id) => [id, $(id).value]);
   $("item").reset();
@@ -226,6 +252,7 @@ function nextItem() {
   hand.keep();
   drawQueue();
   stored.tidy();
+  asks.look();
   $("rma").focus();
 }
 
@@ -233,6 +260,7 @@ function nextItem() {
 async function switchLanguage(code) {
   choose(code);
   photos.draw();
+  asks.draw();
   showKeyState();
   drawQueue();
   if (refusal) drawRefusal(refusal, grade);
@@ -285,7 +313,7 @@ async function resume() {
   $("item").inert = true; // what is typed must not be in the way of what was kept
   const mine = await hand.begin();
   const kept = await hand.kept();
-  hand.keepWith(() => ({ pending }));
+  hand.keepWith(() => ({ pending, retaken }));
   if (kept && hand.isEmpty()) {
     // Answered before the page went down, and not shown.
     const entry = (await stored.entries()).find((one) => one.key === kept.pending?.key && one.state !== "waits");
@@ -342,6 +370,7 @@ $("item").addEventListener("change", withdrawIfChanged);
 $("clear").addEventListener("click", clear);
 $("next").addEventListener("click", nextItem);
 wireSettings(() => {
+  asks.look();
   uploads.kick();
   outbox.kick();
   drawQueue();
@@ -356,6 +385,7 @@ document.addEventListener("keydown", (event) => {
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => switchLanguage(button.dataset.language));
 }
+asks.wire(api, () => ({ apiKey: apiKey(), station: stationName() }));
 await resume();
 showKeyState();
 if (!apiKey()) openSettings();

@@ -8,6 +8,7 @@
 | `tasks`, `filters` | claims, leases and their ends; what fits and what a reviewer may have |
 | `disclosures` | who was shown what was found of which item, and so is given no blind look at it |
 | `decisions`, `undo` | what follows from a decision, and from taking it back |
+| `asks` | what is asked of the station or of another reviewer instead of a decision |
 | `queue`, `stats`, `looks` | the queue page; figures; raw rows for statistics |
 | `lookup` | one item on its own: found by its label, and all that is known of it |
 | `audit` | who did what, when |
@@ -19,6 +20,8 @@ Which decision stands is in `regrade.serving.storage.adjudication`, who must not
 from regrade.serving.review.desk import Desk
 from regrade.serving.review.sampling import FirstLooks, Lottery
 from regrade.serving.review.types import (
+    Asked,
+    Asking,
     AutoGraded,
     Claim,
     Counts,
@@ -35,6 +38,8 @@ from regrade.serving.review.types import (
 )
 
 __all__ = [
+    "Asked",
+    "Asking",
     "AutoGraded",
     "Claim",
     "Counts",

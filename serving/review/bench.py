@@ -44,6 +44,8 @@ def decide(context: DeskContext, inspection_id: str, inspector: ApiKey, verdict:
         repeated = None if task is None else decisions.given_before(before, task, inspector)
         if repeated is not None and decisions.says(repeated, verdict):
             return decisions.decided(context, before, repeated, replayed=True)
+        if task is not None and task.state == "away":
+            raise DecidedError(Message("problem.bench_asked"))
         if task is None or task.state != "open":
             raise DecidedError(Message("problem.bench_over"))
         held = task.lease_expires_at is not None and task.lease_expires_at > now

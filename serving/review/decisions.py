@@ -16,11 +16,12 @@ from regrade.serving.base.errors import FieldFault, InvalidFieldsError, LeaseErr
 from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import reviewed
+from regrade.serving.inspections.regrade import NOBODY
 from regrade.serving.inspections.store import find, insert_review, standing_columns
 from regrade.serving.inspections.visibility import own_decision
 from regrade.serving.policy.stored import decide_stored
 from regrade.serving.review.context import DeskContext, digest
-from regrade.serving.review.tasks import NOBODY, task_of
+from regrade.serving.review.tasks import task_of
 from regrade.serving.review.types import Decided, Verdict
 from regrade.serving.rubric.grades import seller_grade as name_of
 from regrade.serving.rubric.in_force import InForce
@@ -44,12 +45,12 @@ def decide(context: DeskContext, inspection_id: str, token: str, reviewer: ApiKe
     with context.database.write() as connection:
         before = find(connection, inspection_id, lock=True)
         before.refuse_erased()
-        task = _task_under(connection, inspection_id, token)
+        task = task_under(connection, inspection_id, token)
         repeated = given_before(before, task, reviewer)
         if repeated is not None and says(repeated, verdict):
             return decided(context, before, repeated, replayed=True)
         context.refuse_if_full()
-        _check_lease(task, before, reviewer, now)
+        check_lease(task, before, reviewer, now)
         begin(connection, context.signer, inspection_id)
         told = replace(verdict, seconds=seconds_of(connection, verdict.seconds, task, reviewer, now))
         review = review_of(context, before, task, reviewer, told, now)
@@ -141,7 +142,7 @@ def _tasks(connection: Connection, inspection_id: str) -> Sequence[Row[Any]]:
     return connection.execute(query.with_for_update()).all()
 
 
-def _task_under(connection: Connection, inspection_id: str, token: str) -> Row[Any]:
+def task_under(connection: Connection, inspection_id: str, token: str) -> Row[Any]:
     """The task of the inspection that was last leased under `token`. Raises `LeaseError`."""
     rows = _tasks(connection, inspection_id)
     given = digest(token)
@@ -152,7 +153,8 @@ def _task_under(connection: Connection, inspection_id: str, token: str) -> Row[A
     raise LeaseError(Message("problem.lease_replaced" if waits else "problem.lease_over"))
 
 
-def _check_lease(task: Row[Any], inspection: Inspection, reviewer: ApiKey, now: datetime) -> None:
+def check_lease(task: Row[Any], inspection: Inspection, reviewer: ApiKey, now: datetime) -> None:
+    """Raises `LeaseError` where the reviewer may not decide on the task, or ask about it."""
     if task.state != "open":
         raise LeaseError(Message("problem.lease_over"))
     if task.lease_key_id != reviewer.id:

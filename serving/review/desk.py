@@ -13,11 +13,13 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Signer
 from regrade.serving.inspections import visibility as blind
 from regrade.serving.inspections.store import find
-from regrade.serving.review import bench, decisions, disclosures, lookup, queue, stats, tasks, undo
+from regrade.serving.review import asks, bench, decisions, disclosures, lookup, queue, stats, tasks, undo
 from regrade.serving.review.context import Clock, DeskContext
 from regrade.serving.review.quality import decision_rows as looks
 from regrade.serving.review.sampling import Lottery
 from regrade.serving.review.types import (
+    Asked,
+    Asking,
     AutoGraded,
     Claim,
     Counts,
@@ -110,6 +112,28 @@ class Desk:
         """
         return decisions.decide(self._context, inspection_id, token, reviewer, verdict)
 
+    def ask(self, inspection_id: str, token: str, reviewer: ApiKey, asking: Asking) -> Asked:
+        """Record what the reviewer asks instead of deciding, and let go of the item.
+
+        `photos`: it leaves the queue until the station has sent some or answered. `cannot_tell`: another reviewer gets
+        it, and after two those who run the place. `escalate`: the assignee gets it, or anybody else. Sent again, it
+        changes nothing. Raises `NotFoundError`, `ErasedError`, `LeaseError`, `AskError` where photos are asked for at a
+        blind look, and `InvalidFieldsError` for views that the category has not and people whom it cannot be given.
+        """
+        return asks.ask(self._context, inspection_id, token, reviewer, asking)
+
+    def answer(self, inspection_id: str, by: ApiKey, note: str) -> tuple[Inspection, bool]:
+        """Record that the station answers with a note instead of photos: the item is in the queue again.
+
+        Also whether that had been recorded before, and was sent again. Raises `NotFoundError`, `ErasedError`, and
+        `AskError` where nothing is asked of the station, or photos must be taken again first.
+        """
+        return asks.answer(self._context, inspection_id, by, note)
+
+    def people(self, task_id: str, reviewer: ApiKey) -> list[str]:
+        """The names of those to whom the reviewer may hand a task on."""
+        return asks.people(self._context, task_id, reviewer)
+
     def decide_at_bench(self, inspection_id: str, inspector: ApiKey, verdict: Verdict, *, blind: bool) -> Decided:
         """Record what the inspector who holds the item found. `blind`: the model's word was not shown before, which
         counts where the lot fell on the item.
@@ -129,7 +153,7 @@ class Desk:
         return bench.decides_first(self._context, inspection)
 
     def undo(self, inspection_id: str, reviewer: ApiKey) -> Claim:
-        """Take back the reviewer's decision and give them the item again, under a new lease.
+        """Take back the reviewer's decision, or what they asked, and give them the item again, under a new lease.
 
         Sent again, it changes nothing but the lease. Raises `NotFoundError`, `ErasedError`, and `UndoError` where the
         time for it is over, a later look that followed from it is decided, or the decision is somebody else's.

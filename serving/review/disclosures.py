@@ -21,7 +21,7 @@ from regrade.serving.access.audit import record
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import StorageError
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.tables import disclosures, tasks
+from regrade.serving.storage.tables import api_keys, disclosures, tasks
 
 
 class Disclosures:
@@ -55,10 +55,12 @@ class Disclosures:
         self._late.clear()
 
 
-def disclosed(key_id: str, item: FromClause, inspection_id: ColumnElement[str]) -> ColumnElement[bool]:
+def disclosed(
+    key_id: str | ColumnElement[str], item: FromClause, inspection_id: ColumnElement[str]
+) -> ColumnElement[bool]:
     """Whether the holder of a key was shown what was found of the inspection in a row of `item`."""
     mine = exists().where(disclosures.c.inspection_id == inspection_id, disclosures.c.key_id == key_id)
-    return mine.correlate(item)
+    return mine.correlate(item, api_keys)
 
 
 def unknown(connection: Connection, reader: ApiKey, ids: Sequence[str]) -> list[str]:

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, literal_column, not_, or_
+from sqlalchemy import ColumnElement, Row, and_, exists, literal_column, not_, or_, select
 
+from regrade.serving.access.keys import ApiKey
 from regrade.serving.review.disclosures import disclosed
 from regrade.serving.review.types import Filters
+from regrade.serving.storage.asks import passed_on_by
 from regrade.serving.storage.reviews import BLIND_KINDS
-from regrade.serving.storage.tables import review_undos, reviews, tasks
+from regrade.serving.storage.tables import api_keys, asks, review_undos, reviews, tasks
 
 OPEN = tasks.c.state == literal_column("'open'")
 """Written out: only then does SQLite know that an index of open tasks alone holds all that are meant."""
@@ -55,9 +57,25 @@ def free(now: datetime) -> ColumnElement[bool]:
     return and_(OPEN, or_(tasks.c.lease_expires_at.is_(None), tasks.c.lease_expires_at <= now))
 
 
-def allowed(key_id: str) -> ColumnElement[bool]:
+def allowed(key_id: str | ColumnElement[str]) -> ColumnElement[bool]:
     """Tasks that the holder of a key may be given: those that are not `barred`."""
     return or_(tasks.c.kind == "unsure", not_(_known_to(key_id)))
+
+
+def meant_for(key: ApiKey) -> ColumnElement[bool]:
+    """Tasks that were not handed to somebody else: neither by the holder of the key nor, to one person or to those who
+    run the place, by others. What was handed to somebody whose key is gone is theirs who run the place."""
+    mine = tasks.c.route == key.id
+    if key.role == "admin":
+        there = exists().where(api_keys.c.id == tasks.c.route, api_keys.c.revoked_at.is_(None)).correlate(tasks)
+        mine = and_(tasks.c.route.is_not(None), or_(mine, ~there))
+    return or_(mine, and_(tasks.c.route.is_(None), ~passed_on_by(key.id)))
+
+
+def touched(key_id: str) -> ColumnElement[bool]:
+    """Tasks of which it must be asked whether they are `meant_for` the holder of a key: the few that were handed on."""
+    own = select(asks.c.inspection_id).where(asks.c.key_id == key_id)
+    return or_(tasks.c.route.is_not(None), tasks.c.inspection_id.in_(own))
 
 
 def barred(key_id: str) -> ColumnElement[bool]:
@@ -66,9 +84,9 @@ def barred(key_id: str) -> ColumnElement[bool]:
     return and_(tasks.c.kind.in_(BLIND_KINDS), _known_to(key_id))
 
 
-def _known_to(key_id: str) -> ColumnElement[bool]:
+def _known_to(key_id: str | ColumnElement[str]) -> ColumnElement[bool]:
     undone = exists().where(review_undos.c.review_id == reviews.c.id).correlate(reviews)
     decided = exists().where(reviews.c.inspection_id == tasks.c.inspection_id, reviews.c.key_id == key_id, ~undone)
     # The first look of an item, asked for or sampled, cannot come after a decision.
-    later = and_(tasks.c.kind != "sample", decided.correlate(tasks))
+    later = and_(tasks.c.kind != "sample", decided.correlate(tasks, api_keys))
     return or_(disclosed(key_id, tasks, tasks.c.inspection_id), later)

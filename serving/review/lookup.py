@@ -1,13 +1,13 @@
 """One item on its own: found by what is printed on its label, and all that is known of it."""
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from regrade.serving.access import audit
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.inspections import visibility as blind
 from regrade.serving.inspections.store import load
 from regrade.serving.review.context import DeskContext
-from regrade.serving.review.filters import OPEN, allowed, barred, is_held
+from regrade.serving.review.filters import OPEN, allowed, barred, is_held, meant_for
 from regrade.serving.review.types import Dossier
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import BLIND_KINDS
@@ -59,8 +59,9 @@ def withheld(context: DeskContext, viewer: ApiKey) -> frozenset[str]:
 def dossier(context: DeskContext, inspection: Inspection, viewer: ApiKey) -> Dossier:
     """What is known beside `inspection`, which is as `viewer` may know it; see `Desk.dossier`."""
     now = context.now()
+    kept = or_(barred(viewer.id), ~meant_for(viewer))
     query = (
-        select(tasks, api_keys.c.name.label("holder"), barred(viewer.id).label("barred"))
+        select(tasks, api_keys.c.name.label("holder"), kept.label("barred"))
         .outerjoin(api_keys, api_keys.c.id == tasks.c.lease_key_id)
         .where(OPEN, tasks.c.inspection_id == inspection.id)
         .order_by(tasks.c.created_at, tasks.c.id)

@@ -5,19 +5,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import Connection, Row, and_, case, func, literal, or_, select, union_all
 
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
 from regrade.serving.review.context import DeskContext
-from regrade.serving.review.filters import OPEN, TEXTS, allowed, barred, fitting, is_held
+from regrade.serving.review.filters import OPEN, TEXTS, allowed, barred, fitting, is_held, meant_for, touched
 from regrade.serving.review.tasks import task_of
 from regrade.serving.review.types import Counts, Filters, Queue, QueuePage
 from regrade.serving.review.types import Row as Line
+from regrade.serving.storage.asks import Ask, asks_of
 from regrade.serving.storage.tables import api_keys, inspections, tasks
 
 ANY = Filters()
 LIST = "queue"
+MOST_AWAY = 50
+"""Items that wait for the station which the page lists."""
 PARTS = (*TEXTS, "kind")
 
 
@@ -26,7 +29,7 @@ def page(context: DeskContext, viewer: ApiKey, filters: Filters, limit: int, cur
     now = context.now()
     wanted = (
         select(tasks.c.id)
-        .where(OPEN, *fitting(filters, now), allowed(viewer.id))
+        .where(OPEN, *fitting(filters, now), allowed(viewer.id), meant_for(viewer))
         .order_by(tasks.c.created_at, tasks.c.id)
         .limit(limit + 1)
     )
@@ -43,10 +46,35 @@ def page(context: DeskContext, viewer: ApiKey, filters: Filters, limit: int, cur
     )
     with context.database.read() as connection:
         rows = connection.execute(query).all()
-    lines = tuple(_line(row, now) for row in rows[:limit])
+        asked = _asked(connection, rows)
+        away = () if cursor is not None else _away(connection, now)
+    lines = tuple(_line(row, now, asked.get(row.inspection_id)) for row in rows[:limit])
     more = len(rows) > limit
     counted = counts(context, viewer) if filters == ANY else totals(context, viewer, filters)
-    return QueuePage(lines, counted, _place(lines) if more else None)
+    return QueuePage(lines, counted, _place(lines) if more else None, away)
+
+
+def _asked(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Ask]:
+    """What was asked last of each item that is not to be looked at blind."""
+    ids = [row.inspection_id for row in rows if row.kind == "unsure"]
+    found = asks_of(connection, ids) if ids else {}
+    kept = {
+        name: [ask for ask in asks if ask.ended is None or ask.ended.how != "undone"] for name, asks in found.items()
+    }
+    return {name: asks[-1] for name, asks in kept.items() if asks}
+
+
+def _away(connection: Connection, now: datetime) -> tuple[Line, ...]:
+    """Items that wait for the station: asked for by a reviewer, none of which is looked at blind."""
+    query = (
+        select(tasks, inspections.c.rma, inspections.c.sku)
+        .join(inspections, inspections.c.id == tasks.c.inspection_id)
+        .where(tasks.c.state == "away", tasks.c.kind == "unsure")
+        .order_by(tasks.c.created_at, tasks.c.id)
+    )
+    rows = connection.execute(query.limit(MOST_AWAY)).all()
+    asked = _asked(connection, rows)
+    return tuple(_line(row, now, asked.get(row.inspection_id)) for row in rows)
 
 
 def counts(context: DeskContext, viewer: ApiKey) -> Counts:
@@ -64,14 +92,18 @@ def counts(context: DeskContext, viewer: ApiKey) -> Counts:
         for row in connection.execute(union_all(*parts)):
             by[row.part][_blurred(row.value) if row.part == "kind" else row.value or ""] += row.items
         held = connection.execute(select(func.count()).where(OPEN, tasks.c.lease_expires_at > now)).scalar_one()
-        others = connection.execute(select(*(tasks.c[name] for name in _BARRED)).where(OPEN, barred(viewer.id))).all()
-        oldest = select(tasks.c.created_at).where(OPEN, allowed(viewer.id)).order_by(tasks.c.created_at, tasks.c.id)
+        kept = select(*(tasks.c[name] for name in _BARRED))
+        others = [
+            *connection.execute(kept.where(OPEN, barred(viewer.id))).all(),
+            *connection.execute(kept.where(OPEN, touched(viewer.id), ~meant_for(viewer), ~barred(viewer.id))).all(),
+        ]
+        may = (OPEN, allowed(viewer.id), meant_for(viewer))
+        oldest = select(tasks.c.created_at).where(*may).order_by(tasks.c.created_at, tasks.c.id)
         since = connection.execute(oldest.limit(1)).scalar()
     for row in others:
-        for name in ("category", "seller", "station"):
+        for name in TEXTS:
             by[name][getattr(row, name) or ""] -= 1
-    by["reason"][""] -= len(others)  # blind looks have none
-    by["kind"]["blind"] -= len(others)
+        by["kind"][_blurred(row.kind)] -= 1
     return Counts(
         total=by["kind"].total(),
         held=held - sum(is_held(row, now) for row in others),
@@ -81,7 +113,7 @@ def counts(context: DeskContext, viewer: ApiKey) -> Counts:
     )
 
 
-_BARRED = ("category", "seller", "station", "lease_expires_at")
+_BARRED = (*TEXTS, "kind", "lease_expires_at")
 
 
 def _blurred(kind: str) -> str:
@@ -96,9 +128,10 @@ def totals(context: DeskContext, viewer: ApiKey, filters: Filters) -> Counts:
     query = select(func.count().label("items"), held, func.min(tasks.c.created_at).label("oldest"))
     others = 0
     with context.database.read() as connection:
-        row = connection.execute(query.where(*fit, allowed(viewer.id))).one()
+        row = connection.execute(query.where(*fit, allowed(viewer.id), meant_for(viewer))).one()
         if row.items == 0:
-            others = connection.execute(select(func.count()).where(*fit, barred(viewer.id))).scalar_one()
+            kept = or_(barred(viewer.id), ~meant_for(viewer))
+            others = connection.execute(select(func.count()).where(*fit, kept)).scalar_one()
     return Counts(row.items, row.held or 0, row.oldest, {}, others)
 
 
@@ -114,10 +147,10 @@ def waiting(context: DeskContext) -> Queue:
     return Queue(items, leased, None if since is None else max(0.0, (now - since).total_seconds()))
 
 
-def _line(row: Row[Any], now: datetime) -> Line:
+def _line(row: Row[Any], now: datetime, asked: Ask | None) -> Line:
     held = is_held(row, now)
     until = row.lease_expires_at if held else None
-    return Line(task_of(row), row.rma, row.sku, row.holder if held else None, until)
+    return Line(task_of(row), row.rma, row.sku, row.holder if held else None, until, asked)
 
 
 def _place(lines: Sequence[Line]) -> str:

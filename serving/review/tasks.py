@@ -7,7 +7,7 @@ and other databases lock the row that is given away.
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select, update
 
@@ -15,19 +15,17 @@ from regrade.serving.access.audit import record
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import LeaseError
 from regrade.serving.base.i18n import Message
+from regrade.serving.inspections.regrade import NOBODY
 from regrade.serving.inspections.store import find
 from regrade.serving.inspections.visibility import hide
 from regrade.serving.review.context import DeskContext, digest
 from regrade.serving.review.disclosures import note_claim
-from regrade.serving.review.filters import allowed, fitting, free, held_by
+from regrade.serving.review.filters import allowed, fitting, free, held_by, meant_for
 from regrade.serving.review.types import Claim, Filters, Task
 from regrade.serving.storage.tables import api_keys, tasks
 
 HELD = 2
 """The item before the reviewer, and the next one, which a page loads meanwhile."""
-
-NOBODY: Final = {"lease_key_id": None, "lease_hash": None, "lease_expires_at": None, "leased_at": None}
-"""What stands in a task that nobody holds."""
 
 
 def claim(context: DeskContext, reviewer: ApiKey, filters: Filters) -> Claim | None:
@@ -160,7 +158,8 @@ def _oldest(connection: Connection, reviewer: ApiKey, filters: Filters, now: dat
         other.c.lease_key_id == reviewer.id,
         other.c.lease_expires_at > now,
     )
-    query = select(tasks).where(free(now), *fitting(filters, now), allowed(reviewer.id), ~holding.correlate(tasks))
+    may = (allowed(reviewer.id), meant_for(reviewer), ~holding.correlate(tasks))
+    query = select(tasks).where(free(now), *fitting(filters, now), *may)
     # SQLite has one writer at a time anyway; elsewhere this keeps two reviewers off the same row.
     oldest = query.order_by(tasks.c.created_at, tasks.c.id).limit(1).with_for_update(skip_locked=True)
     return connection.execute(oldest).first()

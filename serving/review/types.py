@@ -7,6 +7,7 @@ from typing import Literal
 
 from regrade.serving.access.audit import AuditEntry
 from regrade.serving.review.quality.agreement import Agreement
+from regrade.serving.storage.asks import Ask, AskKind
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import Kind, Remarks, ReviewedDefect
 
@@ -81,6 +82,27 @@ class Verdict(Remarks):
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """What a reviewer asks instead of deciding, as `storage.asks.Ask` has it; `assignee` is a name."""
+
+    kind: AskKind
+    note: str | None = None
+    views: tuple[str, ...] = ()
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The inspection as whoever asked may know it, what they asked by its id, and until when it can be undone.
+    `replayed`: it had been recorded before, and was sent again."""
+
+    inspection: Inspection
+    ask_id: str
+    undo_until: datetime
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """The inspection as the reviewer may now see it: after a blind decision that can still be undone, nothing but
     their own, and no `model_condition`. `replayed`: this decision had been recorded before, and was sent again.
@@ -95,13 +117,15 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the queue. `held_by` names who holds the item now; `reason` is None for a blind look."""
+    """One line of the queue. `held_by` names who holds the item now; `ask` is what was asked of it last, None for a
+    blind look."""
 
     task: Task
     rma: str
     sku: str | None
     held_by: str | None
     held_until: datetime | None
+    ask: Ask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +146,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    """Some open tasks, oldest first, the counts of all that fit, and the cursor of the next page or None."""
+    """Some open tasks, oldest first, the counts of all that fit, and the cursor of the next page or None. On the first
+    page, `away` are those of which the station must send photos first; 50 at most, the oldest first."""
 
     rows: tuple[Row, ...]
     counts: Counts
     next_cursor: str | None
+    away: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

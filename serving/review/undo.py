@@ -12,11 +12,13 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import undone
 from regrade.serving.inspections.store import find
+from regrade.serving.review import asks
 from regrade.serving.review.context import DeskContext
 from regrade.serving.review.decisions import settle
 from regrade.serving.review.tasks import HELD, give_back, held, lease
 from regrade.serving.review.types import Claim
 from regrade.serving.storage.adjudication import owed, votes_of
+from regrade.serving.storage.asks import Ask
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import Review
 from regrade.serving.storage.tables import review_undos, tasks
@@ -28,6 +30,8 @@ def undo(context: DeskContext, inspection_id: str, reviewer: ApiKey) -> Claim:
     with context.database.write() as connection:
         inspection = find(connection, inspection_id, lock=True)
         inspection.refuse_erased()
+        if (asked := asks.newest_of(inspection, reviewer)) is not None:
+            return _take_back(connection, context, inspection, asked, reviewer, now)
         review = _newest(inspection, reviewer)
         task = connection.execute(select(tasks).where(tasks.c.id == review.task_id)).one()
         if review.undone_at is not None:
@@ -43,10 +47,27 @@ def undo(context: DeskContext, inspection_id: str, reviewer: ApiKey) -> Claim:
         detail = {"review": review.id, "kind": review.kind}
         record(connection, now, reviewer, "undo", inspection_id=inspection_id, task_id=task.id, detail=detail)
         claimed = lease(connection, context, task, reviewer, now, since=task.leased_at)
-        others = [row for row in held(connection, reviewer, now) if row.id != task.id]
-        for row in others[HELD - 1 :]:
-            give_back(connection, row, reviewer, now)
+        _let_go(connection, task.id, reviewer, now)
         return claimed
+
+
+def _let_go(connection: Connection, task_id: str, reviewer: ApiKey, now: datetime) -> None:
+    """Give back what the reviewer holds beyond what one may, with the task that they have got again."""
+    others = [row for row in held(connection, reviewer, now) if row.id != task_id]
+    for row in others[HELD - 1 :]:
+        give_back(connection, row, reviewer, now)
+
+
+def _take_back(
+    connection: Connection, context: DeskContext, inspection: Inspection, asked: Ask, reviewer: ApiKey, now: datetime
+) -> Claim:
+    """Undo what the reviewer asked, or answer that again."""
+    task = connection.execute(select(tasks).where(tasks.c.id == asked.task_id)).one()
+    if asked.ended is not None and asked.ended.how == "undone":
+        return _again(connection, context, task, reviewer, now)
+    claimed = asks.take_back(connection, context, inspection, asked, reviewer, now)
+    _let_go(connection, task.id, reviewer, now)
+    return claimed
 
 
 def _newest(inspection: Inspection, reviewer: ApiKey) -> Review:

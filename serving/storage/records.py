@@ -13,10 +13,14 @@ from pydantic import TypeAdapter
 from regrade.models.types import ItemResult
 from regrade.serving.base.dispositions import Decision, Money
 from regrade.serving.base.errors import ErasedError
-from regrade.serving.storage.adjudication import standing
+from regrade.serving.storage.adjudication import standing, votes_of
+from regrade.serving.storage.asks import Ask
 from regrade.serving.storage.reviews import Kind, Review
 
 Status = Literal["graded", "needs_review", "reviewed", "retake"]
+
+Cause = Literal["photos", "category"]
+"""Why an inspection was graded anew: photos were added or replaced, or it is of another category."""
 
 RESULT: TypeAdapter[ItemResult] = TypeAdapter(ItemResult)
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -58,9 +62,21 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """One time at which an inspection was graded, in short; `condition` is the model's, `cause` None for the first."""
+
+    number: int
+    at: datetime
+    cause: Cause | None
+    status: Status
+    condition: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
-    """An inspection as it is stored. `result` and `decision` are the machine's and never change;
-    `reviews` are the humans' decisions, oldest first, the undone ones included.
+    """An inspection as it is stored. `result` and `decision` are the machine's, of the revision `revision`;
+    `reviews` are the humans' decisions, oldest first, the undone ones included, and `asks` what they asked instead.
+    `revisions` are all that there are, the first first, where there is more than one.
 
     Of one that was `erased` there are no photos and no words of people; its `item` has no RMA.
 
@@ -80,6 +96,9 @@ class Inspection:
     reviews: tuple[Review, ...] = ()
     blind: bool = False
     erased: Erased | None = None
+    revision: int = 1
+    revisions: tuple[Revision, ...] = ()
+    asks: tuple[Ask, ...] = ()
 
     def refuse_erased(self) -> None:
         """Raise `ErasedError` where it was erased."""
@@ -101,6 +120,18 @@ class Inspection:
     def review(self) -> Review | None:
         """The human decision that stands, if there is one."""
         return standing(self.model_condition, self.reviews)
+
+    @property
+    def decided_by(self) -> Review | None:
+        """The newest human decision that counts, whether or not it changed anything."""
+        return next(reversed(votes_of(self.reviews).values()), None)
+
+    @property
+    def ask(self) -> Ask | None:
+        """What is asked of the station or of another reviewer now; nothing once somebody has decided."""
+        open_ = [ask for ask in self.asks if ask.ended is None]
+        later = (review.decided_at for review in self.reviews if review.undone_at is None)
+        return None if not open_ or any(at > open_[-1].at for at in later) else open_[-1]
 
 
 def new_id() -> str:

@@ -92,6 +92,8 @@ inspections = Table(
     Column("item", JSON, nullable=False),
     Column("result", JSON, nullable=False),
     Column("decision", JSON),
+    # How often it was graded, 1 for the first time; `revisions` has what it was before.
+    Column("revision", Integer, nullable=False, server_default="1"),
     # The chance that an item that went without a human had of being drawn for a blind look, whether it was drawn or
     # not. NULL: a human looked anyway, nothing was graded, or it was graded before there were blind looks.
     Column("sample_share", Float),
@@ -127,13 +129,56 @@ inspection_photos = Table(
     Column("tint", Float),
 )
 
+# Append-only: that an inspection was graded anew, by whose photos or for which other category. `number` is the revision
+# that came of it; from `status` on, what the one before it was. Of an inspection that was erased words are taken out.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("inspection_id", String(36), ForeignKey(inspections.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False),
+    Column("cause", String(8), nullable=False),
+    Column("idempotency_key", String(128)),
+    Column("body_digest", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    # The category that its item had declared.
+    Column("declared", String(128)),
+    Column("result", JSON, nullable=False),
+    Column("decision", JSON),
+    Column("sample_share", Float),
+    UniqueConstraint("key_id", "idempotency_key"),
+)
+
+# Append-only: the photos of earlier revisions, as `inspection_photos` had them.
+revision_photos = Table(
+    "revision_photos",
+    metadata,
+    Column("inspection_id", String(36), ForeignKey(inspections.c.id), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("media_type", String(32), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("brightness", Float),
+    Column("sharpness", Float),
+    Column("warmth", Float),
+    Column("tint", Float),
+)
+
+PHOTO_TABLES = (inspection_photos, revision_photos)
+"""Where photos of inspections stand: those of the newest revision, and those of earlier ones."""
+
 STILL_OPEN: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("state = 'open'"))
 HELD: dict[str, Any] = dict.fromkeys(STILL_OPEN, text("state = 'open' AND lease_expires_at IS NOT NULL"))
 """What is left out of an index of tasks, as each database has it said."""
 
 # One look that a human owes an item. `kind` is `unsure` (the model asked), `sample` (a blind check of a grade that
-# the model was sure of), `second` (another reviewer, blind) or `third` (a tie-break, blind); `state` is `open`, `done`,
-# `void` (a decision that it followed from was undone) or `erased` (the item was, before anybody had looked).
+# the model was sure of), `second` (another reviewer, blind) or `third` (a tie-break, blind); `state` is `open`, `away`
+# (the station must send photos or answer first), `done`, `void` (a decision that it followed from was undone, or a new
+# revision needs no look) or `erased` (the item was, before anybody had looked).
 tasks = Table(
     "tasks",
     metadata,
@@ -158,12 +203,14 @@ tasks = Table(
     Column("leased_at", UtcTime),
     Column("lease_expires_at", UtcTime),
     Column("done_at", UtcTime),
+    # Who alone may have it: the id of a key, or `admin` for those who run the place; NULL: whoever reviews.
+    Column("route", String(16)),
     UniqueConstraint("inspection_id", "kind"),
     # Holds all that a queue page, its counts and a claim ask for: none of them reads a row that it does not want.
     Index(
         "ix_tasks_desk",
         *("state", "created_at", "id", "kind", "category", "seller", "station", "reason", "value"),
-        *("inspection_id", "lease_key_id", "lease_expires_at"),
+        *("inspection_id", "lease_key_id", "lease_expires_at", "route"),
     ),
     Index("ix_tasks_lease_key_id_state", "lease_key_id", "state"),
     # One for each part that the queue counts by: each is read once, in order, and nothing is sorted. With `state`,
@@ -228,6 +275,38 @@ review_undos = Table(
     Column("review_id", String(36), ForeignKey(reviews.c.id), primary_key=True),
     Column("undone_at", UtcTime, nullable=False),
     Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False),
+)
+
+# Append-only: what a reviewer asked instead of deciding: `photos` of the station, or that somebody else looks, because
+# they `cannot_tell` or for another reason (`escalate`, to `assignee_id` where one is named). `lease_hash` is that of
+# the lease under which it was asked: it tells one that is sent again. Of an erased inspection notes are taken out.
+asks = Table(
+    "asks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("inspection_id", String(36), ForeignKey(inspections.c.id), nullable=False),
+    Column("task_id", String(36), ForeignKey(tasks.c.id), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("note", Text),
+    Column("views", JSON, nullable=False),
+    Column("assignee_id", String(16)),
+    Column("lease_hash", String(64), nullable=False),
+    Index("ix_asks_inspection_id_key_id", "inspection_id", "key_id"),
+)
+
+# Append-only: what became of an ask: new `photos` came, the station `answered` with a note, or it was `undone`.
+ask_ends = Table(
+    "ask_ends",
+    metadata,
+    Column("ask_id", String(36), ForeignKey(asks.c.id), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("how", String(8), nullable=False),
+    Column("note", Text),
 )
 
 # Append-only: who did what, when. No foreign keys: what is written here must be kept whatever becomes of the rest.

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.records import Cause, Inspection
 from regrade.serving.telemetry import tracing
 from regrade.serving.telemetry.metrics import Metrics
 from regrade.serving.telemetry.timings import Interval, Timings
@@ -62,6 +62,14 @@ class ItemClock:
     def stored(self, inspection: Inspection) -> None:
         """Note the end of it."""
         self.metrics.stored(inspection)
+        self._ended(inspection)
+
+    def regraded(self, inspection: Inspection, cause: Cause) -> None:
+        """Note the end of a new revision, which is no other inspection."""
+        self.metrics.regraded.labels(cause, inspection.status).inc()
+        self._ended(inspection)
+
+    def _ended(self, inspection: Inspection) -> None:
         self.metrics.observe("store", self.timings.seconds("store"))
         self.metrics.observe("total", self.timings.total)
         tracing.annotate(inspection=inspection.id, status=inspection.status)

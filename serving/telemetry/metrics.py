@@ -125,6 +125,7 @@ class Metrics:
         self.inspections = Counter(
             "regrade_inspections", "Inspections stored.", ["status", "category"], registry=registry
         )
+        self.regraded = Counter("regrade_regraded", "Inspections graded anew.", ["cause", "status"], registry=registry)
         by_model = ("category", "version")
         self.model_info = Gauge(
             "regrade_model_info", "1 for the bundle that grades a category now.", by_model, registry=registry

@@ -124,9 +124,10 @@ def problems(*statuses: int, also: Responses | None = None) -> Responses:
     return described | (also or {})
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of a JSON body that the route reads itself."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+def json_body(*models: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI description of a JSON body that the route reads itself; of several `models` it is one."""
+    schemas = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+    schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, func, inspect, make_url, select
+from sqlalchemy import Connection, Select, Table, func, inspect, make_url, select, union_all
 
 from regrade.serving.base.errors import BackupError
 from regrade.serving.base.settings import Settings
@@ -18,7 +18,7 @@ from regrade.serving.installation.backup.known import NAME as KNOWN
 from regrade.serving.installation.backup.manifest import Stored
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.sqlite.mark import SUFFIX
-from regrade.serving.storage.tables import inspection_photos, inspections
+from regrade.serving.storage.tables import PHOTO_TABLES, inspections
 
 DATABASE: Final = "regrade.db"
 """The database's name in a backup, whatever it was called."""
@@ -83,15 +83,21 @@ class Contents:
 def contents_of(database: Database) -> Contents:
     """What a database says, in one transaction. Raises `DatabaseError`."""
     schema = database.check_revision(older=True)
-    size = func.max(inspection_photos.c.size)
-    query = select(inspection_photos.c.sha256, size).group_by(inspection_photos.c.sha256)
     with database.read() as connection:
-        if _knows_erasures(connection):
-            of = inspections.c.id == inspection_photos.c.inspection_id
-            query = query.join(inspections, of).where(inspections.c.erased_at.is_(None))
+        erasures, there = _knows_erasures(connection), inspect(connection).get_table_names()
+        parts = [_photos(table, erasures) for table in PHOTO_TABLES if table.name in there]
+        every = union_all(*parts).subquery()
+        query = select(every.c.sha256, func.max(every.c.size)).group_by(every.c.sha256).order_by(every.c.sha256)
         count = connection.execute(select(func.count()).select_from(inspections)).scalar_one()
-        photos = tuple(Stored(*row) for row in connection.execute(query.order_by(inspection_photos.c.sha256)))
+        photos = tuple(Stored(*row) for row in connection.execute(query))
     return Contents(schema, count, photos)
+
+
+def _photos(table: Table, erasures: bool) -> Select[Any]:
+    query = select(table.c.sha256, table.c.size)
+    if not erasures:
+        return query
+    return query.join(inspections, inspections.c.id == table.c.inspection_id).where(inspections.c.erased_at.is_(None))
 
 
 def _knows_erasures(connection: Connection) -> bool:

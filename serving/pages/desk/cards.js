@@ -19,8 +19,11 @@ function fitting(photo) {
 /** A card of the service's answer; `ready` resolves once all its photos are decoded (or have failed). */
 export function card(answer) {
   const { inspection } = answer;
-  const of = (index, width) =>
-    address(`items/${encodeURIComponent(inspection.id)}/photos/${index}`) + (width ? `?width=${width}` : "");
+  // Of this revision: a browser may keep a picture for a minute, and another one may have come in its place.
+  const of = (index, width) => {
+    const query = new URLSearchParams({ revision: inspection.revision, ...(width && { width }) });
+    return `${address(`items/${encodeURIComponent(inspection.id)}/photos/${index}`)}?${query}`;
+  };
   const pictures = inspection.photos.map((photo) => {
     const image = new Image();
     image.decoding = "sync"; // decoded below; it must not be put off when it is shown

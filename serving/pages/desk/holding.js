@@ -106,19 +106,24 @@ function recall(one) {
 
 /** Send a decision, again and again while nothing answers: the service takes it once. Tells
  *  `announce("decided" | "retrying" | "returned" | "lost" | "gone" | "failed", one, …)`. */
-export function decide(one, verdict) {
+export const decide = (one, verdict) => settle(one, "decide", verdict);
+
+/** Send what is asked instead of a decision; likewise. */
+export const ask = (one, asking) => settle(one, "ask", asking);
+
+function settle(one, how, said) {
   sending += 1;
   return change(async () => {
-    const news = await send(one, verdict).finally(() => (sending -= 1));
+    const news = await send(one, how, said).finally(() => (sending -= 1));
     announce(...news);
   });
 }
 
 /** What is to be told once the decision has been taken, or cannot be. */
-async function send(one, verdict) {
+async function send(one, how, said) {
   for (let attempt = 0, faults = 0; ; attempt += 1) {
     try {
-      const answer = await call(`items/${one.inspection.id}/decide`, { lease: one.lease.token, ...verdict });
+      const answer = await call(`items/${one.inspection.id}/${how}`, { lease: one.lease.token, ...said });
       drafts.drop(one.task.id);
       return ["decided", one, answer];
     } catch (refusal) {
@@ -173,7 +178,7 @@ export function undo(one) {
   return change(async () => {
     const answer = await call(`items/${one.inspection.id}/undo`, {});
     // What was entered is still there to be corrected; the pictures are still decoded.
-    const again = { ...one, ...answer.card, lease: held(answer.card.lease) };
+    const again = { ...one, ...answer.card, lease: held(answer.card.lease), asked: null };
     putBack(again);
     return again;
   });
@@ -224,8 +229,8 @@ function renew(one) {
 /** The same items in another language. */
 export async function translate() {
   for (const one of all()) {
-    const { inspection, dispositions, rubric, history } = await call(`items/${one.inspection.id}`);
-    Object.assign(one, { inspection, dispositions, rubric, history });
+    const { inspection, dispositions, rubric, history, asks, views } = await call(`items/${one.inspection.id}`);
+    Object.assign(one, { inspection, dispositions, rubric, history, asks, views });
   }
 }
 

@@ -7,7 +7,7 @@ import "./times.js";
 import * as viewer from "./viewer.js";
 import { named, percent, t, use } from "./words.js";
 
-const { strings, item, photos } = document.body.dataset;
+const { strings, item, photos, revision } = document.body.dataset;
 const layers = [...document.querySelectorAll("input[name=layer]")];
 let visible = true;
 let lit = null; // the defect that was picked in the list
@@ -63,7 +63,7 @@ addEventListener("keydown", (event) => {
 });
 
 use(await (await fetch(strings)).json(), document.documentElement.lang);
-const shown = card({ inspection: { id: item, photos: JSON.parse(photos) } });
+const shown = card({ inspection: { id: item, revision, photos: JSON.parse(photos) } });
 viewer.onView(draw);
 viewer.wire(() => false);
 $("boxes").addEventListener("click", toggle);

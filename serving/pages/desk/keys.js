@@ -11,10 +11,11 @@ const CHOOSE = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"
 /** What acts on Enter by itself. */
 const ACTS = "button, a, select, summary, textarea";
 
-export function wireKeys({ item, choose, cycleAction, submit, undo, skip, help }) {
+export function wireKeys({ item, choose, cycleAction, submit, undo, skip, help, ask }) {
   const letters = {
     d: cycleAction, u: undo, s: skip, z: viewer.cycleZoom, h: boxes.toggle,
     b: () => boxes.draw(!boxes.isDrawing()), c: () => $("note").focus(),
+    r: () => ask("photos"), x: () => ask("cannot_tell"), e: () => ask("escalate"),
   };
 
   addEventListener("keydown", (event) => {

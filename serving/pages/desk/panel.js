@@ -1,6 +1,7 @@
 // What stands beside the photos: the facts of the item, the conditions with their probabilities, the dispositions
 // with what they recover, the rubric and the history.
 
+import * as asks from "./asks.js";
 import { address } from "./call.js";
 import { $, el } from "./dom.js";
 import { conditionsOf } from "./entered.js";
@@ -9,6 +10,7 @@ import { basisWords, chosen, examinedWords, named, percent, money, t } from "./w
 /** Write all of a card down. */
 export function draw(card, { onCondition, onAction }) {
   facts(card);
+  asks.offer(card);
   conditions(card, onCondition);
   actions(card, onAction);
   rubric(card);
@@ -26,7 +28,8 @@ export function age(seconds) {
   return t("desk.age_days", { days: Math.floor(hours / 24), hours: hours % 24 });
 }
 
-function facts({ inspection, task }) {
+function facts(card) {
+  const { inspection, task } = card;
   const { item, category } = inspection;
   $("rma").textContent = item.rma;
   $("blind").hidden = !task.blind;
@@ -40,7 +43,8 @@ function facts({ inspection, task }) {
   ];
   $("facts").replaceChildren(...known.filter(([, value]) => value).map(([key, value, name]) =>
     el("div", {}, el("dt", {}, name ?? t(`desk.${key}`)), el("dd", { title: value }, value))));
-  $("why").replaceChildren(...(task.blind ? [t("desk.blind_why")] : inspection.reasons).map((reason) => el("li", {}, reason)));
+  const why = task.blind ? [t("desk.blind_why")] : [...asks.lines(card), ...inspection.reasons];
+  $("why").replaceChildren(...why.map((reason) => el("li", {}, reason)));
   $("why").hidden = $("why").children.length === 0;
 }
 

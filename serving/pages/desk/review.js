@@ -1,5 +1,6 @@
 // The review: one item after the other, worked off by keyboard, mouse or finger.
 
+import * as asks from "./asks.js";
 import * as boxes from "./boxes.js";
 import { address } from "./call.js";
 import { $ } from "./dom.js";
@@ -115,6 +116,17 @@ function submit(pressed = performance.now()) {
   advance(pressed);
 }
 
+function ask(one, asking) {
+  if (one !== item()) return;
+  keep();
+  say("");
+  one.restored = false;
+  one.asked = asking.ask;
+  undobar.offer(one, holding.ask(one, asking));
+  clearAddress();
+  advance(performance.now());
+}
+
 async function undo() {
   const taken = undobar.take();
   if (!taken) return;
@@ -214,7 +226,8 @@ viewer.wire(boxes.taken);
 boxes.wire();
 boxes.onChange(entered);
 $("note").addEventListener("input", entered);
-wireKeys({ item, choose, cycleAction, submit, undo, skip, help });
+asks.wire(item, ask);
+wireKeys({ item, choose, cycleAction, submit, undo, skip, help, ask: (kind) => asks.open(item(), kind) });
 $("decision").addEventListener("submit", (event) => { event.preventDefault(); submit(event.timeStamp); });
 $("skip").addEventListener("click", skip);
 $("undo-button").addEventListener("click", undo);

@@ -40,7 +40,9 @@ export function draw() {
   $("undo").hidden = !last;
   if (!last) return;
   const { inspection, draft } = last.card;
-  const words = t("desk.decided", { rma: inspection.item.rma, condition: named("condition", draft.condition) });
+  const { asked } = last.card;
+  const words = asked ? t(`desk.sent_${asked}`, { rma: inspection.item.rma })
+    : t("desk.decided", { rma: inspection.item.rma, condition: named("condition", draft.condition) });
   // Written only when it changes: a status is read out each time.
   if ($("undo-text").textContent !== words) $("undo-text").textContent = words;
   $("undo-item").href = itemPage(inspection);

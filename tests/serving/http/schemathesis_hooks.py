@@ -37,4 +37,7 @@ def filter_query(context: Any, query: Any) -> bool:
 
 @schemathesis.hook
 def filter_body(context: Any, body: Any) -> bool:
+    # Of what is sent beside photos of a stored item, nothing but indexes, no character can be seen amiss.
+    if context.operation is not None and context.operation.path.endswith("/photos"):
+        return True
     return describable(body)

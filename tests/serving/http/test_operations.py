@@ -104,7 +104,8 @@ def test_the_description_covers_the_body_and_the_problems(service: Any) -> None:
     for status in ("401", "413", "422"):
         assert set(post["responses"][status]["content"]) == {"application/problem+json"}
     review = schema["paths"]["/v1/reviews/{inspection_id}"]["post"]["requestBody"]
-    assert review["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ReviewIn"}
+    forms = [{"$ref": f"#/components/schemas/{name}"} for name in ("ReviewIn", "AskIn")]
+    assert review["content"]["application/json"]["schema"] == {"oneOf": forms}
 
 
 def test_every_reference_of_the_description_leads_somewhere(service: Any) -> None:

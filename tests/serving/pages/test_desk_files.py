@@ -9,6 +9,7 @@ import pytest
 from regrade.serving.base import i18n
 from regrade.serving.http.routes.desk import templates as desk_pages
 from regrade.serving.http.routes.desk.filters import KINDS
+from regrade.serving.storage.asks import ASK_KINDS
 from regrade.serving.storage.reviews import KINDS as KINDS_OF_LOOKS
 
 FOLDER = desk_pages.PAGES / "desk"
@@ -55,12 +56,19 @@ def test_words_that_are_put_together_exist() -> None:
     names = ("loading", "nothing", "unreachable", "paused", "elsewhere")
     states = [f"desk.{state}{part}" for state in names for part in ("", "_text")]
     page = (FOLDER / "review.html").read_text(encoding="utf-8")
-    keys = [f"desk.help_{name}" for name in re.findall(r'\("[^"]+", "([a-z]+)"\)', page)]
+    keys = [f"desk.help_{name}" for name in re.findall(r'\("[^"]+", "([a-z_]+)"\)', page)]
     reviews = r"reason\.(no_guarantee|confidence_short|value_at_risk|rule|category_\w+|\w+_needs_human|relist_unsure)"
     reasons = [key.replace("reason.", "desk.reason_") for key in known if re.fullmatch(reviews, key)]
     looks = [f"desk.look_{kind}" for kind in KINDS_OF_LOOKS]
     trail = [f"desk.trail_{action}" for action in ("claim", "release", "expire", "decide", "undo", "view")]
     statuses = [f"desk.status_{status}" for status in ("graded", "needs_review", "reviewed", "retake")]
     assert {*looks, *trail, "desk.trail_claim_again", "desk.trail_decide_own", *statuses} <= known
-    assert len(keys) == 14
+    asked = [
+        f"desk.{what}_{kind}{more}"
+        for kind in ASK_KINDS
+        for what, more in (("ask", ""), ("ask", "_text"), ("asked", ""))
+    ]
+    asked += [f"desk.{what}_{kind}" for kind in ASK_KINDS for what in ("sent", "mark", "trail_ask")]
+    assert {*asked, "desk.trail_regrade_photos", "desk.trail_regrade_category", "desk.trail_answer"} <= known
+    assert len(keys) == 17
     assert set(states) | set(keys) | set(reasons) | {f"desk.kind_{kind}" for kind in KINDS} <= known

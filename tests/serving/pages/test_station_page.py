@@ -171,9 +171,9 @@ def test_a_retaken_photo_takes_the_place_of_the_bad_one(
     expect(page.locator(".thumb")).to_have_count(2)
     page.click("#grade")
     expect(page.locator(".now.decide")).to_be_visible()
-    second, first = stored("RMA-again")
-    assert (first["status"], second["status"]) == ("retake", second["status"])
-    assert second["grade"] is not None
+    (mended,) = stored("RMA-again")
+    assert [one["status"] for one in mended["revisions"]] == ["retake", mended["status"]]
+    assert mended["grade"] is not None
 
 
 def test_a_wrong_key_is_refused_and_nothing_typed_is_lost(

@@ -1,6 +1,6 @@
 """Photos in, a stored grade and a suggested disposition out; and everything to be read of it later."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
@@ -38,9 +38,10 @@ from regrade.serving.http.routes.photos import original_answer, photo_answer
 from regrade.serving.http.routes.queries import Moment
 from regrade.serving.http.routes.waiting import wait_of, when_gone
 from regrade.serving.http.schemas import CountOut, InspectionOut, InspectionsOut
-from regrade.serving.http.uploads import body_too_large, boundary_of, read_upload, take_apart
+from regrade.serving.http.uploads import Form, body_too_large, boundary_of, read_upload, take_apart
 from regrade.serving.inspections.cursors import cursor_pattern
 from regrade.serving.inspections.listing import LIST, Filters
+from regrade.serving.inspections.visibility import hide
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.records import Inspection, Status
 from regrade.serving.telemetry.timings import Timings, server_timing
@@ -48,6 +49,29 @@ from regrade.serving.telemetry.timings import Timings, server_timing
 router = APIRouter(prefix="/v1", tags=["inspections"])
 
 MAX_KEY_LENGTH = 128
+
+HEADERS: list[dict[str, Any]] = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_KEY_LENGTH,
+            "pattern": "^[!-~]([ -~]*[!-~])?$",
+        },
+        "description": "Repeat a request with the same key and body, and it is done once.",
+    },
+    {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "examples": ["wait=5"]},
+        "description": "`wait=N` (RFC 7240): seconds within which to answer the item, or refuse it at once.",
+    },
+]
+"""Those that whoever sends photos may add, described."""
 
 _MULTIPART: dict[str, Any] = {
     "requestBody": {
@@ -78,30 +102,10 @@ _MULTIPART: dict[str, Any] = {
             **CONTENT,
         },
     },
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "schema": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": MAX_KEY_LENGTH,
-                "pattern": "^[!-~]([ -~]*[!-~])?$",
-            },
-            "description": "Repeat a request with the same key and body, and it is done once.",
-        },
-        {
-            "name": "Prefer",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "examples": ["wait=5"]},
-            "description": "`wait=N` (RFC 7240): seconds within which to answer the item, or refuse it at once.",
-        },
-    ],
+    "parameters": HEADERS,
 }
 _PLACE: dict[str, Any] = {"Location": {"description": "Where to read it.", "schema": {"type": "string"}}}
-_MADE: Responses = {
+MADE: Responses = {
     200: {
         "model": InspectionOut,
         "description": "Stored before, under the same Idempotency-Key",
@@ -124,13 +128,15 @@ _IMAGES: Responses = {
 BODIES = (Item, NamedPhoto)
 """Models that the description above refers to."""
 
+RevisionDep = Annotated[int | None, Query(ge=1, le=1_000_000, description="Of an item that was graded anew: which.")]
+
 
 @router.post(
     "/inspections",
     status_code=201,
     summary="Grade an item",
     openapi_extra=_MULTIPART,
-    responses=problems(400, 401, 403, 408, 409, 410, 413, 415, 422, 503, 507, also=_MADE),
+    responses=problems(400, 401, 403, 408, 409, 410, 413, 415, 422, 503, 507, also=MADE),
 )
 async def create(
     request: Request,
@@ -152,16 +158,16 @@ async def create(
     `Prefer: wait=N` sets a deadline of N seconds, counted from the moment at which the whole request is there.
     """
     timings = Timings(started(request.scope))
-    idempotency_key = _idempotency_key(request)
-    announced = _announced(request, runtime)
-    wait = _wait(request, response, runtime)
+    idempotency_key = idempotency_key_of(request)
+    announced = announced_length(request, runtime)
+    wait = patience(request, response, runtime)
     pipeline, sender = runtime.pipeline, Sender(key.id, idempotency_key)
     replay = await _stored_before(runtime, key.id, idempotency_key, announced, wait)
     with runtime.admission.enter(announced, wait, replay=replay, key_id=key.id) as ticket:
         if is_named(request.headers.get("content-type")):
             upload = await _named(request, runtime, ticket, sender)
         else:
-            upload = await _read(request, runtime, ticket, announced)
+            upload = await receive(request, runtime, ticket, announced)
         timings.mark("read")
         if isinstance(upload, Outcome):
             outcome = upload
@@ -172,10 +178,10 @@ async def create(
                 await runtime.call(runtime.sent_ahead.stored, key.id, upload.hashes)
     if not outcome.replayed:
         response.headers["Server-Timing"] = server_timing(timings.as_ms())
-    return _answer(outcome, response, runtime, lang, request.scope["root_path"])
+    return outcome_out(outcome, response, runtime, lang, request.scope["root_path"])
 
 
-def _wait(request: Request, response: Response, runtime: Runtime) -> float:
+def patience(request: Request, response: Response, runtime: Runtime) -> float:
     """The seconds within which the answer is wanted, which the answer repeats where the client has asked for them."""
     asked = wait_of(request.headers.getlist("prefer"))
     if asked is None:
@@ -199,7 +205,8 @@ async def _stored_before(
     return False
 
 
-def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str, root_path: str) -> InspectionOut:
+def outcome_out(outcome: Outcome, response: Response, runtime: Runtime, lang: str, root_path: str) -> InspectionOut:
+    """The answer to who sent photos: the inspection, and whether it was stored before."""
     if outcome.replayed:
         response.status_code = 200
         response.headers["Idempotency-Replayed"] = "true"
@@ -209,7 +216,8 @@ def _answer(outcome: Outcome, response: Response, runtime: Runtime, lang: str, r
     return inspection_out(outcome.inspection, lang, runtime.rubrics, first=first, policy=runtime.policy)
 
 
-def _idempotency_key(request: Request) -> str | None:
+def idempotency_key_of(request: Request) -> str | None:
+    """The Idempotency-Key of a request, None without one. Raises `IdempotencyKeyError`."""
     values = request.headers.getlist("idempotency-key")
     if not values:
         return None
@@ -221,11 +229,11 @@ def _idempotency_key(request: Request) -> str | None:
     return value
 
 
-def _announced(request: Request, runtime: Runtime) -> int:
+def announced_length(request: Request, runtime: Runtime, form: Form = "item") -> int:
     """The length of the body if the client gave it, else 0. Refuses at once what can only be refused later."""
     content_type = request.headers.get("content-type")
-    if not is_named(content_type):
-        boundary_of(content_type)
+    if form != "item" or not is_named(content_type):
+        boundary_of(content_type, form)
     length = request.headers.get("content-length", "")
     announced = int(length) if length.isascii() and length.isdigit() else 0
     if announced > runtime.settings.max_body_bytes:
@@ -233,16 +241,17 @@ def _announced(request: Request, runtime: Runtime) -> int:
     return announced
 
 
-async def _read(request: Request, runtime: Runtime, ticket: Ticket, announced: int) -> Upload:
+async def receive(request: Request, runtime: Runtime, ticket: Ticket, announced: int, form: Form = "item") -> Upload:
+    """The body of a request, its parts apart. Raises `UploadError`, `UploadAborted` and `BusyError`."""
     settings = runtime.settings
     try:
         with runtime.metrics.stage("read"):
             content_type = request.headers.get("content-type")
             whole = receiver(request.scope, announced)
             if whole is None:
-                return await read_upload(request.stream(), content_type, settings, ticket.received)
+                return await read_upload(request.stream(), content_type, settings, ticket.received, form)
             async with whole(announced) as body:
-                return take_apart(body, announced, content_type, settings)
+                return take_apart(body, announced, content_type, settings, form)
     except ClientDisconnect:
         raise UploadAborted("The client went away before the body was complete; nothing was stored.") from None
 
@@ -274,6 +283,7 @@ async def list_inspections(
     disposition: Annotated[Action | None, Query(description="The action that stands now.")] = None,
     since: Annotated[Moment | None, Query(description="When it came in: RFC 3339, with a zone.")] = None,
     updated_since: Annotated[Moment | None, Query(description="When it was last changed, likewise.")] = None,
+    ask: Annotated[Literal["photos"] | None, Query(description="Those of which the desk asks photos now.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[
         str | None, Query(pattern=cursor_pattern(LIST), description="`next_cursor` of the page before.")
@@ -295,6 +305,7 @@ async def list_inspections(
         disposition=disposition,
         since=since,
         updated_since=updated_since,
+        ask=ask,
         viewer=runtime.desk.viewer(key),
     )
     page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
@@ -317,12 +328,18 @@ async def count(
 
 
 @router.get("/inspections/{inspection_id}", summary="Read an inspection", responses=problems(401, 403, 404))
-async def read(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: ReaderDep) -> InspectionOut:
+async def read(
+    inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: ReaderDep, revision: RevisionDep = None
+) -> InspectionOut:
     """The inspection as it stands now: a reviewer's decision takes the place of the model's.
 
-    A reviewer who might be given it to review blind is not shown what was found.
+    A reviewer who might be given it to review blind is not shown what was found. With `revision`, one of those that
+    `revisions` lists, as the model and the policy left it.
     """
     found = await runtime.call(runtime.desk.read, inspection_id, key)
+    if revision is not None and revision != found.revision:
+        former = await runtime.call(runtime.revisions.revision, found, revision)
+        return inspection_out(hide(former) if found.blind else former, lang, runtime.rubrics)
     first = runtime.desk.decides_first(found)
     return inspection_out(found, lang, runtime.rubrics, first=first, policy=runtime.policy)
 
@@ -341,6 +358,7 @@ async def photo(
     key: ReaderDep,
     width: Annotated[int | None, Query(ge=16, le=2048, description="A thumbnail this wide.")] = None,
     original: Annotated[bool, Query(description="The very file that was sent, of any width; for admins.")] = False,
+    revision: RevisionDep = None,
 ) -> Response:
     """The photo, upright, `width` and `height` of the inspection's `photos` in pixels; or a JPEG of the given width
     (never wider than the photo).
@@ -349,6 +367,8 @@ async def photo(
     sent, whose hash is in the evidence, is for admins, with `original=true`. Who looked at which photo is recorded.
     """
     inspection = await _get(runtime, inspection_id)
+    if revision is not None:
+        inspection = await runtime.call(runtime.revisions.revision, inspection, revision)
     if original:
         return await original_answer(runtime, inspection, index, key, language_of(request))
     return await photo_answer(request, runtime, inspection, index, width, key)

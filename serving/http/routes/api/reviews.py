@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.json_text import names, read_model
 from regrade.serving.base.text_forms import Label
 from regrade.serving.http.render import inspection_out
 from regrade.serving.http.review_schemas import (
@@ -18,16 +19,25 @@ from regrade.serving.http.review_schemas import (
     StatsOut,
 )
 from regrade.serving.http.routes.api.decided import decided_out
-from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
-from regrade.serving.http.schemas import InspectionOut, ReviewIn, recorded
-from regrade.serving.review import Claim, Filters, Verdict
+from regrade.serving.http.routes.common import (
+    MAX_JSON_BYTES,
+    LanguageDep,
+    RuntimeDep,
+    caller,
+    json_body,
+    problems,
+    read_bytes,
+)
+from regrade.serving.http.schemas import AskIn, InspectionOut, ReviewIn, recorded
+from regrade.serving.review import Asking, Claim, Filters, Verdict
 from regrade.serving.review.quality.agreement import Agreement
 from regrade.serving.rubric.types import Rubrics
+from regrade.serving.runtime import Runtime
 from regrade.serving.storage.reviews import Remarks
 
 router = APIRouter(prefix="/v1/reviews", tags=["review"])
 
-BODIES = (ReviewIn,)
+BODIES = (ReviewIn, AskIn)
 
 ReviewerDep = Annotated[ApiKey, Depends(caller("reviewer"))]
 
@@ -65,7 +75,7 @@ async def claim(
 @router.post(
     "/{inspection_id}",
     summary="Decide on a claimed item",
-    openapi_extra=json_body(ReviewIn),
+    openapi_extra=json_body(ReviewIn, AskIn),
     responses=problems(401, 403, 404, 409, 410, 413, 422, 507),
 )
 async def decide(
@@ -78,12 +88,27 @@ async def decide(
 ) -> InspectionOut:
     """Records the decision. Without a `disposition`, the policy's for the given condition is taken.
 
-    The same decision under the same lease may be sent again, should its answer have been lost.
+    With `ask` instead of a condition it is sent back to the station, or on to somebody else, and the inspection stays
+    as it is. The same decision, or the same that is asked, may be sent again under the same lease, should its answer
+    have been lost.
     """
-    body = await read_json(request, ReviewIn)
+    data = await read_bytes(request, MAX_JSON_BYTES)
+    if names(data, "ask"):
+        return await _ask(inspection_id, read_model(data, AskIn, "request"), response, runtime, lang, reviewer)
+    body = read_model(data, ReviewIn, "request")
     verdict = Verdict(body.condition, body.disposition, recorded(body.defects), **Remarks.of(body))
     decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
     return decided_out(runtime, response, decided, body.condition, lang)
+
+
+async def _ask(
+    inspection_id: str, body: AskIn, response: Response, runtime: Runtime, lang: str, reviewer: ApiKey
+) -> InspectionOut:
+    asking = Asking(body.ask, body.note or None, tuple(body.views), body.assignee)
+    asked = await runtime.call(runtime.desk.ask, inspection_id, body.lease, reviewer, asking)
+    if asked.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return inspection_out(asked.inspection, lang, runtime.rubrics, policy=runtime.policy)
 
 
 @router.post(
@@ -92,7 +117,7 @@ async def decide(
     responses=problems(401, 403, 404, 409, 410, 507),
 )
 async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, reviewer: ReviewerDep) -> ClaimOut:
-    """Undoes the caller's own decision, shortly after it was made, and leases the item to them again.
+    """Undoes the caller's own decision, or what they asked, shortly after it, and leases the item to them again.
 
     The decision is kept, and marked as undone. This may be sent again, should its answer have been lost.
     """

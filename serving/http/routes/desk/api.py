@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from regrade.models.category.economics import Action
 from regrade.models.category.fields import Condition
+from regrade.serving.access.keys import ApiKey
 from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
@@ -22,8 +23,8 @@ from regrade.serving.http.routes.desk.cards import card, item, lease
 from regrade.serving.http.routes.desk.filters import filters_of
 from regrade.serving.http.routes.desk.templates import DESK
 from regrade.serving.http.routes.photos import photo_answer
-from regrade.serving.http.schemas import DefectIn, recorded
-from regrade.serving.review import Claim, Counts, Verdict
+from regrade.serving.http.schemas import AskIn, DefectIn, recorded
+from regrade.serving.review import Asking, Claim, Counts, Verdict
 from regrade.serving.rubric.types import example_photo
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.records import Inspection
@@ -83,7 +84,7 @@ async def claim(request: Request, session: ReviewerDep, runtime: RuntimeDep, lan
     take = runtime.desk.hold_next if body.holding else runtime.desk.claim
     claimed = await runtime.call(take, session.key, filters)
     counts = await runtime.call(runtime.desk.totals, session.key, filters)
-    return await _answer(runtime, claimed, counts, lang)
+    return await _answer(runtime, session.key, claimed, counts, lang)
 
 
 @router.post("/items/{inspection_id}/decide")
@@ -103,11 +104,23 @@ async def decide(
     return JSONResponse({"review": decided.review_id, "undo_seconds": round(left, 1)}, headers=PRIVATE)
 
 
+@router.post("/items/{inspection_id}/ask")
+async def ask(
+    inspection_id: str, request: Request, session: ReviewerDep, runtime: RuntimeDep, lang: DeskLanguageDep
+) -> Response:
+    """Records what is asked instead of a decision; may be sent again, should its answer have been lost."""
+    body = await read_json(request, AskIn)
+    asking = Asking(body.ask, body.note or None, tuple(body.views), body.assignee)
+    asked = await runtime.call(runtime.desk.ask, inspection_id, body.lease, session.key, asking)
+    left = (asked.undo_until - datetime.now(UTC)).total_seconds()
+    return JSONResponse({"review": asked.ask_id, "undo_seconds": round(left, 1)}, headers=PRIVATE)
+
+
 @router.post("/items/{inspection_id}/undo")
 async def undo(inspection_id: str, session: ReviewerDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Takes the decision back and claims the item again."""
     claimed = await runtime.call(runtime.desk.undo, inspection_id, session.key)
-    return await _answer(runtime, claimed, None, lang)
+    return await _answer(runtime, session.key, claimed, None, lang)
 
 
 @router.post("/items/{inspection_id}/renew")
@@ -148,9 +161,12 @@ async def photo(
     session: ReaderDep,
     runtime: RuntimeDep,
     width: Annotated[int | None, Query(ge=16, le=2048)] = None,
+    revision: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
 ) -> Response:
-    """A photo of an item."""
+    """A photo of an item, or of an earlier revision of it."""
     inspection = await runtime.call(runtime.inspections.get, inspection_id)
+    if revision is not None:
+        inspection = await runtime.call(runtime.revisions.revision, inspection, revision)
     return await photo_answer(request, runtime, inspection, index, width, session.key)
 
 
@@ -171,8 +187,12 @@ async def _known(runtime: Runtime, inspection_id: str, session: Session) -> Insp
     return (await runtime.call(runtime.desk.visible, [inspection], session.key))[0]
 
 
-async def _answer(runtime: Runtime, claimed: Claim | None, counts: Counts | None, lang: str) -> Response:
+async def _answer(
+    runtime: Runtime, reviewer: ApiKey, claimed: Claim | None, counts: Counts | None, lang: str
+) -> Response:
     answer: dict[str, Any] = {"card": None if claimed is None else await runtime.call(card, claimed, runtime, lang)}
+    if claimed is not None:
+        answer["card"]["people"] = await runtime.call(runtime.desk.people, claimed.task.id, reviewer)
     if counts is not None:
         answer["queue"] = {"waiting": counts.total, "held": counts.held, "others": counts.others}
     return JSONResponse(answer, headers=PRIVATE)

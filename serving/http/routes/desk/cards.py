@@ -14,6 +14,7 @@ from regrade.serving.rubric.grades import grade_words
 from regrade.serving.rubric.in_force import InForce
 from regrade.serving.rubric.types import Rubric
 from regrade.serving.runtime import Runtime
+from regrade.serving.storage.asks import Ask
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import Review, ReviewedDefect
 
@@ -47,7 +48,23 @@ def item(inspection: Inspection, runtime: Runtime, lang: str) -> Json:
         "dispositions": None if inspection.blind else dispositions(inspection, in_force, lang),
         "rubric": _rubric(inspection, in_force, lang),
         "history": [_entry(review) for review in inspection.reviews],
+        "asks": [asked(one) for one in inspection.asks],
+        "views": _views(inspection, in_force),
     }
+
+
+def asked(one: Ask) -> Json:
+    """What somebody asked, and what became of it."""
+    ended = None if one.ended is None else {"how": one.ended.how, "who": one.ended.by, "note": one.ended.note}
+    own = {"at": one.at.isoformat(), "who": one.by, "kind": one.kind, "note": one.note, "assignee": one.assignee}
+    return {**own, "views": list(one.views), "ended": ended}
+
+
+def _views(inspection: Inspection, in_force: InForce) -> list[str]:
+    """What the category asks to be photographed, as the page's words name it: `footwear/soles`."""
+    call = inspection.result.category
+    category = None if call is None else in_force.categories.get(call.name)
+    return [] if category is None else [f"{category.name}/{view.name}" for view in category.views]
 
 
 def dispositions(inspection: Inspection, in_force: InForce, lang: str) -> Json | None:
@@ -76,6 +93,7 @@ def _inspection(inspection: Inspection, lang: str) -> Json:
         }
     return {
         "id": inspection.id,
+        "revision": inspection.revision,
         "created_at": inspection.created_at.isoformat(),
         "age_seconds": max(0.0, (datetime.now(UTC) - inspection.created_at).total_seconds()),
         "item": dict(inspection.item),

@@ -7,19 +7,22 @@ from typing import Any, Final
 from regrade.models.types import CONDITIONS, ItemResult
 from regrade.serving.access.audit import AuditEntry
 from regrade.serving.base.dispositions import Disposition
-from regrade.serving.base.i18n import render, text
+from regrade.serving.base.i18n import name_of, render, text
 from regrade.serving.http.routes.desk.cards import defect_of, needed
 from regrade.serving.inspections.examined import basis_words, examined_words
 from regrade.serving.review import Dossier
 from regrade.serving.rubric.grades import grade_in
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.adjudication import settled, votes_of
+from regrade.serving.storage.asks import Ask
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.reviews import Review
 
 View = dict[str, Any]
 
 _KINDS: Final = ("unsure", "sample", "second", "third")
+_SAID_OF: Final = {"ask": "ask", "regrade": "cause"}
+"""Lines of the trail of which there are several kinds, and what in them says which."""
 
 
 def stamp(moment: datetime) -> str:
@@ -68,7 +71,26 @@ def view(found: Dossier, runtime: Runtime, lang: str) -> View:
         "photos": [{"index": p.index, "width": p.width, "height": p.height} for p in inspection.photos],
         "trail": [{"at": entry.at, "words": _words(entry, lang)} for entry in found.trail],
         "undo_seconds": runtime.settings.undo_seconds,
+        "revision": inspection.revision,
+        "revisions": inspection.revisions,
+        "former": _photos_of_former(inspection, runtime),
+        "one_erased": inspection.erased is not None,
+        "item_id": inspection.id,
+        "asks": [one for one in inspection.asks if one.ended is None or one.ended.how != "undone"],
+        "asked_views": {one.id: _views(one, inspection, lang) for one in inspection.asks},
     }
+
+
+def _photos_of_former(inspection: Inspection, runtime: Runtime) -> dict[int, int]:
+    """How many photos each earlier revision had."""
+    numbers = [one.number for one in inspection.revisions[:-1]]
+    return {number: len(runtime.revisions.revision(inspection, number).photos) for number in numbers}
+
+
+def _views(ask: Ask, inspection: Inspection, lang: str) -> list[str]:
+    """What was to be photographed, in words."""
+    call = inspection.result.category
+    return [name_of("view", view if call is None else f"{call.name}/{view}", lang) for view in ask.views]
 
 
 def _stands(inspection: Inspection) -> str | None:
@@ -148,8 +170,13 @@ def _words(entry: AuditEntry, lang: str) -> str:
         key = "claim_again"
     elif key == "decide":
         key = "decide_own" if detail.get("source") == "reviewer" else "decide"
+    elif key == "undo" and "ask" in detail:
+        key = "undo_ask"
+    elif key in _SAID_OF:
+        key = f"{key}_{detail.get(_SAID_OF[key])}"
     who = entry.name or entry.key_id or "–"
-    words = text(f"desk.trail_{key}", lang, who=who, look=_look_name(detail, lang), **_said(detail))
+    told = {**_said(detail), "revision": str(detail.get("revision") or "–")}
+    words = text(f"desk.trail_{key}", lang, who=who, look=_look_name(detail, lang), **told)
     if detail.get("second_drawn"):
         words += " " + text("desk.trail_drawn", lang)
     return words

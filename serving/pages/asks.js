@@ -1,0 +1,123 @@
+// What the desk asks of this station: a strip with each item, and the photos or the note that answer it.
+
+import { $, el } from "./dom.js";
+import { sendNote, sendPhotos } from "./mend.js";
+import { describeProblem } from "./send.js";
+import { chosen, named, t } from "./words.js";
+
+const EVERY_MS = 60_000;
+const MOST = 10;
+
+let api = "";
+let who = () => ({});
+let asked = [];
+let writing = null; // the inspection that is answered with a note
+let sending = null; // and the one whose photos are on their way
+let picked = null; // the one for which the file picker is open
+const said = new Map(); // what became of one, in words, by its id
+
+/** `identity()` gives {apiKey, station}: whose items are asked for. */
+export function wire(address, identity) {
+  api = address;
+  who = identity;
+  $("asked-files").addEventListener("change", () => {
+    const files = [...$("asked-files").files];
+    $("asked-files").value = "";
+    if (files.length && picked) photographed(picked, files);
+  });
+  setInterval(() => document.hidden || look(), EVERY_MS);
+  addEventListener("focus", look);
+  look();
+}
+
+/** Ask the service what is asked now. */
+export async function look() {
+  const { apiKey, station } = who();
+  if (!apiKey || sending || writing) return;
+  const query = new URLSearchParams({ ask: "photos", station: station ?? "", limit: String(MOST) });
+  const headers = { Authorization: `Bearer ${apiKey}`, "Accept-Language": chosen() };
+  const answer = await fetch(`${api}?${query}`, { headers, signal: AbortSignal.timeout(10_000) })
+    .then((response) => (response.ok ? response.json() : null)).catch(() => null);
+  if (!answer || sending || writing) return;
+  asked = answer.items;
+  draw();
+}
+
+/** In the language chosen now. */
+export function draw() {
+  const gone = [...said].filter(([id]) => !asked.some((one) => one.id === id));
+  $("asked").hidden = !asked.length && !gone.length;
+  $("asked-list").replaceChildren(...asked.map(line), ...gone.map(([, words]) => el("li", { class: "done" }, words)));
+}
+
+const viewsOf = ({ ask, category }) =>
+  ask.views.map((view) => named("view", category ? `${category.name}/${view}` : view)).join(" ");
+
+function line(one) {
+  const { ask, item } = one;
+  return el("li", { "data-id": one.id },
+    el("p", {}, el("strong", {}, item.rma), " ", t("station.asks_for", { who: ask.by }), " ", viewsOf(one) || t("station.asks_any"),
+      ask.note ? el("q", {}, ask.note) : null),
+    said.has(one.id) ? el("p", { class: "field-error", role: "alert" }, said.get(one.id)) : null,
+    writing === one.id ? noteForm(one) : el("div", { class: "asked-buttons" },
+      el("button", { type: "button", class: "primary", disabled: sending !== null, onclick: () => take(one) },
+        t(sending === one.id ? "station.asked_sending" : "station.asked_take")),
+      el("button", { type: "button", class: "secondary", disabled: sending !== null, onclick: () => write(one) }, t("station.asked_answer"))));
+}
+
+function noteForm(one) {
+  const input = el("input", { id: "asked-note", maxlength: "1000", "aria-label": t("station.asked_note"), placeholder: t("station.asked_note") });
+  const over = () => { writing = null; draw(); };
+  return el("form", { class: "asked-buttons", onsubmit: (event) => { event.preventDefault(); answered(one, input.value.trim()); } },
+    input, el("button", { class: "primary" }, t("station.asked_send")),
+    el("button", { type: "button", class: "secondary", onclick: over }, t("station.asked_cancel")));
+}
+
+function write(one) {
+  writing = one.id;
+  draw();
+  $("asked-note").focus();
+}
+
+function take(one) {
+  picked = one;
+  const phone = matchMedia("(pointer: coarse)").matches;
+  $("asked-files").toggleAttribute("capture", phone);
+  $("asked-files").multiple = !phone;
+  $("asked-files").click();
+}
+
+async function photographed(one, files) {
+  sending = one.id;
+  draw();
+  // Where the newest photos must be taken again, these take their places.
+  const wrong = one.photos.filter((photo) => !photo.quality.ok).map((photo) => photo.index).slice(0, files.length);
+  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const answer = await sendPhotos(api, { id: one.id, files, replace: wrong }, { ...access(), key });
+  sending = null;
+  tell(one, answer, answer.inspection?.status === "retake" ? retakeWords(answer.inspection) : null);
+}
+
+async function answered(one, note) {
+  if (!note) return;
+  tell(one, await sendNote(api, one.id, note, access()), null);
+}
+
+const access = () => ({ apiKey: who().apiKey, language: chosen() });
+
+const retakeWords = (inspection) => [t("station.retake_heading"), ...inspection.retake.map(({ advice }) => advice)].join(" ");
+
+/** Say what became of it; `again` says in words that it must be done once more. */
+function tell(one, answer, again) {
+  writing = null;
+  if (answer.inspection && !again) {
+    asked = asked.filter((other) => other.id !== one.id);
+    said.set(one.id, t("station.asked_done", { rma: one.item.rma }));
+    setTimeout(() => { said.delete(one.id); draw(); }, 15_000);
+  } else {
+    if (answer.inspection) asked = asked.map((other) => (other.id === one.id ? answer.inspection : other));
+    const { title, lines } = again ? { lines: [again] } : describeProblem(answer.status, answer.problem ?? {}, answer.reason);
+    said.set(one.id, lines[0] ?? title);
+  }
+  draw();
+}
