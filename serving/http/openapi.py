@@ -22,6 +22,7 @@ there are not, too long a head, meets a fault of ours or an unknown transfer cod
 _HEADERS = {
     "401": {"WWW-Authenticate": "Which kind of key is wanted."},
     "415": {"Accept-Encoding": "`identity`, where the content was compressed."},
+    "429": {"Retry-After": "Seconds after which to come back."},
     "503": {"Retry-After": "Seconds after which to come back, where it is known."},
     "507": {"Retry-After": "Seconds after which to come back."},
 }

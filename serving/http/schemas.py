@@ -194,7 +194,7 @@ class NowOut(BaseModel):
 
     state: Literal["put", "decide", "aside", "retake"] = Field(
         description="`put`: its disposition stands, and it goes into that bin. `decide`: whoever holds it is asked. "
-        "`aside`: the desk decides; until then it is set aside. `retake`: photos are to be taken again, or more of them."
+        "`aside`: the desk decides; until then it is set aside. `retake`: photos are to be taken again, or added."
     )
     action: Action | None = Field(None, description="Only with `put`.")
     bin: BinOut | None = Field(None, description="Only with `put` and `aside`.")

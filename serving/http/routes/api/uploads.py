@@ -48,8 +48,6 @@ _ANSWERS: Responses = {
     200: {"model": UploadOut, "description": "It was there already; its time begins anew"},
     201: {"description": "All of it is there now, and survives a crash"},
     202: {"model": UploadOut, "description": "This much of it is there; send the rest", "headers": _THERE},
-    409: {"headers": _THERE},
-    429: {"headers": {"Retry-After": {"description": "Seconds until some expire.", "schema": {"type": "string"}}}},
 }
 
 
