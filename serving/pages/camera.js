@@ -1,12 +1,15 @@
 // The live camera: the views that a category asks for, one after another. Each is judged before it is taken, one tap or
 // key takes it, the next comes by itself, and with the last the item is on its way.
 
+import { readCodes } from "./codes.js";
 import { el, svg } from "./dom.js";
 import { SIDE, judge } from "./gate.js";
 import { t } from "./words.js";
 
 const KEPT = "regrade.camera"; // which camera, zoom and torch: of this station
 const JUDGED_EVERY_MS = 250;
+const READ_EVERY = 2; // of the times that it is judged
+const READ_SIDE = 1280; // pixels of the long side in which codes are looked for
 const QUALITY = 0.92;
 
 /** Whether this browser can show a camera in the page: over HTTPS, or on this machine. */
@@ -14,20 +17,23 @@ export const available = () => isSecureContext && Boolean(navigator.mediaDevices
 
 /**
  * Show the camera until it is closed. `views` are the words of what to photograph, in order; without any, as many photos
- * as are wanted are taken. `onPhoto(file)` takes a photo and says whether there is room for another; `onDone` is told when
- * the last view was taken. Resolves to false where there is no camera, or it may not be used.
+ * as are wanted are taken. `onPhoto(file)` takes a photo and says whether there is room for another; `onCodes(codes)` is
+ * told what `readCodes` sees and answers with what to tell the inspector, if anything; `onDone` is told when the last view
+ * was taken. Resolves to false where there is no camera, or it may not be used.
  */
-export async function guide({ views, onPhoto, onDone }) {
+export async function guide({ views, onPhoto, onCodes, onDone }) {
   const stream = await open(kept().device);
   if (!stream) return false;
-  new Guide(stream, views, onPhoto, onDone).show();
+  new Guide(stream, views, { onPhoto, onCodes, onDone }).show();
   return true;
 }
 
 class Guide {
-  constructor(stream, views, onPhoto, onDone) {
-    Object.assign(this, { stream, views, onPhoto, onDone, at: 0, taken: 0, insists: false, busy: false, wrong: null });
+  constructor(stream, views, told) {
+    Object.assign(this, { stream, views, ...told, looks: 0, reading: false, at: 0, taken: 0, insists: false, busy: false, wrong: null });
     this.small = document.createElement("canvas");
+    this.large = document.createElement("canvas");
+    this.code = el("p", { class: "camera-code", role: "status", "aria-live": "polite" });
     this.video = el("video", { playsinline: true, muted: true, autoplay: true });
     this.video.muted = true;
     this.ready = new Promise((resolve) => this.video.addEventListener("loadeddata", resolve, { once: true }));
@@ -41,7 +47,7 @@ class Guide {
     this.strip = el("ul", { class: "camera-strip", "aria-label": t("station.photos") });
     this.dialog = el("dialog", { class: "camera", "aria-label": t("station.camera") },
       el("div", { class: "camera-frame" }, this.video, this.outline),
-      el("header", {}, this.step, this.advice),
+      el("header", {}, this.step, this.code, this.advice),
       el("footer", {}, this.tools, this.shutter, el("div", { class: "camera-end" },
         el("button", { type: "button", id: "camera-skip", onclick: () => this.skip() }, t("station.camera_skip")),
         el("button", { type: "button", id: "camera-done", onclick: () => this.close() }, t("station.camera_close")))),
@@ -115,7 +121,19 @@ class Guide {
   /** What is wrong with what the camera sees, told while there is time to mend it. */
   look() {
     if (this.busy || !this.video.videoWidth) return;
-    this.tell(judge(this.draw(this.video, this.video.videoWidth, this.video.videoHeight)));
+    this.tell(judge(this.draw(this.small, SIDE, this.video, this.video.videoWidth, this.video.videoHeight)));
+    if (this.looks++ % READ_EVERY === 0 && !this.reading) this.read();
+  }
+
+  /** Tell which codes are before the camera. */
+  async read() {
+    this.reading = true;
+    const codes = await readCodes(this.draw(this.large, READ_SIDE, this.video, this.video.videoWidth, this.video.videoHeight));
+    this.reading = false;
+    const said = codes.length && this.dialog.open ? this.onCodes(codes) : null;
+    if (!said) return;
+    this.code.textContent = said;
+    navigator.vibrate?.(40);
   }
 
   tell(wrong) {
@@ -127,14 +145,15 @@ class Guide {
     if (this.advice.textContent !== said) this.advice.textContent = said;
   }
 
-  draw(source, width, height) {
-    const scale = Math.min(1, SIDE / Math.max(width, height));
-    this.small.width = Math.max(1, Math.round(width * scale));
-    this.small.height = Math.max(1, Math.round(height * scale));
-    const context = this.small.getContext("2d", { willReadFrequently: true });
+  /** `source` in `canvas`, its long side made no longer than `side`. */
+  draw(canvas, side, source, width, height) {
+    const scale = Math.min(1, side / Math.max(width, height));
+    canvas.width = Math.max(1, Math.round(width * scale));
+    canvas.height = Math.max(1, Math.round(height * scale));
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     context.imageSmoothingQuality = "high";
-    context.drawImage(source, 0, 0, this.small.width, this.small.height);
-    return this.small;
+    context.drawImage(source, 0, 0, canvas.width, canvas.height);
+    return canvas;
   }
 
   /** Take what the camera sees. What would have to be taken again is not, unless the inspector insists. */
@@ -144,7 +163,7 @@ class Guide {
     await this.ready; // a tap that comes before the first picture is not lost
     const blob = await this.still();
     const picture = await createImageBitmap(blob);
-    const wrong = judge(this.draw(picture, picture.width, picture.height));
+    const wrong = judge(this.draw(this.small, SIDE, picture, picture.width, picture.height));
     picture.close();
     this.busy = false;
     if (wrong && !(this.insists && wrong === this.wrong)) {

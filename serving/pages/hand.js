@@ -6,13 +6,16 @@ import { stationName } from "./settings.js";
 import * as stored from "./stored.js";
 import { t } from "./words.js";
 
-const FIELDS = ["rma", "category", "seller", "amount", "currency"];
+const FIELDS = ["rma", "sku", "category", "seller", "amount", "currency"];
+const MOST_CODES = 12;
 const ASK_MS = 150;
 const SOON_MS = 100;
 
 let mine = false;
 let timer = 0;
 let more = () => ({});
+/** Codes that were read off the item and are no RMA. */
+let codes = [];
 
 /** Several tabs would keep several items under one name: the first of them keeps its own. Resolves with whether this is it. */
 export async function begin() {
@@ -44,9 +47,20 @@ async function keepNow() {
   if (isEmpty()) await stored.dropDraft();
   else {
     const fields = Object.fromEntries(FIELDS.map((id) => [id, $(id).value]));
-    await stored.saveDraft({ fields, photos: photos.all().map(({ id, wrong }) => ({ id, wrong })), ...more() });
+    await stored.saveDraft({ fields, codes, photos: photos.all().map(({ id, wrong }) => ({ id, wrong })), ...more() });
   }
 }
+
+/** Note a code that was read off the item; false where it was noted before, or there are too many. */
+export function note(code) {
+  if (codes.includes(code) || codes.length >= MOST_CODES) return false;
+  codes.push(code);
+  keep();
+  return true;
+}
+
+/** Begin with another item. */
+export const forget = () => (codes = []);
 
 export const isEmpty = () => !$("rma").value.trim() && !photos.all().length;
 
@@ -56,10 +70,12 @@ export function item() {
   const amount = $("amount").value === "" ? undefined : Number($("amount").value);
   return {
     rma: value("rma"),
+    sku: value("sku"),
     category: value("category"),
     seller: value("seller"),
     station: stationName(),
     declared_value: amount === undefined ? undefined : { amount, currency: $("currency").value },
+    answers: codes.length ? { codes: [...codes] } : undefined,
   };
 }
 
@@ -81,12 +97,13 @@ export function complete() {
 }
 
 /** What stood in the form of an item that is on its way. */
-export function fieldsOf({ rma, category, seller, declared_value: value }) {
-  return { rma, category: category ?? "", seller: seller ?? "", amount: value ? String(value.amount) : "", currency: value?.currency };
+export function fieldsOf({ rma, sku, category, seller, declared_value: value }) {
+  return { rma, sku: sku ?? "", category: category ?? "", seller: seller ?? "", amount: value ? String(value.amount) : "", currency: value?.currency };
 }
 
-/** Put an item into the form again: its fields, and the photos of which { id, wrong } is known. */
-export async function take({ fields, photos: ones }) {
+/** Put an item into the form again: its fields and codes, and the photos of which { id, wrong } is known. */
+export async function take({ fields, codes: read, photos: ones }) {
+  codes = [...(read ?? [])];
   for (const id of FIELDS) if (fields[id] !== undefined) $(id).value = fields[id];
   const kept = await Promise.all(ones.map(async (one) => ({ ...(await stored.photo(one.id)), wrong: one.wrong })));
   photos.restore(kept.filter((photo) => photo.file));

@@ -105,7 +105,7 @@ async function takeUp(kept) {
 async function openEntry({ seq, key, body, photos: ids, result }) {
   if (shown) nextItem();
   if (!hand.isEmpty()) return photos.say(t("station.queue_hand"));
-  await takeUp({ fields: hand.fieldsOf(body), photos: ids.map((id) => ({ id })), pending: { key, body, photos: ids, inspection: result?.id } });
+  await takeUp({ fields: hand.fieldsOf(body), codes: body.answers?.codes, photos: ids.map((id) => ({ id })), pending: { key, body, photos: ids, inspection: result?.id } });
   await outbox.remove(seq);
 }
 
@@ -240,6 +240,7 @@ function nextItem() {
   if (busy) return;
   release();
   pending = refusal = retaken = null;
+  hand.forget();
   photos.clear();
   const kept = KEPT_FIELDS.map((id) => [id, $(id).value]);
   $("item").reset();
@@ -281,6 +282,22 @@ function takeCode(text) {
   if (shown) nextItem();
   $("rma").value = text;
   toPhotos();
+}
+
+/** Codes before the camera: one that no goods bear is the RMA where none is known yet; others are kept with the item. Says
+ * what became of them, where something did. */
+function takeCodes(codes) {
+  const rma = $("rma").value.trim();
+  const others = codes.filter(({ text }) => text !== rma);
+  const free = others.filter(({ retail }) => !retail);
+  if (!rma && free.length === 1) {
+    $("rma").value = free[0].text;
+    hand.keep();
+    lookUp();
+    return t("station.camera_rma", { code: free[0].text });
+  }
+  const noted = rma ? others.filter(({ text }) => hand.note(text)) : [];
+  return noted.length ? t("station.camera_noted", { code: noted.map(({ text }) => text).join(" · ") }) : null;
 }
 
 function scanned(event) {
@@ -342,6 +359,7 @@ async function openCamera(index) {
       photos.add([file], index);
       return photos.hasRoom();
     },
+    onCodes: takeCodes,
     // Without an RMA the item cannot go: its field is asked for.
     onDone: () => grade(),
   });

@@ -47,6 +47,11 @@ def test_no_policy_lets_a_page_run_what_is_not_ours(service: Any) -> None:
         policy = service.client.request(method, sample(path)).headers["content-security-policy"]
         assert policy.startswith("default-src 'none'")
         scripts = re.findall(r"script-src ([^;]*)", policy)
+        # The station compiles WebAssembly, its reader of barcodes, which comes from this service too.
+        scripts = [
+            one.replace("'wasm-unsafe-eval'", "") if path == "/station" or path.startswith("/station/") else one
+            for one in scripts
+        ]
         assert all("unsafe" not in one and "http" not in one and "*" not in one for one in scripts), path
 
 

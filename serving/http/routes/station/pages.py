@@ -25,7 +25,11 @@ from regrade.serving.http.routes.common import LanguageDep, RuntimeDep
 router = APIRouter(include_in_schema=False)
 
 PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
-_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+VENDOR: Final = PAGES / "vendor"
+"""What the page brings along that is not ours."""
+_TYPES: Final = {
+    ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".wasm": "application/wasm",
+}  # fmt: skip
 _SAID: Final = (
     "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view", "now",
 )  # fmt: skip
@@ -34,8 +38,8 @@ _WORDS: Final = tuple(f"{kind}." for kind in _SAID)
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-        "manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Referrer-Policy": "no-referrer",
@@ -104,7 +108,7 @@ async def asset(name: str, request: Request) -> Response:
 def assets() -> dict[str, tuple[bytes, str, str]]:
     """Name → bytes, media type and entity tag: a closed list, so that no name can reach outside it."""
     found = {}
-    for path in sorted(PAGES.iterdir()):
+    for path in sorted([*PAGES.iterdir(), *VENDOR.iterdir()]):
         if path.suffix in _TYPES:
             body = path.read_bytes()
             found[path.name] = (body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
