@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from regrade.serving.base.errors import NotStagedError
+from regrade.serving.base.errors import NotStagedError, UploadError
+from regrade.serving.base.i18n import Message
 from regrade.serving.grading.upload import Upload
 from regrade.serving.inspections.store import InspectionStore
-from regrade.serving.storage.ahead import Staged, StagedPhotos
+from regrade.serving.storage.ahead import Staged, StagedPhotos, same_bytes
 from regrade.serving.storage.photostore import LocalPhotoStore
 
 
@@ -31,6 +32,15 @@ class SentAhead:
             if (data := _read(path, sha256)) is not None:
                 return Staged(sha256, len(data), True, None)
         return found
+
+    def refuse_other(self, key_id: str, sha256: str, at: int, data: bytes | bytearray, *, whole: bool) -> None:
+        """Raise `UploadError` where `data`, the bytes from `at` on of a photo that is there, are others than it has;
+        `whole` says that they are to be all of them."""
+        path = self._staged.find(key_id, sha256) or self._photos.path(sha256)
+        size = _size(path)
+        wrong = size is not None and (at + len(data) > size or (whole and len(data) != size))
+        if size is not None and (wrong or not same_bytes(path, at, data, size)):
+            raise UploadError("upload-hash-mismatch", Message("problem.upload_hash", {"photo": sha256}))
 
     def find(self, key_id: str, hashes: Sequence[str]) -> list[tuple[Path, int]]:
         """The files of photos and their sizes in bytes. Raises `NotStagedError`, which names those that are missing."""

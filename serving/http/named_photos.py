@@ -79,7 +79,7 @@ CONTENT: Final[dict[str, Any]] = {
             },
         },
         "example": {
-            "item": {"rma": "RMA-1", "category": "packaging", "declared_value": {"amount": 40, "currency": "USD"}},
+            "item": {"rma": "RMA-1", "category": "toys", "declared_value": {"amount": 40, "currency": "USD"}},
             "photos": [{"sha256": "db1a51b36a697e6a49e2e58937a0f3d1033fac4da2d4f7f5a93c19a9f6636de0"}],
         },
     }

@@ -20,7 +20,7 @@ def now_of(inspection: Inspection, policy: Policy, lang: str) -> NowOut | None:
     decision, review = inspection.decision, inspection.review
     disposition = review.disposition if review is not None else decision.disposition if decision is not None else None
     if inspection.status == "needs_review" or disposition is None:
-        if decision is not None and decision.who == "bench":
+        if inspection.who == "bench":
             return NowOut(state="decide")
         return NowOut(state="aside", bin=_bin(inspection, ASIDE, policy, lang))
     action = disposition.action

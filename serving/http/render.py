@@ -210,7 +210,7 @@ def _review(inspection: Inspection, lang: str, first: bool) -> ReviewOut:
         )
     return ReviewOut(
         required=required,
-        who=inspection.decision.who if required and inspection.decision is not None else "nobody",
+        who=inspection.who if required else "nobody",
         first=first and required,
         reasons=[render(reason, lang) for reason in reasons],
         decided=decided,

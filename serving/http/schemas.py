@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    StrictBool,
     StringConstraints,
     model_serializer,
 )
@@ -372,7 +373,7 @@ class CategoryIn(BaseModel):
 class BenchDecisionIn(VerdictIn):
     """What the inspector who holds the item found."""
 
-    blind: bool = Field(False, description="Whether the inspector decided before the model's word was shown.")
+    blind: StrictBool = Field(False, description="Whether the inspector decided before the model's word was shown.")
 
 
 class ActivationIn(BaseModel):

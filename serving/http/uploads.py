@@ -28,9 +28,10 @@ def boundary_of(content_type: str | None, form: Form = "item") -> str:
     """The boundary that a Content-Type header announces. Raises `UploadError`."""
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
+        also = ", or application/json that names photos sent ahead" if form == "item" else ""
         raise UploadError(
             "not-multipart",
-            f"The request is {kind[:80] or 'of no stated type'}. Send multipart/form-data with {_ASKED[form]}.",
+            f"The request is {kind[:80] or 'of no stated type'}. Send multipart/form-data with {_ASKED[form]}{also}.",
         )
     boundary = next((value for name, value in parameters(content_type or "") if name == "boundary"), "")
     if not boundary or len(boundary) > MAX_BOUNDARY or not boundary.isascii():

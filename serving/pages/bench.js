@@ -56,7 +56,7 @@ export const decisionOf = (inspection, condition, seconds) => {
 
 /** An item at which the inspector decides first: its photos and the question, and nothing of what the model found. */
 export function unseenNodes(inspection, urls, onDecide) {
-  const plain = { ...inspection, defects: [], defects_examined: undefined };
+  const plain = { ...inspection, defects: [], defects_examined: null };
   return [
     nowNode(inspection, t("station.bench_decides")),
     onDecide ? question(inspection, onDecide) : null,

@@ -13,7 +13,8 @@ export function photoViewer(inspection, urls, marks = null) {
     defectsOf(index).reduce((sum, defect) => sum + defect.score + (defect.severity === "major" ? 1 : 0), 0);
   const worst = inspection.photos.reduce((best, photo) => (weight(photo.index) > weight(best) ? photo.index : best), 0);
   const show = (index, focus) => {
-    const examined = inspection.defects_examined?.find((one) => one.photo === index)?.types;
+    // null: nothing is to be said of it yet.
+    const examined = inspection.defects_examined === null ? null : inspection.defects_examined?.find((one) => one.photo === index)?.types;
     const picture = stage(inspection.photos[index], urls[index], defectsOf(index), examined);
     root.replaceChildren(picture, strip(index));
     marks?.on(picture, inspection.photos[index]);
@@ -50,7 +51,7 @@ function stage(photo, url, defects, examined) {
   });
   return el("div", { class: "stage" }, picture,
     rows.length ? el("ul", { class: "defects" }, ...rows) : null,
-    el("p", { class: "examined" }, examinedWords(examined, rows.length > 0)));
+    examined === null ? null : el("p", { class: "examined" }, examinedWords(examined, rows.length > 0)));
 }
 
 export function box(defect, width, height) {

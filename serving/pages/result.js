@@ -117,7 +117,7 @@ function recoveries(disposition) {
 
 function retakeNodes(inspection, urls, onRetake) {
   const cards = [...faultyPhotos(inspection)].map(([index, why]) =>
-    el("li", { class: "retake-card" },
+    el("li", { class: "retake-card", "data-retake": String(index) },
       el("img", { src: urls[index], alt: t("station.photo_alt", { number: index + 1 }) }),
       el("div", {},
         el("strong", {}, t("station.photo_alt", { number: index + 1 })),

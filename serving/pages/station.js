@@ -98,7 +98,7 @@ async function takeUp(kept) {
   const response = await fetch(`${api}/${encodeURIComponent(pending.inspection)}`, { headers }).catch(() => null);
   const inspection = response?.ok ? await response.json() : null;
   if (inspection?.id !== pending?.inspection || shown || busy) return;
-  show(inspection, false, await previews(inspection, apiKey(), photos.all().map((photo) => photo.file)));
+  show(inspection, false, await previews(inspection, apiKey(), photos.all().map((photo) => photo.file)), { again: true });
 }
 
 /** Take an item of the list into hand, unless something else is. */
@@ -143,7 +143,8 @@ function working(on) {
   $("live").textContent = t("station.working");
 }
 
-function show(inspection, replayed, urls) {
+/** `again`: it was on show before, and nobody need be told. */
+function show(inspection, replayed, urls, { again = false } = {}) {
   // The result keeps its own URLs: the tray may be changed while it is on show.
   shown = { inspection, replayed, urls, since: performance.now() };
   refusal = null;
@@ -152,7 +153,7 @@ function show(inspection, replayed, urls) {
   photos.mark(faultyPhotos(inspection));
   draw();
   $("live").textContent = announcement(inspection);
-  signal(inspection);
+  if (!again) signal(inspection);
   refresh();
   $("outcome").scrollIntoView({ block: "nearest" });
   goOn();
@@ -257,6 +258,14 @@ function nextItem() {
   $("rma").focus();
 }
 
+/** Of photos to take again, tick off those that were. */
+function tickRetaken() {
+  for (const card of $("result").querySelectorAll("[data-retake]")) {
+    const photo = photos.all()[Number(card.dataset.retake)];
+    card.classList.toggle("done", Boolean(photo && !photo.wrong));
+  }
+}
+
 /** Words inside a result come from the service: have it say them again in the language just chosen. */
 async function switchLanguage(code) {
   choose(code);
@@ -278,10 +287,22 @@ async function switchLanguage(code) {
 
 /** A code that was scanned while no field had the focus is the RMA: of the item before the inspector, or of the next. */
 function takeCode(text) {
-  if (busy) return;
-  if (shown) nextItem();
+  if (busy) return photos.say(t("station.scan_busy", { code: text }));
+  if (isSent()) nextItem();
   $("rma").value = text;
   toPhotos();
+}
+
+/** Whether the item in hand is on its way or answered, so that another RMA is another item. */
+const isSent = () => Boolean(shown || pending?.inspection || (pending && ["waits", "done"].includes(outbox.find(pending.key)?.state)));
+
+/** Another RMA beside what was sent begins the next item: neither its photos nor its place in the line are the old one's. */
+function anotherRma() {
+  const rma = $("rma").value.trim();
+  const sent = pending?.body.rma ?? shown?.inspection.item.rma;
+  if (busy || !rma || !isSent() || rma === sent) return;
+  nextItem();
+  $("rma").value = rma;
 }
 
 /** Codes before the camera: one that no goods bear is the RMA where none is known yet; others are kept with the item. Says
@@ -304,6 +325,7 @@ function scanned(event) {
   // A barcode scanner ends with Enter: go on to the photos instead of sending half an item.
   if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
+  anotherRma();
   toPhotos();
 }
 
@@ -372,6 +394,7 @@ showViews();
 photos.onChange(() => {
   withdrawIfChanged();
   hand.keep();
+  tickRetaken();
   if (photos.all().length) $("grade").focus();
 });
 photos.onLeave(outbox.needs);
@@ -379,7 +402,7 @@ uploads.use(apiKey, photos.progress);
 photos.wire();
 photos.onTake(openCamera);
 $("rma").addEventListener("keydown", scanned);
-$("rma").addEventListener("change", lookUp);
+$("rma").addEventListener("change", () => { anotherRma(); lookUp(); });
 listenForScans(takeCode);
 wireSound();
 wireRecent();

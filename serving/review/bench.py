@@ -28,7 +28,7 @@ def decides_first(context: DeskContext, inspection: Inspection) -> bool:
     if any(review.undone_at is not None for review in inspection.reviews):
         return False
     bench = context.rules().policy.terms(inspection.item.get("seller")).bench
-    if bench is None or inspection.decision is None or inspection.decision.who != "bench":
+    if bench is None or inspection.who != "bench":
         return False
     return context.lottery.drawn(inspection.id, "first", bench.first_share)
 
@@ -52,6 +52,8 @@ def decide(context: DeskContext, inspection_id: str, inspector: ApiKey, verdict:
         if held and task.lease_key_id != inspector.id:
             raise DecidedError(Message("problem.bench_held"))
         context.refuse_if_full()
+        if before.ask is not None:
+            _refuse(Reason("bench_asked_on"))
         _refuse(_alone(context, before))
         begin(connection, context.signer, inspection_id)
         drawn = blind and decides_first(context, before)

@@ -32,6 +32,8 @@ from regrade.serving.storage.photostore import make_directories
 
 FOLDER: Final = "uploads"
 SWEEP_SECONDS: Final = 60.0
+BLOCK: Final = 4096
+"""Bytes that a file takes at least, however little it holds: without that, a budget of bytes is none of files."""
 _PART: Final = ".part"
 _NEW: Final = ".new"
 
@@ -83,17 +85,21 @@ class StagedPhotos:
     def put(self, key_id: str, sha256: str, at: int, data: bytes | bytearray, total: int | None) -> Staged:
         """Take `data`, the bytes of a photo from `at` on, of `total` (None where the client broke off: it is less).
 
-        Bytes that are there already are left as they are. When this returns, what it tells survives a loss of power.
+        Bytes that are there already are left as they are, and must be the same. When this returns, what it tells
+        survives a loss of power.
         Raises `UploadGapError` where bytes before `at` are missing, `UploadError` (`upload-hash-mismatch`) or
         `PhotoError` for a whole that is not what its hash says or no photo, of which nothing is kept, `BudgetError`,
         and `StorageError`.
         """
         with storage_faults(), self._lock(sha256):
             there = self._state(key_id, sha256)
+            if not there.whole and at > there.size:
+                raise UploadGapError(there.size)
+            path = self._path(key_id, sha256) if there.whole else self._part(key_id, sha256)
+            if there.size and not same_bytes(path, at, data, there.size):
+                raise UploadError("upload-hash-mismatch", Message("problem.upload_hash", {"photo": sha256}))
             if there.whole:
                 return there
-            if at > there.size:
-                raise UploadGapError(there.size)
             fresh = bytes(data[there.size - at :])
             with self._room(key_id, len(fresh)):
                 if total is not None and at + len(data) == total:
@@ -224,7 +230,7 @@ class StagedPhotos:
             if (end := self._expiry(path)) is not None:
                 ends.append(end)
                 with suppress(FileNotFoundError):
-                    used += path.stat().st_size
+                    used += max(path.stat().st_size, BLOCK)
         if used + size > self._budget:
             params = {"used": written(used), "budget": written(self._budget)}
             again = max(1, round(min(ends) - self._now())) if ends else 1
@@ -262,3 +268,12 @@ class StagedPhotos:
     def _lock(self, sha256: str) -> threading.Lock:
         # By the hash alone: few wait for each other who need not, and `forget` holds off all keys at once.
         return self._locks[int(sha256[:1], 16)]
+
+
+def same_bytes(path: Path, at: int, data: bytes | bytearray, size: int) -> bool:
+    """Whether `data`, the bytes of a photo from `at` on, are what the file at `path` holds of them in its `size` bytes;
+    of a file that is gone, nothing is told."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(at)
+        return file.read(max(0, min(len(data), size - at))) == data[: max(0, size - at)]
+    return True

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from regrade.models.errors import RegradeError
 from regrade.models.files import locked, sync_folder
 from regrade.serving.base.errors import PhotoDamagedError, StorageError
 from regrade.serving.storage import private
@@ -47,8 +48,8 @@ class PhotoStore(Protocol):
         """Make photos visible under their hashes, durably. Publishing what is there already is no error."""
 
     def published(self, staged: Sequence[StagedPhoto], used: Used) -> AbstractContextManager[None]:
-        """Publish photos for what is done within. Where that finds no room (`StorageError`), those of them that `used`
-        does not name are removed again."""
+        """Publish photos for what is done within. Where that is refused, or finds no room (`StorageError`), those of
+        them that `used` does not name are removed again."""
 
     def discard(self, staged: Sequence[StagedPhoto]) -> None:
         """Remove staged photos that were not published."""
@@ -124,6 +125,11 @@ class LocalPhotoStore:
             if error.fault != "failing":
                 with suppress(OSError):
                     self.remove(hashes, used)
+            raise
+        except RegradeError:
+            # Refused before anything was written: erased, decided or changed by somebody else meanwhile.
+            with suppress(OSError):
+                self.remove(hashes, used)
             raise
 
     def discard(self, staged: Sequence[StagedPhoto]) -> None:

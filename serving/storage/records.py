@@ -127,6 +127,13 @@ class Inspection:
         return next(reversed(votes_of(self.reviews).values()), None)
 
     @property
+    def who(self) -> Literal["nobody", "bench", "desk"]:
+        """Who may decide now: as the policy said when it was graded; what a reviewer asked about is the desk's."""
+        if self.decision is None or self.status != "needs_review":
+            return "nobody"
+        return "desk" if self.ask is not None else self.decision.who
+
+    @property
     def ask(self) -> Ask | None:
         """What is asked of the station or of another reviewer now; nothing once somebody has decided."""
         open_ = [ask for ask in self.asks if ask.ended is None]

@@ -218,4 +218,4 @@ def test_where_a_person_reads_it_the_refusal_is_in_their_language(service: Any, 
     files = [("photos", ("0.jpg", photo, "image/jpeg"))]
     path = f"/v1/inspections/{made['id']}/photos"
     answer = service.client.post(path, files=files, headers={"Accept-Language": "zh-CN"})
-    assert "审核员" in answer.json()["detail"]
+    assert "复核员" in answer.json()["detail"]

@@ -158,6 +158,26 @@ def test_bytes_of_another_hash_are_refused_and_nothing_of_them_stays(service: An
     assert put(service.client, one).status_code == 201
 
 
+def test_what_is_there_is_not_taken_for_other_bytes(service: Any, photo: bytes, render_photo: RenderPhoto) -> None:
+    client, other = service.as_role("station"), render_photo(2)
+    assert put(client, photo).status_code == 201
+    for data in (b"junk", other, photo[:100], photo + b"x"):
+        assert client.put(f"/v1/uploads/{sha(photo)}", content=data).status_code == 422
+    assert put(client, bytes(100), of=photo, at=100).status_code == 422
+    assert put(client, photo[100:200], of=photo, at=100).status_code == 200
+    assert put(client, photo).status_code == 200
+    assert grade(client, photo).status_code == 201
+    assert client.put(f"/v1/uploads/{sha(photo)}", content=b"junk").status_code == 422
+
+
+def test_a_part_that_is_sent_again_must_be_the_same(service: Any, render_photo: RenderPhoto) -> None:
+    client, data = service.as_role("station"), render_photo(5)
+    assert put(client, data[:1000], of=data).status_code == 202
+    assert put(client, bytes(1000), of=data, at=500).status_code == 422
+    done = put(client, data[500:1500], of=data, at=500)
+    assert (done.status_code, done.headers["upload-offset"]) == (202, "1500")
+
+
 def test_a_photo_comes_in_parts_across_a_restart(serve: Any, photo: bytes) -> None:
     service = serve()
     token = service.client.headers["authorization"].removeprefix("Bearer ")

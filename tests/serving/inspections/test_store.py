@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
-from regrade.serving.base.errors import PhotoDamagedError
+from regrade.serving.base.errors import PhotoDamagedError, RevisionError
+from regrade.serving.base.i18n import Message
 from regrade.serving.inspections.verify import remove_surplus, verify_store
 from regrade.serving.storage import migrations
 from regrade.serving.storage.database import Database
@@ -91,6 +92,16 @@ def put(store: LocalPhotoStore, data: bytes) -> str:
     sha256 = hashlib.sha256(data).hexdigest()
     store.publish(store.stage([(data, sha256)]))
     return sha256
+
+
+def test_what_is_refused_leaves_no_photo_but_those_of_others(tmp_path: Path) -> None:
+    """Erased, decided or changed by somebody else while it was graded: files are there before the row is to be."""
+    store, data = LocalPhotoStore(tmp_path / "photos"), [b"mine alone", b"another item's too"]
+    hashes = [hashlib.sha256(one).hexdigest() for one in data]
+    staged = store.stage(list(zip(data, hashes, strict=True)))
+    with pytest.raises(RevisionError), store.published(staged, lambda here: {hashes[1]} & set(here)):
+        raise RevisionError(Message("problem.revision_raced"))
+    assert [store.holds(one) for one in hashes] == [False, True]
 
 
 def test_a_published_photo_reads_back(tmp_path: Path) -> None:

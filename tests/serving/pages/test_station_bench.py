@@ -64,6 +64,41 @@ def test_a_scan_decides_nothing_and_begins_the_next_item(page: Page, service: An
     assert stored(service, "R-31")["status"] == "needs_review"
 
 
+def test_a_slow_scanner_presses_nothing_either(page: Page, service: Any, sharp: FilePayload) -> None:
+    """Wireless scanners leave up to a tenth of a second between keys, and a busy tablet makes it more before Enter."""
+    grade(page, "R-32", sharp)
+    expect(page.locator(".choice.said")).to_be_focused()
+    page.keyboard.type("RM-21", delay=70)
+    page.wait_for_timeout(150)
+    page.keyboard.press("Enter")
+    expect(page.locator("#rma")).to_have_value("RM-21")
+    assert stored(service, "R-32")["status"] == "needs_review"
+
+
+@pytest.mark.parametrize("place", ["#category", "#bench-action", "#amount", "#seller"])
+def test_a_scan_types_into_no_field_and_chooses_from_no_list(page: Page, sharp: FilePayload, place: str) -> None:
+    grade(page, "R-33", sharp)
+    page.fill("#seller", "acme")
+    before = page.input_value(place)
+    page.focus(place)
+    page.keyboard.type("12345678" if place == "#amount" else "ELDEST-99871")
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_be_hidden()  # the next item
+    assert page.input_value("#rma") in ("12345678", "ELDEST-99871")
+    if place != "#bench-action":
+        assert page.input_value("#category") == "packaging"
+        assert place != "#amount" or page.input_value(place) in ("", before)
+
+
+def test_another_rma_beside_a_result_begins_the_next_item(page: Page, sharp: FilePayload) -> None:
+    grade(page, "R-34", sharp)
+    page.fill("#rma", "R-35")
+    page.press("#rma", "Enter")
+    expect(page.locator("#result")).to_be_hidden()
+    expect(page.locator(".thumb")).to_have_count(0)
+    expect(page.locator("#rma")).to_have_value("R-35")
+
+
 def test_a_scan_replaces_the_rma_wherever_the_focus_is(page: Page) -> None:
     page.fill("#rma", "wrong")
     page.locator("#clear").focus()

@@ -126,7 +126,7 @@ def test_what_waits_survives_a_reload_and_a_result_can_be_opened(
     reload(page)
     expect(page.locator("#outbox li.done")).to_have_count(1)
     page.click("#outbox li button.secondary")
-    expect(page.locator(".headline .condition")).to_be_visible()
+    expect(page.locator("#result .now")).to_be_visible()
     expect(page.locator("#rma")).to_have_value("RMA-later")
     expect(page.locator("#outbox")).to_be_hidden()
     assert len(stored("RMA-later")) == 1
@@ -154,7 +154,7 @@ def test_an_answer_that_was_lost_before_a_reload_makes_one_row(
     expect(page.locator("#rma")).to_have_value("RMA-lost")
     assert (len(keys), len(set(keys)), len(stored("RMA-lost"))) == (2, 1, 1)
     reload(page)  # now it is known, and shown again
-    expect(page.locator(".headline .condition")).to_be_visible()
+    expect(page.locator("#result .now")).to_be_visible()
     page.click("#grade")
     expect(page.locator("#result .hint")).to_contain_text("had been graded before")
     assert len(stored("RMA-lost")) == 1
@@ -181,16 +181,17 @@ def test_an_item_that_was_changed_while_it_waited_is_sent_as_it_is_now(
     page: Page, stored: Stored, sharp: FilePayload
 ) -> None:
     page.context.set_offline(True)
-    fill_in(page, "RMA-typo", sharp)
+    fill_in(page, "RMA-changed", sharp)
     page.click("#grade")
     expect(page.locator("#outbox-counts")).to_have_text("1 wait to be sent")
-    page.fill("#rma", "RMA-right")
-    page.press("#rma", "Tab")
+    page.fill("#seller", "acme")
+    page.press("#seller", "Tab")
     expect(page.locator("#outbox")).to_be_hidden()
     page.context.set_offline(False)
     page.click("#grade")
-    expect(page.locator(".verdict .rma")).to_have_text("RMA-right")
-    assert (len(stored("RMA-typo")), len(stored("RMA-right"))) == (0, 1)
+    expect(page.locator(".verdict .rma").first).to_have_text("RMA-changed")
+    (made,) = stored("RMA-changed")
+    assert made["item"]["seller"] == "acme"
 
 
 def test_a_cut_upload_goes_on_where_it_was(page: Page, service: Any, stored: Stored, sharp: FilePayload) -> None:
@@ -330,3 +331,30 @@ def test_the_list_of_what_waits_fits_the_screen_and_can_be_used_by_everybody(
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert violations(page) == []
     page.context.set_offline(False)
+
+
+@pytest.mark.parametrize("way", ["scanned", "typed"])
+def test_the_next_item_leaves_the_one_that_waits_as_it_is(
+    page: Page, service: Any, stored: Stored, others: list[FilePayload], way: str
+) -> None:
+    """Without pressing *Next item*: the next RMA says enough."""
+    page.context.set_offline(True)
+    fill_in(page, "SC-0001", *others[:2])
+    page.click("#grade")
+    expect(page.locator(".waiting")).to_have_count(1)
+    if way == "scanned":
+        page.locator("#next").focus()
+        page.keyboard.type("SC-0002")
+        page.keyboard.press("Enter")
+    else:
+        page.fill("#rma", "SC-0002")
+        page.press("#rma", "Enter")
+    expect(page.locator("#rma")).to_have_value("SC-0002")
+    expect(page.locator(".thumb")).to_have_count(0)
+    page.set_input_files("#files", [others[2]])
+    page.click("#grade")
+    expect(page.locator(".waiting")).to_have_count(2)
+    page.context.set_offline(False)
+    expect(page.locator("#result .now")).to_be_visible()
+    expect(page.locator("#outbox li.done")).to_have_count(1)
+    assert [len(stored(rma)[0]["photos"]) for rma in ("SC-0001", "SC-0002")] == [2, 1]

@@ -86,6 +86,19 @@ def test_it_is_handed_to_anybody_else(service: Any, shoe: Any) -> None:
     assert (done["status"], "ask" in done) == ("reviewed", False)
 
 
+@pytest.mark.parametrize("asked", [{"ask": "escalate"}, {"ask": "cannot_tell"}, {"ask": "photos"}])
+def test_what_a_reviewer_asked_about_is_not_the_bench_s_any_more(
+    service: Any, photo: bytes, asked: dict[str, Any]
+) -> None:
+    service.as_role("reviewer", "Bob")
+    made = post_for_review(service, photo, declared_value={"amount": 40, "currency": "USD"})
+    assert made["review"]["who"] == "bench"
+    told = ask(service.as_role("reviewer", "Ann"), made, **asked).json()
+    assert (told["review"]["who"], told["now"]["state"]) == ("desk", "retake" if asked["ask"] == "photos" else "aside")
+    refused = service.as_role("station").post(f"/v1/inspections/{made['id']}/decision", json={"condition": "used"})
+    assert refused.status_code == (409 if asked["ask"] == "photos" else 403)
+
+
 def test_where_nobody_else_is_left_it_is_for_who_runs_the_place(service: Any, shoe: Any) -> None:
     ask(service.client, shoe, ask="cannot_tell")
     assert claim(service.client)["inspection"]["id"] == shoe["id"]

@@ -87,12 +87,16 @@ async def put(
     """
     part = _part_of(request, runtime.settings)
     there = await runtime.call(runtime.sent_ahead.state, key.id, sha256)
-    if there.whole or part.asks:
+    if part.asks:
         return _answer(there, response)
     announced = _announced(request, part, runtime.settings)
-    await runtime.call(runtime.staged.refuse_if_over, key.id, max(0, part.at + announced - there.size))
+    if not there.whole:
+        await runtime.call(runtime.staged.refuse_if_over, key.id, max(0, part.at + announced - there.size))
     with runtime.admission.enter(announced, key_id=key.id, graded=False) as ticket:
         data = await _read(request, runtime, ticket, part, key.id, sha256)
+        if there.whole:
+            await runtime.call(runtime.sent_ahead.refuse_other, key.id, sha256, part.at, data, whole=part.total is None)
+            return _answer(there, response)
         total = len(data) if part.total is None else part.total
         return _answer(await runtime.call(runtime.staged.put, key.id, sha256, part.at, data, total), response)
 
