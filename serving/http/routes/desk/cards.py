@@ -61,7 +61,7 @@ def asked(one: Ask) -> Json:
 
 
 def _views(inspection: Inspection, in_force: InForce) -> list[str]:
-    """What the category asks to be photographed, as the page's words name it: `footwear/soles`."""
+    """What the category asks to be photographed, as the page's words name it: `toys/front`."""
     call = inspection.result.category
     category = None if call is None else in_force.categories.get(call.name)
     return [] if category is None else [f"{category.name}/{view.name}" for view in category.views]
