@@ -48,7 +48,7 @@ def test_there_is_a_chart_of_each_figure_once_there_are_two_weeks() -> None:
     assert [title.split(",")[0] for title, _ in view.charts] == [
         "Condition right",
         "Loss an item",
-        "Go without a human",
+        "Go without a person",
     ]
     assert all('class="level"' in chart and "<circle" in chart for _, chart in view.charts)
     (short,) = views([state(days=6)], "USD", "en")
@@ -79,7 +79,7 @@ def test_claims_are_told_in_words_in_both_languages() -> None:
 def test_what_it_takes_is_told_and_drawn() -> None:
     (view,) = views([state()], "USD", "en")
     assert view.so_far == (
-        "Items decided by people so far: 70. Of the last 26 weeks' items, 25% went without a human. "
+        "Items decided by people so far: 70. Of the last 26 weeks' items, 25% went without a person. "
         "Looks like those that the promise lets go lost $0.30 on average."
     )
     assert view.expected == "The promise lets 20% of items go; with 500 more looks like those so far, 40% are expected."
