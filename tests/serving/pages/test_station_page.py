@@ -311,7 +311,7 @@ def test_a_retry_after_a_lost_answer_grades_once(
 
 def test_another_item_gets_another_idempotency_key(page: Page, stored: Stored, sharp: FilePayload) -> None:
     grade(page, "RMA-first", sharp)
-    page.fill("#rma", "RMA-second")
+    fill_in(page, "RMA-second", sharp)
     page.click("#grade")
     expect(page.locator(".verdict .rma")).to_have_text("RMA-second")
     assert len(stored("RMA-first")) == len(stored("RMA-second")) == 1
