@@ -36,10 +36,13 @@ class SentAhead:
     def refuse_other(self, key_id: str, sha256: str, at: int, data: bytes | bytearray, *, whole: bool) -> None:
         """Raise `UploadError` where `data`, the bytes from `at` on of a photo that is there, are others than it has;
         `whole` says that they are to be all of them."""
-        path = self._staged.find(key_id, sha256) or self._photos.path(sha256)
-        size = _size(path)
-        wrong = size is not None and (at + len(data) > size or (whole and len(data) != size))
-        if size is not None and (wrong or not same_bytes(path, at, data, size)):
+        if whole:
+            same = hashlib.sha256(data).hexdigest() == sha256
+        else:
+            path = self._staged.find(key_id, sha256) or self._photos.path(sha256)
+            size = _size(path)
+            same = size is None or (at + len(data) <= size and same_bytes(path, at, data, size))
+        if not same:
             raise UploadError("upload-hash-mismatch", Message("problem.upload_hash", {"photo": sha256}))
 
     def find(self, key_id: str, hashes: Sequence[str]) -> list[tuple[Path, int]]:

@@ -3,6 +3,7 @@
 import { $, el } from "./dom.js";
 import { sendNote, sendPhotos } from "./mend.js";
 import { describeProblem } from "./send.js";
+import { newId } from "./stored.js";
 import { chosen, named, t } from "./words.js";
 
 const EVERY_MS = 60_000;
@@ -92,8 +93,7 @@ async function photographed(one, files) {
   draw();
   // Where the newest photos must be taken again, these take their places.
   const wrong = one.photos.filter((photo) => !photo.quality.ok).map((photo) => photo.index).slice(0, files.length);
-  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const answer = await sendPhotos(api, { id: one.id, files, replace: wrong }, { ...access(), key });
+  const answer = await sendPhotos(api, { id: one.id, files, replace: wrong }, { ...access(), key: newId() });
   sending = null;
   tell(one, answer, answer.inspection?.status === "retake" ? retakeWords(answer.inspection) : null);
 }

@@ -167,8 +167,7 @@ class Guide {
     picture.close();
     this.busy = false;
     if (wrong && !(this.insists && wrong === this.wrong)) {
-      this.tell(wrong);
-      this.insists = true;
+      Object.assign(this, { wrong, insists: true });
       this.tell(wrong);
       navigator.vibrate?.([80, 60, 80]);
       return;

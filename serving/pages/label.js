@@ -1,16 +1,15 @@
 // The print view of a label: the service draws it, and the browser prints it at the size of the sheet.
 
 import { $ } from "./dom.js";
-import { chosen, loadWords, t } from "./words.js";
+import { apiKey, credentials } from "./settings.js";
+import { loadWords, t } from "./words.js";
 
 const { api, strings, item, size } = document.body.dataset;
 
 async function draw() {
-  const apiKey = sessionStorage.getItem("regrade.key");
-  if (!apiKey) return say(t("station.label_no_key"));
-  const headers = { Authorization: `Bearer ${apiKey}`, "Accept-Language": chosen() };
+  if (!apiKey()) return say(t("station.label_no_key"));
   const address = `${api}/${encodeURIComponent(item)}/label?format=html&size=${size}`;
-  const response = await fetch(address, { headers, signal: AbortSignal.timeout(20_000) }).catch(() => null);
+  const response = await fetch(address, { headers: credentials(), signal: AbortSignal.timeout(20_000) }).catch(() => null);
   if (!response) return say(t("station.offline_short"));
   if (!response.ok) {
     const problem = await response.json().catch(() => null);

@@ -1,9 +1,11 @@
 // The same inspection graded anew: with photos taken again, or as of the category that it really is.
 
 import { el } from "./dom.js";
+import { post } from "./send.js";
 import { named, t } from "./words.js";
 
 const PATIENCE_MS = 120_000;
+const JSON_BODY = { "Content-Type": "application/json" };
 
 /**
  * What has changed since an inspection had to be taken again, as {id, places, replace}: the places of the photos to send,
@@ -23,36 +25,21 @@ export function changeOf(retaken, { body, photos }) {
   return changed.length ? { id: retaken.id, places: changed, replace } : null;
 }
 
-/** Send photos for a stored inspection; answers as `send` of send.js does. Never throws. */
+/** Send photos for a stored inspection; answers as `post` of send.js does. */
 export function sendPhotos(api, { id, files, replace }, access) {
   const form = new FormData();
   if (replace.length) form.append("replace", replace.join(","));
   for (const file of files) form.append("photos", file, file.name);
-  return post(`${api}/${encodeURIComponent(id)}/photos`, form, access);
+  return post(`${api}/${encodeURIComponent(id)}/photos`, form, access, {}, PATIENCE_MS);
 }
 
 /** Say of which category a stored inspection is; answers likewise. */
 export const sendCategory = (api, id, category, access) =>
-  post(`${api}/${encodeURIComponent(id)}/category`, JSON.stringify({ category }), access, { "Content-Type": "application/json" });
+  post(`${api}/${encodeURIComponent(id)}/category`, JSON.stringify({ category }), access, JSON_BODY, PATIENCE_MS);
 
 /** Answer the desk with a note; answers likewise. */
 export const sendNote = (api, id, note, access) =>
-  post(`${api}/${encodeURIComponent(id)}/answer`, JSON.stringify({ note }), access, { "Content-Type": "application/json" });
-
-async function post(address, body, { apiKey, language, key }, more = {}) {
-  const headers = { Authorization: `Bearer ${apiKey}`, "Accept-Language": language, ...more };
-  if (key) headers["Idempotency-Key"] = key;
-  try {
-    const response = await fetch(address, { method: "POST", headers, body, signal: AbortSignal.timeout(PATIENCE_MS) });
-    const answer = await response.json().catch(() => null);
-    if (response.ok && answer) {
-      return { inspection: answer, replayed: response.headers.get("Idempotency-Replayed") === "true" };
-    }
-    return { status: response.status, problem: { ...answer, retry_after: response.headers.get("Retry-After") } };
-  } catch (error) {
-    return { status: 0, reason: error.name === "TimeoutError" ? "too_slow" : "offline" };
-  }
-}
+  post(`${api}/${encodeURIComponent(id)}/answer`, JSON.stringify({ note }), access, JSON_BODY, PATIENCE_MS);
 
 /** What offers to grade an item as what its photos look like, `onPick(category)`; null where nobody doubts it. */
 export function categoryTap(inspection, onPick) {

@@ -3,13 +3,12 @@
 import { $, el } from "./dom.js";
 import { dress, place, shape, word } from "./now.js";
 import { resultNodes } from "./result.js";
+import { apiKey, credentials, stationName } from "./settings.js";
 import { chosen, t } from "./words.js";
 
 const MOST = 20;
 const SOON_MS = 15_000;
 const LATE_MS = 120_000;
-const KEY = "regrade.key";
-const STATION = "regrade.station";
 const { api } = document.body.dataset;
 
 let wait = SOON_MS;
@@ -18,10 +17,8 @@ let asked = 0;
 /** By inspection, the state that was shown last: what has changed since is marked. */
 let known = new Map();
 
-const headers = () => ({ Authorization: `Bearer ${sessionStorage.getItem(KEY)}`, "Accept-Language": chosen() });
-
 async function ask(path) {
-  const response = await fetch(`${api}${path}`, { headers: headers(), signal: AbortSignal.timeout(20_000) });
+  const response = await fetch(`${api}${path}`, { headers: credentials(), signal: AbortSignal.timeout(20_000) });
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
 }
@@ -34,9 +31,9 @@ export function refresh() {
 
 async function poll() {
   clearTimeout(timer);
-  if (document.hidden || !sessionStorage.getItem(KEY)) return;
+  if (document.hidden || !apiKey()) return;
   const turn = (asked += 1);
-  const station = localStorage.getItem(STATION) ?? "";
+  const station = stationName() ?? "";
   const midnight = new Date();
   midnight.setHours(0, 0, 0, 0);
   const changed = await Promise.all([
@@ -101,7 +98,7 @@ async function open(id) {
 }
 
 async function picture(address) {
-  const response = await fetch(address, { headers: headers() });
+  const response = await fetch(address, { headers: credentials() });
   if (!response.ok) throw new Error(String(response.status));
   return URL.createObjectURL(await response.blob());
 }

@@ -1,7 +1,7 @@
 // The rubric of an item's category beside the question what it is: words and pictures, asked for when it is opened.
 
 import { el } from "./dom.js";
-import { apiKey } from "./settings.js";
+import { credentials } from "./settings.js";
 import { chosen, named, t } from "./words.js";
 
 const { api } = document.body.dataset;
@@ -47,6 +47,5 @@ function picture({ name }, condition) {
 
 /** The answer, or null where there is none or it is a refusal. */
 function ask(address) {
-  const headers = { Authorization: `Bearer ${apiKey()}`, "Accept-Language": chosen() };
-  return fetch(address, { headers, signal: AbortSignal.timeout(10_000) }).then((answer) => (answer.ok ? answer : null), () => null);
+  return fetch(address, { headers: credentials(), signal: AbortSignal.timeout(10_000) }).then((answer) => (answer.ok ? answer : null), () => null);
 }

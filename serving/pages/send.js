@@ -4,18 +4,22 @@ import { known, t } from "./words.js";
 
 const PATIENCE_MS = 30_000;
 
-/**
- * Post an item that names its photos, which were sent ahead. Never throws: answers {inspection, replayed}, or {status,
- * problem} with the problem+json where there was one, or {status: 0, reason: "offline" | "too_slow"} where no answer came.
- */
-export async function send(url, { body, hashes, key, apiKey, language }) {
-  const headers = {
-    Authorization: `Bearer ${apiKey}`, "Idempotency-Key": key, "Accept-Language": language, "Content-Type": "application/json",
-  };
+/** Post an item that names its photos, which were sent ahead; answers as `post` does. */
+export function send(url, { body, hashes, ...access }) {
   const named = JSON.stringify({ item: body, photos: hashes.map((sha256) => ({ sha256 })) });
-  let response;
+  return post(url, named, access, { "Content-Type": "application/json" });
+}
+
+/**
+ * Post to the service what it answers with an inspection; with `key`, an idempotency key, once however often. Never throws:
+ * answers {inspection, replayed}, or {status, problem} with the problem+json where there was one, or {status: 0, reason:
+ * "offline" | "too_slow"} where no answer came.
+ */
+export async function post(url, body, { key, apiKey, language }, more = {}, patience = PATIENCE_MS) {
+  const headers = { Authorization: `Bearer ${apiKey}`, "Accept-Language": language, ...more };
+  if (key) headers["Idempotency-Key"] = key;
   try {
-    response = await fetch(url, { method: "POST", headers, body: named, signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(patience) });
     const answer = await response.json().catch(() => null);
     if (response.ok && answer) {
       return { inspection: answer, replayed: response.headers.get("Idempotency-Replayed") === "true" };

@@ -1,12 +1,14 @@
 // The key, which lives in this tab alone, and the name of the station.
 
 import { $ } from "./dom.js";
-import { t } from "./words.js";
+import { chosen, t } from "./words.js";
 
 const KEY = "regrade.key";
 const STATION = "regrade.station";
 
 export const apiKey = () => sessionStorage.getItem(KEY);
+/** The headers with which the service is asked, for whoever stands here. */
+export const credentials = () => ({ Authorization: `Bearer ${apiKey()}`, "Accept-Language": chosen() });
 export const stationName = () => localStorage.getItem(STATION) ?? undefined;
 
 export function openSettings(error = "") {

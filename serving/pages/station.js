@@ -16,7 +16,7 @@ import { refresh, wireRecent } from "./recent.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
 import { listenForScans, unlessScanned } from "./scan.js";
 import { describeProblem, isKept } from "./send.js";
-import { apiKey, openSettings, refuseKey, showKeyState, stationName, wireSettings } from "./settings.js";
+import { apiKey, credentials, openSettings, refuseKey, showKeyState, stationName, wireSettings } from "./settings.js";
 import { signal, wireSound } from "./sound.js";
 import * as stored from "./stored.js";
 import * as uploads from "./uploads.js";
@@ -87,6 +87,12 @@ async function onAnswer(entry, answer) {
   hand.keep();
 }
 
+/** An inspection as it stands, in the language chosen; null where it cannot be had. */
+async function read(id) {
+  const response = await fetch(`${api}/${encodeURIComponent(id)}`, { headers: credentials() }).catch(() => null);
+  return response?.ok ? response.json() : null;
+}
+
 /** Take an item into hand, as { fields, photos, pending, retaken }: with its result where there is one. */
 async function takeUp(kept) {
   await hand.take(kept);
@@ -94,9 +100,7 @@ async function takeUp(kept) {
   retaken = kept.retaken ?? null;
   hand.keep();
   if (!pending?.inspection || !apiKey()) return;
-  const headers = { Authorization: `Bearer ${apiKey()}`, "Accept-Language": chosen() };
-  const response = await fetch(`${api}/${encodeURIComponent(pending.inspection)}`, { headers }).catch(() => null);
-  const inspection = response?.ok ? await response.json() : null;
+  const inspection = await read(pending.inspection);
   if (inspection?.id !== pending?.inspection || shown || busy) return;
   show(inspection, false, await previews(inspection, apiKey(), photos.all().map((photo) => photo.file)), { again: true });
 }
@@ -276,11 +280,10 @@ async function switchLanguage(code) {
   if (refusal) drawRefusal(refusal, grade);
   if (!shown) return;
   draw();
-  const headers = { Authorization: `Bearer ${apiKey()}`, "Accept-Language": code };
   const { id } = shown.inspection;
-  const response = await fetch(`${api}/${encodeURIComponent(id)}`, { headers }).catch(() => null);
-  if (!response?.ok || shown?.inspection.id !== id || chosen() !== code) return;
-  shown.inspection = await response.json();
+  const inspection = await read(id);
+  if (!inspection || shown?.inspection.id !== id || chosen() !== code) return;
+  shown.inspection = inspection;
   photos.mark(faultyPhotos(shown.inspection));
   draw();
 }

@@ -19,6 +19,8 @@ from playwright.sync_api import (
     Dialog,
     FilePayload,
     Page,
+    Request,
+    Route,
     expect,
     sync_playwright,
 )
@@ -306,6 +308,27 @@ def intercept() -> Callable[..., None]:
         page.route(pattern, handler)
         page.reload()
         page.wait_for_selector("body[data-ready]")
+
+    return begin
+
+
+@pytest.fixture
+def lose_the_first_answer(intercept: Callable[..., None]) -> Callable[[Page], list[str]]:
+    """Have the service grade, and lose the first of its answers on the way; answers with the idempotency keys sent."""
+
+    def begin(page: Page) -> list[str]:
+        keys: list[str] = []
+
+        def handle(route: Route, request: Request) -> None:
+            keys.append(request.headers["idempotency-key"])
+            response = route.fetch()
+            if len(keys) == 1:
+                route.abort()
+            else:
+                route.fulfill(response=response)
+
+        intercept(page, "**/v1/inspections", handle)
+        return keys
 
     return begin
 

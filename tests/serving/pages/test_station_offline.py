@@ -12,6 +12,7 @@ from playwright.sync_api import FilePayload, Page, Request, Route, expect
 
 Stored = Callable[[str], list[dict[str, Any]]]
 Intercept = Callable[..., None]
+LoseFirst = Callable[[Page], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -133,19 +134,9 @@ def test_what_waits_survives_a_reload_and_a_result_can_be_opened(
 
 
 def test_an_answer_that_was_lost_before_a_reload_makes_one_row(
-    page: Page, stored: Stored, sharp: FilePayload, intercept: Intercept
+    page: Page, stored: Stored, sharp: FilePayload, lose_the_first_answer: LoseFirst
 ) -> None:
-    keys: list[str] = []
-
-    def lose_the_first(route: Route, request: Request) -> None:
-        keys.append(request.headers["idempotency-key"])
-        response = route.fetch()
-        if len(keys) == 1:
-            route.abort()
-        else:
-            route.fulfill(response=response)
-
-    intercept(page, "**/v1/inspections", lose_the_first)
+    keys = lose_the_first_answer(page)
     fill_in(page, "RMA-lost", sharp)
     page.click("#grade")
     expect(page.locator("#message")).to_contain_text("kept on this device")

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, FilePayload, Page, Request, Route, expect
+from playwright.sync_api import Dialog, FilePayload, Page, Route, expect
 
 from regrade.serving.base.i18n import LANGUAGES, text
 from regrade.serving.base.money import format_money, format_percent
 
 Stored = Callable[[str], list[dict[str, Any]]]
 Intercept = Callable[..., None]
+LoseFirst = Callable[[Page], list[str]]
 
 
 def fill_in(page: Page, rma: str, *photos: FilePayload) -> None:
@@ -287,19 +288,9 @@ def test_an_item_is_graded_without_a_mouse(page: Page, sharp: FilePayload) -> No
 
 
 def test_a_retry_after_a_lost_answer_grades_once(
-    page: Page, stored: Stored, sharp: FilePayload, intercept: Intercept
+    page: Page, stored: Stored, sharp: FilePayload, lose_the_first_answer: LoseFirst
 ) -> None:
-    keys: list[str] = []
-
-    def lose_the_first(route: Route, request: Request) -> None:
-        keys.append(request.headers["idempotency-key"])
-        response = route.fetch()
-        if len(keys) == 1:
-            route.abort()
-        else:
-            route.fulfill(response=response)
-
-    intercept(page, "**/v1/inspections", lose_the_first)
+    keys = lose_the_first_answer(page)
     fill_in(page, "RMA-lost", sharp)
     page.click("#grade")
     expect(page.locator("#message")).to_contain_text("will not be graded twice")

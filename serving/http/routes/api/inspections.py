@@ -176,9 +176,7 @@ async def create(
                 outcome = await pipeline.submit(Submission(sender, upload, timings, ticket))
             if upload.hashes:
                 await runtime.call(runtime.sent_ahead.stored, key.id, upload.hashes)
-    if not outcome.replayed:
-        response.headers["Server-Timing"] = server_timing(timings.as_ms())
-    return outcome_out(outcome, response, runtime, lang, request.scope["root_path"])
+    return outcome_out(outcome, request, response, runtime, lang, timings)
 
 
 def patience(request: Request, response: Response, runtime: Runtime) -> float:
@@ -205,13 +203,17 @@ async def _stored_before(
     return False
 
 
-def outcome_out(outcome: Outcome, response: Response, runtime: Runtime, lang: str, root_path: str) -> InspectionOut:
-    """The answer to who sent photos: the inspection, and whether it was stored before."""
+def outcome_out(
+    outcome: Outcome, request: Request, response: Response, runtime: Runtime, lang: str, timings: Timings
+) -> InspectionOut:
+    """The answer to who has an item graded: the inspection, and whether it was stored before or where its time went."""
     if outcome.replayed:
         response.status_code = 200
         response.headers["Idempotency-Replayed"] = "true"
         runtime.metrics.replayed.inc()
-    response.headers["Location"] = f"{root_path}/v1/inspections/{outcome.inspection.id}"
+    else:
+        response.headers["Server-Timing"] = server_timing(timings.as_ms())
+    response.headers["Location"] = f"{request.scope['root_path']}/v1/inspections/{outcome.inspection.id}"
     first = runtime.desk.decides_first(outcome.inspection)
     return inspection_out(outcome.inspection, lang, runtime.rubrics, first=first, policy=runtime.policy)
 

@@ -24,7 +24,7 @@ from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, 
 from regrade.serving.http.routes.waiting import when_gone
 from regrade.serving.http.schemas import AnswerIn, CategoryIn, InspectionOut
 from regrade.serving.runtime import Runtime
-from regrade.serving.telemetry.timings import Timings, server_timing
+from regrade.serving.telemetry.timings import Timings
 
 router = APIRouter(prefix="/v1/inspections/{inspection_id}", tags=["inspections"])
 
@@ -98,9 +98,7 @@ async def add_photos(
         mended = Mended(inspection_id, upload.photos, _indexes(upload.replace))
         async with when_gone(request, ticket.leave):
             outcome = await runtime.pipeline.regrade(Resubmission(key, idempotency_key, mended, timings, ticket))
-    if not outcome.replayed:
-        response.headers["Server-Timing"] = server_timing(timings.as_ms())
-    return outcome_out(outcome, response, runtime, lang, request.scope["root_path"])
+    return outcome_out(outcome, request, response, runtime, lang, timings)
 
 
 @router.post(
@@ -129,9 +127,7 @@ async def set_category(
         mended = Mended(inspection_id, category=body.category)
         async with when_gone(request, ticket.leave):
             outcome = await runtime.pipeline.regrade(Resubmission(key, idempotency_key, mended, timings, ticket))
-    if not outcome.replayed:
-        response.headers["Server-Timing"] = server_timing(timings.as_ms())
-    return outcome_out(outcome, response, runtime, lang, request.scope["root_path"])
+    return outcome_out(outcome, request, response, runtime, lang, timings)
 
 
 @router.post(
