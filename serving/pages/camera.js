@@ -68,9 +68,9 @@ class Guide {
   /** Take over another camera, as it was set up here before. */
   async use(stream) {
     this.stream = stream;
+    this.track = stream.getVideoTracks()[0]; // first of all: a tap may come before the picture moves
     this.video.srcObject = stream;
     await this.video.play().catch(() => {});
-    this.track = stream.getVideoTracks()[0];
     // A lid that is closed or a cable that is pulled ends the picture; there is nothing to take then.
     this.track.addEventListener("ended", () => this.close());
     const can = this.track.getCapabilities?.() ?? {};

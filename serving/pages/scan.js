@@ -1,8 +1,8 @@
 // A scanner types like a keyboard, only faster than anybody can, and ends with Enter: keys that come so belong to a code.
 
-const FAST_MS = 120; // between keys where nobody types: wireless scanners are slow, and a busy tablet is slower
+const FAST_MS = 120; // between the first keys where nobody types: wireless scanners are slow
 const FAST_IN_FIELD_MS = 50; // on average, where somebody may type, quickly
-const PAUSE_MS = 250; // what is typed after it begins anew
+const PAUSE_MS = 250; // what is typed after it begins anew: a busy tablet may stop for a moment, and a code stays whole
 const ENTER_MS = 300;
 const SHORTEST = 3;
 const SHORTEST_IN_FIELD = 6;
@@ -29,7 +29,7 @@ export function listenForScans(onScan) {
     const target = fieldOf(event.target);
     if (target) return inField(event, target, gap, onScan);
     if (event.key.length === 1) {
-      code = gap < FAST_MS ? code + event.key : event.key;
+      code = gap < PAUSE_MS ? code + event.key : event.key;
       // A list that has the focus would go to what begins with that letter.
       if (code.length > 1 || event.target.closest?.("select")) swallow(event);
     } else if (event.key === "Enter" && gap < ENTER_MS && code.length > 1) {
