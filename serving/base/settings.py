@@ -207,7 +207,8 @@ class Settings(BaseSettings):
     promotion: Literal["off", "propose", "canary"] = Field(
         "propose",
         description="What becomes of a candidate in shadow that is shown to be no worse: nothing, a proposal on the "
-        "page of models, or that it grades at the canary's stations and, once shown there too, everywhere.",
+        "page of models, or that it grades at the canary's stations and, once shown there too, everywhere. Unless "
+        "nothing, bundles that heads were adapted in go into shadow by themselves, where nothing else is on trial.",
     )
     auto_return: bool = Field(
         True,

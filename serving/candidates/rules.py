@@ -1,5 +1,5 @@
-"""What rules do with bundles: a candidate that is shown to be no worse is proposed, tried at a canary's stations, and
-takes over; an adapted bundle that breaks a promise gives way to the one before.
+"""What rules do with bundles: an adapted one is put in shadow; a candidate that is shown to be no worse is proposed,
+tried at a canary's stations, and takes over; an adapted bundle that breaks a promise gives way to the one before.
 
 Each step is checked again, alone, against what is written on the disk when it is taken, and leaves a line in the audit
 trail and in the log. A crash between the two leaves the step, which the log of activations or the trial itself names.
@@ -22,6 +22,7 @@ from regrade.serving.candidates.broken import Watched, watched
 from regrade.serving.candidates.comparison import Claim, claims, no_worse
 from regrade.serving.candidates.pairs import Pair, pairs
 from regrade.serving.candidates.steps import Step, note_rule, stop_trial
+from regrade.serving.candidates.untried import Untried
 from regrade.serving.grading.graders import Graders
 from regrade.serving.review import Desk
 from regrade.serving.review.types import DecisionRow
@@ -31,6 +32,7 @@ from regrade.serving.telemetry.metrics import Metrics
 
 log = logging.getLogger("regrade")
 
+ADAPTED: Final = "candidate.adapted"
 NO_WORSE: Final = "candidate.no_worse"
 BROKEN: Final = "promise.broken"
 LONGEST: Final = timedelta(days=3650)
@@ -66,6 +68,7 @@ class Rules:
     ) -> None:
         self._database, self._graders, self._desk, self._metrics = database, graders, desk, metrics
         self._promotion, self._auto_return, self._undo = promotion, auto_return, undo
+        self._untried = Untried(graders.store, database)
 
     def looks(self, since: datetime) -> list[DecisionRow]:
         """What people decided from `since` on and can no longer undo, oldest first."""
@@ -105,6 +108,7 @@ class Rules:
         for category in grader.categories:
             try:
                 await self._return(category, grader, call)
+                await self._begin(category, call)
                 await self._try(category, call)
             except RegradeError as error:
                 log.error("candidates of %s: %s", category, error)
@@ -135,6 +139,23 @@ class Rules:
         before = registry.previous_version(self._graders.store, category)
         gone = {one.version for one in self.returned(datetime.now(UTC) - LONGEST) if one.category == category}
         return None if before in (None, version) or before in gone else before
+
+    async def _begin(self, category: str, call: Any) -> None:
+        """Put the newest adapted bundle in shadow, where nothing is on trial. What a person chose to try stays."""
+        if self._promotion == "off":
+            return
+        trial = await call(trials.trial_of, self._graders.store, category)
+        if trial is not None and trial.running:
+            return
+        active = self._graders.current.versions[category]
+        version = await call(self._untried.newest, category, active)
+        if version is None:
+            return
+        reason = f"adapted to decisions, and judged better than {active} on them"
+        if await self._graders.try_out(category, version, by=f"by rule {ADAPTED}", reason=reason) is not None:
+            await call(
+                self._done, "shadow", {"category": category, "version": version, "active": active}, "begun", ADAPTED
+            )
 
     async def _try(self, category: str, call: Any) -> None:
         trial = await call(trials.trial_of, self._graders.store, category)

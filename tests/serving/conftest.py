@@ -121,18 +121,29 @@ CANDIDATE = "2099.2.2"
 def with_candidate(two_versions: Path) -> Path:
     """The same with a version 2099.2.2 of packaging beside: its head sees everything damaged, on the active one's
     backbone, and it says of itself that it is adapted."""
-    old = load_bundle(two_versions, "packaging")
+    return _write_candidate(two_versions, {})
+
+
+@pytest.fixture
+def with_adapted(two_versions: Path) -> Path:
+    """The same, and it says that it was judged against the version that is active."""
+    active = load_bundle(two_versions, "packaging").version
+    return _write_candidate(two_versions, {"at": "2099-02-02T00:00:00+00:00", "judged_against": {"version": active}})
+
+
+def _write_candidate(root: Path, adapted: dict[str, Any]) -> Path:
+    old = load_bundle(root, "packaging")
     names = ("calibration.json", "metrics.json", "card.md", "category.yaml", "held_out.json")
     files = {name: (old.folder / name).read_bytes() for name in names}
     head = read_head(old.head_path.read_bytes())
     told = Linear(0.0 * head.weights, np.array([0.0] * (len(head.bias) - 1) + [40.0]))
     files["head.onnx"] = with_head(old.head_path.read_bytes(), told)
     files["held_out.json"] = json.dumps(json.loads(files["held_out.json"]) | {"version": CANDIDATE}).encode()
-    files["metrics.json"] = json.dumps(json.loads(files["metrics.json"]) | {"adapted": {}}).encode()
+    files["metrics.json"] = json.dumps(json.loads(files["metrics.json"]) | {"adapted": adapted}).encode()
     networks = {p: old.backbone_path(p).read_bytes() for p in old.backbones}
     parts: dict[str, Any] = {"labels": old.labels, "defects": old.defects, "input_side": old.input_side}
-    write_bundle(two_versions, "packaging", CANDIDATE, files=files, backbones=networks, **parts)
-    return two_versions
+    write_bundle(root, "packaging", CANDIDATE, files=files, backbones=networks, **parts)
+    return root
 
 
 @pytest.fixture(scope="session")

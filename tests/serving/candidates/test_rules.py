@@ -152,3 +152,32 @@ def test_there_may_be_none_to_go_back_to_and_that_is_said_once(
     step(service)
     step(service)
     assert (grading(service), trail(service)) == (NEW, [("return", "by rule promise.broken")])
+
+
+def test_the_newest_adapted_bundle_goes_into_shadow_by_itself_and_once(
+    serve: Serve, with_adapted: Path, grader: Grader, photo: bytes
+) -> None:
+    service = serve(grader=Grader.load(with_adapted, reuse=grader), bundles_dir=with_adapted)
+    service.post([photo], PACKAGING)
+    step(service)
+    begun = trial(service)
+    assert (begun["version"], begun["phase"], begun["by"]) == (NEW, "shadow", "by rule candidate.adapted")
+    assert trail(service) == [("shadow", "by rule candidate.adapted")]
+    service.client.delete("/v1/models/packaging/shadow")
+    step(service)  # whoever ended it is not asked again
+    assert (trial(service), len(trail(service))) == (None, 1)
+
+
+def test_no_trial_begins_by_itself_where_rules_are_off(
+    serve: Serve, with_adapted: Path, grader: Grader, photo: bytes
+) -> None:
+    service = serve(grader=Grader.load(with_adapted, reuse=grader), bundles_dir=with_adapted, promotion="off")
+    service.post([photo], PACKAGING)
+    step(service)
+    assert (trial(service), trail(service)) == (None, [])
+
+
+def test_what_was_judged_against_another_bundle_or_trained_is_not_tried_by_itself(begin: Serve) -> None:
+    service = begin(shadow=False)
+    step(service)
+    assert (trial(service), trail(service)) == (None, [])
