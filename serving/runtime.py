@@ -26,6 +26,7 @@ from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
 from regrade.serving.base.settings import Settings
 from regrade.serving.candidates.rules import Rules
 from regrade.serving.candidates.steps import stop_trial
+from regrade.serving.catalogue.store import Catalogue
 from regrade.serving.connections import descriptors
 from regrade.serving.connections.table import Connections
 from regrade.serving.erasure.eraser import Eraser
@@ -106,6 +107,7 @@ class Runtime:
             )
             first_looks = FirstLooks(lambda: self.policy, lottery)
             self.inspections = InspectionStore(self.database, first_looks, self.signer, pseudonym)
+            self.catalogue = Catalogue(self.database)
             self.revisions = RevisionStore(self.database, first_looks, self.signer, pseudonym)
             notice_loss(self.database, self.signer)
             self.backfill = Backfill(self.database, self.signer)
@@ -227,6 +229,7 @@ class Runtime:
             limits=self.limits,
             graded=self.shadow.note,
             revisions=self.revisions,
+            completed=self.catalogue.completed,
             max_photos=self.settings.max_photos,
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)

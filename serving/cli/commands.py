@@ -7,6 +7,7 @@ import typer
 MODULES = (
     *("cli.serve", "cli.keys", "cli.data.store", "cli.data.backup", "cli.data.evidence", "cli.data.erase"),
     *("cli.policy", "cli.promise", "cli.rubric", "cli.replay", "cli.models", "cli.grade", "demo.command", "cli.plan"),
+    "cli.data.catalogue",
     "cli.data.audit",
     "cli.doctor",
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Row, select, update
+from sqlalchemy import Column, Connection, Row, delete, select, update
 
 from regrade.serving.base.dispositions import Decision, Disposition, Reason
 from regrade.serving.erasure.pseudonyms import Pseudonyms
@@ -13,10 +13,20 @@ from regrade.serving.evidence import withhold
 from regrade.serving.inspections.regrade import NOBODY
 from regrade.serving.storage.records import DECISION
 from regrade.serving.storage.reviews import DISPOSITION
-from regrade.serving.storage.tables import ask_ends, asks, inspections, reviews, revisions, shadow_grades, tasks
+from regrade.serving.storage.tables import (
+    ask_ends,
+    asks,
+    catalogue_rmas,
+    inspections,
+    reviews,
+    revisions,
+    shadow_grades,
+    tasks,
+)
 
 INDEXED: Final[tuple[Column[Any], ...]] = (
     *(inspections.c.rma, inspections.c.sku, inspections.c.idempotency_key, revisions.c.idempotency_key),
+    catalogue_rmas.c.rma,
 )
 SELLERS: Final[tuple[Column[Any], ...]] = (inspections.c.seller, tasks.c.seller)
 """Columns whose old values indexes may hold copies of."""
@@ -45,6 +55,8 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
     }
     # This first: only of what is marked as erased does the database let words be taken out.
     connection.execute(update(inspections).where(inspections.c.id == row.id).values(values))
+    # What was expected of this return names its order.
+    connection.execute(delete(catalogue_rmas).where(catalogue_rmas.c.rma == row.rma))
     for review in connection.execute(select(reviews.c.id, reviews.c.disposition).where(_of(reviews, row))).all():
         kept = {"note": None, "disposition": _disposition(review.disposition)}
         connection.execute(update(reviews).where(reviews.c.id == review.id).values(kept))

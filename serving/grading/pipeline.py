@@ -54,6 +54,10 @@ class Outcome:
     replayed: bool
 
 
+Completed = Callable[[Item, Sequence[str], Sequence[str]], Item]
+"""An item with what was left out, as far as it is known: of these categories and currencies."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Running:
     digest: str
@@ -63,7 +67,8 @@ class _Running:
 class Pipeline:
     """Grades and stores. One per application, on one event loop; blocking work runs on its thread pools.
 
-    `judges` gives what an item of a station is judged by; `graded` is told of each item that was stored.
+    `judges` gives what an item of a station is judged by; `graded` is told of each item that was stored; `completed`
+    fills in what is known of an item beforehand.
     """
 
     def __init__(
@@ -78,12 +83,14 @@ class Pipeline:
         limits: IntakeLimits,
         graded: Callable[[Graded], None] = lambda _: None,
         revisions: RevisionStore,
+        completed: Completed = lambda item, categories, currencies: item,
         max_photos: int,
     ) -> None:
         self._judges = judges
         self._inspections = inspections
         self._revisions = revisions
         self._max_photos = max_photos
+        self._completed = completed
         self._metrics = metrics
         self._running: dict[tuple[str, str], _Running] = {}
         self._scheduler = Scheduler(workers)
@@ -200,18 +207,20 @@ class Pipeline:
             judges = self._judges(item.station)
             grader, policy = judges.grader, judges.in_force.policy
             # One job for all photos: handing each to a thread of its own costs more than it gains under load.
-            return await self._threads.call(_intake_of, grader, policy, item, upload)
+            return await self._threads.call(self._intake_of, grader, policy, item, upload)
+
+    def _intake_of(self, grader: Grader, policy: Policy, item: Item, upload: Upload) -> Intake:
+        photos = upload.photos
+        hashes = upload.hashes or tuple(hashlib.sha256(data).hexdigest() for data in photos)
+        # A request is what was sent: what the catalogue says of the item may be other the next time.
+        digest = _digest_of(item, hashes)
+        whole = self._completed(item, grader.categories, policy.currencies)
+        return Intake(grader, policy, whole, photos, hashes, digest, work_of(photos), upload.files)
 
     async def _grade(self, submission: Submission, intake: Intake) -> Inspection:
         clock = ItemClock(submission.timings, self._metrics)
         clock.timings.mark("other")
         return await ItemGrading(self._means, intake, submission.sender, submission.ticket, clock).run()
-
-
-def _intake_of(grader: Grader, policy: Policy, item: Item, upload: Upload) -> Intake:
-    photos = upload.photos
-    hashes = upload.hashes or tuple(hashlib.sha256(data).hexdigest() for data in photos)
-    return Intake(grader, policy, item, photos, hashes, _digest_of(item, hashes), work_of(photos), upload.files)
 
 
 def _digest_of(item: Item, hashes: Sequence[str]) -> str:

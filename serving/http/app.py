@@ -23,7 +23,7 @@ from regrade.serving.connections.descriptors import shortage_of
 from regrade.serving.http.front import Front, method_not_allowed
 from regrade.serving.http.middleware import Wrap, asked_method
 from regrade.serving.http.openapi import describe
-from regrade.serving.http.routes import home
+from regrade.serving.http.routes import catalogue, home
 from regrade.serving.http.routes.api import (
     audit,
     bench,
@@ -128,7 +128,7 @@ def create_app(
     )
     api = (
         *(inspections, uploads, revisions, bench, labels, erasures, evidence),
-        *(reviews, audit, rubrics, models, health, ops),
+        *(reviews, audit, rubrics, models, catalogue, health, ops),
     )
     for room in (*api, home, docs, offline, pages, desk_quality, desk_models, desk_api, desk):
         app.include_router(room.router)

@@ -5,6 +5,7 @@ import { benchDecides, choices, decidesFirst, decisionOf, tell } from "./bench.j
 import * as camera from "./camera.js";
 import { $, el } from "./dom.js";
 import { earlierWords } from "./earlier.js";
+import { expect, unfill } from "./expected.js";
 import * as hand from "./hand.js";
 import { categoryTap, changeOf, sendCategory } from "./mend.js";
 import { keepOffline } from "./offline.js";
@@ -35,6 +36,8 @@ let refusal = null;
 let busy = false;
 /** The inspection whose photos must be taken again, with what was sent of it; null where there is none. */
 let retaken = null;
+/** The RMA that was looked up last. */
+let lookedUp = "";
 
 async function grade() {
   if (busy || !hand.complete()) return;
@@ -247,6 +250,7 @@ function nextItem() {
   pending = refusal = retaken = null;
   hand.forget();
   photos.clear();
+  unfill();
   const kept = KEPT_FIELDS.map((id) => [id, $(id).value]);
   $("item").reset();
   kept.forEach(([id, value]) => ($(id).value = value));
@@ -332,12 +336,15 @@ function scanned(event) {
   toPhotos();
 }
 
-/** Say where the RMA was at a bench before. */
+/** Say what is expected of the RMA, and where it was at a bench before. */
 async function lookUp() {
   const rma = $("rma").value.trim();
   $("rma-note").hidden = true;
   if (!rma || !apiKey() || shown) return;
-  const words = await earlierWords(api, rma, apiKey());
+  if (rma !== lookedUp) unfill();
+  lookedUp = rma;
+  const said = await Promise.all([expect(api, rma, apiKey(), () => !busy && !pending), earlierWords(api, rma, apiKey())]);
+  const words = said.filter(Boolean).join(" · ");
   if (!words || shown || $("rma").value.trim() !== rma) return;
   $("rma-note").textContent = words;
   $("rma-note").hidden = false;

@@ -420,3 +420,25 @@ shadow_grades = Table(
     Column("closer_missed", Boolean, nullable=False),
     Index("ix_shadow_grades_category_version_at", "category", "version", "at"),
 )
+
+# What is expected to come back. `seller` is empty where an entry names none, so that it can be part of a key.
+catalogue_skus = Table(
+    "catalogue_skus",
+    metadata,
+    Column("sku", String(128), primary_key=True),
+    Column("seller", String(128), primary_key=True),
+    Column("title", String(128)),
+    Column("category", String(128)),
+    Column("value", JSON),
+    Column("pieces", JSON, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+catalogue_rmas = Table(
+    "catalogue_rmas",
+    metadata,
+    Column("rma", String(128), primary_key=True),
+    Column("seller", String(128), primary_key=True),
+    Column("order", String(128)),
+    Column("lines", JSON, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)

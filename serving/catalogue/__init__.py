@@ -1,0 +1,1 @@
+"""What a site was told beforehand: which items a return should hold, and what a SKU is and is worth."""
