@@ -103,7 +103,7 @@ class Pipeline:
         Raises `InvalidFieldsError`, `PhotoError`, `IdempotencyConflictError`, `BusyError` or `StorageError`, and has
         then stored nothing.
         """
-        intake = await self._take_in(submission.upload)
+        intake = await self._take_in(submission)
         key = submission.sender.idempotency_key
         if key is None:
             return Outcome(await self._grade(submission, intake), replayed=False)
@@ -194,13 +194,14 @@ class Pipeline:
             del self._running[slot]
             running.done.set()
 
-    async def _take_in(self, upload: Upload) -> Intake:
+    async def _take_in(self, submission: Submission) -> Intake:
         with self._metrics.stage("intake"):
-            item = self._parsed(upload.item)
+            sent = self._parsed(submission.upload.item)
+            item = sent.at(submission.sender.station)
             judges = self._judges(item.station)
             grader, policy = judges.grader, judges.in_force.policy
             # One job for all photos: handing each to a thread of its own costs more than it gains under load.
-            return await self._threads.call(_intake_of, grader, policy, item, upload)
+            return await self._threads.call(_intake_of, grader, policy, sent, item, submission.upload)
 
     async def _grade(self, submission: Submission, intake: Intake) -> Inspection:
         clock = ItemClock(submission.timings, self._metrics)
@@ -208,10 +209,11 @@ class Pipeline:
         return await ItemGrading(self._means, intake, submission.sender, submission.ticket, clock).run()
 
 
-def _intake_of(grader: Grader, policy: Policy, item: Item, upload: Upload) -> Intake:
+def _intake_of(grader: Grader, policy: Policy, sent: Item, item: Item, upload: Upload) -> Intake:
     photos = upload.photos
     hashes = upload.hashes or tuple(hashlib.sha256(data).hexdigest() for data in photos)
-    return Intake(grader, policy, item, photos, hashes, _digest_of(item, hashes), work_of(photos), upload.files)
+    # Of what was sent, without the station that its key adds: that may have another name when it is sent again.
+    return Intake(grader, policy, item, photos, hashes, _digest_of(sent, hashes), work_of(photos), upload.files)
 
 
 def _digest_of(item: Item, hashes: Sequence[str]) -> str:
