@@ -163,7 +163,8 @@ class People:
     def _refuse_lockout(self, connection: Connection, found: Person, by: ApiKey | str, *, demoted: bool = True) -> None:
         if isinstance(by, ApiKey) and by.id == found.id:
             raise AccountError(Message("problem.not_oneself"))
-        if found.role == "admin" and demoted and not self._other_admins(connection, found.id):
+        counts = found.role == "admin" and found.state == "active" and demoted
+        if counts and not self._other_admins(connection, found.id):
             raise AccountError(Message("problem.last_admin", {"person": found.name}))
 
     def _other_admins(self, connection: Connection, person_id: str) -> bool:
