@@ -53,9 +53,9 @@ class Change:
 
     @property
     def takes_access(self) -> bool:
-        """Whether somebody may do less afterwards: what nobody does to themselves, lest they lock themselves out."""
+        """Whether an admin may do less afterwards: what nobody does to themselves, lest they lock themselves out."""
         ends = self.expires_at is not None and self.expires_at[0] is not None
-        return bool(self.role) or ends or self.disabled is True
+        return self.role not in (None, "admin") or ends or self.disabled is True
 
 
 class People:
@@ -113,7 +113,7 @@ class People:
             with self._database.write() as connection:
                 before = self._get(connection, person_id)
                 if change.takes_access:
-                    self._refuse_lockout(connection, before, by, demoted=change.role not in (None, "admin"))
+                    self._refuse_lockout(connection, before, by)
                 self._apply(connection, before, change)
                 now = self._now()
                 detail = {"person": change.name or before.name, "id": person_id, **_told(before, change)}
@@ -160,10 +160,10 @@ class People:
         if row:
             connection.execute(update(people).where(people.c.key_id == before.id).values(row))
 
-    def _refuse_lockout(self, connection: Connection, found: Person, by: ApiKey | str, *, demoted: bool = True) -> None:
+    def _refuse_lockout(self, connection: Connection, found: Person, by: ApiKey | str) -> None:
         if isinstance(by, ApiKey) and by.id == found.id:
             raise AccountError(Message("problem.not_oneself"))
-        counts = found.role == "admin" and found.state == "active" and demoted
+        counts = found.role == "admin" and found.state == "active"
         if counts and not self._other_admins(connection, found.id):
             raise AccountError(Message("problem.last_admin", {"person": found.name}))
 
