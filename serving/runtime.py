@@ -266,7 +266,7 @@ class Runtime:
                 await self.call(self.staged.sweep)
             except OSError as error:
                 log.warning("what has expired of photos without items is removed later: %s", error)
-            with suppress(StorageError, SQLAlchemyError):
+            with suppress(SQLAlchemyError):
                 await self.call(self.entrance.last_used.flush)
             await asyncio.sleep(WATCH_SECONDS)
 
@@ -339,7 +339,7 @@ class Runtime:
         self._threads.shutdown()
         self._drawers.shutdown()
         self.photo_views.close()
-        with suppress(StorageError, SQLAlchemyError):
+        with suppress(SQLAlchemyError):
             self.entrance.last_used.flush()
         self.database.close()
         self.lock.release()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import update
 
+from regrade.serving.base.errors import StorageError
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import api_keys
 
@@ -26,10 +27,15 @@ class LastUsed:
             self._noted[key_id] = datetime.now(UTC)
 
     def flush(self) -> None:
-        """Write what was noted. Raises `StorageError` where there is no room; it is then lost, and noted again soon."""
+        """Write what was noted; where there is no room for it now, it is kept for the next time."""
         with self._lock:
             noted, self._noted = self._noted, {}
-        if noted:
+        if not noted:
+            return
+        try:
             with self._database.write() as connection:
                 for key_id, at in noted.items():
                     connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=at))
+        except StorageError:
+            with self._lock:
+                self._noted = noted | self._noted

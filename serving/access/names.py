@@ -1,18 +1,13 @@
 """Names of stations and people: how they are written, and when two are the same."""
 
 import unicodedata
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
 
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message
-from regrade.serving.base.text_forms import Name
+from regrade.serving.base.text_forms import ShortName
 
-MAX_LENGTH = 64
-
-AccountName = Annotated[Name, Field(max_length=MAX_LENGTH), AfterValidator(str)]
-"""What a station or a person may be called: 1 to 64 characters that can all be seen."""
+AccountName = ShortName
+"""What a station or a person may be called."""
 
 
 def folded(name: str) -> str:

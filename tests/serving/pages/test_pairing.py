@@ -2,23 +2,12 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 TABLET: dict[str, Any] = {"viewport": {"width": 1024, "height": 768}, "locale": "en-US", "has_touch": True}
-
-
-def faults(page: Page) -> list[str]:
-    """What axe finds wrong with a page."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "axe.run().then((result) => result.violations.map((one) => `${one.id}: ${one.nodes[0].html}`))"
-    )
-    return [str(one) for one in found]
 
 
 @pytest.fixture
@@ -101,23 +90,25 @@ def test_a_tablet_that_was_revoked_says_so_and_one_that_was_renamed_too(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_the_pages(admin: Page, chromium: Browser, service: Any, scheme: Any, tmp_path: Path) -> None:
+def test_everybody_can_use_the_pages(
+    admin: Page, chromium: Browser, service: Any, violations: Callable[[Page], list[str]], scheme: Any
+) -> None:
     admin.emulate_media(color_scheme=scheme)
     show_code(admin, "LA-07")
     admin.fill("#new-person", "Ann Li")
     admin.press("#new-person", "Enter")
     expect(admin.locator("#shown-code")).to_have_class("code long")
-    assert faults(admin) == []
+    assert violations(admin) == []
     welcome = chromium.new_page(color_scheme=scheme, locale="zh-CN")
     welcome.goto(admin.locator("#shown-link").input_value())
     expect(welcome.locator("#name")).to_have_value("Ann Li")
-    assert faults(welcome) == []
+    assert violations(welcome) == []
     welcome.goto(f"{service.url}/desk/login")
     expect(welcome.locator("#password")).to_be_visible()
-    assert faults(welcome) == []
+    assert violations(welcome) == []
     welcome.goto(f"{service.url}/station")
     welcome.wait_for_selector("body[data-ready]")
-    assert faults(welcome) == []
+    assert violations(welcome) == []
     welcome.close()
 
 

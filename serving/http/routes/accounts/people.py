@@ -17,7 +17,7 @@ BODIES = (PersonIn, PersonChangeIn)
 AdminDep = Annotated[ApiKey, Depends(caller())]
 
 
-@router.get("", summary="List the people", responses=problems(401, 403, 507))
+@router.get("", summary="List the people", responses=problems(401, 403))
 async def list_people(runtime: RuntimeDep, key: AdminDep) -> PeopleOut:
     """All people by name, those who may no longer sign in included."""
     await runtime.call(runtime.entrance.last_used.flush)

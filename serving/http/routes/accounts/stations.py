@@ -29,7 +29,7 @@ AdminDep = Annotated[ApiKey, Depends(caller())]
 StationDep = Annotated[ApiKey, Depends(caller("station"))]
 
 
-@router.get("/stations", summary="List the stations", responses=problems(401, 403, 507))
+@router.get("/stations", summary="List the stations", responses=problems(401, 403))
 async def list_stations(runtime: RuntimeDep, key: AdminDep) -> StationsOut:
     """All stations by name, those without a tablet included. Keys made by `regrade keys create` are none."""
     await runtime.call(runtime.entrance.last_used.flush)
