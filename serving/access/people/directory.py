@@ -143,7 +143,9 @@ class People:
         return code, now + INVITATION_LIFE
 
     def _apply(self, connection: Connection, before: Person, change: Change) -> None:
-        now, key, row = self._now(), {}, {}
+        now = self._now()
+        key: dict[str, Any] = {}
+        row: dict[str, Any] = {}
         if change.name is not None:
             key["name"], row["folded"] = change.name, folded(change.name)
         if change.role is not None:
