@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from regrade.serving.access.entrance import OF_A_NAME_HERE, OF_CODES_HERE
+from regrade.serving.http.routes.accounts.page import device_of
 from tests.serving.access.authenticator import PRESENT, Authenticator
 
 PASSWORD = "three words suffice"
@@ -318,3 +319,17 @@ def test_the_page_says_what_is_wrong_with_a_form(service: Any) -> None:
         page = admin.client.post(f"/desk/people/{path}", data={"csrf": csrf, **form})
         assert page.status_code in (404, 422)
         assert said in page.text
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ("Mozilla/5.0 (iPad; CPU OS 17_0 like Mac OS X) AppleWebKit/605.1 Version/17.0 Safari/604.1", "Safari, iPad"),
+        ("Mozilla/5.0 (Linux; Android 14; SM-X200) AppleWebKit/537 Chrome/140.0 Safari/537", "Chrome, Android"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537 Chrome/140.0 Safari/537 Edg/140.0", "Edge, Windows"),
+        ("scanner 3000", "scanner 3000"),
+        ("", ""),
+    ],
+)
+def test_a_tablet_is_told_in_few_words(agent: str, said: str) -> None:
+    assert device_of(agent) == said
