@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from regrade.serving.base.errors import FieldFault, InvalidFieldsError
+from regrade.serving.base.errors import AccountError
 from regrade.serving.base.i18n import Message
 from regrade.serving.base.text_forms import ShortName
 
@@ -15,7 +15,6 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
-def taken(name: str) -> InvalidFieldsError:
+def taken(name: str) -> AccountError:
     """What to raise for a name that somebody else has."""
-    fault = FieldFault("name", Message("fault.name_taken", {"name": name}))
-    return InvalidFieldsError("invalid-request", "request", [fault])
+    return AccountError(Message("problem.name_taken", {"name": name}))

@@ -79,7 +79,7 @@ class Stations:
         return self._station(row)
 
     def add(self, name: str, by: ApiKey | str) -> Station:
-        """Make a station. Raises `InvalidFieldsError` where the name is taken."""
+        """Make a station. Raises `AccountError` where the name is taken."""
         try:
             with self._database.write() as connection:
                 _, key = add_key(connection, "station", name, secret=False)
@@ -92,7 +92,7 @@ class Stations:
 
     def rename(self, station_id: str, name: str, by: ApiKey | str) -> Station:
         """Give a station another name, which what comes from now on carries. Raises `NotFoundError` and
-        `InvalidFieldsError` where the name is taken."""
+        `AccountError` where the name is taken."""
         try:
             with self._database.write() as connection:
                 before = self._get(connection, station_id)

@@ -239,4 +239,4 @@ class SignInError(SpokenError):
 
 
 class AccountError(SpokenError):
-    """What cannot be done with a station or a person, such as that an admin disables themselves."""
+    """What cannot be done with a station or a person: the name is taken, or an admin would disable themselves."""

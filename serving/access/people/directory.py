@@ -92,7 +92,7 @@ class People:
         return self._person(row)
 
     def add(self, name: str, role: PersonRole, expires_at: datetime | None, by: ApiKey | str) -> Person:
-        """Make a person, who is then invited. Raises `InvalidFieldsError` where the name is taken."""
+        """Make a person, who is then invited. Raises `AccountError` where the name is taken."""
         try:
             with self._database.write() as connection:
                 _, key = add_key(connection, role, name, secret=False)
@@ -106,8 +106,8 @@ class People:
     def change(self, person_id: str, change: Change, by: ApiKey | str) -> Person:
         """Change a person; who is disabled is out at once.
 
-        Raises `NotFoundError`, `InvalidFieldsError` where the name is taken, and `AccountError` where an admin would
-        take access from themselves, or nobody could sign in as an admin any more.
+        Raises `NotFoundError`, and `AccountError` where the name is taken, an admin would take access from themselves,
+        or nobody could sign in as an admin any more.
         """
         try:
             with self._database.write() as connection:

@@ -138,7 +138,7 @@ def test_names_that_cannot_be_seen_or_are_too_long_are_refused(service: Any, nam
 def test_a_name_that_is_taken_is_refused(service: Any) -> None:
     add_station(service)
     answer = service.client.post("/v1/stations", json={"name": "la-07"})
-    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (422, "la-07 is taken. Choose another name.")
+    assert (answer.status_code, answer.json()["detail"]) == (409, "la-07 is taken. Choose another name.")
 
 
 def test_guessing_codes_ends_soon_even_for_who_then_has_the_right_one(service: Any) -> None:

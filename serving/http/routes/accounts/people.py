@@ -30,10 +30,10 @@ async def list_people(runtime: RuntimeDep, key: AdminDep) -> PeopleOut:
     summary="Make a person",
     status_code=201,
     openapi_extra=json_body(PersonIn),
-    responses=problems(401, 403, 413, 422, 507),
+    responses=problems(401, 403, 409, 413, 422, 507),
 )
 async def add(request: Request, runtime: RuntimeDep, key: AdminDep) -> PersonOut:
-    """Makes a person, who then needs an invitation."""
+    """Makes a person, who then needs an invitation. 409 where the name is taken."""
     body = await read_json(request, PersonIn)
     return _out(await runtime.call(runtime.entrance.people.add, body.name, body.role, body.expires_at, key))
 
@@ -47,7 +47,7 @@ async def add(request: Request, runtime: RuntimeDep, key: AdminDep) -> PersonOut
 async def change(person_id: str, request: Request, runtime: RuntimeDep, key: AdminDep) -> PersonOut:
     """Changes name, role or the end of access, disables or enables. Who is disabled is out at once.
 
-    409 where it would take access from the caller, or leave nobody who can sign in as an admin.
+    409 where the name is taken, it would take access from the caller, or leave nobody who can sign in as an admin.
     """
     body = await read_json(request, PersonChangeIn)
     return _out(await runtime.call(runtime.entrance.people.change, person_id, body.change(), key))

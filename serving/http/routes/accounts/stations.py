@@ -42,10 +42,10 @@ async def list_stations(runtime: RuntimeDep, key: AdminDep) -> StationsOut:
     summary="Make a station",
     status_code=201,
     openapi_extra=json_body(StationIn),
-    responses=problems(401, 403, 413, 422, 507),
+    responses=problems(401, 403, 409, 413, 422, 507),
 )
 async def add(request: Request, runtime: RuntimeDep, key: AdminDep) -> StationOut:
-    """Makes a station, which has no tablet yet."""
+    """Makes a station, which has no tablet yet. 409 where the name is taken."""
     body = await read_json(request, StationIn)
     return _out(await runtime.call(runtime.entrance.stations.add, body.name, key))
 
@@ -60,7 +60,7 @@ async def own(key: StationDep) -> OwnStationOut:
     "/stations/{station_id}",
     summary="Rename a station",
     openapi_extra=json_body(StationIn),
-    responses=problems(401, 403, 404, 413, 422, 507),
+    responses=problems(401, 403, 404, 409, 413, 422, 507),
 )
 async def rename(station_id: str, request: Request, runtime: RuntimeDep, key: AdminDep) -> StationOut:
     """Gives a station another name. Items that came before keep the one that they came with."""
