@@ -9,7 +9,7 @@ In wings, each of which may import those above it in this table and never those 
 | `storage` | database, migrations, photo store, disk; records as they are stored |
 | `telemetry` | metrics, traces, what a grade's time went into |
 | `connections` | uvicorn's connections, with bounds on time, size and number |
-| `access` | keys, sessions, roles, audit trail, who looked at which photo |
+| `access` | keys, sessions, roles, stations, people, audit trail, who looked at which photo |
 | `installation` | a site's data directory: opened, locked, backed up, restored |
 | `evidence` | signed steps in the life of an inspection |
 | `inspections` | stored inspections: kept, found, listed, verified, shown to those who may see them |

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import ParamSpec, TypeVar
 
@@ -16,9 +17,10 @@ from regrade.models.grader import Grader
 from regrade.models.photos.intake import IntakeLimits
 from regrade.models.registry.site_folder import prepare
 from regrade.serving.access.credentials import Lookups
-from regrade.serving.access.keys import KeyStore
+from regrade.serving.access.entrance import Entrance
+from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.access.photo_views import PhotoViews
-from regrade.serving.access.sessions import LoginBrake, SessionStore
+from regrade.serving.access.sessions import LoginBrake, Session, SessionStore
 from regrade.serving.adaptation.nightly import Nightly
 from regrade.serving.base.errors import BusyError, StorageError
 from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
@@ -89,6 +91,7 @@ class Runtime:
             self.keys = KeyStore(self.database)
             self.simulated = is_simulated(self.database)
             self.sessions = SessionStore(self.database)
+            self.entrance = Entrance.open(self.database, settings.data_dir)
             lottery = Lottery.load(settings.data_dir / "keys")
             pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
             private.mend(settings.data_dir)
@@ -155,8 +158,8 @@ class Runtime:
             undo=timedelta(seconds=settings.undo_seconds),
         )
         self.login_brake = LoginBrake()
-        self.find_key = Lookups(lambda token: self.call(self.keys.authenticate, token))
-        self.find_session = Lookups(lambda token: self.call(self.sessions.find, token))
+        self._keys_found = Lookups(lambda token: self.call(self.keys.authenticate, token))
+        self._sessions_found = Lookups(lambda token: self.call(self.sessions.find, token))
         self.admission = Admission(settings, self.disk.refuse)
         self.failure: Exception | None = None
         self.health = Health()
@@ -235,6 +238,18 @@ class Runtime:
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))
 
+    async def find_key(self, token: str) -> ApiKey | None:
+        """The key that `token` stands for, None where it is wrong; see `Lookups`."""
+        if (key := await self._keys_found(token)) is not None:
+            self.entrance.last_used.note(key.id)
+        return key
+
+    async def find_session(self, token: str) -> Session | None:
+        """The session of a cookie, None where it is not valid."""
+        if (session := await self._sessions_found(token)) is not None:
+            self.entrance.last_used.note(session.key.id)
+        return session
+
     async def look(self) -> tuple[Finding, ...]:
         """What all checks find now. Those who ask while somebody looks are told the same: it costs a thread's time."""
         if self._looking is None or self._looking.done():
@@ -254,6 +269,8 @@ class Runtime:
                 await self.call(self.staged.sweep)
             except OSError as error:
                 log.warning("what has expired of photos without items is removed later: %s", error)
+            with suppress(SQLAlchemyError):
+                await self.call(self.entrance.last_used.flush)
             await asyncio.sleep(WATCH_SECONDS)
 
     async def weigh_candidates(self) -> None:
@@ -325,6 +342,8 @@ class Runtime:
         self._threads.shutdown()
         self._drawers.shutdown()
         self.photo_views.close()
+        with suppress(SQLAlchemyError):
+            self.entrance.last_used.flush()
         self.database.close()
         self.lock.release()
 

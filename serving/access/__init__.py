@@ -1,4 +1,4 @@
-"""Who may do what: API keys and roles, sessions of people, the audit trail, who looked at which photo.
+"""Who may do what: API keys and roles, stations and people, sessions, the audit trail, who looked at which photo.
 
 May import `storage` and what is before it.
 """

@@ -14,7 +14,7 @@ from regrade.serving.storage.tables import audit
 Action = Literal[
     "login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase", "salvage", "adapt",
     "activate", "shadow", "canary", "propose", "return",
-    "regrade", "ask", "answer",
+    "regrade", "ask", "answer", "add", "rename", "change", "pair", "revoke", "invite", "enrol",
 ]  # fmt: skip
 
 
@@ -54,6 +54,21 @@ def record_command(
     """Add a line for a command on this machine, which needs no key: `user` is the account that gave it."""
     values = {"id": new_id(), "at": at, "name": f"{user[:90]} (cli)", "action": action}
     connection.execute(insert(audit).values(**values, detail=dict(detail or {})))
+
+
+def record_by(
+    connection: Connection, at: datetime, by: ApiKey | str, action: Action, detail: Mapping[str, Any] | None = None
+) -> None:
+    """Add a line for the holder of a key, or for the account that gave a command on this machine."""
+    if isinstance(by, ApiKey):
+        record(connection, at, by, action, detail=detail)
+    else:
+        record_command(connection, at, by, action, detail)
+
+
+def name_of(by: ApiKey | str) -> str:
+    """What such a line is signed with."""
+    return by.name if isinstance(by, ApiKey) else f"{by[:90]} (cli)"
 
 
 def record_rule(

@@ -5,29 +5,38 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.tables import api_keys
+from regrade.serving.storage.tables import api_keys, people, stations
 
 Role = Literal["station", "reviewer", "engineer", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 PREFIX = "rg"
 
+NO_SECRET = "!"
+"""In place of a hash: no secret has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key without its secret. `name` says whose it is, `role` what its holder may do."""
+    """A key without its secret. `name` says whose it is, `role` what its holder may do.
+
+    `bound`: it is a station's, and what is sent with it is of the station `name`. `person`: it is that of somebody who
+    signs in by name, and nobody holds a secret of it.
+    """
 
     id: str
     name: str
     role: Role
     created_at: datetime
     revoked_at: datetime | None = None
+    bound: bool = False
+    person: bool = False
 
     def may(self, *roles: Role) -> bool:
         """Whether the holder has one of `roles`; an admin has them all."""
@@ -43,26 +52,29 @@ class KeyStore:
     def create(self, role: Role, name: str) -> tuple[str, ApiKey]:
         """Make a key. The first return value is what its holder sends; it is kept nowhere."""
         with self._database.write() as connection:
-            token, key, row = _new_key(role, name)
-            connection.execute(insert(api_keys).values(row))
+            token, key = add_key(connection, role, name)
         return token, key
 
     def create_first(self) -> str | None:
         """Make an admin key if there is no key at all, and return what its holder sends."""
-        if self.all_keys():  # without a write, for which a full disk may have no room
-            return None
-        with self._database.write() as connection:
-            if connection.execute(select(api_keys.c.id).limit(1)).first() is not None:
+        # Stations and people that a command made before the first start do not open anything yet.
+        plain = select(api_keys.c.id).where(
+            api_keys.c.id.not_in(select(stations.c.key_id)), api_keys.c.id.not_in(select(people.c.key_id))
+        )
+        with self._database.read() as connection:  # without a write, for which a full disk may have no room
+            if connection.execute(plain.limit(1)).first() is not None:
                 return None
-            token, _, row = _new_key("admin", "first")
-            connection.execute(insert(api_keys).values(row))
+        with self._database.write() as connection:
+            if connection.execute(plain.limit(1)).first() is not None:
+                return None
+            token, _ = add_key(connection, "admin", "first")
         return token
 
     def all_keys(self) -> list[ApiKey]:
         """All keys, oldest first, the revoked ones included."""
         with self._database.read() as connection:
-            rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
-            return [_key(row) for row in rows]
+            rows = connection.execute(whose().order_by(api_keys.c.created_at, api_keys.c.id))
+            return [key_of(row) for row in rows]
 
     def revoke(self, key_id: str) -> None:
         """Make a key useless from now on. Raises `NotFoundError` for an unknown or revoked one."""
@@ -78,12 +90,12 @@ class KeyStore:
         if prefix != PREFIX or not key_id or not secret or not token.isascii():
             return None
         with self._database.read() as connection:
-            row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
+            row = connection.execute(whose().where(api_keys.c.id == key_id)).first()
         # Compared even where there is no such key, so that the time taken does not tell.
         expected = row.secret_hash if row is not None else hash_secret("")
         if not hmac.compare_digest(hash_secret(secret), expected) or row is None or row.revoked_at is not None:
             return None
-        return _key(row)
+        return key_of(row)
 
 
 def id_of(token: str) -> str:
@@ -101,18 +113,29 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _new_key(role: Role, name: str) -> tuple[str, ApiKey, dict[str, object]]:
+def add_key(connection: Connection, role: Role, name: str, *, secret: bool = True) -> tuple[str, ApiKey]:
+    """Store a new key, and what its holder sends; without a `secret` that opens nothing."""
     key = ApiKey(secrets.token_hex(6), name, role, datetime.now(UTC))
+    token, digest = new_secret(key.id)
+    row = {"id": key.id, "name": name, "role": role, "created_at": key.created_at}
+    connection.execute(insert(api_keys).values(**row, secret_hash=digest if secret else NO_SECRET))
+    return token, key
+
+
+def new_secret(key_id: str) -> tuple[str, str]:
+    """What the holder of a key sends from now on, and the hash of it that is kept."""
     secret = secrets.token_urlsafe(32)
-    row = {
-        "id": key.id,
-        "name": name,
-        "role": role,
-        "secret_hash": hash_secret(secret),
-        "created_at": key.created_at,
-    }
-    return f"{PREFIX}_{key.id}_{secret}", key, row
+    return f"{PREFIX}_{key_id}_{secret}", hash_secret(secret)
 
 
-def _key(row: Row[tuple[object, ...]]) -> ApiKey:
-    return ApiKey(row.id, row.name, row.role, row.created_at, row.revoked_at)
+def whose() -> Select[Any]:
+    """Asks for keys, with whether each is a station's or a person's; see `key_of`."""
+    kinds = (stations.c.key_id.label("station_key"), people.c.key_id.label("person_key"))
+    found = select(api_keys, *kinds).outerjoin(stations, stations.c.key_id == api_keys.c.id)
+    return found.outerjoin(people, people.c.key_id == api_keys.c.id)
+
+
+def key_of(row: Row[Any]) -> ApiKey:
+    """The key in a row of `whose`."""
+    bound, person = row.station_key is not None, row.person_key is not None
+    return ApiKey(row.id, row.name, row.role, row.created_at, row.revoked_at, bound, person)

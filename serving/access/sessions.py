@@ -1,4 +1,5 @@
-"""Sessions of people at the desk: begun with an API key, kept as a hash, ended by time, logout or the key's end."""
+"""Sessions of people at the desk: begun with a key, a password or a passkey, kept as a hash, ended by time, logout or
+the end of the key or of the person's access."""
 
 import asyncio
 import hashlib
@@ -11,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, update
 
 from regrade.serving.access.audit import record
-from regrade.serving.access.keys import ApiKey, id_of
+from regrade.serving.access.keys import ApiKey, id_of, key_of, whose
 from regrade.serving.base.errors import StorageError
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.tables import api_keys, sessions
+from regrade.serving.storage.tables import api_keys, people, sessions
 
 LIFE = timedelta(hours=12)
 """How long a session lasts from the last time it was used."""
@@ -54,8 +55,9 @@ class SessionStore:
         self._database = database
         self._now = now or (lambda: datetime.now(UTC))
 
-    def begin(self, key: ApiKey, address: str) -> Session:
-        """A new session for the holder of `key`, who came from the network address `address`."""
+    def begin(self, key: ApiKey, address: str, by: str = "key") -> Session:
+        """A new session for the holder of `key`, who came from the network address `address` and has shown who they are
+        `by` a key, a password, a passkey or an invitation."""
         now, token = self._now(), secrets.token_urlsafe(32)
         row = {
             "token_hash": _hash(token),
@@ -67,17 +69,20 @@ class SessionStore:
         with self._database.write() as connection:
             connection.execute(delete(sessions).where(sessions.c.expires_at < now - KEPT))
             connection.execute(insert(sessions).values(row))
-            record(connection, now, key, "login", detail={"address": address})
+            record(connection, now, key, "login", detail={"address": address, "by": by})
         return Session(key, token, now + LIFE)
 
     def find(self, token: str) -> Session | None:
-        """The session of `token`, which lasts on from now; None where it has ended or its key is revoked."""
+        """The session of `token`, which lasts on from now; None where it has ended, its key is revoked, or its person's
+        access is over."""
         now = self._now()
         mine = sessions.c.token_hash == _hash(token)
-        query = select(sessions.c.seen_at, sessions.c.expires_at, api_keys).join_from(sessions, api_keys)
+        query = whose().add_columns(sessions.c.seen_at, sessions.c.expires_at)
+        query = query.join(sessions, sessions.c.key_id == api_keys.c.id)
+        lasts = or_(people.c.expires_at.is_(None), people.c.expires_at > now)
         valid = (sessions.c.ended_at.is_(None), sessions.c.expires_at > now, api_keys.c.revoked_at.is_(None))
         with self._database.read() as connection:
-            row = connection.execute(query.where(mine, *valid)).first()
+            row = connection.execute(query.where(mine, *valid, lasts)).first()
         if row is None:
             return None
         expires_at = row.expires_at
@@ -86,7 +91,7 @@ class SessionStore:
             # Whoever only looks at something need not know that the disk is full.
             with suppress(StorageError), self._database.write() as connection:
                 connection.execute(update(sessions).where(mine).values(seen_at=now, expires_at=expires_at))
-        return Session(ApiKey(row.id, row.name, row.role, row.created_at), token, expires_at)
+        return Session(key_of(row), token, expires_at)
 
     def end(self, session: Session) -> None:
         """End a session; one that has ended stays as it is."""

@@ -220,3 +220,23 @@ class UndoError(SpokenError):
 
 class BlindError(SpokenError):
     """What was asked for would tell a reviewer what they must not know before they have looked at the item blind."""
+
+
+class CodeError(SpokenError):
+    """A pairing code or an invitation that is wrong, used, replaced or expired: which of these is not told."""
+
+
+class AttemptsError(SpokenError):
+    """Too many wrong passwords or codes; nothing was looked at. `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(Message("problem.attempts", {"minutes": -(-retry_after // 60)}))
+        self.retry_after = retry_after
+
+
+class SignInError(SpokenError):
+    """A password or passkey that is wrong, or of somebody who may not sign in."""
+
+
+class AccountError(SpokenError):
+    """What cannot be done with a station or a person: the name is taken, or an admin would disable themselves."""

@@ -70,6 +70,10 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "revision-refused": (409, "Item cannot be graded anew"),
     "ask-refused": (409, "Nothing to ask or to answer"),
     "blind": (403, "Hidden until the blind review is done"),
+    "code-wrong": (404, "Code wrong, used or expired"),
+    "too-many-attempts": (429, "Too many wrong attempts"),
+    "sign-in-refused": (401, "Not signed in"),
+    "account-refused": (409, "Not possible with this station or person"),
     "busy": (503, "Busy"),
     "insufficient-storage": (507, "No room to store it"),
     "photo-damaged": (500, "Stored photo damaged or missing"),
@@ -154,6 +158,9 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
             return Problem("photo-not-staged", error.to(lang), {"photo": error.photo, "missing": list(error.hashes)})
         case errors.UploadGapError():
             return Problem("upload-gap", error.to(lang), {"offset": error.offset}, {"Upload-Offset": str(error.offset)})
+        case errors.AttemptsError():
+            headers = {"Retry-After": str(error.retry_after)}
+            return Problem("too-many-attempts", error.to(lang), {"retry_after": error.retry_after}, headers)
         case errors.BudgetError():
             headers = {"Retry-After": str(error.retry_after)}
             return Problem("upload-budget", error.to(lang), {"retry_after": error.retry_after}, headers)
@@ -179,4 +186,7 @@ _SLUGS: tuple[tuple[type[RegradeError], str], ...] = (
     (errors.BlindError, "blind"),
     (errors.SpoiltBundleError, "bundle-spoilt"),
     (errors.PhotoDamagedError, "photo-damaged"),
+    (errors.CodeError, "code-wrong"),
+    (errors.SignInError, "sign-in-refused"),
+    (errors.AccountError, "account-refused"),
 )

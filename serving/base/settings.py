@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     root_path: str = Field(
         "", description="Path under which a proxy serves this, such as /regrade; empty where it has a host of its own."
     )
+    public_url: str = Field(
+        "",
+        description="Address by which browsers reach this, such as https://grade.example.com, for links to pair and "
+        "invite by and for passkeys; by default that of each request.",
+    )
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
         description="Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, commas between.",
@@ -229,6 +234,15 @@ class Settings(BaseSettings):
         if path[1:].partition("/")[0] in OWN_PATHS:
             raise ValueError(f"{path!r} begins like a path of the service's own. Choose another, such as /regrade.")
         return path
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, url: str) -> str:
+        """Refuse what is no http or https address of a host, and one with a path, which `root_path` is for."""
+        url = url.rstrip("/")
+        if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", url):
+            raise ValueError(f"{url!r} is no address of a host. Write https://grade.example.com, without a path.")
+        return url.lower()
 
     @field_validator("forwarded_allow_ips")
     @classmethod

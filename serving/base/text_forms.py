@@ -110,6 +110,14 @@ Name = Annotated[
     _Described(rf"^[{_SPACES}]*{_SEEN}([^{_UNFIT_IN_NAMES}]*{_SEEN})?[{_SPACES}]*$"),
 ]
 """An identifier of 1 to 128 characters that can all be seen; spaces around it are dropped."""
+ShortName = Annotated[
+    str,
+    Field(min_length=1, max_length=64),
+    AfterValidator(name),
+    AfterValidator(_not_empty),
+    _Described(rf"^[{_SPACES}]*{_SEEN}([^{_UNFIT_IN_NAMES}]*{_SEEN})?[{_SPACES}]*$"),
+]
+"""The same, of at most 64 characters."""
 Note = Annotated[str, Field(max_length=4000), AfterValidator(note), _A_NOTE]
 """Text of a person's, of several lines if need be."""
 ShortNote = Annotated[str, Field(max_length=1000), AfterValidator(note), _A_NOTE]

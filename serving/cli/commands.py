@@ -5,7 +5,16 @@ from importlib import import_module
 import typer
 
 MODULES = (
-    *("cli.serve", "cli.keys", "cli.data.store", "cli.data.backup", "cli.data.evidence", "cli.data.erase"),
+    *(
+        "cli.serve",
+        "cli.access.keys",
+        "cli.access.stations",
+        "cli.access.people",
+        "cli.data.store",
+        "cli.data.backup",
+        "cli.data.evidence",
+        "cli.data.erase",
+    ),
     *("cli.policy", "cli.promise", "cli.rubric", "cli.replay", "cli.models", "cli.grade", "demo.command", "cli.plan"),
     "cli.data.catalogue",
     "cli.data.audit",

@@ -65,6 +65,18 @@ class Item(BaseModel):
         """The declared value as the policy takes it."""
         return None if self.declared_value is None else Money(self.declared_value.amount, self.declared_value.currency)
 
+    def at(self, station: str | None) -> "Item":
+        """The item as one of the station that its sender's key is bound to; as it is where it is bound to none.
+
+        Raises `InvalidFieldsError` where it says that it is another station's.
+        """
+        if station is None or self.station == station:
+            return self
+        if self.station is not None and self.station.casefold() != station.casefold():
+            message = Message("fault.other_station", {"given": self.station, "station": station})
+            raise InvalidFieldsError("invalid-item", "item", [FieldFault("station", message)])
+        return self.model_copy(update={"station": station})
+
     def canonical(self) -> dict[str, Any]:
         """The item as JSON values, without what was left out."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -52,10 +52,12 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whose item it is: the key that sent it, and the idempotency key that came with it."""
+    """Whose item it is: the key that sent it, and the idempotency key that came with it. `station`: the one that the
+    key is bound to, which the item is then of."""
 
     key_id: str
     idempotency_key: str | None
+    station: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

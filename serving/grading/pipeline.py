@@ -110,7 +110,7 @@ class Pipeline:
         Raises `InvalidFieldsError`, `PhotoError`, `IdempotencyConflictError`, `BusyError` or `StorageError`, and has
         then stored nothing.
         """
-        intake = await self._take_in(submission.upload)
+        intake = await self._take_in(submission)
         key = submission.sender.idempotency_key
         if key is None:
             return Outcome(await self._grade(submission, intake), replayed=False)
@@ -201,19 +201,20 @@ class Pipeline:
             del self._running[slot]
             running.done.set()
 
-    async def _take_in(self, upload: Upload) -> Intake:
+    async def _take_in(self, submission: Submission) -> Intake:
         with self._metrics.stage("intake"):
-            item = self._parsed(upload.item)
+            sent = self._parsed(submission.upload.item)
+            item = sent.at(submission.sender.station)
             judges = self._judges(item.station)
             grader, policy = judges.grader, judges.in_force.policy
             # One job for all photos: handing each to a thread of its own costs more than it gains under load.
-            return await self._threads.call(self._intake_of, grader, policy, item, upload)
+            return await self._threads.call(self._intake_of, grader, policy, sent, item, submission.upload)
 
-    def _intake_of(self, grader: Grader, policy: Policy, item: Item, upload: Upload) -> Intake:
+    def _intake_of(self, grader: Grader, policy: Policy, sent: Item, item: Item, upload: Upload) -> Intake:
         photos = upload.photos
         hashes = upload.hashes or tuple(hashlib.sha256(data).hexdigest() for data in photos)
-        # A request is what was sent: what the catalogue says of the item may be other the next time.
-        digest = _digest_of(item, hashes)
+        # Of what was sent: the station that its key adds and what the catalogue says may be other the next time.
+        digest = _digest_of(sent, hashes)
         whole = self._completed(item, grader.categories, policy.currencies)
         return Intake(grader, policy, whole, photos, hashes, digest, work_of(photos), upload.files)
 

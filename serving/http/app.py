@@ -24,6 +24,8 @@ from regrade.serving.http.front import Front, method_not_allowed
 from regrade.serving.http.middleware import Wrap, asked_method
 from regrade.serving.http.openapi import describe
 from regrade.serving.http.routes import catalogue, home
+from regrade.serving.http.routes.accounts import page as accounts_page
+from regrade.serving.http.routes.accounts import people, sign_in, stations
 from regrade.serving.http.routes.api import (
     audit,
     bench,
@@ -128,9 +130,10 @@ def create_app(
     )
     api = (
         *(inspections, uploads, revisions, bench, labels, erasures, evidence),
-        *(reviews, audit, rubrics, models, catalogue, health, ops),
+        *(reviews, audit, rubrics, models, catalogue, stations, people, health, ops),
     )
-    for room in (*api, home, docs, offline, pages, desk_quality, desk_models, desk_api, desk):
+    accounts = (sign_in, accounts_page)
+    for room in (*api, home, docs, offline, pages, *accounts, desk_quality, desk_models, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

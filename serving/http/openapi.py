@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from regrade.serving.base.problems import KINDS, TYPE_PREFIX
 from regrade.serving.http.routes import catalogue
+from regrade.serving.http.routes.accounts import people, stations
 from regrade.serving.http.routes.api import bench, inspections, models, reviews, revisions
 from regrade.serving.http.routes.common import problems
 from regrade.serving.http.schemas import ProblemOut
@@ -78,15 +79,8 @@ def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": root_path or "/"}],
     )
-    bodies = (
-        *inspections.BODIES,
-        *revisions.BODIES,
-        *bench.BODIES,
-        *reviews.BODIES,
-        *models.BODIES,
-        *catalogue.BODIES,
-        ProblemOut,
-    )
+    rooms = (inspections, revisions, bench, reviews, models, catalogue, stations, people)
+    bodies = (*(body for room in rooms for body in room.BODIES), ProblemOut)
     _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra.get("$defs", {}))

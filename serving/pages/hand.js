@@ -2,7 +2,7 @@
 
 import { $ } from "./dom.js";
 import * as photos from "./photos.js";
-import { stationName } from "./settings.js";
+import { sentStation } from "./settings.js";
 import * as stored from "./stored.js";
 import { t } from "./words.js";
 
@@ -73,7 +73,7 @@ export function item() {
     sku: value("sku"),
     category: value("category"),
     seller: value("seller"),
-    station: stationName(),
+    station: sentStation(),
     declared_value: amount === undefined ? undefined : { amount, currency: $("currency").value },
     answers: codes.length ? { codes: [...codes] } : undefined,
   };

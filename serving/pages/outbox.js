@@ -4,6 +4,7 @@
 import { benchDecides, decidesFirst } from "./bench.js";
 import { sendPhotos as mendBy } from "./mend.js";
 import { isKept, send } from "./send.js";
+import { boundName } from "./settings.js";
 import * as stored from "./stored.js";
 import * as uploads from "./uploads.js";
 import { chosen } from "./words.js";
@@ -123,6 +124,7 @@ async function attempt(entry) {
     const hashes = await sendPhotos(entry);
     if (!Array.isArray(hashes)) return hashes;
     const before = entry.keyId;
+    if (before === null && boundName()) delete entry.body.station; // paired since: its key says what the station is
     entry.keyId = idOf(keyOf());
     await stored.keepEntry(entry); // before it is sent: from now on it may have been
     const answer = await send(api, { body: entry.body, hashes, key: entry.key, apiKey: keyOf(), language: chosen() });

@@ -17,7 +17,7 @@ import { refresh, wireRecent } from "./recent.js";
 import { announcement, faultyPhotos, resultNodes } from "./result.js";
 import { listenForScans, unlessScanned } from "./scan.js";
 import { describeProblem, isKept } from "./send.js";
-import { apiKey, credentials, openSettings, refuseKey, showKeyState, stationName, wireSettings } from "./settings.js";
+import { apiKey, credentials, identify, openSettings, refuseKey, showKeyState, stationName, wireSettings } from "./settings.js";
 import { signal, wireSound } from "./sound.js";
 import * as stored from "./stored.js";
 import * as uploads from "./uploads.js";
@@ -423,6 +423,7 @@ $("clear").addEventListener("click", clear);
 $("next").addEventListener("click", nextItem);
 wireSettings(() => {
   asks.look();
+  refresh();
   uploads.kick();
   outbox.kick();
   drawQueue();
@@ -440,6 +441,7 @@ for (const button of document.querySelectorAll("[data-language]")) {
 asks.wire(api, () => ({ apiKey: apiKey(), station: stationName() }));
 await resume();
 showKeyState();
+await identify();
 if (!apiKey()) openSettings();
 else if (!shown) $("rma").focus();
 document.body.dataset.ready = "true";

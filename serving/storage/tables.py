@@ -62,6 +62,50 @@ api_keys = Table(
     Column("secret_hash", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
+    # Within a minute of when it was; of a person, when their session was.
+    Column("last_used_at", UtcTime),
+)
+
+# A station is a key that always stays the same one, whichever tablet holds it: pairing gives it another secret.
+# `folded` is its name as names are compared; of a pairing code that waits only a keyed hash is kept.
+stations = Table(
+    "stations",
+    metadata,
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), primary_key=True),
+    Column("folded", Text, nullable=False, unique=True),
+    Column("created_by", String(100), nullable=False),
+    Column("code_hash", String(64), unique=True),
+    Column("code_expires_at", UtcTime),
+    Column("paired_at", UtcTime),
+    Column("address", String(64)),
+    Column("user_agent", String(200)),
+)
+
+# A person is a key without a secret, for which sessions are begun by password or passkey. `revoked_at` of the key says
+# that they are disabled; of an invitation that waits only a keyed hash is kept.
+people = Table(
+    "people",
+    metadata,
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), primary_key=True),
+    Column("folded", Text, nullable=False, unique=True),
+    Column("created_by", String(100), nullable=False),
+    Column("expires_at", UtcTime),
+    Column("password_hash", String(200)),
+    Column("invite_hash", String(64), unique=True),
+    Column("invite_expires_at", UtcTime),
+)
+
+# `id` is the SHA-256 of the credential's own, which may have a thousand bytes; those and the public key are base64url.
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False, index=True),
+    Column("credential", Text, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_used_at", UtcTime),
 )
 
 NOT_ERASED: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("erased_at IS NULL"))

@@ -1,9 +1,10 @@
 // The session of whoever sits at the page. When it ends, they log in again over what they have entered.
 
 import { $ } from "./dom.js";
+import { possible, post, prove } from "./passkey.js";
 import { t } from "./words.js";
 
-const { root, key } = document.body.dataset;
+const { root, key, person } = document.body.dataset;
 let { csrf } = document.body.dataset;
 let waiting = null;
 let handed = false;
@@ -28,7 +29,7 @@ export async function refresh() {
   for (const field of document.querySelectorAll("input[name=csrf]")) field.value = csrf;
 }
 
-/** Ask for the key; resolves once there is a session again. Asked several times at once, it asks the reviewer once. */
+/** Ask for the key, or the password or passkey of a person; resolves once there is a session again. Asked several times at once, it asks the reviewer once. */
 export function logInAgain() {
   waiting ??= ask().finally(() => (waiting = null));
   return waiting;
@@ -41,13 +42,17 @@ async function ask() {
   $("session-fault").textContent = "";
   $("session").showModal();
   await new Promise((resolve) => {
+    const conclude = (fault) => {
+      $("session-fault").textContent = fault;
+      if (!fault) resolve();
+    };
     $("session-form").onsubmit = (event) => {
       event.preventDefault();
-      begin().then((fault) => {
-        $("session-fault").textContent = fault;
-        if (!fault) resolve();
-      });
+      begin().then(conclude);
     };
+    if (!$("session-passkey")) return;
+    $("session-passkey").hidden = !possible();
+    $("session-passkey").onclick = () => byPasskey().then(conclude);
   });
   $("session").close();
   before?.focus?.();
@@ -55,15 +60,27 @@ async function ask() {
 
 async function begin() {
   try {
-    const body = new URLSearchParams({ key: $("session-key").value.trim() });
+    const secret = $("session-key").value;
+    const body = new URLSearchParams(person ? { name: person, password: secret } : { key: secret.trim() });
     const response = await fetch(`${root}/desk/login`, { method: "POST", body, redirect: "manual" });
     // Who has logged in is sent on; that is not followed here.
-    if (response.type !== "opaqueredirect") return t("desk.key_wrong");
+    if (response.type !== "opaqueredirect") return t(person ? "desk.password_wrong" : "desk.key_wrong");
     await refresh();
     $("session-key").value = "";
     return "";
   } catch {
     return t("desk.offline");
+  }
+}
+
+async function byPasskey() {
+  try {
+    const credential = await prove(await post("login/passkey/begin", {}));
+    await post("login/passkey", { credential, next: null });
+    await refresh();
+    return "";
+  } catch (error) {
+    return error instanceof DOMException ? t("desk.passkey_silent") : error.message || t("desk.offline");
   }
 }
 

@@ -55,6 +55,17 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /v1/models/{category}/shadow": ("key", {ENGINEER}),
     "GET /v1/models/{category}/shadow": ("key", {ENGINEER}),
     "DELETE /v1/models/{category}/shadow": ("key", {ENGINEER}),
+    "GET /v1/stations": ("key", {ADMIN}),
+    "POST /v1/stations": ("key", {ADMIN}),
+    "GET /v1/stations/own": ("key", {STATION}),
+    "PATCH /v1/stations/{station_id}": ("key", {ADMIN}),
+    "DELETE /v1/stations/{station_id}": ("key", {ADMIN}),
+    "POST /v1/stations/{station_id}/pairing": ("key", {ADMIN}),
+    "POST /v1/pairing": (OPEN, set()),
+    "GET /v1/people": ("key", {ADMIN}),
+    "POST /v1/people": ("key", {ADMIN}),
+    "PATCH /v1/people/{person_id}": ("key", {ADMIN}),
+    "POST /v1/people/{person_id}/invitation": ("key", {ADMIN}),
     "GET /station": (OPEN, set()),
     "GET /station/strings": (OPEN, set()),
     "GET /station/worker.js": (OPEN, set()),
@@ -84,6 +95,16 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /desk/assets/{name}": (OPEN, set()),
     "GET /desk/login": (OPEN, set()),
     "POST /desk/login": ("login", set()),
+    "POST /desk/login/passkey/begin": ("login", set()),
+    "POST /desk/login/passkey": ("login", set()),
+    "GET /desk/welcome": (OPEN, set()),
+    "POST /desk/welcome": ("login", set()),
+    "POST /desk/welcome/name": ("login", set()),
+    "POST /desk/welcome/passkey/begin": ("login", set()),
+    "POST /desk/welcome/passkey": ("login", set()),
+    "GET /desk/people": ("page", {ADMIN}),
+    "POST /desk/people/stations/{act}": ("page", {ADMIN}),
+    "POST /desk/people/people/{act}": ("page", {ADMIN}),
     "POST /desk/logout": ("own session", set()),
     "POST /desk/language": (OPEN, set()),
 }
@@ -147,7 +168,7 @@ def legal(caller: Caller, kind: str, roles: set[str], answer: httpx.Response) ->
 
 def ask(caller: Caller, route: str) -> httpx.Response:
     method, path = route.split(" ")
-    headers = {"origin": "null" if path == "/desk/login" else str(caller.client.base_url).rstrip("/")}
+    headers = {"origin": "null" if TABLE[route][0] == "login" else str(caller.client.base_url).rstrip("/")}
     values = {"index": "0", "path": "swagger-ui.css", "table": "errors"}
     return caller.client.request(method, re.sub(r"{(\w+)}", lambda m: values.get(m[1], "x"), path), headers=headers)
 

@@ -154,6 +154,9 @@ async def create(
     answers are the same, and so is what an Idempotency-Key stands for. A hash that is not there is 409, with all of
     them in `missing`.
 
+    With the key of a station that was paired, the item is that station's: `station` may be left out, and another one is
+    422.
+
     An item that cannot be answered within the deadline is refused at once, with the time after which to come back.
     `Prefer: wait=N` sets a deadline of N seconds, counted from the moment at which the whole request is there.
     """
@@ -161,7 +164,7 @@ async def create(
     idempotency_key = idempotency_key_of(request)
     announced = announced_length(request, runtime)
     wait = patience(request, response, runtime)
-    pipeline, sender = runtime.pipeline, Sender(key.id, idempotency_key)
+    pipeline, sender = runtime.pipeline, Sender(key.id, idempotency_key, key.name if key.bound else None)
     replay = await _stored_before(runtime, key.id, idempotency_key, announced, wait)
     with runtime.admission.enter(announced, wait, replay=replay, key_id=key.id) as ticket:
         if is_named(request.headers.get("content-type")):

@@ -1,0 +1,200 @@
+"""`/desk/people`: who works here: the stations with their tablets, and the people who sign in; for admins."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from regrade.models.errors import RegradeError
+from regrade.serving.access.people.directory import Change
+from regrade.serving.access.sessions import Session
+from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.base.i18n import Message
+from regrade.serving.base.json_text import read_model
+from regrade.serving.base.problems import problem_of
+from regrade.serving.http.labels.fields import qr_rows
+from regrade.serving.http.routes.accounts.place import invitation_link, pairing_link, place_of
+from regrade.serving.http.routes.accounts.schemas import PersonIn, StationIn
+from regrade.serving.http.routes.common import RuntimeDep
+from regrade.serving.http.routes.desk.access import (
+    CSRF_FIELD,
+    CSRF_HEADER,
+    DeskLanguageDep,
+    at_page,
+    read_form,
+    refuse_forged_form,
+    see,
+)
+from regrade.serving.http.routes.desk.item_words import stamp
+from regrade.serving.http.routes.desk.templates import DESK, desk_page
+from regrade.serving.runtime import Runtime
+
+router = APIRouter(include_in_schema=False)
+
+AdminDep = Annotated[Session, Depends(at_page())]
+
+PAGE: Final = f"{DESK}/people"
+ROLES: Final = ("reviewer", "engineer", "admin")
+QUIET_ZONE: Final = 4
+"""Light modules around a QR code, as its standard wants."""
+
+Fields = dict[str, str]
+
+
+class Shown(BaseModel):
+    """A code that is shown only now. `kind` is `station` or `person`; `path` draws the QR code of its link."""
+
+    kind: str
+    name: str
+    code: str
+    link: str
+    until: datetime
+    path: str
+    side: int
+
+
+@router.get(PAGE)
+async def accounts(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """All stations and people, and what can be done with each."""
+    return await _page(request, session, runtime, lang)
+
+
+@router.post(f"{PAGE}/stations/{{act}}")
+async def change_station(
+    act: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
+) -> Response:
+    """Make, pair, rename or revoke a station, as a form of the page says; then the page, with the code if there is
+    one."""
+    return await _do(_stations, act, request, session, runtime, lang)
+
+
+@router.post(f"{PAGE}/people/{{act}}")
+async def change_person(
+    act: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
+) -> Response:
+    """Make, invite, change, disable or enable a person, likewise."""
+    return await _do(_people, act, request, session, runtime, lang)
+
+
+async def _do(what: Any, act: str, request: Request, session: Session, runtime: Runtime, lang: str) -> Response:
+    fields = await read_form(request)
+    token = fields.pop(CSRF_FIELD, "") or request.headers.get(CSRF_HEADER, "")
+    refuse_forged_form(request, session, {CSRF_FIELD: token}, lang)
+    try:
+        shown = await runtime.call(what, runtime, act, fields, session, request)
+    except RegradeError as error:
+        problem = problem_of(error, lang)
+        if problem is None:
+            raise
+        fault = error.faults[0].to(lang) if isinstance(error, InvalidFieldsError) else problem.detail
+        return await _page(request, session, runtime, lang, status=problem.status, fault=fault)
+    return see(request, PAGE) if shown is None else await _page(request, session, runtime, lang, shown=shown)
+
+
+def _stations(runtime: Runtime, act: str, fields: Fields, session: Session, request: Request) -> Shown | None:
+    stations, key, place = runtime.entrance.stations, session.key, place_of(request, runtime)
+    if act in ("add", "pair"):
+        found = stations.add(_read(fields, StationIn).name, key) if act == "add" else stations.get(fields.get("id", ""))
+        code, until = stations.open_pairing(found.id, key)
+        link = pairing_link(place.origin, request.scope["root_path"], code)
+        return _shown("station", found.name, code, link, until)
+    if act == "rename":
+        stations.rename(fields.pop("id", ""), _read(fields, StationIn).name, key)
+    elif act == "revoke":
+        stations.revoke(fields.get("id", ""), key)
+    else:
+        raise NotFoundError(Message("problem.no_account_step", {"act": act[:40]}))
+    return None
+
+
+def _people(runtime: Runtime, act: str, fields: Fields, session: Session, request: Request) -> Shown | None:
+    people, key, place = runtime.entrance.people, session.key, place_of(request, runtime)
+    if act in ("add", "invite"):
+        if act == "add":
+            until = _end_of(fields.pop("expires", ""))
+            given = _read(fields, PersonIn)
+            found = people.add(given.name, given.role, until, key)
+        else:
+            found = people.get(fields.get("id", ""))
+        code, until = people.invite(found.id, key)
+        link = invitation_link(place.origin, request.scope["root_path"], code)
+        return _shown("person", found.name, code, link, until)
+    person_id = fields.pop("id", "")
+    if act == "change":
+        people.change(person_id, _change(people.get(person_id), fields), key)
+    elif act in ("disable", "enable"):
+        people.change(person_id, Change(disabled=act == "disable"), key)
+    else:
+        raise NotFoundError(Message("problem.no_account_step", {"act": act[:40]}))
+    return None
+
+
+def _change(before: Any, fields: Fields) -> Change:
+    """What a form changes: it sends all that it shows."""
+    expires = _end_of(fields.pop("expires", ""))
+    given = _read(fields, PersonIn)
+    # The form knows days alone: one that shows the day of before leaves it as it is.
+    same = _day(before.expires_at) == _day(expires)
+    return Change(
+        None if given.name == before.name else given.name,
+        None if given.role == before.role else given.role,
+        None if same else (expires,),
+    )
+
+
+def _read(fields: Fields, model: type[Any]) -> Any:
+    return read_model(json.dumps(fields).encode(), model, "request")
+
+
+def _end_of(day: str) -> datetime | None:
+    """The end of a day, in UTC, as a form sends it; None for none. Raises `InvalidFieldsError`."""
+    if not day:
+        return None
+    try:
+        found = date.fromisoformat(day) + timedelta(days=1)
+        return datetime(found.year, found.month, found.day, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidFieldsError("invalid-request", "request", [FieldFault("expires", Message("fault.day"))]) from None
+
+
+def _day(moment: datetime | None) -> str:
+    """The last day of access that ends at `moment`, as a form shows it."""
+    return "" if moment is None else f"{moment - timedelta(seconds=1):%Y-%m-%d}"
+
+
+def _shown(kind: str, name: str, code: str, link: str, until: datetime) -> Shown:
+    rows = qr_rows(link)
+    dark = ((x, y) for y, row in enumerate(rows) for x, module in enumerate(row) if module)
+    path = "".join(f"M{x + QUIET_ZONE} {y + QUIET_ZONE}h1v1h-1z" for x, y in dark)
+    side = len(rows) + 2 * QUIET_ZONE
+    return Shown(kind=kind, name=name, code=code, link=link, until=until, path=path, side=side)
+
+
+async def _page(
+    request: Request,
+    session: Session,
+    runtime: Runtime,
+    lang: str,
+    *,
+    status: int = 200,
+    fault: str | None = None,
+    shown: Shown | None = None,
+) -> Response:
+    await runtime.call(runtime.entrance.last_used.flush)
+    stations = await runtime.call(runtime.entrance.stations.all)
+    people = await runtime.call(runtime.entrance.people.all)
+    values = {"stations": stations, "people": people, "roles": ROLES, "stamp": stamp, "device": device_of, "day": _day}
+    return desk_page(request, "people.html", lang, session, status=status, fault=fault, shown=shown, **values)
+
+
+_SYSTEMS: Final = ("iPad", "iPhone", "Android", "Windows", "CrOS", "Macintosh", "Linux")
+_BROWSERS: Final = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+
+
+def device_of(user_agent: str) -> str:
+    """A browser and its system in few words, such as `Chrome, Android`; what it said of itself where none is known."""
+    system = next((name for name in _SYSTEMS if name in user_agent), None)
+    browser = next((shown for name, shown in _BROWSERS.items() if f"{name}/" in user_agent), None)
+    return ", ".join(filter(None, (browser, system))) or user_agent[:40]
