@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,3 +123,17 @@ def test_kserves_client_works_unchanged_where_it_is_installed(service: Any, key:
         await client.close()
 
     asyncio.run(ask())
+
+
+def test_the_example_of_the_readme_works_as_it_is(
+    service: Any, key: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = Path(__file__).parents[3]
+    blocks = re.findall(r"```python\n(.*?)```", (project / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    (example,) = (block for block in blocks if "tritonclient" in block)
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("REGRADE_KEY", key["Authorization"][7:])
+    exec(example.replace("127.0.0.1:8080", service.url.removeprefix("http://")), {})
+    told = capsys.readouterr().out
+    assert "[b'packaging'] [b'damaged']" in told
+    assert "b'tear'" in told
