@@ -201,6 +201,23 @@ class Grader:
         }
         return ItemResult(call, grade, defects, quality, models, timings, examined)
 
+    def feature_size(self, category: str | None = None) -> int:
+        """How many features `features` has of a photo. Raises `UnknownCategoryError`."""
+        return int(self._feature_head(category).model.shapes["features"][1])
+
+    def features(self, evidence: Sequence[PhotoEvidence], category: str | None = None) -> NDArray[np.float32]:
+        """What the backbone of `category`, or where it is None of what predicts the category, saw on n photos as a
+        whole: float32 (n, D), zeros for a photo that failed the gate.
+
+        Raises `UnknownCategoryError`, and KeyError for photos that were looked at for another category.
+        """
+        backbone = self._feature_head(category).backbone
+        rows = np.zeros((len(evidence), self.feature_size(category)), dtype=np.float32)
+        for row, photo in zip(rows, evidence, strict=True):
+            if photo.quality.ok:
+                row[:] = photo.seen[backbone][0][0]
+        return rows
+
     def can_judge(self, evidence: Sequence[PhotoEvidence], category: str) -> bool:
         """Whether what another grader has seen is all that the head of `category` needs: its backbone looked."""
         head = self._heads.get(category)
@@ -289,6 +306,9 @@ class Grader:
                     )
                 )
         return infos
+
+    def _feature_head(self, category: str | None) -> Head:
+        return self._heads[ROUTER] if category is None else self._head(category)
 
     def _head(self, category: str) -> Head:
         self._require(category)

@@ -171,6 +171,8 @@ class Runtime:
         """Whether the service is about to end."""
         self.connections: Connections | None = None
         """Those of the server that this runs in, where it counts them."""
+        self.reading_json = asyncio.Lock()
+        """Held by who reads much JSON: the values of one body at a time are in memory."""
         self._pipeline: Pipeline | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         # Reads and small writes; apart from the pipeline's threads, so that a full queue starves no reader.

@@ -11,10 +11,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from regrade.models.errors import PhotoError
 from regrade.models.photos.files import heif, helper
 from regrade.models.photos.files.formats import FORMATS
-from regrade.models.photos.files.pixels import decode
+from regrade.models.photos.files.pixels import decode, to_srgb
 from regrade.models.photos.files.structure import Structure
 from regrade.models.types import Photo
 
@@ -36,6 +40,9 @@ SUFFIXES: Final = {
     heif.HEIC: ".heic",
     heif.AVIF: ".avif",
 }
+RAW: Final = "image/x-raw"
+"""The media type of what came as pixels."""
+
 log = logging.getLogger("regrade")
 
 
@@ -137,6 +144,22 @@ def open_photo(
         raise
 
 
+def photo_of_pixels(rgb: NDArray[np.uint8], index: int = 0, limits: IntakeLimits = DEFAULT_LIMITS) -> Photo:
+    """The photo whose upright sRGB pixels are `rgb`, uint8 (h, w, 3): as a PNG with the same pixels would be opened.
+    There is no file, and so no hash of it.
+
+    Raises `PhotoError` (`too_many_pixels`, `bad_dimensions`), with `photo` set to `index`.
+    """
+    height, width = rgb.shape[:2]
+    try:
+        _check_size(width, height, limits)
+    except PhotoError as error:
+        error.photo = index
+        raise
+    reduced = to_srgb(Image.fromarray(rgb), round(limits.working_side * SLACK), b"")
+    return Photo(index, "", RAW, width, height, np.asarray(reduced, dtype=np.uint8))
+
+
 def _open(data: bytes, index: int, limits: IntakeLimits, sha256: str, patience: float | None) -> Photo:
     media_type, structure = _checked(data, limits)
     side = round(limits.working_side * SLACK)
@@ -186,6 +209,7 @@ __all__ = [
     "IntakeLimits",
     "check_photo",
     "open_photo",
+    "photo_of_pixels",
     "readable_types",
     "sniff",
     "survey",

@@ -165,6 +165,11 @@ class StorageError(SpokenError):
         self.fault = fault
 
 
+class TensorError(RegradeError):
+    """An inference request (Open Inference Protocol) that is not well-formed, or not what its model takes; the message
+    says which tensor, and what is wrong with it."""
+
+
 class NotFoundError(SpokenError):
     """What was asked for is not there."""
 

@@ -59,6 +59,8 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "invalid-request": (422, "Invalid request"),
     "invalid-query": (422, "Invalid query"),
     "action-not-permitted": (422, "Action not permitted"),
+    "bad-tensors": (400, "Not a well-formed inference request"),
+    "not-tensors": (415, "Not an inference request"),
     "invalid-idempotency-key": (422, "Invalid Idempotency-Key"),
     "erased": (410, "Erased"),
     "idempotency-conflict": (409, "Idempotency-Key used for another request"),
@@ -110,9 +112,13 @@ class Problem:
         }
         return json.dumps(document, ensure_ascii=False).encode()
 
-    def response(self) -> Response:
-        """The HTTP answer."""
+    def response(self, path: str = "") -> Response:
+        """The HTTP answer to who asked for `path` (without the root path)."""
         headers = {"Vary": "Accept-Language", **self.headers}
+        if path == "/v2" or path.startswith("/v2/"):
+            # Clients of the Open Inference Protocol know one form of errors, and look for it in this media type alone.
+            told = json.dumps({"error": self.detail}, ensure_ascii=False).encode()
+            return Response(told, self.status, headers, "application/json")
         return Response(self.body(), self.status, headers, MEDIA_TYPE)
 
 
@@ -172,6 +178,7 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
 
 _SLUGS: tuple[tuple[type[RegradeError], str], ...] = (
     (UnknownCategoryError, "unknown-category"),
+    (errors.TensorError, "bad-tensors"),
     (errors.UploadAborted, "upload-aborted"),
     (errors.IdempotencyKeyError, "invalid-idempotency-key"),
     (errors.IdempotencyConflictError, "idempotency-conflict"),

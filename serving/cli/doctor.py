@@ -1,28 +1,21 @@
 """`regrade doctor`: what runs on this machine and why, and whether anything stands in its way."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from regrade.serving.cli.checks.check import Check, State
 
 if TYPE_CHECKING:
     from regrade.models.grader import Grader
     from regrade.models.registry.store import BundleStore
     from regrade.serving.base.settings import Settings
 
-State = Literal["ok", "warning", "failing"]
+_TIMES: Final = 5
 _COLOURS = {"ok": "green", "warning": "yellow", "failing": "red"}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at; `failing` where grading or storing does not work, or not as it should."""
-
-    name: str
-    state: State
-    detail: str
 
 
 def register(app: typer.Typer) -> None:
@@ -37,9 +30,16 @@ def doctor(
     bundles: Annotated[
         Path | None, typer.Option(help="Bundles to go by where none was chosen; by default REGRADE_BUNDLES_DIR.")
     ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address of a running service to look at too, such as https://regrade.example.")
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="Certificates (PEM) to trust at that address, such as a local authority's root.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look at CPU, networks, golden photos, bundles and data directory, as the service would use them. Changes nothing,
+    """Look at CPU, networks, golden photos, how long a photo takes, bundles, data directory, disk, database and clock,
+    as the service would use them, and with --url at a running one: TLS, certificate, health, clock. Changes nothing,
     and a service may be running meanwhile. Exits with 1 if something is failing."""
     import json
 
@@ -51,6 +51,10 @@ def doctor(
     given = {"data_dir": data_dir, "bundles_dir": bundles}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     checks = list(examine(settings))
+    if url is not None:
+        from regrade.serving.cli.checks.service import look_at_service
+
+        checks += look_at_service(url, ca)
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=1, ensure_ascii=False))
     else:
@@ -67,6 +71,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
     from regrade.models.errors import BundleError
     from regrade.models.golden import proven
     from regrade.models.grader import Grader
+    from regrade.serving.cli.checks.clock import look_at_clock
 
     store = settings.bundle_store
     yield _cpu()
@@ -76,8 +81,11 @@ def examine(settings: "Settings") -> Iterator[Check]:
         yield Check("networks", "failing", str(error))
     else:
         yield from _networks(grader)
+        yield _latency(grader, settings)
     yield from _bundles(store)
     yield from _folders(settings)
+    yield _database(settings)
+    yield from look_at_clock(settings.data_dir)
 
 
 def _cpu() -> Check:
@@ -104,6 +112,55 @@ def _networks(grader: "Grader") -> Iterator[Check]:
         yield Check("golden photos", "warning", "no bundle says what its networks should make of them")
     else:
         yield Check("golden photos", "ok" if found.passed else "failing", f"{found} ({', '.join(found.bundles)})")
+
+
+def _latency(grader: "Grader", settings: "Settings") -> Check:
+    """How long a photo takes on one core, decoding included: the median of a few."""
+    import time
+    from dataclasses import replace
+    from statistics import median
+
+    from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
+    from regrade.serving.examples.items import demo_items
+
+    data = demo_items()[0].photos[0].read_bytes()
+    limits = replace(DEFAULT_LIMITS, working_side=grader.working_side)
+    grader.warm_up()
+    taken = []
+    for _ in range(_TIMES):
+        begun = time.perf_counter()
+        grader.look(open_photo(data, limits=limits))
+        taken.append(time.perf_counter() - begun)
+    photo, most = median(taken), settings.max_photos
+    item = photo * most / settings.worker_count
+    detail = f"{photo * 1000:.0f} ms; an item of {most} on {settings.worker_count} cores, {item:.1f} s"
+    if item > settings.deadline:
+        return Check("a photo", "warning", f"{detail}, which is beyond the deadline of {settings.deadline:g} s")
+    return Check("a photo", "ok", detail)
+
+
+def _database(settings: "Settings") -> Check:
+    import time
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from regrade.models.errors import RegradeError
+    from regrade.serving.installation.data_dir import open_to_read
+
+    file = settings.database_file
+    if file is not None and not file.exists():
+        return Check("database", "ok", "is not there yet; the service makes it")
+    begun = time.perf_counter()
+    try:
+        database = open_to_read(settings, older=True)
+        try:
+            database.ping()
+        finally:
+            database.close()
+    except (RegradeError, SQLAlchemyError) as error:
+        return Check("database", "failing", str(error).partition("\n")[0])
+    kind = database.engine.dialect.name
+    return Check("database", "ok", f"{kind}, answers after {(time.perf_counter() - begun) * 1000:.0f} ms")
 
 
 def _bundles(store: "BundleStore") -> Iterator[Check]:

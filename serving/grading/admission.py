@@ -216,12 +216,14 @@ class Admission:
         replay: bool = False,
         key_id: str = "",
         graded: bool = True,
+        stored: bool = True,
     ) -> Iterator[Ticket]:
         """Let a request in whose body is `announced` bytes long (0 if unknown). Raises `BusyError` or `StorageError`.
 
         `wait` is how many seconds its client will wait for the answer, the setting when None. A `replay`, which was
         stored before and only needs to be looked up, is let in however much there is to grade and however full the
-        disk is; one of which nothing will be `graded`, however much there is to grade. A request counts as an upload
+        disk is; one of which nothing will be `graded`, however much there is to grade; one of which nothing will be
+        `stored`, however full the disk is. A request counts as an upload
         until `Ticket.enqueue`, and as one of the queue from then on; `key_id` is whose it is, empty where nobody counts
         that.
         """
@@ -232,7 +234,7 @@ class Admission:
             self.refuse_if_late(self.at_least(announced), wait)  # at once, before a body is sent in vain
         if self.uploads >= self.max_uploads:
             raise BusyError("uploads", Message("problem.busy_uploads", {"count": self.uploads}), self.until_freed())
-        ticket = Ticket(self, announced, wait, replay, key_id)
+        ticket = Ticket(self, announced, wait, replay or not stored, key_id)
         self.uploads += 1
         self.uploads_of[key_id] += 1
         ticket.entered = True

@@ -98,6 +98,11 @@ class Pipeline:
         self._threads = Threads(8, "write")
         self._means = Means(admission, self._scheduler, self._slow, self._threads, photos, inspections, limits, graded)
 
+    @property
+    def means(self) -> Means:
+        """What items are graded with: for those of which nothing is stored."""
+        return self._means
+
     def close(self) -> None:
         """Wait for work under way and end the threads."""
         self._slow.close()

@@ -21,7 +21,7 @@ from regrade.serving.base.problems import Problem, problem_of
 from regrade.serving.base.settings import Settings, load_settings
 from regrade.serving.connections.descriptors import shortage_of
 from regrade.serving.http.front import Front, method_not_allowed
-from regrade.serving.http.middleware import Wrap, asked_method
+from regrade.serving.http.middleware import Wrap, asked_method, own_path
 from regrade.serving.http.openapi import describe
 from regrade.serving.http.routes import catalogue, home
 from regrade.serving.http.routes.accounts import page as accounts_page
@@ -48,6 +48,8 @@ from regrade.serving.http.routes.desk import models as desk_models
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
+from regrade.serving.http.routes.inference import infer
+from regrade.serving.http.routes.inference import models as inference_models
 from regrade.serving.http.routes.station import offline, pages
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.disk import fault_of, first_line
@@ -130,7 +132,7 @@ def create_app(
     )
     api = (
         *(inspections, uploads, revisions, bench, labels, erasures, evidence),
-        *(reviews, audit, rubrics, models, catalogue, stations, people, health, ops),
+        *(reviews, audit, rubrics, models, catalogue, stations, people, health, ops, inference_models, infer),
     )
     accounts = (sign_in, accounts_page)
     for room in (*api, home, docs, offline, pages, *accounts, desk_quality, desk_models, desk_api, desk):
@@ -173,7 +175,7 @@ async def _answer_expected(request: Request, error: Exception) -> Response:
         metrics.refused.labels(error.reason).inc()
     if problem.status == 404 and home.wants_page(request):
         return await home.missing_page(request, problem)
-    response = problem.response()
+    response = problem.response(own_path(request.scope))
     if (applied := getattr(request.state, "preference_applied", None)) is not None:
         response.headers["Preference-Applied"] = applied
     return response
@@ -188,10 +190,11 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    own = own_path(request.scope)
     if error.status_code == 404:
         problem = Problem("not-found", f"There is nothing at {request.url.path}. See /docs for what there is.")
-        return await home.missing_page(request, problem) if home.wants_page(request) else problem.response()
+        return await home.missing_page(request, problem) if home.wants_page(request) else problem.response(own)
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "").split(", ")
-        return method_not_allowed(asked_method(request.scope), allowed).response()
-    return Problem("bad-request", str(error.detail)).response()
+        return method_not_allowed(asked_method(request.scope), allowed).response(own)
+    return Problem("bad-request", str(error.detail)).response(own)

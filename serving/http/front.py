@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from regrade.serving.base.problems import Problem
-from regrade.serving.http.middleware import asked_method
+from regrade.serving.http.middleware import asked_method, own_path
 
 _ORDER: Final[tuple[str, ...]] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -60,7 +60,7 @@ def _answer(scope: Scope, methods: list[str]) -> Response | None:
     problem = _refusal(scope, methods)
     if problem is not None:
         scope["app"].state.runtime.metrics.problems.labels(problem.slug).inc()
-        return problem.response()
+        return problem.response(own_path(scope))
     if methods and scope["method"] == "OPTIONS":
         return Response(status_code=204, headers={"Allow": ", ".join(methods)})
     return None

@@ -31,6 +31,12 @@ def asked_method(scope: Scope) -> str:
     return asked
 
 
+def own_path(scope: Scope) -> str:
+    """The path that was asked for, without that under which the service stands."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 def started(scope: Scope) -> float:
     """When the head of the request had come (perf_counter); before its key was checked and its body was read."""
     at: float = scope[STARTED]
@@ -95,7 +101,7 @@ class Wrap:
 
     async def _answer(self, problem: Problem, scope: Scope, call: "_Call") -> None:
         _metrics(scope).problems.labels(problem.slug).inc()
-        await problem.response()(scope, call.receive, call.send)
+        await problem.response(own_path(scope))(scope, call.receive, call.send)
 
 
 def _metrics(scope: Scope) -> Metrics:

@@ -7,11 +7,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from regrade.serving.base.problems import KINDS, TYPE_PREFIX
+from regrade.serving.base.problems import KINDS, MEDIA_TYPE, TYPE_PREFIX
 from regrade.serving.http.routes import catalogue
 from regrade.serving.http.routes.accounts import people, stations
 from regrade.serving.http.routes.api import bench, inspections, models, reviews, revisions
 from regrade.serving.http.routes.common import problems
+from regrade.serving.http.routes.inference import infer
 from regrade.serving.http.schemas import ProblemOut
 from regrade.serving.rubric.in_force import InForce
 from regrade.serving.runtime import Runtime
@@ -79,14 +80,16 @@ def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": root_path or "/"}],
     )
-    rooms = (inspections, revisions, bench, reviews, models, catalogue, stations, people)
+    rooms = (inspections, revisions, bench, reviews, models, catalogue, stations, people, infer)
     bodies = (*(body for room in rooms for body in room.BODIES), ProblemOut)
     _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra.get("$defs", {}))
-    for path in schema["paths"].values():
+    for name, path in schema["paths"].items():
         for operation in path.values():
             _complete(operation["responses"])
+            if name == "/v2" or name.startswith("/v2/"):
+                _in_the_protocols_form(operation["responses"])
             for parameter in operation.get("parameters", ()):
                 _without_null(parameter["schema"])
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -135,6 +138,16 @@ def _complete(responses: dict[str, Any]) -> None:
         if status in responses:
             headers = {name: {"description": said, "schema": {"type": "string"}} for name, said in names.items()}
             responses[status]["headers"] = headers | responses[status].get("headers", {})
+
+
+def _in_the_protocols_form(responses: dict[str, Any]) -> None:
+    """Problems of the Open Inference Protocol have a form of their own (`Problem.response`)."""
+    for answer in responses.values():
+        content = answer.get("content", {})
+        if content.pop(MEDIA_TYPE, None) is not None:
+            other, told = content.get("application/json"), {"$ref": _REF.format(model="InferenceErrorOut")}
+            schema = told if other is None else {"anyOf": [other["schema"], told]}
+            content["application/json"] = {"schema": schema}
 
 
 def _link(paths: dict[str, Any]) -> None:

@@ -122,6 +122,12 @@ class Metrics:
 
     def _add_results(self, registry: CollectorRegistry) -> None:
         """What says how the models and the reviewers do."""
+        self.inferred = Counter(
+            "regrade_inferred",
+            "Items judged over the Open Inference Protocol, which are not stored.",
+            ["model"],
+            registry=registry,
+        )
         self.inspections = Counter(
             "regrade_inspections", "Inspections stored.", ["status", "category"], registry=registry
         )

@@ -1,6 +1,7 @@
 """`regrade doctor` says what runs here and why, and exits with 1 where something stands in the way."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from regrade.models.registry.bundle import shipped_root
 from regrade.serving.cli import doctor
+from regrade.serving.cli.checks.clock import look_at_clock
 
 
 def examined(*arguments: object) -> tuple[int, dict[str, Any]]:
@@ -24,8 +26,19 @@ def examined(*arguments: object) -> tuple[int, dict[str, Any]]:
 def test_all_is_well_on_a_fresh_machine(tmp_path: Path) -> None:
     code, found = examined("--data-dir", tmp_path / "data")
     assert code == 0
+    of_the_machine = {found.pop(name)["state"] for name in ("clock", "a photo")}  # its time server, its speed
+    assert "failing" not in of_the_machine
     assert {check["state"] for check in found.values()} == {"ok"}
-    assert {"cpu", "arithmetic", "backbone", "detector", "golden photos", "data directory", "disk"} <= set(found)
+    assert {
+        "cpu",
+        "arithmetic",
+        "backbone",
+        "detector",
+        "golden photos",
+        "data directory",
+        "disk",
+        "database",
+    } <= set(found)
     assert found["arithmetic"]["detail"].startswith("INT8 by U8S8 kernels")
     assert "cosine" in found["golden photos"]["detail"]
     assert not (tmp_path / "data").exists()
@@ -54,3 +67,25 @@ def test_a_full_disk_is_failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("REGRADE_DISK_RESERVE", str(2**60))
     code, found = examined("--data-dir", tmp_path / "data")
     assert (code, found["disk"]["state"]) == (1, "failing")
+
+
+def test_a_running_service_is_looked_at_where_it_is(service: Any) -> None:
+    code, found = examined("--data-dir", service.settings.data_dir, "--url", service.url)
+    assert code == 0
+    assert found["service"]["detail"].endswith(": ok")
+    assert found["service's clock"]["state"] == "ok"
+    assert found["tls"]["state"] == "warning"
+    assert found["database"]["detail"].startswith("sqlite, answers")
+
+
+def test_a_database_that_is_none_is_failing(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(0o700)
+    (tmp_path / "data" / "regrade.db").write_bytes(b"no database" * 500)
+    code, found = examined("--data-dir", tmp_path / "data")
+    assert (code, found["database"]["state"]) == (1, "failing")
+
+
+def test_a_clock_that_has_gone_back_is_failing(tmp_path: Path) -> None:
+    (tmp_path / "regrade.db").touch()
+    os.utime(tmp_path / "regrade.db", (2**32, 2**32))
+    assert [check.state for check in look_at_clock(tmp_path)] == ["failing"]

@@ -1,0 +1,1 @@
+"""What `regrade doctor` looks at: the machine, the installation, and a service over the network."""
