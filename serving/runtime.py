@@ -20,7 +20,7 @@ from regrade.serving.access.keys import KeyStore
 from regrade.serving.access.photo_views import PhotoViews
 from regrade.serving.access.sessions import LoginBrake, SessionStore
 from regrade.serving.adaptation.nightly import Nightly
-from regrade.serving.base.errors import BusyError, StorageError
+from regrade.serving.base.errors import BusyError, DatabaseAwayError, StorageError
 from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
 from regrade.serving.base.settings import Settings
@@ -240,7 +240,8 @@ class Runtime:
 
     async def failed(self, fault: StorageError) -> None:
         """Note that a write has failed, and see whether it was more than a moment's fault."""
-        self.disk.failed(fault)
+        if not isinstance(fault, DatabaseAwayError):
+            self.disk.failed(fault)
         await self.call(self.health.look)
 
     async def watch(self) -> None:
@@ -273,7 +274,7 @@ class Runtime:
     def _look_at_database(self) -> Finding:
         try:
             self.database.ping()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StorageError) as error:
             return Finding("database", "failing", Message("problem.database_silent"), str(error).partition("\n")[0])
         return Finding("database")
 

@@ -1,17 +1,14 @@
 """A site without a grader: a data directory with a database, keys and photos, and a desk that decides."""
 
 import hashlib
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from regrade.models.registry.store import store_of
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
@@ -27,6 +24,7 @@ from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
+from tests.databases import NewDatabase
 
 PHOTO = b"not a photo, but nobody looks at it here"
 
@@ -36,10 +34,11 @@ class Site:
     """A data directory, and all that stores and decides in it. `time` is what the desk's clock says."""
 
     data_dir: Path
+    url: str
     time: datetime = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
     def __post_init__(self) -> None:
-        self.database = Database(f"sqlite:///{self.data_dir / 'regrade.db'}")
+        self.database = Database(self.url)
         self.keys_dir = self.data_dir / "keys"
         self.signer = Signer.load(self.keys_dir)
         rules = in_force(store_of(None))
@@ -95,14 +94,12 @@ class Site:
 
     def sql(self, *statements: str) -> None:
         """Change the database as somebody does who has got hold of it: no trigger and no foreign key keeps them."""
-        with closing(sqlite3.connect(self.data_dir / "regrade.db")) as connection, connection:
-            kept = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-            for name, _ in kept:
-                connection.execute(f"DROP TRIGGER {name}")
+        with self.database.engine.begin() as connection:
+            kept = _put_aside(connection)
             for statement in statements:
-                assert connection.execute(statement).rowcount, statement
-            for _, made in kept:
-                connection.execute(made)
+                assert connection.execute(text(statement)).rowcount, statement
+            for made in kept:
+                connection.execute(text(made))
 
     def all(self, query: str) -> list[Any]:
         """The rows of a query."""
@@ -132,19 +129,30 @@ class Site:
         backfill.wait()
 
 
+def _put_aside(connection: Connection) -> list[str]:
+    """Take away all triggers, and what would check foreign keys; returns what makes the triggers anew."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        return []
+    kept = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+    for name, _ in kept:
+        connection.execute(text(f"DROP TRIGGER {name}"))
+    connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+    return [made for _, made in kept]
+
+
 MakeSite = Callable[[], Site]
 
 
 @pytest.fixture
-def make_site(tmp_path: Path, migrated: Path) -> Iterator[MakeSite]:
+def make_site(tmp_path: Path, new_database: NewDatabase) -> Iterator[MakeSite]:
     """Makes sites on which no service was started yet."""
     sites: list[Site] = []
 
     def make() -> Site:
         folder = tmp_path / f"site{len(sites)}"
         folder.mkdir(0o700)
-        shutil.copy(migrated, folder / "regrade.db")
-        sites.append(Site(folder))
+        sites.append(Site(folder, new_database(folder)))
         return sites[-1]
 
     yield make
@@ -172,4 +180,4 @@ def old_site(make_site: MakeSite) -> Site:
     made.sql("UPDATE evidence_head SET log_index = -1, sha256 = NULL")
     (made.keys_dir / "evidence-head.jws").unlink()
     made.database.close()
-    return Site(made.data_dir)
+    return Site(made.data_dir, made.url)
