@@ -40,8 +40,7 @@ _POSTGRESQL: Final = {"53100": "full"}
 
 
 def fault_of(error: BaseException) -> StorageError | None:
-    """The fault of the disk, or of the database's server, that `error` is or was raised from; None where it is something
-    else."""
+    """The fault of the disk, or of the database's server, that `error` is or was raised from; None for all else."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, StorageError):
