@@ -80,7 +80,7 @@ class Server:
 
     def wait_until_ready(self) -> None:
         """Raises RuntimeError with its log where it does not become ready."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240  # some seconds, but for a machine that is busy with other work
         with httpx.Client(timeout=5, trust_env=False) as client:
             while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
                 with suppress(httpx.TransportError):
