@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/databases.py      # writes benchmarks/results/databases.json
 
-A data directory is filled, copied to PostgreSQL as by `regrade store copy`, and both do the same in turns: durable, each
-call from its beginning to its return. PostgreSQL is reached by a socket; over a network each call takes some round trips
-more.
+A data directory is filled, copied to PostgreSQL as by `regrade store copy`, and both do the same in turns: durable,
+each call from its beginning to its return. PostgreSQL is reached by a socket; over a network each call takes some round
+trips more.
 """
 
 import json
