@@ -30,4 +30,5 @@ def copy_of(file: Path, folder: Path, name: str = "regrade.db") -> str:
 
 
 NewDatabase = Callable[..., str]
-"""Makes an empty database with the newest schema in a folder, or whatever stands for it; returns its URL."""
+"""Makes an empty database with the newest schema in a folder, or whatever stands for it, and returns its URL; with
+`schema=False`, one without a schema."""

@@ -100,12 +100,13 @@ def new_database(
     last that was made is in the environment too, for commands that are told the folder alone."""
     made: dict[Path, str] = {}
 
-    def make(folder: Path, name: str = "regrade.db") -> str:
+    def make(folder: Path, name: str = "regrade.db", *, schema: bool = True) -> str:
         if database_kind == "sqlite":
             there = folder / name
-            return f"sqlite:///{there}" if there.exists() else copy_of(migrated, folder, name)
+            return f"sqlite:///{there}" if there.exists() or not schema else copy_of(migrated, folder, name)
         if folder / name not in made:
-            made[folder / name] = request.getfixturevalue("cluster").migrated()
+            server = request.getfixturevalue("cluster")
+            made[folder / name] = server.migrated() if schema else server.create()
         monkeypatch.setenv("REGRADE_DATABASE_URL", made[folder / name])
         return made[folder / name]
 

@@ -1,14 +1,16 @@
 """A site without a grader: a data directory with a database, keys and photos, and a desk that decides."""
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from regrade.models.registry.store import store_of
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
@@ -93,13 +95,8 @@ class Site:
         return claimed.inspection.id
 
     def sql(self, *statements: str) -> None:
-        """Change the database as somebody does who has got hold of it: no trigger and no foreign key keeps them."""
-        with self.database.engine.begin() as connection:
-            kept = _put_aside(connection)
-            for statement in statements:
-                assert connection.execute(text(statement)).rowcount, statement
-            for made in kept:
-                connection.execute(text(made))
+        """Change the database; see `change`."""
+        change(self.database, *statements)
 
     def all(self, query: str) -> list[Any]:
         """The rows of a query."""
@@ -129,16 +126,22 @@ class Site:
         backfill.wait()
 
 
-def _put_aside(connection: Connection) -> list[str]:
-    """Take away all triggers, and what would check foreign keys; returns what makes the triggers anew."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-        return []
-    kept = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
-    for name, _ in kept:
-        connection.execute(text(f"DROP TRIGGER {name}"))
-    connection.execute(text("PRAGMA defer_foreign_keys = ON"))
-    return [made for _, made in kept]
+def change(database: Database, *statements: str) -> None:
+    """Change a database as somebody does who has got hold of it: no trigger and no foreign key keeps them."""
+    if database.file is None:
+        with database.engine.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for statement in statements:
+                assert connection.execute(text(statement)).rowcount, statement
+        return
+    with closing(sqlite3.connect(database.file)) as raw, raw:
+        kept = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in kept:
+            raw.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert raw.execute(statement).rowcount, statement
+        for _, made in kept:
+            raw.execute(made)
 
 
 MakeSite = Callable[[], Site]
