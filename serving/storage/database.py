@@ -19,9 +19,12 @@ from regrade.serving.base.errors import (
     DamagedDatabaseError,
     DatabaseAwayError,
     DatabaseError,
+    FieldFault,
+    InvalidFieldsError,
     NewerDatabaseError,
     StorageError,
 )
+from regrade.serving.base.i18n import Message
 from regrade.serving.storage import postgresql, sqlite
 from regrade.serving.storage.disk import storage_faults
 from regrade.serving.storage.migrations import HEAD, revisions
@@ -66,7 +69,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: it sees one state of the database throughout."""
-        with self._reading.begin() as connection:
+        with _told_of_nul(), self._reading.begin() as connection:
             yield connection
 
     @contextmanager
@@ -81,7 +84,7 @@ class Database:
         database does not answer, or others have kept it busy for too long. What was told to commit then may have been
         stored, or not.
         """
-        with storage_faults(self.file), self._connected() as connection:
+        with storage_faults(self.file), _told_of_nul(), self._connected() as connection:
             connection.info.pop(_AFTER, None)
             with self._transaction(connection):
                 if self.shared:
@@ -206,6 +209,17 @@ class Database:
             raise DatabaseError(
                 f"The database {self._shown} cannot be {what}: its address is not valid. {_ADVICE}"
             ) from error
+
+
+@contextmanager
+def _told_of_nul() -> Iterator[None]:
+    """Raise `InvalidFieldsError` in place of what PostgreSQL has to say of a text with a character U+0000."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not postgresql.holds_nul(error):
+            raise
+        raise InvalidFieldsError("invalid-request", "request", [FieldFault("", Message("fault.nul"))]) from error
 
 
 def _guard(file: Path | None, read_only: bool) -> Guard | None:

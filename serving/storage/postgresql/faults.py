@@ -30,6 +30,16 @@ def is_away(error: BaseException) -> bool:
     return False
 
 
+def holds_nul(error: BaseException) -> bool:
+    """Whether a text was refused because of a character U+0000, which PostgreSQL neither keeps nor compares."""
+    found: BaseException | None = error
+    while found is not None:
+        if type(found).__module__.startswith("psycopg") and "NUL (0x00)" in str(found):
+            return True
+        found = found.__cause__
+    return False
+
+
 def _is_of_driver(error: BaseException) -> bool:
     # By name: the driver is there only where PostgreSQL is used.
     if not type(error).__module__.startswith("psycopg"):
