@@ -50,7 +50,8 @@ class Cluster:
         self._done_with: deque[str] = deque()
         self._user = self._someone()
         data = self.folder / "data"
-        made: list[str | Path] = [self._bin / "initdb", "-D", data, "-U", "regrade", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        options = ("-U", "regrade", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        made: list[str | Path] = [self._bin / "initdb", "-D", data, *options]
         subprocess.run(made, check=True, capture_output=True, **self._as_user())
         self._server: subprocess.Popen[bytes] | None = None
         self.start()

@@ -71,10 +71,12 @@ class Work:
     def begin(self) -> None:
         """Let everybody begin."""
         photos = [photo_of(seed, 320, 240) for seed in range(12)]
-        common: tuple[Any, ...] = (self.told, self.stopped)
-        people: list[Client] = [Station(self.site, self.site.key("station"), n, *common, photos) for n in range(2)]
-        people += [Reviewer(self.site, self.site.key("reviewer"), n, *common) for n in range(3)]
-        people += [Eraser(self.site, self.site.key("admin"), 0, *common)]
+        told, stopped = self.told, self.stopped
+        people: list[Client] = [
+            Station(self.site, self.site.key("station"), n, told, stopped, photos) for n in range(2)
+        ]
+        people += [Reviewer(self.site, self.site.key("reviewer"), n, told, stopped) for n in range(3)]
+        people += [Eraser(self.site, self.site.key("admin"), 0, told, stopped)]
         self._threads = [threading.Thread(target=self._noting, args=(one.run,)) for one in people]
         for thread in self._threads:
             thread.start()
@@ -93,7 +95,8 @@ class Work:
         enough, deadline = self.told.count + acts, time.monotonic() + seconds
         while self.told.count < enough:
             if self.failures or time.monotonic() > deadline:
-                raise RuntimeError("nothing is acknowledged any more") from (self.failures or [None])[0]
+                cause = self.failures[0] if self.failures else None
+                raise RuntimeError("nothing is acknowledged any more") from cause
             time.sleep(0.002)
 
     def _noting(self, run: Callable[[], None]) -> None:
