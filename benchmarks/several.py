@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from kill_rounds import Acknowledged, Client, Eraser, Reviewer, Server, Station
 from photos import photo_of

@@ -13,7 +13,7 @@ _CONNECTING: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-_WAIT: Final = 10.0
+_WAIT: Final = 30.0
 """Seconds that a thread waits for one of the connections."""
 
 

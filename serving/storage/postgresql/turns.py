@@ -23,8 +23,9 @@ WRITERS: Final = 0x7265_6772_6164_6531
 _NAMES: Final = 0x7267_6E61
 _JOBS: Final = 0x7267_6A6F
 """Two more spaces of locks, by the CRC of a name: it is enough that two names rarely share one."""
-WAIT: Final = "10s"
-"""How long one waits for one's turn, or for a row."""
+WAIT: Final = "30s"
+"""How long one waits for one's turn, or for a row, as on SQLite: longer than `PAUSE`, so that no request is refused
+because somebody's machine is gone."""
 PAUSE: Final = "15s"
 """How long a transaction may pause between two statements while others wait for it: the machine that its process ran on
 may be gone, and nobody would tell."""
