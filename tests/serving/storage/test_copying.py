@@ -77,12 +77,16 @@ def test_a_site_is_the_same_in_postgresql_and_back_in_sqlite(
 
 def test_commands_move_a_site_which_then_passes_every_check(site: Site, cluster: Cluster, monkeypatch: Any) -> None:
     url = cluster.create()
+    (decided, *_) = [row.inspection_id for row in site.all("SELECT inspection_id FROM reviews")]
     done = run_command("store", "copy", "--to", url, "--data-dir", site.data_dir)
     assert "are the same in both databases" in done.output
     (site.data_dir / "regrade.db").unlink()
     monkeypatch.setenv("REGRADE_DATABASE_URL", url)
     assert " 0 findings" in run_command("store", "verify", "--data-dir", site.data_dir).output
-    run_command("evidence", "verify", "--data-dir", site.data_dir)
+    file, key = site.data_dir / "evidence.json", site.data_dir / "key.pem"
+    run_command("evidence", "export", decided, "--out", file, "--data-dir", site.data_dir)
+    key.write_text(run_command("evidence", "key", "--data-dir", site.data_dir).stdout)
+    run_command("evidence", "verify", file, "--key", key)
 
 
 def test_the_copy_is_decided_on_and_looked_at_like_the_first(site: Site, empty: Callable[[], Database]) -> None:
