@@ -1,12 +1,11 @@
 """Is everything so that was acknowledged? Asks the service, then looks at the disk without it."""
 
 import hashlib
+import os
 import re
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,10 @@ import httpx
 from kill_rounds import Acknowledged, Server, post
 from photos import photo_of
 from rig import REGRADE
+from sqlalchemy import select
+
+from regrade.serving.storage.database import Database
+from regrade.serving.storage.tables import evidence_disclosures
 
 REPEATED = 20
 """Erased items that are posted once more under their keys."""
@@ -34,9 +37,10 @@ def check(server: Server, told: Acknowledged) -> dict[str, Any]:
         }
     found["exit_code"] = server.end(signal.SIGTERM)
     command: list[str | Path] = [REGRADE, "store", "verify", "--data-dir", server.data_dir]
-    verified = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = os.environ | server.settings
+    verified = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
     found |= {"verify_exit_code": verified.returncode, "verify": verified.stdout.splitlines()}
-    return found | {"left_of_erased": sorted(_left(server.data_dir, told))}
+    return found | {"left_of_erased": sorted(_left(server, told))}
 
 
 def _listed(client: httpx.Client) -> Iterator[Mapping[str, Any]]:
@@ -90,11 +94,14 @@ def _came_back(url: str, told: Acknowledged) -> list[str]:
     return back
 
 
-def _left(data_dir: Path, told: Acknowledged) -> set[str]:
+def _left(server: Server, told: Acknowledged) -> set[str]:
     """Erased RMAs that are still to be found: in a photo's comment, a row, a note, the log, or a disclosure."""
-    files = [path for path in data_dir.rglob("*") if path.is_file()]
+    files = [path for path in server.data_dir.rglob("*") if path.is_file()]
     found = {one.decode() for path in files for one in re.findall(rb"rma-\w{6}-\d+x", path.read_bytes())}
-    with closing(sqlite3.connect(data_dir / "regrade.db")) as database:
-        kept = database.execute("SELECT inspection_id FROM evidence_disclosures WHERE path = 'item.rma'").fetchall()
-    undisclosed = set(told.erased.values()) & {inspection for (inspection,) in kept}
+    database = Database(server.settings.get("REGRADE_DATABASE_URL", f"sqlite:///{server.data_dir / 'regrade.db'}"))
+    with database.read() as connection:
+        rma = evidence_disclosures.c.path == "item.rma"
+        kept = set(connection.execute(select(evidence_disclosures.c.inspection_id).where(rma)).scalars())
+    database.close()
+    undisclosed = set(told.erased.values()) & kept
     return (found & set(told.erased)) | undisclosed

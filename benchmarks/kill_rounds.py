@@ -9,6 +9,7 @@ looks afterwards whether all of that is so.
 
 import hashlib
 import itertools
+import os
 import random
 import signal
 import subprocess
@@ -42,6 +43,8 @@ class Server:
     data_dir: Path
     log: Path
     port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
+    """Variables of its environment, `REGRADE_…`."""
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -49,10 +52,14 @@ class Server:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    def some_url(self, chance: random.Random) -> str:
+        """Where a request may go."""
+        return self.url
+
     def key(self, role: str) -> str:
         """A new API key."""
         command: list[str | Path] = [REGRADE, "keys", "create", "--role", role, "--data-dir", self.data_dir]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | self.settings)
         return done.stdout.strip()
 
     def start(self) -> None:
@@ -68,11 +75,12 @@ class Server:
             "warning",
         ]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.data_dir.parent)
+            environment = os.environ | self.settings
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.data_dir.parent, env=environment)
 
     def wait_until_ready(self) -> None:
         """Raises RuntimeError with its log where it does not become ready."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240  # some seconds, but for a machine that is busy with other work
         with httpx.Client(timeout=5, trust_env=False) as client:
             while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
                 with suppress(httpx.TransportError):
@@ -120,7 +128,7 @@ class Client:
         """Work."""
         headers = {"Authorization": f"Bearer {self.key}"}
         self.chance = random.Random(self.seed)
-        with httpx.Client(base_url=self.server.url, headers=headers, timeout=60, trust_env=False) as client:
+        with httpx.Client(headers=headers, timeout=60, trust_env=False) as client:
             for number in itertools.count():
                 if self.stopped.is_set():
                     return
@@ -134,7 +142,7 @@ class Client:
         """The answer to a request, which is sent again while there is none, or none but to come back later."""
         while True:
             try:
-                answer = client.request(method, path, **sent)
+                answer = client.request(method, f"{self.server.some_url(self.chance)}{path}", **sent)
             except httpx.TransportError as error:
                 self.told.answers[type(error).__name__] += 1
                 time.sleep(0.02)

@@ -22,10 +22,12 @@ from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.access.photo_views import PhotoViews
 from regrade.serving.access.sessions import LoginBrake, Session, SessionStore
 from regrade.serving.adaptation.nightly import Nightly
-from regrade.serving.base.errors import BusyError, StorageError
+from regrade.serving.base.database_url import is_shared
+from regrade.serving.base.errors import BusyError, DatabaseAwayError, StorageError
 from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
 from regrade.serving.base.settings import Settings
+from regrade.serving.candidates.following import FOLLOW_SECONDS, Following
 from regrade.serving.candidates.rules import Rules
 from regrade.serving.candidates.steps import stop_trial
 from regrade.serving.catalogue.store import Catalogue
@@ -37,7 +39,7 @@ from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
-from regrade.serving.evidence.log import notice_loss
+from regrade.serving.evidence.log import notice_loss, refuse_other_site
 from regrade.serving.grading.admission import Admission
 from regrade.serving.grading.graders import Graders
 from regrade.serving.grading.pipeline import Pipeline
@@ -70,6 +72,8 @@ log = logging.getLogger("regrade")
 
 CANDIDATES_SECONDS = 300.0
 """From one look at what people decided about candidates to the next."""
+LEFT_SECONDS = 6 * 3600.0
+"""What lies unfinished for so long is no request's any more, in whichever process that was."""
 
 
 class Runtime:
@@ -84,7 +88,8 @@ class Runtime:
             catalogue(lang)  # not when it is first needed: it may be needed to say that no file can be opened
         self.metrics = Metrics()
         rules = SiteRules.read(settings.policy_file, settings.rubric_dir)
-        self.lock = DataDirLock(settings.data_dir)
+        # Where the database is one for many, so is the directory with photos, keys and bundles.
+        self.lock = DataDirLock(settings.data_dir, shared=is_shared(settings.url))
         try:
             self.database = open_database(settings)
             database_dir = self.database.file.parent if self.database.file else settings.data_dir
@@ -113,24 +118,37 @@ class Runtime:
             self.catalogue = Catalogue(self.database)
             self.revisions = RevisionStore(self.database, first_looks, self.signer, pseudonym)
             notice_loss(self.database, self.signer)
+            refuse_other_site(self.database, self.signer)
             self.backfill = Backfill(self.database, self.signer)
             self.backfill.start()
-            if cleared := self.photos.clear_leftovers():
+            older = 0.0 if self.lock.alone else LEFT_SECONDS
+            if cleared := self.photos.clear_leftovers(older=older):
                 log.info("removed %d unfinished uploads of an earlier run", cleared)
             self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
             self.staged = staged_photos_of(settings, self.limits)
-            if cleared := self.staged.clear_leftovers():
+            if cleared := self.staged.clear_leftovers(older=older):
                 log.info("removed %d photos whose items never came", cleared)
             self.sent_ahead = SentAhead(self.staged, self.photos, self.inspections)
             self.eraser = open_eraser(settings, self.database, self.photos, self.signer)
             self.eraser.try_to_finish()
+            if self.database.shared:
+                self.lock.share()
         except BaseException:
             self.lock.release()
             raise
         self.thumbnails = Thumbnails(self.photos, picture_cache_of(settings), self.limits)
         self.photo_views = PhotoViews(self.database)
-        self.keeper = Keeper(self.eraser, settings.retention_rules, self.metrics.erased.labels("retention").inc)
-        self.nightly = Nightly(settings, lambda outcome: self.metrics.adapted.labels(outcome).inc())
+        self.keeper = Keeper(
+            self.eraser,
+            settings.retention_rules,
+            self.metrics.erased.labels("retention").inc,
+            lambda: self.database.alone_in("retention"),
+        )
+        self.nightly = Nightly(
+            settings,
+            lambda outcome: self.metrics.adapted.labels(outcome).inc(),
+            alone=lambda: self.database.alone_in("adapting heads"),
+        )
         self.desk = Desk(
             self.database,
             lambda: self.in_force,
@@ -157,6 +175,7 @@ class Runtime:
             auto_return=settings.auto_return,
             undo=timedelta(seconds=settings.undo_seconds),
         )
+        self.following = Following(self.graders, self.call)
         self.login_brake = LoginBrake()
         self._keys_found = Lookups(lambda token: self.call(self.keys.authenticate, token))
         self._sessions_found = Lookups(lambda token: self.call(self.sessions.find, token))
@@ -260,7 +279,8 @@ class Runtime:
 
     async def failed(self, fault: StorageError) -> None:
         """Note that a write has failed, and see whether it was more than a moment's fault."""
-        self.disk.failed(fault)
+        if not isinstance(fault, DatabaseAwayError):
+            self.disk.failed(fault)
         await self.call(self.health.look)
 
     async def watch(self) -> None:
@@ -282,10 +302,27 @@ class Runtime:
             if not self.warm or self.draining:
                 continue
             try:
-                await self.candidates.step(self.call)
+                await self._weigh_alone()
             except Exception:
                 # The next time may do better, and nobody waits for it.
                 log.exception("candidates were not weighed")
+
+    async def _weigh_alone(self) -> None:
+        """Of processes that share a database one does it; the others follow."""
+        held = self.database.alone_in("candidates")
+        if not await self.call(held.__enter__):
+            return
+        try:
+            await self.candidates.step(self.call)
+        finally:
+            await self.call(held.__exit__, None, None, None)
+
+    async def follow_others(self) -> None:
+        """Take over what other processes on the same database have activated or put on trial, for ever."""
+        while self.database.shared:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            if self.warm and not self.draining:
+                await self.following.step()
 
     def _look_at_models(self) -> Finding:
         if self.failure is not None:
@@ -295,7 +332,7 @@ class Runtime:
     def _look_at_database(self) -> Finding:
         try:
             self.database.ping()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StorageError) as error:
             return Finding("database", "failing", Message("problem.database_silent"), str(error).partition("\n")[0])
         return Finding("database")
 
@@ -357,6 +394,7 @@ def staged_photos_of(settings: Settings, limits: IntakeLimits | None = None) -> 
         limits or IntakeLimits(max_bytes=settings.max_photo_bytes),
         lifetime=settings.upload_hours * 3600,
         budget=settings.upload_budget,
+        shared=is_shared(settings.url),
     )
 
 

@@ -114,7 +114,7 @@ class PhotoViews:
 
     def _write(self, views: list[PhotoView]) -> None:
         if views:
-            with self._database.write() as connection:
+            with self._database.write(alongside="views") as connection:
                 connection.execute(insert(photo_views), [_columns(view) for view in views])
 
     def _keep(self, views: list[PhotoView], error: Exception) -> None:

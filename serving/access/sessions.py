@@ -89,7 +89,7 @@ class SessionStore:
         if now - row.seen_at >= STEP:
             expires_at = now + LIFE
             # Whoever only looks at something need not know that the disk is full.
-            with suppress(StorageError), self._database.write() as connection:
+            with suppress(StorageError), self._database.write(alongside=_hash(token)) as connection:
                 connection.execute(update(sessions).where(mine).values(seen_at=now, expires_at=expires_at))
         return Session(key_of(row), token, expires_at)
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ class Nightly:
 
     The process ends with this one, however this one ends: it watches a pipe that only this one holds. What it was at is
     then taken up the next night; nothing is half-written.
+
+    `alone` tells whether this process is the one that does so, of those that share a database. It stays so for the
+    night, or until it ends: another then takes its place.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Nightly:
         told: Told,
         command: Sequence[str] = COMMAND,
         clock: Callable[[], datetime] = datetime.now,
+        alone: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(True),
     ) -> None:
         self._on, self._hours = settings.adapt, QuietHours.parse(settings.quiet_hours)
         named = {name: getattr(settings, name) for name in _HANDED_ON}
@@ -47,7 +51,9 @@ class Nightly:
             **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")},
         }
         self._command = [sys.executable, *command]
-        self._told, self._clock = told, clock
+        self._told, self._clock, self._alone = told, clock, alone
+        self._leading = ExitStack()
+        self._leads = False
         self._over = threading.Event()
         self._done: date | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,7 +80,9 @@ class Nightly:
     def _run(self) -> None:
         while not self._over.is_set():
             night = self._hours.night_of(self._clock())
-            if night is not None and night != self._done:
+            if night is None:
+                self._stop_leading()
+            elif night != self._done and self._lead():
                 self._done = night
                 try:
                     self._adapt()
@@ -83,6 +91,26 @@ class Nightly:
                     log.exception("adapting heads failed; it is tried again the next night")
                     self._told("failed")
             self._over.wait(EVERY)
+        self._stop_leading()
+
+    def _lead(self) -> bool:
+        if not self._leads:
+            held = ExitStack()
+            try:
+                self._leads = held.enter_context(self._alone())
+            except Exception as error:
+                log.warning("who adapts heads tonight cannot be settled now: %s", error)
+            self._leading = held
+            if not self._leads:
+                held.close()
+        return self._leads
+
+    def _stop_leading(self) -> None:
+        self._leads = False
+        try:
+            self._leading.close()
+        except Exception as error:
+            log.warning("the lock for adapting heads was lost: %s", error)
 
     def _adapt(self) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

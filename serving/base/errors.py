@@ -170,6 +170,15 @@ class TensorError(RegradeError):
     says which tensor, and what is wrong with it."""
 
 
+class DatabaseAwayError(StorageError):
+    """The database's server does not answer, or is too busy to: it is restarted, or something is in its way."""
+
+    retry_after = 2
+
+    def __init__(self) -> None:
+        super().__init__(Message("problem.database_away"), "away")
+
+
 class NotFoundError(SpokenError):
     """What was asked for is not there."""
 

@@ -156,6 +156,10 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
             if error.reason == "draining":
                 headers["Connection"] = "close"
             return Problem("busy", detail, {"retry_after": error.retry_after}, headers)
+        case errors.DatabaseAwayError():
+            detail = text("problem.busy", lang, why=error.to(lang), seconds=error.retry_after)
+            headers = {"Retry-After": str(error.retry_after)}
+            return Problem("busy", detail, {"retry_after": error.retry_after}, headers)
         case errors.StorageError():
             detail = text("problem.storage", lang, why=error.to(lang), seconds=error.retry_after)
             headers = {"Retry-After": str(error.retry_after)}

@@ -60,7 +60,9 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="Where the database, photos, keys and installed bundles are kept.")
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL of the database; by default SQLite in the data directory."
+        None,
+        description="SQLAlchemy URL of the database; by default SQLite in the data directory. Services on one "
+        "PostgreSQL (postgresql+psycopg://user:password@host/name) share it and one data directory.",
     )
     policy_file: Path | None = Field(None, description="Disposition policy (YAML); by default the shipped one.")
     rubric_dir: Path | None = Field(

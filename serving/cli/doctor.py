@@ -84,7 +84,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
         yield _latency(grader, settings)
     yield from _bundles(store)
     yield from _folders(settings)
-    yield _database(settings)
+    yield _database(settings) if settings.database_file is not None else _server(settings)
     yield from look_at_clock(settings.data_dir)
 
 
@@ -140,6 +140,7 @@ def _latency(grader: "Grader", settings: "Settings") -> Check:
 
 
 def _database(settings: "Settings") -> Check:
+    """SQLite's file: can it be read?"""
     import time
 
     from sqlalchemy.exc import SQLAlchemyError
@@ -175,6 +176,27 @@ def _bundles(store: "BundleStore") -> Iterator[Check]:
             yield Check(f"bundle {category} {version}", "failing" if grades else "warning", str(error))
         else:
             yield Check(f"bundle {category} {version}", "ok", "active" if grades else "installed")
+
+
+def _server(settings: "Settings") -> Check:
+    """The database's server: does it answer, and does it keep what it was told to commit?"""
+    from sqlalchemy import text
+
+    from regrade.serving.base.errors import DatabaseError
+    from regrade.serving.storage.database import Database
+
+    try:
+        database = Database(settings.url, read_only=True)
+        schema = database.check_revision(older=True)
+        with database.read() as connection:
+            found = connection.execute(text("SELECT current_setting('server_version'), current_setting('fsync')")).one()
+        database.close()
+    except DatabaseError as error:
+        return Check("database", "failing", str(error))
+    told = f"PostgreSQL {found[0]}, schema {schema}"
+    if found[1] != "on":
+        return Check("database", "failing", f"{told}; fsync is off: a loss of power loses what was acknowledged")
+    return Check("database", "ok", told)
 
 
 def _folders(settings: "Settings") -> Iterator[Check]:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,16 +23,24 @@ due. In a day that makes 345,000."""
 TIDY_EVERY: Final = 3600.0
 """Seconds after which indexes are built anew, where that takes so long that others could notice."""
 
+Alone = Callable[[], AbstractContextManager[bool]]
+
 log = logging.getLogger("regrade")
 
 
 class Keeper:
-    """One thread, which erases a batch, lets others work, and erases the next. `erased` is told of every batch."""
+    """One thread, which erases a batch, lets others work, and erases the next. `erased` is told of every batch.
 
-    def __init__(self, eraser: Eraser, rules: Rules, erased: Callable[[int], None]) -> None:
+    `alone` tells whether this process is the one that does so, of those that share a database.
+    """
+
+    def __init__(
+        self, eraser: Eraser, rules: Rules, erased: Callable[[int], None], alone: Alone = lambda: nullcontext(True)
+    ) -> None:
         self._eraser = eraser
         self._rules = rules
         self._erased = erased
+        self._alone = alone
         self._over = threading.Event()
         self._tidy_at = time.monotonic() + TIDY_EVERY
         self._thread = threading.Thread(target=self._run, name="erase", daemon=True)
@@ -49,7 +58,9 @@ class Keeper:
     def _run(self) -> None:
         while not self._over.is_set():
             try:
-                self._round()
+                with self._alone() as mine:
+                    if mine:
+                        self._round()
             except RegradeError as error:
                 log.warning("erasing in the background waits: %s", error)
             except Exception:

@@ -5,10 +5,12 @@ after each commit and not synced, for it costs every decision its time: after a 
 it may at any time. That the log has come no further than the file says is what is found out.
 """
 
+import fcntl
 import json
 import logging
 import os
 import threading
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,10 +39,14 @@ class Head:
 
 
 class HeadFile:
-    """The head as one process keeps it in `directory`, signed by `sign`. Methods may be called from any thread."""
+    """The head as kept in `directory`, signed by `sign`, by one process or several on one database.
+
+    Methods may be called from any thread.
+    """
 
     def __init__(self, directory: Path, sign: Callable[[bytes], str], known: KeyRing) -> None:
         self._sign = sign
+        self._known = known
         self.path = directory / FILE
         self._lock = threading.Lock()
         try:
@@ -81,11 +87,26 @@ class HeadFile:
         said = {"format": FORMAT, "index": index, "sha256": sha256, "at": datetime.now(UTC).isoformat()}
         # Over the old one, within one sector: a new file in its place would have to be written out at once.
         text = self._sign(json.dumps(said).encode()).ljust(BYTES)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.pwrite(descriptor, text.encode(), 0)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not self._further(descriptor, index):
+                os.pwrite(descriptor, text.encode(), 0)
         finally:
             os.close(descriptor)
+
+    def _further(self, descriptor: int, index: int) -> bool:
+        """Whether another process has noted a later step meanwhile."""
+        there = os.pread(descriptor, BYTES, 0).strip()
+        try:
+            # Checked only where it would be believed: that costs as much as signing.
+            told = json.loads(urlsafe_b64decode(there.split(b".")[1] + b"=="))["index"]
+            if told <= index:
+                return False
+            self._known.check(there.decode())
+        except (SignatureError, UnknownKeyError, ValueError, LookupError, TypeError):
+            return False
+        return True
 
 
 def read_head(path: Path, keys: KeyRing, *, again: bool = True) -> Head | None:

@@ -20,7 +20,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from regrade.serving.base.errors import DataDirError
 from regrade.serving.evidence.head import Head
+from regrade.serving.evidence.keys import SignatureError, UnknownKeyError
 from regrade.serving.evidence.sealed import plain, seal
 from regrade.serving.evidence.signer import Signer
 from regrade.serving.evidence.statements import as_stored, moment
@@ -154,6 +156,27 @@ def notice_loss(database: Database, signer: Signer) -> None:
             known - found.index,
             kept,
         )
+
+
+def refuse_other_site(database: Database, signer: Signer) -> None:
+    """Raise `DataDirError` where a database that several services share was last signed with a key that is not among
+    those of this data directory: it is that of another site, and photos and keys are elsewhere."""
+    if not database.shared:
+        return
+    newest = select(evidence_steps.c.jws).order_by(evidence_steps.c.log_index.desc()).limit(1)
+    with database.read() as connection:
+        jws = connection.execute(newest).scalar()
+    try:
+        if jws is not None:
+            signer.known.check(jws)
+    except SignatureError:
+        return  # tampered with, which `regrade store verify` reports
+    except UnknownKeyError as error:
+        raise DataDirError(
+            f"The database is another data directory's: its evidence is signed with a key that is not in "
+            f"{signer.directory}. All services on one database share one data directory. Should that key be lost for "
+            "good, put its public half there."
+        ) from error
 
 
 def _lock(connection: Connection) -> Head:

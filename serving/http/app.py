@@ -110,7 +110,10 @@ def create_app(
             running.nightly.start()
             loading = asyncio.create_task(_load(running, grader, on_failure))
             loading.add_done_callback(lambda _: on_loaded())
-            watching = [asyncio.create_task(one) for one in (running.watch(), running.weigh_candidates())]
+            watching = [
+                asyncio.create_task(one)
+                for one in (running.watch(), running.weigh_candidates(), running.follow_others())
+            ]
             yield
             for task in watching:
                 task.cancel()

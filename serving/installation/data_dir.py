@@ -1,15 +1,16 @@
 """An installation: the data directory, who may use it, and the database that belongs to it."""
 
+import fcntl
 import getpass
 import json
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
-
-from filelock import FileLock, Timeout
 
 from regrade.models.files import sync_folder, write_atomically
 from regrade.serving.access.audit import record_command
@@ -28,25 +29,61 @@ VERSION_NAME: Final = "version.json"
 
 
 class DataDirLock:
-    """Keeps a second server off a data directory; the kernel lets go of it however the process ends."""
+    """Keeps a second server off a data directory; the kernel lets go of it however the process ends.
 
-    def __init__(self, data_dir: Path) -> None:
+    With `shared`, servers that ask so share the directory (their database is one for many). The first has it to itself
+    until `share`, while it makes keys and clears up; those that start meanwhile wait for that, `WAIT` seconds at most.
+    """
+
+    WAIT: Final = 60.0
+
+    def __init__(self, data_dir: Path, *, shared: bool = False) -> None:
         _refuse_unfinished(data_dir)
-        # One whose holder another thread may release, and never a mere file that would outlive a crash.
-        self._lock = FileLock(data_dir / "serve.lock", mode=0o600, thread_local=False, fallback_to_soft=False)
+        self.alone = True
+        """Whether no other server uses the directory."""
         try:
             make_directories(data_dir.absolute())
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            raise DataDirError(
-                f"A server is already using the data directory {data_dir}. Stop it, or choose another --data-dir."
-            ) from None
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            self._descriptor = os.open(data_dir / "serve.lock", flags, 0o600)
+            try:
+                self._acquire(data_dir, shared)
+            except BaseException:
+                self.release()
+                raise
         except OSError as error:
             raise DataDirError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from error
 
+    def _acquire(self, data_dir: Path, shared: bool) -> None:
+        deadline = time.monotonic() + (self.WAIT if shared else 0.0)
+        while not self._locked(fcntl.LOCK_EX):
+            if shared and self._locked(fcntl.LOCK_SH):
+                self.alone = False
+                return
+            if time.monotonic() >= deadline:
+                raise DataDirError(
+                    f"A server is already using the data directory {data_dir}. Stop it, or choose another --data-dir."
+                )
+            time.sleep(0.05)
+
+    def share(self) -> None:
+        """Let others in that share the directory."""
+        if self.alone:
+            # Not in one step: another may come in between, which then does over what was done, and lets this one in.
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            self.alone = False
+
     def release(self) -> None:
-        """Give the directory free."""
-        self._lock.release()
+        """Give the directory free; a second time does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _locked(self, how: int) -> bool:
+        try:
+            fcntl.flock(self._descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def open_database(settings: Settings) -> Database:

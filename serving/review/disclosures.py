@@ -12,7 +12,7 @@ items that were loaded ahead, given back, and decided by the other; with a third
 
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, FromClause, exists, insert, select
@@ -26,7 +26,8 @@ from regrade.serving.storage.tables import api_keys, disclosures, tasks
 
 class Disclosures:
     """Writes down what readers are shown. Where the disk has no room for that, what they want to see is shown all the
-    same, kept in mind, and written down before the next item is given to anybody."""
+    same, kept in mind, and written down before the next item is given to anybody; but not where other processes give
+    items too, which would not know."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,11 +36,14 @@ class Disclosures:
         self._lock = threading.Lock()
 
     def note(self, reader: ApiKey, ids: Sequence[str], at: datetime) -> None:
-        """Note that `reader` was shown the inspections `ids`, now or as soon as there is room."""
+        """Note that `reader` was shown the inspections `ids`, now or as soon as there is room.
+
+        Raises `StorageError` where others share the database and it cannot be noted: then nothing may be shown.
+        """
         with self._lock:
             for inspection_id in ids:
                 self._late.setdefault((reader.id, inspection_id), (reader, at))
-            with suppress(StorageError):
+            with nullcontext() if self._database.shared else suppress(StorageError):
                 self._write()
 
     def catch_up(self) -> None:

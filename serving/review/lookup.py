@@ -25,7 +25,7 @@ def lookup(context: DeskContext, text: str, viewer: ApiKey, limit: int) -> list[
     spelled = sorted({text, text.upper(), text.lower()})
     labels = (inspections.c.rma, inspections.c.sku)
     whole: list[ColumnElement[bool]] = [inspections.c.id == text.lower(), *(label.in_(spelled) for label in labels)]
-    begun = [and_(label >= one, label < one + _LAST) for label in labels for one in spelled]
+    begun = [_begins(context, label, one) for label in labels for one in spelled]
     with context.database.read() as connection:
         for wanted in (whole, begun if len(text) >= SHORTEST else []):
             # Ids first: rows are long, and of a common beginning there may be very many.
@@ -38,6 +38,13 @@ def lookup(context: DeskContext, text: str, viewer: ApiKey, limit: int) -> list[
                 found = load(connection, connection.execute(query).all())
                 return blind.seen_by(connection, found, context.viewer(viewer))
     return []
+
+
+def _begins(context: DeskContext, label: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    if context.database.shared:
+        # PostgreSQL sorts by its locale, where nothing can be said of what lies between two texts.
+        return label.startswith(text, autoescape=True)
+    return and_(label >= text, label < text + _LAST)
 
 
 def withheld(context: DeskContext, viewer: ApiKey) -> frozenset[str]:

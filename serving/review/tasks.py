@@ -1,7 +1,8 @@
 """Claims and leases: an item is before one reviewer at a time, and a reviewer holds two at most.
 
-Everything happens in transactions that write from their first statement on: SQLite then lets one through at a time,
-and other databases lock the row that is given away.
+Everything happens in transactions that write from their first statement on: SQLite then lets one through at a time.
+In PostgreSQL they go beside one another, one a reviewer: each locks the row that it gives away and passes over those
+that others have locked. What decides or erases goes alone, so that nothing else of what they read can change.
 """
 
 import secrets
@@ -31,7 +32,7 @@ HELD = 2
 def claim(context: DeskContext, reviewer: ApiKey, filters: Filters) -> Claim | None:
     """The item that the reviewer holds already, or the oldest that fits; see `Desk.claim`."""
     now = context.now()
-    with context.database.write() as connection:
+    with context.database.write(alongside=reviewer.id) as connection:
         kept = _keep_fitting(connection, reviewer, filters, now, spare=0)
         row = kept[0] if kept else _oldest(connection, reviewer, filters, now)
         return None if row is None else lease(connection, context, row, reviewer, now)
@@ -40,7 +41,7 @@ def claim(context: DeskContext, reviewer: ApiKey, filters: Filters) -> Claim | N
 def hold_next(context: DeskContext, reviewer: ApiKey, filters: Filters) -> Claim | None:
     """The item after the one that the reviewer holds; see `Desk.hold_next`."""
     now = context.now()
-    with context.database.write() as connection:
+    with context.database.write(alongside=reviewer.id) as connection:
         kept = _keep_fitting(connection, reviewer, filters, now, spare=1)
         row = kept[1] if len(kept) > 1 else _oldest(connection, reviewer, filters, now)
         return None if row is None else lease(connection, context, row, reviewer, now)
@@ -51,7 +52,7 @@ def renew(context: DeskContext, task_id: str, token: str, reviewer: ApiKey) -> d
     now = context.now()
     expires_at = now + context.lease
     mine = (held_by(reviewer.id, now), tasks.c.id == task_id, tasks.c.lease_hash == digest(token))
-    with context.database.write() as connection:
+    with context.database.write(alongside=reviewer.id) as connection:
         if connection.execute(update(tasks).where(*mine).values(lease_expires_at=expires_at)).rowcount == 0:
             _refuse_erased(connection, task_id)
             raise LeaseError(Message("problem.lease_expired"))
@@ -70,7 +71,7 @@ def release(context: DeskContext, task_id: str | None, reviewer: ApiKey, token: 
     With `token`, only what is held under that lease.
     """
     now = context.now()
-    with context.database.write() as connection:
+    with context.database.write(alongside=reviewer.id) as connection:
         rows = [row for row in held(connection, reviewer, now) if task_id in (None, row.id)]
         rows = [row for row in rows if token is None or row.lease_hash == digest(token)]
         for row in rows:
@@ -160,7 +161,7 @@ def _oldest(connection: Connection, reviewer: ApiKey, filters: Filters, now: dat
     )
     may = (allowed(reviewer.id), meant_for(reviewer), ~holding.correlate(tasks))
     query = select(tasks).where(free(now), *fitting(filters, now), *may)
-    # SQLite has one writer at a time anyway; elsewhere this keeps two reviewers off the same row.
+    # SQLite has one writer at a time anyway; in PostgreSQL this keeps two reviewers off the same row.
     oldest = query.order_by(tasks.c.created_at, tasks.c.id).limit(1).with_for_update(skip_locked=True)
     return connection.execute(oldest).first()
 

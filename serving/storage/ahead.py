@@ -6,6 +6,7 @@ What is told to a client is on the disk by then. Nothing stays longer than its t
 budget.
 """
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -28,7 +29,7 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.storage import private
 from regrade.serving.storage.directio import write_new
 from regrade.serving.storage.disk import storage_faults, written
-from regrade.serving.storage.photostore import make_directories
+from regrade.serving.storage.photostore import make_directories, unused_for
 
 FOLDER: Final = "uploads"
 SWEEP_SECONDS: Final = 60.0
@@ -55,17 +56,26 @@ class Staged:
 class StagedPhotos:
     """The photos sent ahead, of one installation. Methods block on the disk and may be called from any thread.
 
-    `lifetime` is in seconds, `budget` in bytes for each key.
+    `lifetime` is in seconds, `budget` in bytes for each key. With `shared`, several processes have them: one alone then
+    writes to a photo at a time; what others are taking in at that moment is not counted in a key's budget.
     """
 
     def __init__(
-        self, root: Path, limits: IntakeLimits, *, lifetime: float, budget: int, now: Callable[[], float] = time.time
+        self,
+        root: Path,
+        limits: IntakeLimits,
+        *,
+        lifetime: float,
+        budget: int,
+        now: Callable[[], float] = time.time,
+        shared: bool = False,
     ) -> None:
         self.root = root
         self._limits = limits
         self._lifetime = lifetime
         self._budget = budget
         self._now = now
+        self._shared = shared
         self._locks = tuple(threading.Lock() for _ in range(16))
         self._counting = threading.Lock()
         self._coming: Counter[str] = Counter()
@@ -145,9 +155,10 @@ class StagedPhotos:
         """Files that nobody will ask for: expired ones and, while no server runs, those that a crash left behind."""
         return sorted([*self._expired(), *(path for path in self._files() if path.suffix == _NEW)])
 
-    def clear_leftovers(self) -> int:
-        """Remove them, and folders without files. Only for the one server that owns the installation."""
-        found = self.leftovers()
+    def clear_leftovers(self, *, older: float = 0.0) -> int:
+        """Remove them, and folders without files. Only for the one server that owns the installation; beside others,
+        those alone that are `older` (in seconds) than any request."""
+        found = [path for path in self.leftovers() if not older or unused_for(path) > older]
         for path in found:
             path.unlink(missing_ok=True)
         if self.root.is_dir():
@@ -265,9 +276,20 @@ class StagedPhotos:
     def _part(self, key_id: str, sha256: str) -> Path:
         return self.root / key_id / f"{sha256}{_PART}"
 
-    def _lock(self, sha256: str) -> threading.Lock:
+    @contextmanager
+    def _lock(self, sha256: str) -> Iterator[None]:
         # By the hash alone: few wait for each other who need not, and `forget` holds off all keys at once.
-        return self._locks[int(sha256[:1], 16)]
+        with self._locks[int(sha256[:1], 16)]:
+            if not self._shared:
+                yield
+                return
+            make_directories(self.root)
+            descriptor = os.open(self.root / f".lock-{sha256[:1]}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
 
 
 def same_bytes(path: Path, at: int, data: bytes | bytearray, size: int) -> bool:

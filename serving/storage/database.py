@@ -1,22 +1,31 @@
 """The database: how it is opened, how a transaction is begun, and how its schema is brought up to date.
 
-What only SQLite needs is in `regrade.serving.storage.sqlite`. Any other database that SQLAlchemy knows is opened as it
-is.
+What only SQLite needs is in `regrade.serving.storage.sqlite`, what only PostgreSQL does in
+`regrade.serving.storage.postgresql`. There are no others: what holds with N writers was thought through for these two.
 """
 
 import logging
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from regrade.serving.base.errors import DamagedDatabaseError, DatabaseError, NewerDatabaseError, StorageError
-from regrade.serving.storage import sqlite
+from regrade.serving.base.errors import (
+    DamagedDatabaseError,
+    DatabaseAwayError,
+    DatabaseError,
+    FieldFault,
+    InvalidFieldsError,
+    NewerDatabaseError,
+    StorageError,
+)
+from regrade.serving.base.i18n import Message
+from regrade.serving.storage import postgresql, sqlite
 from regrade.serving.storage.disk import storage_faults
 from regrade.serving.storage.migrations import HEAD, revisions
 from regrade.serving.storage.sqlite import WRITE, Guard
@@ -42,7 +51,7 @@ class Database:
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         try:
-            parsed = make_url(url)
+            parsed = _with_driver(make_url(url))
             self._shown = parsed.render_as_string(hide_password=True)
         except (ArgumentError, ValueError) as error:
             # The URL is not shown: it may hold a password.
@@ -52,24 +61,34 @@ class Database:
         self._guard = _guard(self.file, read_only)
         if self._guard is not None:
             weakref.finalize(self, self._guard.close)
+        self.shared = postgresql.is_postgresql(parsed)
+        """Whether several services may use it at once, on several machines."""
         self.engine = self._opened(parsed, read_only)
+        self._reading = postgresql.reading(self.engine) if self.shared else self.engine
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: it sees one state of the database throughout."""
-        with self.engine.begin() as connection:
+        with _told_of_nul(), self._reading.begin() as connection:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, alongside: str | None = None) -> Iterator[Connection]:
         """A transaction that writes. When this returns, what was written survives a loss of power.
 
-        Raises `StorageError` where there is no room for it, or the disk fails.
+        Nobody else writes meanwhile, in no process: what is read within stays as it is until the end. With `alongside`
+        others may that were called so too, with another name than this (SQLite lets them wait all the same): for what
+        signs no step, and locks the rows that it decides by.
+
+        Raises `StorageError` where there is no room for it, or the disk fails; and `DatabaseAwayError` where the
+        database does not answer, or others have kept it busy for too long. What was told to commit then may have been
+        stored, or not.
         """
-        writing = self.engine.connect().execution_options(**{WRITE: True})
-        with storage_faults(self.file), writing as connection:
+        with storage_faults(self.file), _told_of_nul(), self._connected() as connection:
             connection.info.pop(_AFTER, None)
             with self._transaction(connection):
+                if self.shared:
+                    postgresql.take_turn(connection, alongside)
                 yield connection
             acts = connection.info.pop(_AFTER, {})
         # What goes wrong from here on is no reason to say that nothing was stored.
@@ -112,19 +131,28 @@ class Database:
         if self._guard is not None:
             self._guard.close()
 
+    def alone_in(self, job: str) -> AbstractContextManager[bool]:
+        """Whether this process is the one that does `job` now, of all that share the database, until this is left."""
+        return postgresql.alone_in(self.engine, job) if self.shared else nullcontext(True)
+
+    def _connected(self) -> Connection:
+        return self.engine.connect().execution_options(**{WRITE: True})
+
     def _transaction(self, connection: Connection) -> AbstractContextManager[Any]:
         return connection.begin() if self._guard is None else self._guard.transaction(connection)
 
     def _opened(self, url: URL, read_only: bool) -> Engine:
         try:
+            if not self.shared and not sqlite.is_sqlite(url):
+                raise NoSuchModuleError(url.drivername)
             return _open_to_read(url) if read_only else _open(url)
         except NoSuchModuleError as error:
             raise DatabaseError(f"The database {self._shown} is of an unknown kind. {_ADVICE}") from error
         except ImportError as error:
             driver = error.name or str(error)
             raise DatabaseError(
-                f"The database {self._shown} needs the driver {driver!r}. Install it beside regrade, or name another "
-                "driver in REGRADE_DATABASE_URL."
+                f"The database {self._shown} needs the driver {driver!r}. Install it beside regrade "
+                "(pip install 'regrade[postgres]' for PostgreSQL), or name another driver in REGRADE_DATABASE_URL."
             ) from error
         except (ArgumentError, TypeError, ValueError) as error:
             raise DatabaseError(f"The database {self._shown} cannot be opened: {error}. {_ADVICE}") from error
@@ -167,9 +195,13 @@ class Database:
             with storage_faults(self.file):
                 yield
         except StorageError as error:
+            if isinstance(error, DatabaseAwayError) and isinstance(error.__cause__, DBAPIError):
+                raise DatabaseError(
+                    f"The database {self._shown} cannot be {what}: {_reason(error.__cause__)}. {_ADVICE}"
+                ) from error
             raise DatabaseError(f"The database {self._shown} cannot be {what}. {error}") from error
         except DBAPIError as error:
-            reason = str(error.orig).strip().partition("\n")[0]
+            reason = _reason(error)
             if sqlite.is_corrupt(error.orig):
                 raise DamagedDatabaseError(f"The database {self.file or self._shown} is damaged: {reason}.") from error
             raise DatabaseError(f"The database {self._shown} cannot be {what}: {reason}. {_ADVICE}") from error
@@ -177,6 +209,17 @@ class Database:
             raise DatabaseError(
                 f"The database {self._shown} cannot be {what}: its address is not valid. {_ADVICE}"
             ) from error
+
+
+@contextmanager
+def _told_of_nul() -> Iterator[None]:
+    """Raise `InvalidFieldsError` in place of what PostgreSQL has to say of a text with a character U+0000."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not postgresql.holds_nul(error):
+            raise
+        raise InvalidFieldsError("invalid-request", "request", [FieldFault("", Message("fault.nul"))]) from error
 
 
 def _guard(file: Path | None, read_only: bool) -> Guard | None:
@@ -196,6 +239,10 @@ def after_commit(connection: Connection, name: str, act: Callable[[], None]) -> 
     connection.info.setdefault(_AFTER, {})[name] = act
 
 
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0].rstrip(".")
+
+
 def _migrations() -> Path:
     from regrade.serving.storage import migrations
 
@@ -209,15 +256,14 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
+def _with_driver(url: URL) -> URL:
+    """`postgresql://` is meant for the driver that regrade is installed with."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
+
+
 def _open(url: URL) -> Engine:
-    return sqlite.open_to_write(url) if sqlite.is_sqlite(url) else create_engine(url, pool_pre_ping=True)
+    return sqlite.open_to_write(url) if sqlite.is_sqlite(url) else postgresql.open_to_write(url)
 
 
 def _open_to_read(url: URL) -> Engine:
-    if sqlite.is_sqlite(url):
-        return sqlite.open_to_read(url)
-    if url.get_backend_name() != "postgresql":
-        return create_engine(url, pool_pre_ping=True)
-    # One state of the database for a whole transaction, as SQLite gives anyway.
-    engine = create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
-    return engine.execution_options(postgresql_readonly=True)
+    return sqlite.open_to_read(url) if sqlite.is_sqlite(url) else postgresql.open_to_read(url)

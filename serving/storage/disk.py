@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from regrade.serving.base.errors import StorageError
+from regrade.serving.base.errors import DatabaseAwayError, StorageError
 from regrade.serving.base.health import Finding
 from regrade.serving.base.i18n import Message
+from regrade.serving.storage.postgresql.faults import is_away
 
 GIB: Final = 1024**3
 MOST_RESERVE: Final = GIB
@@ -39,7 +40,7 @@ _POSTGRESQL: Final = {"53100": "full"}
 
 
 def fault_of(error: BaseException) -> StorageError | None:
-    """The fault of the disk that `error` is, or was raised from; None where it is something else."""
+    """The fault of the disk, or of the database's server, that `error` is or was raised from; None for all else."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, StorageError):
@@ -47,7 +48,7 @@ def fault_of(error: BaseException) -> StorageError | None:
         if (kind := _kind(found)) is not None:
             return StorageError(Message(f"problem.disk_{kind}"), kind)
         found = found.__cause__
-    return None
+    return DatabaseAwayError() if is_away(error) else None
 
 
 @contextmanager

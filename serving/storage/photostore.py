@@ -7,6 +7,7 @@ keeps photos elsewhere (an object store) writes another `PhotoStore`.
 
 import hashlib
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -121,8 +122,9 @@ class LocalPhotoStore:
                 self.publish(staged)
                 yield
         except StorageError as error:
-            # A commit that could not be synced may be there again after a crash, and needs its photos then.
-            if error.fault != "failing":
+            # A commit that could not be synced may be there again after a crash, and needs its photos then; and so may
+            # one of which the database's server did not live to tell.
+            if error.fault not in ("failing", "away"):
                 with suppress(OSError):
                     self.remove(hashes, used)
             raise
@@ -182,9 +184,10 @@ class LocalPhotoStore:
         """Staged files; while no server runs, they are the remains of a crash."""
         return sorted(self.staging.iterdir())
 
-    def clear_leftovers(self) -> int:
-        """Remove the remains of a crash and say how many. Only for the one server that owns the store."""
-        leftovers = self.leftovers()
+    def clear_leftovers(self, *, older: float = 0.0) -> int:
+        """Remove the remains of a crash and say how many. Only for the one server that owns the store; beside others,
+        those alone that are `older` (in seconds) than any request."""
+        leftovers = [path for path in self.leftovers() if not older or unused_for(path) > older]
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
@@ -193,6 +196,14 @@ class LocalPhotoStore:
 def place(root: Path, sha256: str) -> Path:
     """Where the photo `sha256` lies in the store `root`."""
     return root / sha256[:2] / sha256
+
+
+def unused_for(path: Path) -> float:
+    """Seconds since a file was made, changed or given another name; 0 where it is gone."""
+    try:
+        return time.time() - path.stat().st_ctime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _linked(path: Path, file: Path) -> bool:

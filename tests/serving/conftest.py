@@ -45,6 +45,7 @@ from regrade.serving.storage import private
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import new_id
 from regrade.serving.storage.tables import inspections, reviews, shadow_grades
+from tests.databases import DOUBLED, KINDS, MISSING, Cluster, NewDatabase, copy_of, programs
 
 RenderPhoto = Callable[..., bytes]
 
@@ -61,6 +62,57 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database.close()
     assert sorted(path.name for path in file.parent.iterdir()) == ["migrated.db", "migrated.db-acknowledged"]
     return file
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what has a database on both kinds, in the folders where that is so."""
+    if "database_kind" in metafunc.fixturenames and any(
+        folder in metafunc.definition.path.parents for folder in DOUBLED
+    ):
+        alone = metafunc.definition.get_closest_marker("sqlite_only") is not None
+        metafunc.parametrize("database_kind", KINDS[:1] if alone else (KINDS[0], _POSTGRESQL), indirect=True)
+
+
+_POSTGRESQL = pytest.param(KINDS[1], marks=pytest.mark.skipif(programs() is None, reason=MISSING))
+
+
+@pytest.fixture
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What the test's databases are: `sqlite` or `postgresql`."""
+    return getattr(request, "param", KINDS[0])
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A server of PostgreSQL, whose databases are each for one test."""
+    if programs() is None:
+        pytest.skip(MISSING)
+    made = Cluster()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def new_database(
+    database_kind: str, migrated: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[NewDatabase]:
+    """Makes databases, empty and with the newest schema; see `NewDatabase`. Of a folder there is one. In PostgreSQL the
+    last that was made is in the environment too, for commands that are told the folder alone."""
+    made: dict[Path, str] = {}
+
+    def make(folder: Path, name: str = "regrade.db", *, schema: bool = True) -> str:
+        if database_kind == "sqlite":
+            there = folder / name
+            return f"sqlite:///{there}" if there.exists() or not schema else copy_of(migrated, folder, name)
+        if folder / name not in made:
+            server = request.getfixturevalue("cluster")
+            made[folder / name] = server.migrated() if schema else server.create()
+        monkeypatch.setenv("REGRADE_DATABASE_URL", made[folder / name])
+        return made[folder / name]
+
+    yield make
+    for url in made.values():
+        request.getfixturevalue("cluster").let_go(url)
 
 
 @pytest.fixture(scope="session")
@@ -291,7 +343,9 @@ class Serve(Protocol):
 
 
 @pytest.fixture
-def serve(tmp_path: Path, grader: Grader, migrated: Path, ending: deque[threading.Thread]) -> Iterator[Serve]:
+def serve(
+    tmp_path: Path, grader: Grader, new_database: NewDatabase, database_kind: str, ending: deque[threading.Thread]
+) -> Iterator[Serve]:
     """Starts services that end with the test. Theirs is a data directory with the schema, and nothing else in it; one
     that is named is left to the service."""
     with ExitStack() as stack:
@@ -302,7 +356,9 @@ def serve(tmp_path: Path, grader: Grader, migrated: Path, ending: deque[threadin
             values: dict[str, Any] = {"port": 0, "data_dir": folder, "workers": 2, "log_level": "warning"} | given
             if data_dir is None and not folder.exists():
                 folder.mkdir(private.FOLDER)
-                shutil.copy(migrated, folder / "regrade.db")
+                new_database(folder)
+            elif database_kind != "sqlite":
+                new_database(folder)
             settings = Settings(_env_file=None, **values)
             tokens: list[str] = []
             app = create_app(settings, grader=own, announce=tokens.append)

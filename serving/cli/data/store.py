@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     store.callback()(lambda: None)
     store.command()(verify)
     store.command()(salvage)
+    store.command()(copy)
     app.add_typer(store)
 
 
@@ -119,6 +120,47 @@ def salvage(data_dir: DataDir = None) -> None:
         lock.release()
     typer.echo(f"{done.said} What is left is sound and can be used. The damaged files are in {done.aside}.")
     typer.echo("Photos of lost inspections stay as orphans, until `regrade store verify --fix` removes them.")
+
+
+def copy(
+    to: Annotated[str, typer.Option(help="URL of the empty database to copy to.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="URL of the database to copy; by default the site's own.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Copy a site's database into another one, such as from SQLite to postgresql+psycopg://user:password@host/name, or
+    back. Photos and keys stay in the data directory.
+
+    Every row is read back and compared; it is all there afterwards, or nothing. Exits with 2 where the database to copy
+    to is not empty, or a service is running.
+    """
+    from regrade.serving.base.errors import DataDirError
+    from regrade.serving.base.settings import load_settings
+    from regrade.serving.cli.data.bars import counting
+    from regrade.serving.installation.copying import copy_site
+    from regrade.serving.installation.data_dir import DataDirLock
+    from regrade.serving.storage.database import Database
+
+    settings = load_settings(data_dir=data_dir)
+    if not settings.data_dir.is_dir():
+        raise DataDirError(f"There is no data directory {settings.data_dir}. Name one with --data-dir.")
+    lock = DataDirLock(settings.data_dir)
+    try:
+        old = Database(source or settings.url, read_only=True)
+        old.check_revision()
+        new = Database(to)
+        new.migrate()
+        with counting("Copying rows") as progress:
+            copied = copy_site(old, new, progress)
+        old.close()
+        new.close()
+    finally:
+        lock.release()
+    for one in copied:
+        typer.echo(f"{one.table}: {one.rows:,} rows, {one.digest[:16]}")
+    typer.echo(f"{sum(one.rows for one in copied):,} rows are the same in both databases.")
+    typer.echo("To go on with the copy, set REGRADE_DATABASE_URL to it for the service and for every command.")
 
 
 def _backup(data_dir: Path) -> str:

@@ -140,9 +140,8 @@ def test_the_command_shows_them(
     assert [json.loads(line)["inspection_id"] for line in capsys.readouterr().out.splitlines()] == [other]
 
 
-def test_thousands_of_looks_are_written_in_batches(tmp_path: Any) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'views.db'}")
-    database.migrate()
+def test_thousands_of_looks_are_written_in_batches(tmp_path: Any, new_database: Any) -> None:
+    database = Database(new_database(tmp_path))
     views = photo_views.PhotoViews(database)
     viewer = ApiKey("k1", "Ann", "reviewer", datetime.now(UTC))
     for number in range(3000):

@@ -69,6 +69,7 @@ def test_the_next_erasure_finishes_the_one_before(service: Any, photo: bytes, re
     assert (service.files(), unfinished(service.runtime.database)) == ([], 0)
 
 
+@pytest.mark.sqlite_only
 def test_a_reader_of_the_database_holds_up_only_the_clearing_of_its_log(service: Any, photo: bytes) -> None:
     made = service.post([photo], {"rma": "RMA-SECRET"}).json()
     with sqlite3.connect(service.settings.data_dir / "regrade.db") as reader:
@@ -167,6 +168,7 @@ def test_nothing_is_left_where_indexes_were_split(tmp_path: Path, migrated: Path
     database.close()
 
 
+@pytest.mark.sqlite_only
 def test_where_indexes_are_large_they_are_built_anew_later(
     service: Any, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +183,7 @@ def test_where_indexes_are_large_they_are_built_anew_later(
     assert unfinished(service.runtime.database) == 0
 
 
+@pytest.mark.sqlite_only
 def test_a_database_of_before_erasures_is_written_anew_once(serve: Any, photo: bytes) -> None:
     """What older versions have deleted may still be in its file."""
     service = serve()

@@ -1,7 +1,6 @@
 """A site without a grader: a data directory with a database, keys and photos, and a desk that decides."""
 
 import hashlib
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -27,6 +26,7 @@ from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
+from tests.databases import NewDatabase
 
 PHOTO = b"not a photo, but nobody looks at it here"
 
@@ -36,10 +36,11 @@ class Site:
     """A data directory, and all that stores and decides in it. `time` is what the desk's clock says."""
 
     data_dir: Path
+    url: str
     time: datetime = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
     def __post_init__(self) -> None:
-        self.database = Database(f"sqlite:///{self.data_dir / 'regrade.db'}")
+        self.database = Database(self.url)
         self.keys_dir = self.data_dir / "keys"
         self.signer = Signer.load(self.keys_dir)
         rules = in_force(store_of(None))
@@ -94,15 +95,8 @@ class Site:
         return claimed.inspection.id
 
     def sql(self, *statements: str) -> None:
-        """Change the database as somebody does who has got hold of it: no trigger and no foreign key keeps them."""
-        with closing(sqlite3.connect(self.data_dir / "regrade.db")) as connection, connection:
-            kept = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-            for name, _ in kept:
-                connection.execute(f"DROP TRIGGER {name}")
-            for statement in statements:
-                assert connection.execute(statement).rowcount, statement
-            for _, made in kept:
-                connection.execute(made)
+        """Change the database; see `change`."""
+        change(self.database, *statements)
 
     def all(self, query: str) -> list[Any]:
         """The rows of a query."""
@@ -132,19 +126,36 @@ class Site:
         backfill.wait()
 
 
+def change(database: Database, *statements: str) -> None:
+    """Change a database as somebody does who has got hold of it: no trigger and no foreign key keeps them."""
+    if database.file is None:
+        with database.engine.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for statement in statements:
+                assert connection.execute(text(statement)).rowcount, statement
+        return
+    with closing(sqlite3.connect(database.file)) as raw, raw:
+        kept = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in kept:
+            raw.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert raw.execute(statement).rowcount, statement
+        for _, made in kept:
+            raw.execute(made)
+
+
 MakeSite = Callable[[], Site]
 
 
 @pytest.fixture
-def make_site(tmp_path: Path, migrated: Path) -> Iterator[MakeSite]:
+def make_site(tmp_path: Path, new_database: NewDatabase) -> Iterator[MakeSite]:
     """Makes sites on which no service was started yet."""
     sites: list[Site] = []
 
     def make() -> Site:
         folder = tmp_path / f"site{len(sites)}"
         folder.mkdir(0o700)
-        shutil.copy(migrated, folder / "regrade.db")
-        sites.append(Site(folder))
+        sites.append(Site(folder, new_database(folder)))
         return sites[-1]
 
     yield make
@@ -172,4 +183,4 @@ def old_site(make_site: MakeSite) -> Site:
     made.sql("UPDATE evidence_head SET log_index = -1, sha256 = NULL")
     (made.keys_dir / "evidence-head.jws").unlink()
     made.database.close()
-    return Site(made.data_dir)
+    return Site(made.data_dir, made.url)

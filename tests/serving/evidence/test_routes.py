@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,13 +9,13 @@ import pytest
 from regrade.models.registry.bundle import shipped_root
 from regrade.serving.evidence.bundle import check_bundle
 from regrade.serving.evidence.keys import KeyRing, read_keys
+from tests.serving.evidence.conftest import change
 
 ITEM = {"rma": "RMA-7", "seller": "acme", "category": "packaging", "answers": {"sealed": False, "box": "拆封"}}
 
 
 def sql(service: Any, statement: str) -> None:
-    with closing(sqlite3.connect(service.settings.data_dir / "regrade.db")) as connection, connection:
-        connection.execute(statement)
+    change(service.runtime.database, statement)
 
 
 def evidence(service: Any, inspection: str, client: Any = None) -> dict[str, Any]:

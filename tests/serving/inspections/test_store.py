@@ -1,5 +1,6 @@
 import hashlib
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Dialect, insert, text
+from sqlalchemy import Dialect, insert, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
@@ -21,18 +22,21 @@ from regrade.serving.storage import migrations
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import LocalPhotoStore, make_directories
 from regrade.serving.storage.tables import api_keys, metadata
+from tests.databases import NewDatabase
 
 
-def database_in(directory: Path) -> Database:
-    return Database(f"sqlite:///{directory / 'test.db'}")
+@pytest.fixture
+def bare(tmp_path: Path, new_database: NewDatabase) -> Iterator[Database]:
+    """A database without a schema."""
+    opened = Database(new_database(tmp_path, schema=False))
+    yield opened
+    opened.close()
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    database = database_in(tmp_path)
-    database.migrate()
-    with database.read() as connection:
+def test_the_migrations_make_the_tables_that_the_code_uses(bare: Database) -> None:
+    bare.migrate()
+    with bare.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    database.close()
 
 
 def test_the_newest_revision_is_the_one_the_code_expects() -> None:
@@ -42,43 +46,38 @@ def test_the_newest_revision_is_the_one_the_code_expects() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
 
 
-def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+def test_migrating_again_changes_nothing(tmp_path: Path, new_database: NewDatabase) -> None:
     for _ in range(2):
-        database = database_in(tmp_path)
+        database = Database(new_database(tmp_path, schema=False))
         database.migrate()
         database.close()
 
 
-def test_a_migration_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
-    database = database_in(tmp_path)
-    with database.write() as connection:
+def test_a_migration_that_fails_leaves_nothing_half_done(bare: Database) -> None:
+    with bare.write() as connection:
         connection.execute(text("CREATE TABLE reviews (x INTEGER)"))  # in the way of the migration's last table
     with pytest.raises(Exception, match="already exists"):
-        database.migrate()
-    with database.read() as connection:
-        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
-    database.close()
-    assert tables == ["reviews"]
+        bare.migrate()
+    with bare.read() as connection:
+        assert inspect(connection).get_table_names() == ["reviews"]
 
 
-def test_commits_are_synced_and_the_log_is_written_ahead(tmp_path: Path) -> None:
-    database = database_in(tmp_path)
-    with database.read() as connection:
+@pytest.mark.sqlite_only
+def test_commits_are_synced_and_the_log_is_written_ahead(bare: Database) -> None:
+    with bare.read() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
-    database.close()
 
 
-def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
-    database = database_in(tmp_path)
+def test_a_failed_transaction_leaves_nothing(bare: Database) -> None:
+    database = bare
     database.migrate()
     row = {"id": "1", "name": "x", "role": "admin", "secret_hash": "x", "created_at": datetime.now(UTC)}
     with pytest.raises(IntegrityError), database.write() as connection:
         connection.execute(insert(api_keys), [row, row])
     with database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM api_keys")).scalar() == 0
-    database.close()
 
 
 def test_the_tables_can_be_made_in_postgresql() -> None:

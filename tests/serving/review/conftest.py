@@ -1,6 +1,5 @@
 """A desk on a real database with a clock that tests turn, and inspections as the service stores them."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from regrade.serving.rubric.in_force import InForce
 from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
+from tests.databases import NewDatabase
 
 SECRET = bytes(range(32))
 
@@ -130,15 +130,14 @@ MakeKit = Callable[..., Kit]
 
 
 @pytest.fixture
-def make_kit(tmp_path: Path, migrated: Path) -> Iterator[MakeKit]:
+def make_kit(tmp_path: Path, new_database: NewDatabase) -> Iterator[MakeKit]:
     """Makes kits; `sample` and `second` are the shares that are drawn, `sellers` the policy's text of that name."""
     databases: list[Database] = []
 
     def make(sample: float = 0.0, second: float = 0.0, sellers: str = "{}") -> Kit:
         shares = f"quality_control: {{sample_share: {sample}, second_share: {second}}}\n"
         text = DEFAULT_POLICY.read_text(encoding="utf-8").replace("sellers: {}", f"sellers: {sellers}")
-        file = shutil.copy(migrated, tmp_path / f"desk{len(databases)}.db")
-        database = Database(f"sqlite:///{file}")
+        database = Database(new_database(tmp_path, f"desk{len(databases)}.db"))
         databases.append(database)
         return Kit(database, parse_policy(_without_shares(text) + shares, categories=load_categories()))
 

@@ -26,7 +26,7 @@ from regrade.serving.storage import migrations
 from regrade.serving.storage.database import Database
 from tests.serving.storage.backups import newest, run, settings, verified
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
 
 
 def objects(out: Path) -> dict[str, int]:

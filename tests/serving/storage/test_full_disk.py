@@ -11,6 +11,8 @@ from regrade.serving.base.errors import DatabaseError, StorageError
 from regrade.serving.base.settings import Settings
 from regrade.serving.installation.data_dir import open_database
 
+pytestmark = pytest.mark.sqlite_only
+
 DEAR = {"rma": "1", "category": "electronics", "declared_value": {"amount": 5000, "currency": "USD"}}
 VERDICT = {"condition": "used"}
 

@@ -11,6 +11,8 @@ import typer
 from regrade.serving.cli.data.store import verify
 from regrade.serving.storage import private
 
+pytestmark = pytest.mark.sqlite_only
+
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
