@@ -19,12 +19,13 @@ export const available = () => isSecureContext && Boolean(navigator.mediaDevices
  * Show the camera until it is closed. `views` are the words of what to photograph, in order; without any, as many photos
  * as are wanted are taken. `onPhoto(file)` takes a photo and says whether there is room for another; `onCodes(codes)` is
  * told what `readCodes` sees and answers with what to tell the inspector, if anything; `onDone` is told when the last view
- * was taken. Resolves to false where there is no camera, or it may not be used.
+ * was taken, `onEnd` when the camera is closed for whatever reason, after `onDone`. Resolves to false where there is no
+ * camera, or it may not be used.
  */
-export async function guide({ views, onPhoto, onCodes, onDone }) {
+export async function guide({ views, onPhoto, onCodes, onDone, onEnd = () => {} }) {
   const stream = await open(kept().device);
   if (!stream) return false;
-  new Guide(stream, views, { onPhoto, onCodes, onDone }).show();
+  new Guide(stream, views, { onPhoto, onCodes, onDone, onEnd }).show();
   return true;
 }
 
@@ -217,6 +218,7 @@ class Guide {
     clearInterval(this.timer);
     for (const track of this.stream.getTracks()) track.stop();
     this.dialog.remove();
+    this.onEnd();
   }
 }
 

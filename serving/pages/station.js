@@ -6,6 +6,7 @@ import * as camera from "./camera.js";
 import { $, el } from "./dom.js";
 import { earlierWords } from "./earlier.js";
 import * as hand from "./hand.js";
+import { asksForKind } from "./marks.js";
 import { categoryTap, changeOf, sendCategory } from "./mend.js";
 import { keepOffline } from "./offline.js";
 import * as outbox from "./outbox.js";
@@ -174,6 +175,7 @@ function goOn() {
 async function decide(condition) {
   if (busy || !shown || !benchDecides(shown.inspection)) return;
   const { inspection, since } = shown;
+  if (asksForKind(inspection, $("result"))) return;
   await settle(inspection, decisionOf(inspection, condition, (performance.now() - since) / 1000));
 }
 
@@ -392,7 +394,10 @@ async function openCamera(index) {
 
 await loadWords(strings);
 keepOffline();
-$("category").addEventListener("change", showViews);
+$("category").addEventListener("change", () => {
+  showViews();
+  photos.restoreOriginals();
+});
 showViews();
 photos.onChange(() => {
   withdrawIfChanged();
