@@ -19,12 +19,10 @@ export function entered(inspection) {
 export function asksForKind(inspection, result) {
   const { pending } = entered(inspection);
   if (!pending) return false;
-  if (!result.querySelector(".kinds")) result.querySelectorAll(".strip button")[pending.photo]?.click();
-  const words = t("station.mark_unnamed", { number: pending.photo + 1 });
-  for (const place of result.querySelectorAll("#bench-error, .mark-error")) place.textContent = words;
-  const kinds = result.querySelector(".kinds");
-  kinds?.scrollIntoView({ block: "nearest" });
-  kinds?.querySelector("button")?.focus({ preventScroll: true });
+  result.querySelector("#bench-error").textContent = t("station.mark_unnamed", { number: pending.photo + 1 });
+  const kind = result.querySelector(".kinds button");
+  if (kind) kind.focus();
+  else result.querySelectorAll(".strip button")[pending.photo]?.click(); // its photo is not the one on show
   return true;
 }
 
@@ -49,7 +47,7 @@ export function marker(inspection) {
     picture.addEventListener("click", (event) => choose(place(picture, photo, event)));
     stage.append(below);
     draw();
-    if (mine.pending?.photo === photo.index) choose(mine.pending.where, false);
+    if (mine.pending?.photo === photo.index) choose(mine.pending.where);
 
     function over() {
       mine.pending = null;
@@ -68,7 +66,7 @@ export function marker(inspection) {
             onclick: () => { mine.marks = mine.marks.filter((one) => one !== mark); draw(); } }, t("station.mark_remove"))))));
     }
 
-    async function choose(where, focus = true) {
+    async function choose(where) {
       mine.pending = { photo: photo.index, where };
       layer.querySelector(".pending")?.remove();
       if (where) layer.append(svg("rect", { class: "pending", x: where[0], y: where[1], width: where[2] - where[0], height: where[3] - where[1] }));
@@ -82,8 +80,8 @@ export function marker(inspection) {
       const cancel = el("button", { type: "button", class: "quiet", onclick: over }, t("station.mark_cancel"));
       below.replaceChildren(...[el("div", { class: "kinds", role: "group", "aria-label": t("station.mark_kind") },
         ...kinds.map((kind) => el("button", { type: "button", class: "secondary", title: kind.text, "data-kind": kind.code, onclick: take(kind) }, named("defect", kind.code))),
-        cancel), el("p", { class: "field-error mark-error" }), rubric ? null : el("p", { class: "mark-hint" }, t("station.rubric_offline"))].filter(Boolean));
-      if (focus) (below.querySelector("[data-kind]") ?? cancel).focus();
+        cancel), rubric ? null : el("p", { class: "mark-hint" }, t("station.rubric_offline"))].filter(Boolean));
+      (below.querySelector("[data-kind]") ?? cancel).focus();
     }
   }
   return { on };

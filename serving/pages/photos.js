@@ -1,5 +1,6 @@
 // The tray of photos: added by camera, file picker, drop or paste; shown, replaced, removed.
 
+import { noteUse } from "./camera.js";
 import { $, el } from "./dom.js";
 import { reduce, wantsOriginals } from "./reduce.js";
 import { describeProblem } from "./send.js";
@@ -188,6 +189,7 @@ export function wire() {
   for (const [button, input] of [["take", "camera"], ["choose", "files"]]) {
     $(button).addEventListener("click", async () => {
       replacing = null;
+      if (button === "choose") noteUse(false);
       if (button !== "take" || !(await live(null))) $(input).click();
     });
     $(input).addEventListener("change", () => {

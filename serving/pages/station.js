@@ -349,6 +349,12 @@ function toPhotos() {
   lookUp();
   $("rma-error").textContent = "";
   $("rma").removeAttribute("aria-invalid");
+  focusPhotos();
+  // A scan is all that it takes where photos are taken with the live camera: one tap less an item.
+  if (!photos.all().length && camera.isUsual()) openCamera(null);
+}
+
+function focusPhotos() {
   (photos.all().length ? $("grade") : $(matchMedia("(pointer: coarse)").matches ? "take" : "choose")).focus();
 }
 
