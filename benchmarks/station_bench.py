@@ -36,13 +36,14 @@ from station_browser import (
     context_options,
     enter,
     photos,
+    reducing_ms,
     scan,
     sent,
     taps,
-    video,
 )
 from station_cuts import measure as measure_cuts
 
+from regrade.serving.examples import camera
 from regrade.serving.examples.items import PHOTOS
 
 PER_ITEM: Final = 4
@@ -60,9 +61,8 @@ def measure_taps(playwright: Playwright, options: argparse.Namespace) -> dict[st
     counted: list[int] = []
     with Service() as service, tempfile.TemporaryDirectory() as folder:
         carton = Image.open(PHOTOS / "carton-torn-1.jpg").convert("RGB").resize((960, 720))
-        flags = [*FLAGS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-        flags.append(f"--use-file-for-fake-video-capture={video(Path(folder) / 'a.y4m', [carton] * 3)}")
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+        played = camera.write_video(Path(folder) / "carton.y4m", [carton] * 3)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *camera.flags(played)])
         page = browser.new_page(**context_options(), has_touch=True)
         page.set_default_timeout(60_000)
         enter(page, service.url, _key(service), category="packaging")
@@ -93,9 +93,10 @@ def measure_taps(playwright: Playwright, options: argparse.Namespace) -> dict[st
 
 def measure_slow(playwright: Playwright, options: argparse.Namespace) -> dict[str, Any]:
     """Work items over the slow link, with photos that are taken some seconds apart."""
-    waited, made = [], photos(TWELVE)
+    waited, late, made = [], [], photos(TWELVE)
     with _slow(playwright) as (service, page, link):
         enter(page, link.url, _key(service), category="packaging")
+        reduced = [round(reducing_ms(page, next(made))) for _ in range(3)]
         for number in track(range(options.slow + 1), "over the slow link"):
             scan(page, f"SLOW-{number:03d}")
             four = [next(made) for _ in range(PER_ITEM)]
@@ -105,14 +106,16 @@ def measure_slow(playwright: Playwright, options: argparse.Namespace) -> dict[st
                 page.wait_for_function("n => document.querySelectorAll('.thumb').length === n", arg=count + 1)
                 wait = PACE_S if count + 1 < PER_ITEM else LOOK_S
                 page.wait_for_timeout(max(0.0, wait - (time.monotonic() - begun)) * 1000)
-            shown, _ = answer_ms(page)
+            there, shown, _ = answer_ms(page)
             if number:  # the first one loads the page's parts
                 waited.append(shown)
-        sizes = _sizes(service)
+                late.append(there)
+        sizes, listed = _sizes(service), _list(service)
     megabytes = round(float(np.mean([len(one["buffer"]) for one in four])) / 1e6, 2)
     return percentiles(waited, (50, 95)) | _interval(waited) | {
         "items": len(waited), "photo_mb": megabytes, "sent_mb": sizes, "seconds_between_photos": PACE_S,
-        "seconds_to_the_press": LOOK_S,
+        "seconds_to_the_press": LOOK_S, "photos_there_ms": percentiles(late, (50, 95)), "making_smaller_ms": reduced,
+        "server_ms": percentiles([one["timings_ms"]["total"] for one in listed], (50, 95)),
     }  # fmt: skip
 
 
@@ -146,7 +149,7 @@ def measure_next(playwright: Playwright, options: argparse.Namespace) -> dict[st
             page.set_input_files("#files", [next(made) for _ in range(PER_ITEM)])
             sent(page, PER_ITEM)
             page.wait_for_timeout(300)
-            one, two = answer_ms(page)
+            _, one, two = answer_ms(page)
             if number >= 3:
                 shown.append(one)
                 ready.append(two)

@@ -2,8 +2,8 @@
 
 import io
 import shutil
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from base64 import b64encode
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -44,17 +44,6 @@ def photos(size: tuple[int, int], quality: int = 92, seed: int = 0) -> Iterator[
         number += 1
 
 
-def video(path: Path, frames: Sequence[Image.Image]) -> Path:
-    """Frames as raw video (YUV4MPEG2, 4:2:0), as Chromium's fake camera plays it, over and over."""
-    width, height = frames[0].size
-    with path.open("wb") as out:
-        out.write(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode())
-        for frame in frames:
-            y, cb, cr = (np.asarray(band) for band in frame.convert("YCbCr").split())
-            out.write(b"FRAME\n" + y.tobytes() + cb[::2, ::2].tobytes() + cr[::2, ::2].tobytes())
-    return path
-
-
 def enter(page: Page, url: str, key: str, **fields: str) -> None:
     """Open the station, or open it anew, with a key, and choose what an inspector chooses once a day."""
     page.goto(f"{url}/station")
@@ -72,12 +61,18 @@ def scan(page: Page, code: str) -> None:
     page.keyboard.press("Enter")
 
 
-def answer_ms(page: Page, button: str = "grade") -> tuple[float, float]:
-    """Press `button`, wait for the result, and begin the next item: milliseconds until the result is painted, and until
-    the next item can be scanned."""
-    script = """(button) => new Promise((done) => {
+def answer_ms(page: Page) -> tuple[float, float, float]:
+    """Press on Grade, wait for the result, and begin the next item: milliseconds until all photos are at the service,
+    until the result is painted, and until the next item can be scanned."""
+    script = """() => new Promise((done) => {
       const of = (id) => document.getElementById(id);
       const begun = performance.now();
+      let there = null;
+      const look = () => {
+        if (document.querySelector(".thumb progress:not([hidden])")) requestAnimationFrame(look);
+        else there = performance.now() - begun;
+      };
+      look();
       const watch = new MutationObserver(() => {
         if (of("result").hidden) return;
         watch.disconnect();
@@ -85,15 +80,30 @@ def answer_ms(page: Page, button: str = "grade") -> tuple[float, float]:
           const shown = performance.now();
           of("next").click();
           const ready = () => of("rma").value === "" && document.activeElement === of("rma");
-          const wait = () => (ready() ? done([shown - begun, performance.now() - begun]) : requestAnimationFrame(wait));
+          const wait = () => {
+            if (ready()) done([there, shown - begun, performance.now() - begun]);
+            else requestAnimationFrame(wait);
+          };
           wait();
         }));
       });
       watch.observe(of("result"), { attributes: true });
-      of(button).click();
+      of("grade").click();
     })"""
-    shown, ready = page.evaluate(script, button)
-    return float(shown), float(ready)
+    there, shown, ready = page.evaluate(script)
+    return float(there or 0), float(shown), float(ready)
+
+
+def reducing_ms(page: Page, photo: FilePayload) -> float:
+    """How long this browser, on this machine as busy as it is, takes to make a photo smaller."""
+    script = """async (letters) => {
+      const { reduce } = await import("/station/reduce.js");
+      const bytes = Uint8Array.from(atob(letters), (letter) => letter.charCodeAt(0));
+      const begun = performance.now();
+      await reduce(new File([bytes], "a.jpg", { type: "image/jpeg" }), "");
+      return performance.now() - begun;
+    }"""
+    return float(page.evaluate(script, b64encode(photo["buffer"]).decode()))
 
 
 def sent(page: Page, count: int) -> None:
@@ -105,8 +115,9 @@ def sent(page: Page, count: int) -> None:
 
 def taps(page: Page) -> None:
     """Count what is tapped from now on: `window.tapped`."""
-    page.evaluate("""() => { window.tapped = 0;
-      addEventListener('click', (event) => { if (event.isTrusted && event.detail) window.tapped += 1; }, true); }""")
+    page.evaluate("""() => { const begun = window.tapped !== undefined; window.tapped = 0;
+      const tap = (event) => { if (event.isTrusted && event.detail) window.tapped += 1; };
+      if (!begun) addEventListener('click', tap, true); }""")
 
 
 def context_options() -> dict[str, Any]:

@@ -81,11 +81,12 @@ async function onAnswer(entry, answer) {
     return fail(answer, first);
   }
   pending.inspection = answer.inspection.id;
-  await outbox.remove(entry.seq);
+  const removed = outbox.remove(entry.seq);
   const urls = await previews(answer.inspection, apiKey(), photos.all().map((photo) => photo.file));
   working(false);
   if (entry.key === pending?.key) show(answer.inspection, answer.replayed, urls);
   hand.keep();
+  await removed;
 }
 
 /** An inspection as it stands, in the language chosen; null where it cannot be had. */

@@ -6,28 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from regrade.models.photos.intake import open_photo
 from regrade.models.photos.quality import assess
+from regrade.serving.examples.camera import flags as camera_flags
+from regrade.serving.examples.camera import write_video
 from tests.serving.pages.conftest import FLAGS
 
 Opened = Callable[..., Page]
 Violations = Callable[[Page], list[Any]]
-
-
-def video(path: Path, frames: list[Image.Image]) -> Path:
-    """Frames as raw video (YUV4MPEG2, 4:2:0), as Chromium's fake camera plays it, over and over."""
-    width, height = frames[0].size
-    with path.open("wb") as out:
-        out.write(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode())
-        for frame in frames:
-            y, cb, cr = (np.asarray(band) for band in frame.convert("YCbCr").split())
-            out.write(b"FRAME\n" + y.tobytes() + cb[::2, ::2].tobytes() + cr[::2, ::2].tobytes())
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +53,7 @@ def opened(
     def start(what: str = "", *, camera: bool = True, **context: Any) -> Page:
         flags = ["--use-fake-ui-for-media-stream"]
         if camera:
-            played = video(tmp_path / f"{what}.y4m", [seen[what]] * 3)
-            flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={played}"]
+            flags = camera_flags(write_video(tmp_path / f"{what}.y4m", [seen[what]] * 3))
         browsers.append(playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags]))
         page = (
             browsers[-1]
