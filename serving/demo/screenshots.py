@@ -128,7 +128,8 @@ def _post(service: DemoService) -> None:
 
 
 def _decide(service: DemoService, key: str) -> None:
-    with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as client:
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=service.url, headers=headers, timeout=60, trust_env=False) as client:
         for condition in ("unopened", "opened", "damaged")[:DECIDED]:
             claimed = client.post("/v1/reviews/claim").raise_for_status().json()
             body: dict[str, Any] = {"lease": claimed["lease"]["token"], "condition": condition}
