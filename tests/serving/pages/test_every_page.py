@@ -42,6 +42,7 @@ def test_nothing_is_found_at_the_desk(
 ) -> None:
     one, *_ = put(service, 2, seller="acme", declared_value={"amount": 40, "currency": "USD"})
     page = sit(service, "/desk", role="admin", color_scheme=scheme, **SCREENS[screen])
+    page.set_default_timeout(60_000)  # the pages of figures look at all there is
     found = {}
     for path in DESK:
         page.goto(f"{service.url}{path.format(one=one)}")
