@@ -22,6 +22,18 @@ class BundleError(RegradeError):
     """A model bundle that must not be loaded: missing, damaged, or of an unknown format."""
 
 
+class TrialRefusedError(BundleError):
+    """A bundle that cannot be tried in shadow although nothing is wrong with it.
+
+    `code` says why: `router`, `active`, or `conditions` (others than those of the version `active`).
+    """
+
+    def __init__(self, code: str, message: str, *, active: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.active = active
+
+
 class UnknownCategoryError(RegradeError):
     """A category for which no bundle is loaded; the message lists those that are."""
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from regrade.models.errors import BundleError
+from regrade.models.errors import BundleError, TrialRefusedError
 from regrade.models.files import is_private, sync_folder, write_atomically
 from regrade.models.registry.bundle import ROUTER, VERSION_NAME
 from regrade.models.registry.files import copy_once
@@ -76,21 +76,26 @@ def trials(store: BundleStore) -> dict[str, Trial]:
 def begin(store: BundleStore, category: str, version: str, *, by: str, reason: str = "") -> Trial | None:
     """Put a candidate in shadow, in place of one that is on trial; None where it already is.
 
-    Raises `BundleError` for a version that is missing, spoilt or active, for one of other conditions than the active
-    one's, for the router, and for a folder that cannot be written.
+    Raises `TrialRefusedError` for the version that is active, for one of other conditions than the active one's, and
+    for the router; `BundleError` for a version that is missing or spoilt, and for a folder that cannot be written.
     """
     if category == ROUTER:
-        raise BundleError("The model that tells categories apart cannot be tried in shadow: it grades nothing.")
+        raise TrialRefusedError(
+            "router", "The model that tells categories apart cannot be tried in shadow: it grades nothing."
+        )
     if version not in store.versions(category):
         there = ", ".join(store.versions(category)) or "none"
         raise BundleError(f"Category {category} has no version {version}; it has {there}.")
     active, new = store.load(category), store.load(category, version)
     if active.version == version:
-        raise BundleError(f"{category} {version} is active: it cannot be in its own shadow. Name another version.")
+        message = f"{category} {version} is active: it cannot be in its own shadow. Name another version."
+        raise TrialRefusedError("active", message, active=active.version)
     if active.labels != new.labels:
-        raise BundleError(
+        raise TrialRefusedError(
+            "conditions",
             f"{category} {version} grades other conditions than {active.version}, which is active: they cannot be "
-            "compared. Activate it by hand, or make a candidate of the same conditions."
+            "compared. Activate it by hand, or make a candidate of the same conditions.",
+            active=active.version,
         )
     with changing(store) as site:
         before = _read(site, category)

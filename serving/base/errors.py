@@ -75,7 +75,7 @@ class UploadError(SpokenError):
 
     Codes: `not-multipart`, `malformed-multipart`, `encoded-part`, `unknown-part`, `missing-item`, `duplicate-item`,
     `item-too-large`, `body-too-large`, `photo-too-large`, `too-many-photos`, `no-photos`, `upload-too-slow`,
-    `request-too-slow`, `upload-hash-mismatch`, `bad-content-range`.
+    `request-too-slow`, `upload-hash-mismatch`, `upload-total-mismatch`, `bad-content-range`.
     """
 
     def __init__(self, code: str, message: Message | str, *, photo: int | None = None) -> None:
@@ -184,11 +184,19 @@ class NotFoundError(SpokenError):
 
 
 class SpoiltBundleError(SpokenError):
-    """A model bundle that cannot be activated: damaged, of an unknown format, or in a folder that cannot be written."""
+    """A model bundle that cannot be activated, or tried: damaged, of an unknown format, or in a folder that cannot be
+    written."""
 
-    def __init__(self, category: str, version: str, fault: str) -> None:
+    def __init__(
+        self, category: str, version: str, fault: str, *, step: Literal["activated", "tried"] = "activated"
+    ) -> None:
         # The models room speaks English; what it says of files is for an engineer.
-        super().__init__(Message("problem.bundle_spoilt", {"category": category, "version": version, "fault": fault}))
+        words = "problem.bundle_spoilt" if step == "activated" else "problem.bundle_untried"
+        super().__init__(Message(words, {"category": category, "version": version, "fault": fault}))
+
+
+class TrialError(SpokenError):
+    """A version that cannot be tried in shadow although nothing is wrong with it."""
 
 
 class ErasedError(SpokenError):
@@ -197,6 +205,10 @@ class ErasedError(SpokenError):
     def __init__(self, inspection_id: str, at: datetime, *, key: bool = False) -> None:
         params = {"inspection": inspection_id, "date": f"{at:%Y-%m-%d}"}
         super().__init__(Message("problem.erased_key" if key else "problem.erased", params))
+
+
+class RevisionErasedError(SpokenError):
+    """A former revision whose evidence cannot be checked by itself any more: something of it was erased since."""
 
 
 class PhotoDamagedError(SpokenError):

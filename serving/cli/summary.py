@@ -66,7 +66,7 @@ def print_inspection(console: "Console", inspection: "InspectionOut", names: Seq
         console.print(table)
     examined_on = [one.types for one in inspection.defects_examined or ()]
     types = [one for one in examined_on[0] if all(one in other for other in examined_on)] if examined_on else None
-    examined = examined_words(types, found=bool(inspection.defects), lang=_LANG)
+    examined = examined_words(types, found=[one.type for one in inspection.defects], lang=_LANG)
     for words in filter(None, (examined, basis_words(inspection.grade.based_on, _LANG))):
         console.print(f"  {words}", highlight=False, markup=False)
     for reason in inspection.disposition.reasons:

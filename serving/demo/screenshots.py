@@ -2,7 +2,8 @@
 
 Needs the development tools (Playwright) and a Chromium. The data is that of `regrade demo`, posted several times under
 other RMAs; when the items came in is moved into the past, so that the queue looks like one. The quality page is shown
-on a server of its own, with the simulated history of `regrade demo --weeks`.
+on a server of its own, with the simulated history of `regrade demo --weeks`; so is the film strip of one item at the
+station.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from regrade.models.errors import RegradeError
 from regrade.serving.access.keys import KeyStore
 from regrade.serving.base.i18n import LANGUAGES
 from regrade.serving.base.settings import load_settings
+from regrade.serving.demo import film
 from regrade.serving.demo.command import DemoService, running
 from regrade.serving.demo.history import write_history
 from regrade.serving.examples.items import demo_items
@@ -67,6 +69,8 @@ def main() -> None:
                 with tempfile.TemporaryDirectory(prefix="regrade-pictures-") as folder, served(Path(folder)) as place:
                     for path in _pictures(rounds, shown, *place, options.out):
                         sys.stdout.write(f"{path}\n")
+        for path in _films(options.only, options.out):
+            sys.stdout.write(f"{path}\n")
     except RegradeError as error:
         sys.exit(f"Error: {error}")
 
@@ -124,7 +128,8 @@ def _post(service: DemoService) -> None:
 
 
 def _decide(service: DemoService, key: str) -> None:
-    with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as client:
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=service.url, headers=headers, timeout=60, trust_env=False) as client:
         for condition in ("unopened", "opened", "damaged")[:DECIDED]:
             claimed = client.post("/v1/reviews/claim").raise_for_status().json()
             body: dict[str, Any] = {"lease": claimed["lease"]["token"], "condition": condition}
@@ -147,11 +152,8 @@ def _pictures(
 ) -> Iterator[Path]:
     from playwright.sync_api import sync_playwright
 
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        raise RegradeError("There is no Chromium here. Install it (Debian: apt-get install chromium) and run again.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
         for size, lang in rounds:
             width, height = SIZES[size]
             viewport = {"width": width, "height": height}
@@ -166,6 +168,26 @@ def _pictures(
             yield from shown(page, service.url, keys, shot)
             context.close()
         browser.close()
+
+
+def _films(only: str, out: Path) -> Iterator[Path]:
+    """The strip of one item at the station, in each language."""
+    from playwright.sync_api import sync_playwright
+
+    for lang in (lang for lang in LANGUAGES if f"tablet-{lang}-film".startswith(only)):
+        with (
+            tempfile.TemporaryDirectory(prefix="regrade-film-") as folder,
+            film.station(Path(folder)) as service,
+            sync_playwright() as playwright,
+        ):
+            yield film.film(playwright, _chromium(), service, lang, out)
+
+
+def _chromium() -> str:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        raise RegradeError("There is no Chromium here. Install it (Debian: apt-get install chromium) and run again.")
+    return path
 
 
 def _quality(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Iterator[Path]:

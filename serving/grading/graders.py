@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from regrade.models.errors import BundleError, PolicyError
+from regrade.models.errors import BundleError, PolicyError, TrialRefusedError
 from regrade.models.golden import proven
 from regrade.models.grader import Grader
 from regrade.models.registry import changes as registry
@@ -22,7 +22,7 @@ from regrade.models.registry import trials
 from regrade.models.registry.release_defaults import follow_defaults
 from regrade.models.registry.store import BundleStore
 from regrade.models.registry.trials import Trial
-from regrade.serving.base.errors import BusyError, NotFoundError, RubricError, SpoiltBundleError
+from regrade.serving.base.errors import BusyError, NotFoundError, RubricError, SpoiltBundleError, TrialError
 from regrade.serving.base.i18n import Message
 from regrade.serving.grading.judges import Judges
 from regrade.serving.grading.trying import Trying, load_trials
@@ -135,17 +135,20 @@ class Graders:
     async def try_out(self, category: str, version: str, *, by: str, reason: str = "") -> Trial | None:
         """Put a version in shadow, in place of one that is on trial; None where it already is.
 
-        Raises as `activate` does, and `SpoiltBundleError` for one that cannot be compared with the active one.
+        Raises as `activate` does, and `TrialError` for one that is active or cannot be compared with the active one.
         """
         async with self._changing:
             judges = self.judges
             await self._in_thread(_find, self.store, category, version)
             try:
                 begun = await self._in_thread(trials.begin, self.store, category, version, by=by, reason=reason)
+            except TrialRefusedError as error:
+                params = {"category": category, "version": version, "active": error.active}
+                raise TrialError(Message(f"problem.trial_{error.code}", params)) from error
             except BundleError as error:
                 if (fault := fault_of(error)) is not None:
                     raise fault from error
-                raise SpoiltBundleError(category, version, str(error)) from error
+                raise SpoiltBundleError(category, version, str(error), step="tried") from error
             self.trying = await self._in_thread(self._tried, judges)
             return begun
 

@@ -175,7 +175,8 @@ class Pipeline:
         if known[0] != current.id:
             raise IdempotencyConflictError(Message("problem.idempotency_conflict"))
         _refuse_other_body(known[1], digest)
-        return Outcome(current, replayed=True)
+        # What that request was answered with, also where another one has changed the item since.
+        return Outcome(await self._threads.call(self._revisions.revision, current, known[2]), replayed=True)
 
     async def _regrade(self, sent: Resubmission) -> Outcome:
         clock = ItemClock(sent.timings, self._metrics)

@@ -30,7 +30,7 @@ class SentAhead:
         if not found.whole and self._inspections.sent_by(key_id, [sha256]):
             path = self._photos.path(sha256)
             if (data := _read(path, sha256)) is not None:
-                return Staged(sha256, len(data), True, None)
+                return Staged(sha256, len(data), True, None, total=len(data))
         return found
 
     def refuse_other(self, key_id: str, sha256: str, at: int, data: bytes | bytearray, *, whole: bool) -> None:

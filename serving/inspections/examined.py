@@ -5,14 +5,18 @@ from collections.abc import Iterable
 from regrade.serving.base.i18n import catalogue, text
 
 
-def examined_words(types: Iterable[str] | None, *, found: bool, lang: str) -> str:
-    """Which defect `types` were looked for, and that others were not; empty where nothing is to be added to what was
-    `found`. `types` is None where it was not kept."""
+def examined_words(types: Iterable[str] | None, *, found: Iterable[str], lang: str) -> str:
+    """Which defect `types` were looked for on all photos, and that nothing is said of others; empty where nothing is to
+    be added to what was `found`, types too. `types` is None where it was not kept."""
+    types, found = None if types is None else tuple(types), tuple(dict.fromkeys(found))
     if types is None:
         return "" if found else text("examined.unknown", lang)
     named = _named("defect", types, lang)
     if not named:
         return "" if found else text("examined.nothing", lang)
+    also = [one for one in found if one not in types]
+    if also:  # looked for on some of the photos alone
+        return text("examined.also", lang, types=named, also=_named("defect", also, lang))
     return text("examined.types" if found else "examined.none", lang, types=named)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
-from regrade.serving.inspections.visibility import Viewer, seen_columns
+from regrade.serving.inspections.visibility import Viewer, seen_columns, waiting_for_review
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.tables import ask_ends, asks, inspections, tasks
 
@@ -78,6 +78,8 @@ def _fitting(filters: Filters) -> list[ColumnElement[bool]]:
     for name in ("status", "condition", "disposition"):
         if (wanted := getattr(filters, name)) is not None:
             found.append(seen[name] == wanted)
+    if filters.status == "needs_review" and (filters.viewer is None or not filters.viewer.key.may("reviewer")):
+        found.append(waiting_for_review())
     if filters.ask is not None:
         found.append(_asked(filters.ask))
     if filters.since is not None:

@@ -93,14 +93,19 @@ class RevisionStore:
                 raise DuplicateKeyError from error
             raise
 
-    def under(self, key_id: str, idempotency_key: str) -> tuple[str, str] | None:
-        """The inspection, and the digest of the body, with which the holder of a key used an idempotency key."""
+    def under(self, key_id: str, idempotency_key: str) -> tuple[str, str, int] | None:
+        """The inspection, the digest of the body and the revision that came of it, with which the holder of a key used
+        an idempotency key."""
         known = (idempotency_key, self._pseudonym(idempotency_key))
         with self._database.read() as connection:
-            for table, item in ((revisions, revisions.c.inspection_id), (inspections, inspections.c.id)):
+            for table, item, number in (
+                (revisions, revisions.c.inspection_id, revisions.c.number),
+                (inspections, inspections.c.id, literal(1)),
+            ):
                 mine = (table.c.key_id == key_id, table.c.idempotency_key.in_(known))
-                if (row := connection.execute(select(item, table.c.body_digest).where(*mine)).first()) is not None:
-                    return row[0], row[1]
+                query = select(item, table.c.body_digest, number.label("number")).where(*mine)
+                if (row := connection.execute(query).first()) is not None:
+                    return row[0], row[1], row[2]
         return None
 
     def revision(self, inspection: Inspection, number: int) -> Inspection:

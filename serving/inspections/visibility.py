@@ -45,9 +45,12 @@ def seen_columns(viewer: Viewer | None) -> dict[str, ColumnElement[Any]]:
     `status`, `condition`, `disposition` (an action) and `updated_at`: what `seen_by` shows of the same row, or NULL
     where it shows none. An item that is shown as it came in was changed when it came in.
     """
-    stands = {name: inspections.c[name] for name in ("status", "condition", "disposition", "updated_at")}
+    stands: dict[str, ColumnElement[Any]] = {
+        name: inspections.c[name] for name in ("condition", "disposition", "updated_at")
+    }
+    stands["status"] = case((_settled_by_erasure(), literal("graded")), else_=inspections.c.status)
     if viewer is None or not viewer.key.may("reviewer"):  # others are given no looks
-        return dict(stands)
+        return stands
     fresh = (reviews.c.blind, reviews.c.decided_at > viewer.undoable_since)
     own = {
         "status": literal("reviewed"),
@@ -61,6 +64,16 @@ def seen_columns(viewer: Viewer | None) -> dict[str, ColumnElement[Any]]:
         name: case((decided, own[name]), (waits, hidden.get(name, null())), else_=column)
         for name, column in stands.items()
     }
+
+
+def waiting_for_review() -> ColumnElement[bool]:
+    """Whether a row of `inspections` has the status `needs_review` and waits: said so that an index has them."""
+    return and_(inspections.c.status == "needs_review", inspections.c.erased_at.is_(None))
+
+
+def _settled_by_erasure() -> ColumnElement[bool]:
+    """Whether a row is shown as graded, for nobody can review any more what was erased."""
+    return and_(inspections.c.status == "needs_review", inspections.c.erased_at.is_not(None))
 
 
 def hide(inspection: Inspection) -> Inspection:

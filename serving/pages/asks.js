@@ -1,13 +1,16 @@
 // What the desk asks of this station: a strip with each item, and the photos or the note that answer it.
 
+import * as camera from "./camera.js";
 import { $, el } from "./dom.js";
 import { sendNote, sendPhotos } from "./mend.js";
+import { reduce } from "./reduce.js";
 import { describeProblem } from "./send.js";
 import { newId } from "./stored.js";
 import { chosen, named, t } from "./words.js";
 
 const EVERY_MS = 60_000;
 const MOST = 10;
+const MOST_PHOTOS = Number(document.body.dataset.maxPhotos);
 
 let api = "";
 let who = () => ({});
@@ -15,6 +18,7 @@ let asked = [];
 let writing = null; // the inspection that is answered with a note
 let sending = null; // and the one whose photos are on their way
 let picked = null; // the one for which the file picker is open
+let taken = null; // { id, files }: photos taken for one before the camera was closed, which are not sent yet
 const said = new Map(); // what became of one, in words, by its id
 
 /** `identity()` gives {apiKey, station}: whose items are asked for. */
@@ -31,17 +35,22 @@ export function wire(address, identity) {
   look();
 }
 
-/** Ask the service what is asked now. */
+/** Ask the service what is asked now: of this station, and about items that name none, which may lie at any bench. */
 export async function look() {
   const { apiKey, station } = who();
-  if (!apiKey || sending || writing) return;
-  const query = new URLSearchParams({ ask: "photos", station: station ?? "", limit: String(MOST) });
+  if (!apiKey || sending || writing || taken) return;
+  const found = await Promise.all((station ? [station, ""] : [""]).map((name) => askedOf(name, apiKey)));
+  if (found.includes(null) || sending || writing || taken) return;
+  asked = found.flat();
+  draw();
+}
+
+async function askedOf(station, apiKey) {
+  const query = new URLSearchParams({ ask: "photos", station, limit: String(MOST) });
   const headers = { Authorization: `Bearer ${apiKey}`, "Accept-Language": chosen() };
   const answer = await fetch(`${api}?${query}`, { headers, signal: AbortSignal.timeout(10_000) })
     .then((response) => (response.ok ? response.json() : null)).catch(() => null);
-  if (!answer || sending || writing) return;
-  asked = answer.items;
-  draw();
+  return answer?.items ?? null;
 }
 
 /** In the language chosen now. */
@@ -51,19 +60,27 @@ export function draw() {
   $("asked-list").replaceChildren(...asked.map(line), ...gone.map(([, words]) => el("li", { class: "done" }, words)));
 }
 
-const viewsOf = ({ ask, category }) =>
-  ask.views.map((view) => named("view", category ? `${category.name}/${view}` : view)).join(" ");
+const viewsOf = ({ ask, category }) => ask.views.map((view) => named("view", category ? `${category.name}/${view}` : view));
 
 function line(one) {
   const { ask, item } = one;
   return el("li", { "data-id": one.id },
-    el("p", {}, el("strong", {}, item.rma), " ", t("station.asks_for", { who: ask.by }), " ", viewsOf(one) || t("station.asks_any"),
+    el("p", {}, el("strong", {}, item.rma), " ", t("station.asks_for", { who: ask.by }), " ", viewsOf(one).join(" ") || t("station.asks_any"),
+      item.station || !who().station ? null : ` ${t("station.asks_anywhere")}`,
       ask.note ? el("q", {}, ask.note) : null),
     said.has(one.id) ? el("p", { class: "field-error", role: "alert" }, said.get(one.id)) : null,
-    writing === one.id ? noteForm(one) : el("div", { class: "asked-buttons" },
+    writing === one.id ? noteForm(one) : taken?.id === one.id ? takenButtons(one) : el("div", { class: "asked-buttons" },
       el("button", { type: "button", class: "primary", disabled: sending !== null, onclick: () => take(one) },
         t(sending === one.id ? "station.asked_sending" : "station.asked_take")),
       el("button", { type: "button", class: "secondary", disabled: sending !== null, onclick: () => write(one) }, t("station.asked_answer"))));
+}
+
+function takenButtons(one) {
+  const { files } = taken;
+  const over = () => { taken = null; draw(); };
+  return el("div", { class: "asked-buttons" },
+    el("button", { type: "button", class: "primary", onclick: () => { over(); photographed(one, files); } }, t("station.asked_send_photos", { count: files.length })),
+    el("button", { type: "button", class: "secondary", onclick: over }, t("station.asked_cancel")));
 }
 
 function noteForm(one) {
@@ -80,7 +97,25 @@ function write(one) {
   $("asked-note").focus();
 }
 
-function take(one) {
+/** Photograph what is asked for: with the live camera, a view after another, where there is one. */
+async function take(one) {
+  const files = [];
+  let done = false;
+  const views = viewsOf(one);
+  const live = camera.available() && (await camera.guide({
+    views,
+    onPhoto: (file) => files.push(file) < MOST_PHOTOS,
+    onCodes: () => null,
+    onDone: () => { done = true; },
+    onEnd: () => {
+      if (!files.length) return;
+      // Whoever closes the camera amid the views may have had the wrong item before it.
+      if (done || !views.length) return photographed(one, files);
+      taken = { id: one.id, files };
+      draw();
+    },
+  }));
+  if (live) return;
   picked = one;
   const phone = matchMedia("(pointer: coarse)").matches;
   $("asked-files").toggleAttribute("capture", phone);
@@ -93,7 +128,9 @@ async function photographed(one, files) {
   draw();
   // Where the newest photos must be taken again, these take their places.
   const wrong = one.photos.filter((photo) => !photo.quality.ok).map((photo) => photo.index).slice(0, files.length);
-  const answer = await sendPhotos(api, { id: one.id, files, replace: wrong }, { ...access(), key: newId() });
+  const smaller = [];
+  for (const file of files) smaller.push(await reduce(file, one.category?.name)); // one at a time: tablets are short of memory
+  const answer = await sendPhotos(api, { id: one.id, files: smaller, replace: wrong }, { ...access(), key: newId() });
   sending = null;
   tell(one, answer, answer.inspection?.status === "retake" ? retakeWords(answer.inspection) : null);
 }

@@ -15,16 +15,30 @@ const QUALITY = 0.92;
 /** Whether this browser can show a camera in the page: over HTTPS, or on this machine. */
 export const available = () => isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
 
+/** Whether the next photos are to be taken with it as well: the last ones were, at this station. */
+export const isUsual = () => available() && kept().usual === true;
+
+/** Photos were chosen in another way, or with this camera. */
+export const noteUse = (usual) => keep({ usual });
+
+const isOpen = () => document.querySelector("dialog.camera") !== null;
+
 /**
  * Show the camera until it is closed. `views` are the words of what to photograph, in order; without any, as many photos
  * as are wanted are taken. `onPhoto(file)` takes a photo and says whether there is room for another; `onCodes(codes)` is
  * told what `readCodes` sees and answers with what to tell the inspector, if anything; `onDone` is told when the last view
- * was taken. Resolves to false where there is no camera, or it may not be used.
+ * was taken, `onEnd` when the camera is closed for whatever reason, after `onDone`. Resolves to false where there is no
+ * camera, or it may not be used.
  */
-export async function guide({ views, onPhoto, onCodes, onDone }) {
+export async function guide({ views, onPhoto, onCodes, onDone, onEnd = () => {} }) {
+  if (isOpen()) return true;
   const stream = await open(kept().device);
   if (!stream) return false;
-  new Guide(stream, views, { onPhoto, onCodes, onDone }).show();
+  if (isOpen()) {
+    for (const track of stream.getTracks()) track.stop();
+    return true;
+  }
+  new Guide(stream, views, { onPhoto, onCodes, onDone, onEnd }).show();
   return true;
 }
 
@@ -174,6 +188,7 @@ class Guide {
     }
     this.insists = false;
     navigator.vibrate?.(40);
+    if (!this.taken) noteUse(true);
     this.taken += 1;
     const room = this.onPhoto(new File([blob], `photo-${this.taken}.jpg`, { type: "image/jpeg" }));
     this.strip.append(el("li", {}, String(this.taken)));
@@ -217,6 +232,7 @@ class Guide {
     clearInterval(this.timer);
     for (const track of this.stream.getTracks()) track.stop();
     this.dialog.remove();
+    this.onEnd();
   }
 }
 

@@ -8,10 +8,22 @@ import { named, t } from "./words.js";
 const SIDE = 1 / 8; // of the photo's long side: a tap says where a defect is, and roughly how large they are
 let kept = { id: null };
 
-/** What was entered of this inspection so far; of another one nothing is left. */
+/** What was entered of this inspection so far; of another one nothing is left. `pending` is {photo, where} of a defect of
+ * which it is not said yet what it is. */
 export function entered(inspection) {
-  if (kept.id !== inspection.id) kept = { id: inspection.id, marks: [], action: "" };
+  if (kept.id !== inspection.id) kept = { id: inspection.id, marks: [], action: "", pending: null };
   return kept;
+}
+
+/** Whether a defect was marked in `result` and not said what it is: it is asked for, for a decision would drop it. */
+export function asksForKind(inspection, result) {
+  const { pending } = entered(inspection);
+  if (!pending) return false;
+  result.querySelector("#bench-error").textContent = t("station.mark_unnamed", { number: pending.photo + 1 });
+  const kind = result.querySelector(".kinds button");
+  if (kind) kind.focus();
+  else result.querySelectorAll(".strip button")[pending.photo]?.click(); // its photo is not the one on show
+  return true;
 }
 
 /** What was entered, as the service takes it. Without a mark nothing is said of defects; with one, those that the
@@ -35,6 +47,13 @@ export function marker(inspection) {
     picture.addEventListener("click", (event) => choose(place(picture, photo, event)));
     stage.append(below);
     draw();
+    if (mine.pending?.photo === photo.index) choose(mine.pending.where);
+
+    function over() {
+      mine.pending = null;
+      for (const place of document.querySelectorAll("#bench-error")) place.textContent = "";
+      draw();
+    }
 
     function draw() {
       const here = mine.marks.filter((mark) => mark.photo === photo.index);
@@ -48,16 +67,17 @@ export function marker(inspection) {
     }
 
     async function choose(where) {
+      mine.pending = { photo: photo.index, where };
       layer.querySelector(".pending")?.remove();
       if (where) layer.append(svg("rect", { class: "pending", x: where[0], y: where[1], width: where[2] - where[0], height: where[3] - where[1] }));
       const rubric = await rubricOf(inspection);
       const kinds = rubric?.defects ?? inspection.defects.map(({ type, severity }) => ({ code: type, title: named("defect", type), severity }));
       const take = ({ code, severity }) => () => {
         mine.marks.push({ photo: photo.index, type: code, severity, box: where });
-        draw();
+        over();
         below.querySelector("#mark").focus();
       };
-      const cancel = el("button", { type: "button", class: "quiet", onclick: draw }, t("station.mark_cancel"));
+      const cancel = el("button", { type: "button", class: "quiet", onclick: over }, t("station.mark_cancel"));
       below.replaceChildren(...[el("div", { class: "kinds", role: "group", "aria-label": t("station.mark_kind") },
         ...kinds.map((kind) => el("button", { type: "button", class: "secondary", title: kind.text, "data-kind": kind.code, onclick: take(kind) }, named("defect", kind.code))),
         cancel), rubric ? null : el("p", { class: "mark-hint" }, t("station.rubric_offline"))].filter(Boolean));

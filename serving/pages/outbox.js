@@ -23,6 +23,8 @@ let pumping = null;
 let again = false;
 let timer = 0;
 let delay = FIRST_MS;
+/** Keys of items that were never sent, though they are kept as if they had been: see `add`. */
+const unsent = new Set();
 
 /** The part of a key that says whose it is, and is no secret: what one key has sent no other may send again, for nobody
  * could tell then that it came before. */
@@ -48,7 +50,10 @@ export async function begin(mine, key, onChange, onAnswer) {
 
 /** Put an item into the line, and begin to send. `mended` says which photos of it mend an inspection that there is. */
 export async function add({ key, body, photos, mended = null }) {
-  const entry = { key, body, photos, mended, at: Date.now(), keyId: null, state: "waits" };
+  // With nothing left to wait for it is sent at once: what has to be kept before that is kept together with it.
+  const keyId = photos.every(uploads.isThere) ? idOf(keyOf()) : null;
+  const entry = { key, body, photos, mended, at: Date.now(), keyId, state: "waits" };
+  if (keyId) unsent.add(key);
   await stored.keepEntry(entry);
   entries.push(entry);
   changed();
@@ -123,10 +128,13 @@ async function attempt(entry) {
   for (let tries = 0; ; tries++) {
     const hashes = await sendPhotos(entry);
     if (!Array.isArray(hashes)) return hashes;
-    const before = entry.keyId;
-    if (before === null && boundName()) delete entry.body.station; // paired since: its key says what the station is
-    entry.keyId = idOf(keyOf());
-    await stored.keepEntry(entry); // before it is sent: from now on it may have been
+    const before = unsent.delete(entry.key) ? null : entry.keyId;
+    const named = before === null && boundName() && entry.body.station !== undefined;
+    if (named) delete entry.body.station; // paired since: its key says what the station is
+    if (named || entry.keyId !== idOf(keyOf())) {
+      entry.keyId = idOf(keyOf());
+      await stored.keepEntry(entry); // before it is sent: from now on it may have been
+    }
     const answer = await send(api, { body: entry.body, hashes, key: entry.key, apiKey: keyOf(), language: chosen() });
     // Nothing was stored where the service says so; only an answer that did not come leaves it open.
     if (answer.status >= 400 && answer.status < 500 && answer.status !== 408) entry.keyId = before;
@@ -172,9 +180,11 @@ async function conclude(entry, answer) {
   entry.state = inspection ? "done" : "refused";
   if (inspection) entry.result = lineOf(inspection);
   else entry.answer = { status: answer.status, problem: answer.problem };
-  await stored.keepEntry(entry);
+  // What is shown waits for no disk: were it lost, the item would be sent again under its key, and answered alike.
+  const kept = stored.keepEntry(entry);
   release(entry);
   answered(entry, answer);
+  await kept;
   const done = entries.filter((one) => one.state === "done");
   for (const old of done.slice(0, Math.max(0, done.length - MOST_DONE))) await remove(old.seq);
   changed();

@@ -51,7 +51,7 @@ function stage(photo, url, defects, examined) {
   });
   return el("div", { class: "stage" }, picture,
     rows.length ? el("ul", { class: "defects" }, ...rows) : null,
-    examined === null ? null : el("p", { class: "examined" }, examinedWords(examined, rows.length > 0)));
+    examined === null ? null : el("p", { class: "examined" }, examinedWords(examined, defects.map(({ type }) => type))));
 }
 
 export function box(defect, width, height) {

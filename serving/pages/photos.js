@@ -1,7 +1,8 @@
 // The tray of photos: added by camera, file picker, drop or paste; shown, replaced, removed.
 
+import { noteUse } from "./camera.js";
 import { $, el } from "./dom.js";
-import { reduce } from "./reduce.js";
+import { reduce, wantsOriginals } from "./reduce.js";
 import { describeProblem } from "./send.js";
 import * as stored from "./stored.js";
 import * as uploads from "./uploads.js";
@@ -12,8 +13,9 @@ const HEIC = "image/heic";
 const MAX_PHOTOS = Number(document.body.dataset.maxPhotos);
 const MAX_BYTES = Number(document.body.dataset.maxPhotoBytes);
 
-/** Photos in order: { id, file, url, wrong, ready } where `wrong` says why it must be taken again, if it must, and `ready`
- * resolves when the file is as it will be sent, and kept. */
+/** Photos in order: { id, file, url, wrong, ready, original } where `wrong` says why it must be taken again, if it must,
+ * `ready` resolves when the file is as it will be sent, and kept, and `original` is what the file was made from, where it
+ * was made smaller. */
 let photos = [];
 let replacing = null;
 let changed = () => {};
@@ -58,17 +60,28 @@ function leave(photo) {
 
 /** Make a photo what is sent of it, keep it, and begin to send it. */
 async function prepare(photo) {
-  const smaller = await (reducing = reducing.then(() => reduce(photo.file)));
+  const smaller = await (reducing = reducing.then(() => reduce(photo.file, $("category").value)));
   if (!photos.includes(photo)) return;
   if (smaller !== photo.file) {
     URL.revokeObjectURL(photo.url);
-    Object.assign(photo, { file: smaller, url: URL.createObjectURL(smaller) });
+    Object.assign(photo, { original: photo.file, file: smaller, url: URL.createObjectURL(smaller) });
     thumb(photo.id)?.querySelector("img")?.setAttribute("src", photo.url);
   }
   await stored.keepPhoto({ id: photo.id, file: photo.file });
   if (!photos.includes(photo)) return;
   uploads.begin(photo);
   uploads.attempt(photo.id).then((answer) => answer.final && photos.includes(photo) && refuse(photo, answer));
+}
+
+/** Of a category whose photos are sent as the camera made them: put back what was made smaller. */
+export function restoreOriginals() {
+  if (!wantsOriginals($("category").value)) return;
+  const made = photos.filter((photo) => photo.original);
+  for (const photo of made) {
+    replacing = photos.indexOf(photo);
+    put(photo.original);
+  }
+  if (made.length) draw();
 }
 
 function refuse(photo, { status, problem }) {
@@ -127,7 +140,7 @@ export function add(files, instead = replacing) {
 }
 
 function put(file) {
-  const photo = { id: stored.newId(), file, url: URL.createObjectURL(file), wrong: null };
+  const photo = { id: stored.newId(), file, url: URL.createObjectURL(file), wrong: null, original: null };
   if (replacing !== null && replacing < photos.length) {
     leave(photos[replacing]);
     photos[replacing] = photo;
@@ -176,6 +189,7 @@ export function wire() {
   for (const [button, input] of [["take", "camera"], ["choose", "files"]]) {
     $(button).addEventListener("click", async () => {
       replacing = null;
+      if (button === "choose") noteUse(false);
       if (button !== "take" || !(await live(null))) $(input).click();
     });
     $(input).addEventListener("change", () => {

@@ -7,6 +7,7 @@ import { $, el } from "./dom.js";
 import { earlierWords } from "./earlier.js";
 import { expect, unfill } from "./expected.js";
 import * as hand from "./hand.js";
+import { asksForKind } from "./marks.js";
 import { categoryTap, changeOf, sendCategory } from "./mend.js";
 import { keepOffline } from "./offline.js";
 import * as outbox from "./outbox.js";
@@ -83,11 +84,12 @@ async function onAnswer(entry, answer) {
     return fail(answer, first);
   }
   pending.inspection = answer.inspection.id;
-  await outbox.remove(entry.seq);
+  const removed = outbox.remove(entry.seq);
   const urls = await previews(answer.inspection, apiKey(), photos.all().map((photo) => photo.file));
   working(false);
   if (entry.key === pending?.key) show(answer.inspection, answer.replayed, urls);
   hand.keep();
+  await removed;
 }
 
 /** An inspection as it stands, in the language chosen; null where it cannot be had. */
@@ -177,6 +179,7 @@ function goOn() {
 async function decide(condition) {
   if (busy || !shown || !benchDecides(shown.inspection)) return;
   const { inspection, since } = shown;
+  if (asksForKind(inspection, $("result"))) return;
   await settle(inspection, decisionOf(inspection, condition, (performance.now() - since) / 1000));
 }
 
@@ -354,6 +357,12 @@ function toPhotos() {
   lookUp();
   $("rma-error").textContent = "";
   $("rma").removeAttribute("aria-invalid");
+  focusPhotos();
+  // A scan is all that it takes where photos are taken with the live camera: one tap less an item.
+  if (!photos.all().length && camera.isUsual()) openCamera(null);
+}
+
+function focusPhotos() {
   (photos.all().length ? $("grade") : $(matchMedia("(pointer: coarse)").matches ? "take" : "choose")).focus();
 }
 
@@ -399,7 +408,10 @@ async function openCamera(index) {
 
 await loadWords(strings);
 keepOffline();
-$("category").addEventListener("change", showViews);
+$("category").addEventListener("change", () => {
+  showViews();
+  photos.restoreOriginals();
+});
 showViews();
 photos.onChange(() => {
   withdrawIfChanged();

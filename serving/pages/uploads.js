@@ -39,6 +39,8 @@ export function cancel(id) {
 }
 
 export const known = (id) => tasks.has(id);
+/** Whether all of a photo is at the service. */
+export const isThere = (id) => tasks.get(id)?.done === true;
 export const share = (id) => tasks.get(id)?.share ?? 0;
 
 /** Try now; the same where somebody does. Resolves with {sha256}, or with {status, problem, final}: 0 is no answer. */

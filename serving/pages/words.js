@@ -49,11 +49,15 @@ export function t(key, params = {}) {
 /** What a condition, action, defect … is called; a code that no catalogue knows stands for itself. */
 export const named = (kind, code) => known(`${kind}.${code}`) ?? code.replaceAll("_", " ");
 
-/** What was looked for on a photo, as codes (undefined where nobody kept them), beside what was `found` on it. */
+/** What was looked for on a photo, or on all, as codes (undefined where nobody kept them), beside the codes that were
+ * `found`. */
 export function examinedWords(codes, found) {
-  if (!codes) return found ? "" : t("examined.unknown");
-  if (!codes.length) return found ? "" : t("examined.nothing");
-  return t(found ? "examined.types" : "examined.none", { types: codes.map((code) => named("defect", code)).join(" · ") });
+  if (!codes) return found.length ? "" : t("examined.unknown");
+  if (!codes.length) return found.length ? "" : t("examined.nothing");
+  const list = (some) => some.map((code) => named("defect", code)).join(" · ");
+  const also = [...new Set(found)].filter((code) => !codes.includes(code)); // looked for on some of the photos alone
+  if (also.length) return t("examined.also", { types: list(codes), also: list(also) });
+  return t(found.length ? "examined.types" : "examined.none", { types: list(codes) });
 }
 
 /** What a grade rests on, as codes; empty where nobody kept them. */

@@ -36,7 +36,7 @@ class Finding:
 
 def check(policy: Policy, today: datetime.date) -> list[Finding]:
     """All findings, the base's first; a seller's only where they are not the base's too."""
-    findings = [*_exchange(policy, today), *_terms(policy.base, None)]
+    findings = [*_exchange(policy, today), *_photos(policy), *_terms(policy.base, None)]
     known = {(f.path, f.message) for f in findings}
     for seller, terms in policy.sellers.items():
         own = (f for f in _terms(terms, seller) if (f.path, f.message) not in known)
@@ -52,6 +52,12 @@ def _exchange(policy: Policy, today: datetime.date) -> Iterator[Finding]:
         yield Finding("warning", "fx.date", "the exchange rates are dated in the future")
     if policy.fx.rates.get(policy.currency, 1.0) != 1.0:
         yield Finding("warning", f"fx.rates.{policy.currency}", "the policy's own currency is always 1; ignored")
+
+
+def _photos(policy: Policy) -> Iterator[Finding]:
+    named = policy.photos.originals
+    for unknown in [] if isinstance(named, bool) else [one for one in named if one not in policy.base.categories]:
+        yield Finding("warning", f"photos.originals: {unknown}", "there is no such category; a misspelling?")
 
 
 def _terms(terms: Terms, seller: str | None) -> Iterator[Finding]:

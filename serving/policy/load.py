@@ -27,7 +27,7 @@ NO_CATEGORIES: Mapping[str, Category] = {}
 NO_TABLES: Mapping[str, HeldOut] = {}
 
 _LISTS = ("never", "require_review")
-_OWN = ("name", "version", "currency", "fx", "sellers")
+_OWN = ("name", "version", "currency", "fx", "photos", "sellers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class PolicyDocument:
         except ValidationError as error:
             raise _error(source, describe(Terms, error, lambda path: _place(source, path))) from error
         sellers = {seller: _seller_terms(source, raw_base, seller, own) for seller, own in file.sellers.items()}
-        policy = Policy(file.name, file.version, file.currency, file.fx, base, sellers, self.sha256, held_out)
+        own = (file.name, file.version, file.currency, file.fx, base, sellers, self.sha256, held_out)
+        policy = Policy(*own, photos=file.photos)
         refuse_dead_ends(policy, source.name)
         return policy
 

@@ -5,6 +5,7 @@ a mistyped rate moves money.
 """
 
 import datetime
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -187,6 +188,19 @@ SHIPPED_BINS: dict[str, Bin] = {
 """What bins are called where a policy does not say."""
 
 
+class Photos(Model):
+    """How photos come from the station. `originals`: as the camera made them, and not made smaller on the device first,
+    of all items (true) or of those of the categories named. The station knows of no seller: this holds for all."""
+
+    originals: bool | list[PolicyName] = False
+
+    def original(self, categories: Iterable[str]) -> list[str]:
+        """Those of `categories` whose photos are to come as originals."""
+        if isinstance(self.originals, bool):
+            return list(categories) if self.originals else []
+        return [name for name in categories if name in self.originals]
+
+
 class Terms(Model):
     """What holds for one seller (or for those without terms of their own)."""
 
@@ -246,4 +260,5 @@ class PolicyFile(Model):
     version: Annotated[int, Field(ge=1)]
     currency: Currency
     fx: Fx
+    photos: Photos = Photos()
     sellers: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -9,7 +9,7 @@ from regrade.models.category.economics import Economics
 from regrade.models.errors import PolicyError
 from regrade.models.promise.held_out import HeldOut
 from regrade.serving.base.dispositions import Money
-from regrade.serving.policy.schema import OTHER, Fx, Terms
+from regrade.serving.policy.schema import OTHER, Fx, Photos, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Policy:
     """That of the file's text, for two files may have the same name and version."""
     held_out: Mapping[str, HeldOut] = field(default_factory=dict)
     """By category, the table of its active bundle that promises rest on."""
+    photos: Photos = field(default_factory=Photos)
     worked_out: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     """Promises that were worked out already: see `promise`."""
 

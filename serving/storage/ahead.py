@@ -1,7 +1,8 @@
 """Photos that are sent ahead of their items, so that grading an item need only name them.
 
 They lie as files, `ROOT/KEY/HASH`, apart by the key that sent them: what one key has sent no other can use, nor find
-out. Of a photo that has come in part, `HASH.part` holds what is there; more is put behind it, also after a restart.
+out. Of a photo that has come in part, `HASH.TOTAL.part` holds what is there; more is put behind it, also after a
+restart. Its name says how many bytes the photo is to have, to which later parts are held (`HASH.part`: nobody said).
 What is told to a client is on the disk by then. Nothing stays longer than its time, and no key may have more than its
 budget.
 """
@@ -43,14 +44,24 @@ log = logging.getLogger("regrade")
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What is there of a photo: its first `size` bytes, or all (`whole`); until `expires_at`, where anything is."""
+    """What is there of a photo: its first `size` bytes, or all (`whole`); until `expires_at`, where anything is.
+
+    `total` is how many bytes it has, or was said to have with its first part; None where nobody has said.
+    """
 
     sha256: str
     size: int
     whole: bool
     expires_at: datetime | None
+    total: int | None = None
     fresh: bool = False
     """Whether it became whole by this very request."""
+
+    def refuse_other(self, total: int | None) -> None:
+        """Raise `UploadError` (`upload-total-mismatch`) where the photo has another number of bytes than `total`."""
+        if total is not None and self.total is not None and total != self.total:
+            params = {"total": total, "known": self.total}
+            raise UploadError("upload-total-mismatch", Message("problem.upload_total", params))
 
 
 class StagedPhotos:
@@ -93,18 +104,20 @@ class StagedPhotos:
             return self._state(key_id, sha256)
 
     def put(self, key_id: str, sha256: str, at: int, data: bytes | bytearray, total: int | None) -> Staged:
-        """Take `data`, the bytes of a photo from `at` on, of `total` (None where the client broke off: it is less).
+        """Take `data`, the bytes of a photo from `at` on, of `total` (None where nobody has said).
 
         Bytes that are there already are left as they are, and must be the same. When this returns, what it tells
         survives a loss of power.
         Raises `UploadGapError` where bytes before `at` are missing, `UploadError` (`upload-hash-mismatch`) or
-        `PhotoError` for a whole that is not what its hash says or no photo, of which nothing is kept, `BudgetError`,
-        and `StorageError`.
+        `PhotoError` for a whole that is not what its hash says or no photo, of which nothing is kept, `UploadError`
+        (`upload-total-mismatch`) for a part of another total than the first one's, `BudgetError`, and `StorageError`.
         """
         with storage_faults(), self._lock(sha256):
             there = self._state(key_id, sha256)
             if not there.whole and at > there.size:
                 raise UploadGapError(there.size)
+            if len(data) != total:  # a whole shows by its hash what is right
+                there.refuse_other(total)
             path = self._path(key_id, sha256) if there.whole else self._part(key_id, sha256)
             if there.size and not same_bytes(path, at, data, there.size):
                 raise UploadError("upload-hash-mismatch", Message("problem.upload_hash", {"photo": sha256}))
@@ -114,7 +127,7 @@ class StagedPhotos:
             with self._room(key_id, len(fresh)):
                 if total is not None and at + len(data) == total:
                     return self._complete(key_id, sha256, there.size, fresh, total)
-                return self._append(key_id, sha256, fresh)
+                return self._append(key_id, sha256, fresh, there.total or total)
 
     def drop(self, key_id: str, hashes: Collection[str]) -> None:
         """Remove photos of a key: they are in the photo store by now."""
@@ -173,12 +186,13 @@ class StagedPhotos:
             with suppress(FileNotFoundError):
                 now = self._now()
                 os.utime(path, (now, now))
-                return Staged(sha256, path.stat().st_size, True, self._moment(now + self._lifetime))
+                size = path.stat().st_size
+                return Staged(sha256, size, True, self._moment(now + self._lifetime), total=size)
         part = self._part(key_id, sha256)
         if (expires := self._expiry(part)) is None:
             part.unlink(missing_ok=True)
             return Staged(sha256, 0, False, None)
-        return Staged(sha256, part.stat().st_size, False, self._moment(expires))
+        return Staged(sha256, part.stat().st_size, False, self._moment(expires), total=_total_of(part))
 
     def _complete(self, key_id: str, sha256: str, have: int, fresh: bytes, total: int) -> Staged:
         part, path = self._part(key_id, sha256), self._path(key_id, sha256)
@@ -207,12 +221,15 @@ class StagedPhotos:
         os.utime(path, (now, now))
         part.unlink(missing_ok=True)
         sync_folder(path.parent)
-        return Staged(sha256, total, True, self._moment(now + self._lifetime), fresh=True)
+        return Staged(sha256, total, True, self._moment(now + self._lifetime), total=total, fresh=True)
 
-    def _append(self, key_id: str, sha256: str, fresh: bytes) -> Staged:
-        part = self._part(key_id, sha256)
+    def _append(self, key_id: str, sha256: str, fresh: bytes, total: int | None) -> Staged:
+        before = self._part(key_id, sha256)
+        part = before if total is None else before.with_name(f"{sha256}.{total}{_PART}")
         if fresh:
             make_directories(part.parent)
+            if part != before and before.exists():
+                before.replace(part)
             descriptor = os.open(part, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, private.FILE)
             with os.fdopen(descriptor, "ab") as file:
                 file.write(fresh)
@@ -274,7 +291,9 @@ class StagedPhotos:
         return self.root / key_id / sha256
 
     def _part(self, key_id: str, sha256: str) -> Path:
-        return self.root / key_id / f"{sha256}{_PART}"
+        """The file of what has come of a photo; where nothing has, the one of a photo whose size nobody has said."""
+        folder = self.root / key_id
+        return next(folder.glob(f"{sha256}.*{_PART}"), folder / f"{sha256}{_PART}")
 
     @contextmanager
     def _lock(self, sha256: str) -> Iterator[None]:
@@ -290,6 +309,11 @@ class StagedPhotos:
                 yield
             finally:
                 os.close(descriptor)
+
+
+def _total_of(part: Path) -> int | None:
+    said = part.name.split(".")[1:-1]
+    return int(said[0]) if said else None
 
 
 def same_bytes(path: Path, at: int, data: bytes | bytearray, size: int) -> bool:

@@ -93,7 +93,7 @@ export function actions(card, onAction) {
 }
 
 function examined({ inspection, task }) {
-  const words = [basisWords(inspection.based_on), examinedWords(inspection.examined, inspection.defects.length > 0)];
+  const words = [basisWords(inspection.based_on), examinedWords(inspection.examined, inspection.defects.map(({ type }) => type))];
   $("basis").textContent = task.blind ? "" : words[0];
   $("examined").textContent = task.blind ? "" : words[1];
 }

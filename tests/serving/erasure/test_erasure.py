@@ -182,6 +182,23 @@ def test_an_item_that_waits_leaves_the_queue_and_whoever_holds_it(service: Any, 
     assert service.client.get(f"/v1/inspections/{made['id']}").json()["review"]["required"] is False
 
 
+@pytest.mark.parametrize("role", ["admin", "reviewer", "station"])
+def test_what_was_erased_undecided_waits_for_nobody_in_any_list(service: Any, photo: bytes, role: str) -> None:
+    made = service.post([photo], ITEM).json()
+    assert made["status"] == "needs_review"
+    client = service.as_role(role)
+
+    def listed(**filters: str) -> list[str]:
+        return [one["id"] for one in client.get("/v1/inspections", params=filters).json()["items"]]
+
+    assert (listed(status="needs_review"), listed(status="graded")) == ([made["id"]], [])
+    bundle = erase(service, made["id"]).json()
+    assert (listed(status="needs_review"), listed(status="graded")) == ([], [made["id"]])
+    shown = client.get(f"/v1/inspections/{made['id']}").json()
+    assert (shown["status"], shown["review"]["required"], shown["review"]["who"]) == ("graded", False, "nobody")
+    assert bundle["consistent"]
+
+
 def test_a_decision_on_what_was_erased_cannot_be_taken_back(service: Any, photo: bytes) -> None:
     made = service.post([photo], ITEM).json()
     decide(service, made["id"])

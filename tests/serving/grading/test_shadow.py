@@ -116,7 +116,7 @@ def test_activating_the_candidate_ends_its_trial_and_another_version_begins_it_a
         ("packaging", "2001.1.1", 404, "not-found"),
         ("toys", NEW, 404, "not-found"),
         ("packaging", "", 422, "invalid-request"),
-        ("_router", "2026.11.1", 409, "bundle-spoilt"),
+        ("_router", "2026.11.1", 409, "no-trial-possible"),
     ],
 )
 def test_what_cannot_be_tried_is_refused(own: Any, category: str, version: str, status: int, slug: str) -> None:
@@ -126,8 +126,9 @@ def test_what_cannot_be_tried_is_refused(own: Any, category: str, version: str, 
 
 def test_the_active_version_cannot_be_in_its_own_shadow(own: Any) -> None:
     answer = try_out(own, own.runtime.grader.versions["packaging"])
-    assert answer.status_code == 409
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:regrade:problem:no-trial-possible")
     assert "own shadow" in answer.json()["detail"]
+    assert "activated" not in answer.json()["detail"]
 
 
 def test_a_candidate_that_fails_is_stopped_and_no_request_fails(

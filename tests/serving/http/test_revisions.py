@@ -108,6 +108,20 @@ def test_the_same_request_sent_again_is_done_once(service: Any, photo: bytes, re
     assert read(service, made).json()["revision"] == 2
 
 
+def test_a_request_sent_again_is_answered_as_it_was_whatever_came_since(
+    service: Any, photo: bytes, render_photo: Any
+) -> None:
+    made = service.post([photo], DEAR).json()
+    path, headers = f"/v1/inspections/{made['id']}/category", {"Idempotency-Key": "k"}
+    first = service.client.post(path, json={"category": "footwear"}, headers=headers)
+    mend(service, made, [render_photo(1)])
+    again = service.client.post(path, json={"category": "footwear"}, headers=headers)
+    assert (first.status_code, again.status_code, again.headers["idempotency-replayed"]) == (201, 200, "true")
+    for kept in ("revision", "category", "grade", "photos", "status"):
+        assert again.json()[kept] == first.json()[kept]
+    assert (again.json()["revision"], read(service, made).json()["revision"]) == (2, 3)
+
+
 def test_what_a_human_has_decided_or_holds_is_not_graded_anew(service: Any, photo: bytes) -> None:
     made, reviewer = post_for_review(service, photo), service.as_role("reviewer", "Ann")
     lease = claim(reviewer)["lease"]["token"]
@@ -159,6 +173,31 @@ def test_a_revision_is_a_signed_step_and_the_database_agrees(service: Any, photo
     former = bundle["payload"]["former"]
     assert [(one["revision"], len(one["photos"])) for one in former] == [(1, 1), (2, 2)]
     assert bundle["payload"]["item"]["category"] == "footwear"
+
+
+def test_the_evidence_of_a_former_revision_can_be_checked_by_itself(
+    service: Any, photo: bytes, render_photo: Any
+) -> None:
+    made = post_for_review(service, photo)
+    mend(service, made, [render_photo(1)])
+    service.client.post(f"/v1/inspections/{made['id']}/category", json={"category": "footwear"})
+    for revision, kinds in ((1, ["graded"]), (2, ["graded", "regraded"]), (3, ["graded", "regraded", "regraded"])):
+        bundle = read(service, made, "/evidence", revision=revision).json()
+        checked = check_bundle(bundle, service.runtime.signer.known)
+        assert (checked.findings, [step.kind for step in checked.steps], bundle["consistent"]) == ((), kinds, True)
+    assert read(service, made, "/evidence").json() == bundle
+    unknown = read(service, made, "/evidence", revision=4)
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, read(service, made, revision=4).json()["detail"])
+    assert read(service, made, "/evidence", revision=0).status_code == 422
+
+
+def test_what_was_erased_has_its_evidence_as_a_whole_alone(service: Any, photo: bytes, render_photo: Any) -> None:
+    made = post_for_review(service, photo)
+    mend(service, made, [render_photo(1)])
+    service.client.delete(f"/v1/inspections/{made['id']}")
+    former = read(service, made, "/evidence", revision=1)
+    assert (former.status_code, former.json()["type"].split(":")[-1]) == (410, "erased")
+    assert read(service, made, "/evidence", revision=2).json()["consistent"]
 
 
 def test_what_was_before_cannot_be_edited_unnoticed(service: Any, photo: bytes, render_photo: Any) -> None:

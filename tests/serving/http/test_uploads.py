@@ -193,6 +193,31 @@ def test_a_photo_comes_in_parts_across_a_restart(serve: Any, photo: bytes) -> No
     assert grade(client, photo).status_code == 201
 
 
+def test_later_parts_are_held_to_the_total_of_the_first(service: Any, photo: bytes) -> None:
+    size = len(photo)
+
+    def send(client: httpx.Client, first: int, last: int, total: int) -> httpx.Response:
+        ranged = {"Content-Range": f"bytes {first}-{last}/{total}"}
+        return client.put(f"/v1/uploads/{sha(photo)}", content=photo[first : last + 1], headers=ranged)
+
+    assert send(service.client, 0, 99, size).status_code == 202
+    asked = service.client.put(f"/v1/uploads/{sha(photo)}", headers={"Content-Range": f"bytes */{size + 1}"})
+    for refused in (send(service.client, 100, 199, size + 1), send(service.client, 0, 149, size - 1), asked):
+        assert (refused.status_code, refused.json()["type"]) == (422, "urn:regrade:problem:upload-total-mismatch")
+        assert str(size) in refused.json()["detail"]
+    assert ask(service.client, photo).headers["Upload-Offset"] == "100"
+    assert send(service.client, 100, size - 1, size).status_code == 201
+    there = service.client.put(f"/v1/uploads/{sha(photo)}", headers={"Content-Range": f"bytes */{size + 1}"})
+    assert there.status_code == 422
+
+
+def test_a_wrong_total_keeps_nobody_from_sending_all_of_it(service: Any, photo: bytes) -> None:
+    ranged = {"Content-Range": f"bytes 0-99/{len(photo) + 7}"}
+    assert service.client.put(f"/v1/uploads/{sha(photo)}", content=photo[:100], headers=ranged).status_code == 202
+    assert put(service.client, photo).status_code == 201
+    assert [path.read_bytes() for path in kept(service)] == [photo]
+
+
 def test_a_part_beyond_what_is_there_says_where_to_go_on(service: Any, photo: bytes) -> None:
     put(service.client, photo[:1000], photo)
     answer = put(service.client, photo[2000:3000], photo, at=2000)

@@ -57,9 +57,16 @@ def test_what_is_boxed_was_looked_for(grader: Grader) -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_no_words_take_not_looked_for_for_not_there(lang: str) -> None:
-    assert examined_words((), found=False, lang=lang) == text("examined.nothing", lang)
-    assert examined_words(None, found=False, lang=lang) == text("examined.unknown", lang)
-    looked_for = examined_words(("tear", "hole"), found=False, lang=lang)
+    assert examined_words((), found=(), lang=lang) == text("examined.nothing", lang)
+    assert examined_words(None, found=(), lang=lang) == text("examined.unknown", lang)
+    looked_for = examined_words(("tear", "hole"), found=(), lang=lang)
     assert text("defect.tear", lang) in looked_for
-    assert looked_for != examined_words(("tear", "hole"), found=True, lang=lang)
+    assert looked_for != examined_words(("tear", "hole"), found=("tear",), lang=lang)
     assert text("basis.damage_map", lang) in basis_words(("photo", "damage_map"), lang)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_shown_is_never_said_to_have_been_not_looked_for(lang: str) -> None:
+    words = examined_words(("tear",), found=("hole", "tear", "hole"), lang=lang)
+    assert words == text("examined.also", lang, types=text("defect.tear", lang), also=text("defect.hole", lang))
+    assert words.count(text("defect.hole", lang)) == 1

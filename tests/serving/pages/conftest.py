@@ -334,18 +334,18 @@ def lose_the_first_answer(intercept: Callable[..., None]) -> Callable[[Page], li
 
 
 @pytest.fixture
-def violations() -> Callable[[Page], list[str]]:
-    """What axe-core finds wrong with a page that is serious or worse."""
+def violations() -> Callable[..., list[str]]:
+    """What axe-core finds wrong with a page that is serious or worse; with `every`, all of it."""
     source = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 
-    def run(page: Page) -> list[str]:
+    def run(page: Page, *, every: bool = False) -> list[str]:
         page.evaluate(source)
         found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
         assert len(found["passes"]) > 10
         return [
             f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
             for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
+            if every or one["impact"] in ("serious", "critical")
             for node in one["nodes"]
         ]
 

@@ -126,6 +126,22 @@ def test_the_station_is_told_what_the_desk_asks_and_answers_with_a_photo(
     assert stored(service, other)["revision"] == 1
 
 
+def test_what_is_asked_about_an_item_of_no_station_is_shown_at_every_one(
+    service: Any, put: Put, bench: Page, sharp: FilePayload
+) -> None:
+    (one,) = put(service)
+    ask_over_api(service, one, ask="photos")
+    bench.reload()
+    strip = bench.locator("#asked")
+    expect(strip).to_contain_text("names no station")
+    picture(bench, "station-asked-of-all")
+    with bench.expect_file_chooser() as chooser:
+        strip.locator("button.primary").click()
+    chooser.value.set_files([sharp])
+    expect(strip).to_contain_text("It is before the desk again")
+    assert stored(service, one)["revision"] == 2
+
+
 def test_the_station_answers_with_a_note_on_a_phone_in_chinese(service: Any, put: Put, bench: Page) -> None:
     (one,) = put(service, station=NAME)
     ask_over_api(service, one, ask="photos")

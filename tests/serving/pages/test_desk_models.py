@@ -55,7 +55,10 @@ def test_its_buttons_start_end_and_activate(tried: Any, sit: Sit) -> None:
     expect(section.locator(".title .version")).to_have_text(NEW)
     assert tried.runtime.grader.versions["packaging"] == NEW
     expect(section).to_contain_text("adapted here")
-    section.get_by_role("button", name="Back to").click()
+    section.get_by_text("Back to").click()  # which only asks
+    expect(section).to_contain_text("Nothing that was graded changes.")
+    assert tried.runtime.grader.versions["packaging"] == NEW
+    section.get_by_role("button", name="again").click()
     expect(section.locator(".title .version")).not_to_have_text(NEW)
     section.get_by_text("Try in shadow …").click()
     section.locator("select").first.select_option("2099.1.1")

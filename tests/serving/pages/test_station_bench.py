@@ -157,6 +157,39 @@ def test_a_tap_on_the_photo_marks_a_defect(
     assert mark["box"] == pytest.approx([0, 0, side, side])  # in the corner, and within the photo
 
 
+def test_a_mark_without_a_type_is_asked_for_before_the_decision_goes(
+    page: Page, service: Any, sharp: FilePayload
+) -> None:
+    page.fill("#rma", "R-61")
+    page.select_option("#category", "packaging")
+    page.set_input_files("#files", [sharp, sharp])
+    page.click("#grade")
+    page.wait_for_selector("#result:visible")
+    page.locator(".viewer .picture").click(position={"x": 120, "y": 90})
+    page.wait_for_selector(".kinds")
+    other = page.locator(".strip button:not([aria-current=true])")
+    other.click()
+    expect(page.locator(".kinds")).to_have_count(0)
+    page.locator(".choice").first.click()  # brings the photo with the mark back
+    expect(page.locator("#bench-error")).to_contain_text("not said what it is")
+    expect(page.locator(".kinds button").first).to_be_focused()
+    page.keyboard.press("2")
+    assert stored(service, "R-61")["status"] == "needs_review"
+    page.locator(".kinds button[data-kind]").first.click()
+    expect(page.locator("#bench-error")).to_be_empty()
+    page.locator(".choice").last.click()
+    expect(page.locator("#bench-done")).to_be_visible()
+    assert stored(service, "R-61")["defects"][-1]["box"] is not None
+
+
+def test_a_mark_that_was_cancelled_keeps_nobody(page: Page, service: Any, sharp: FilePayload) -> None:
+    grade(page, "R-62", sharp)
+    page.click("#mark")
+    page.locator(".kinds .quiet").click()
+    page.locator(".choice.said").click()
+    expect(page.locator("#bench-done")).to_be_visible()
+
+
 def test_a_mark_can_be_removed_and_a_defect_named_without_a_place(page: Page, service: Any, sharp: FilePayload) -> None:
     grade(page, "R-9", sharp)
     before = stored(service, "R-9")["defects"]

@@ -6,28 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from regrade.models.photos.intake import open_photo
 from regrade.models.photos.quality import assess
+from regrade.serving.examples.camera import flags as camera_flags
+from regrade.serving.examples.camera import write_video
 from tests.serving.pages.conftest import FLAGS
 
 Opened = Callable[..., Page]
 Violations = Callable[[Page], list[Any]]
-
-
-def video(path: Path, frames: list[Image.Image]) -> Path:
-    """Frames as raw video (YUV4MPEG2, 4:2:0), as Chromium's fake camera plays it, over and over."""
-    width, height = frames[0].size
-    with path.open("wb") as out:
-        out.write(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode())
-        for frame in frames:
-            y, cb, cr = (np.asarray(band) for band in frame.convert("YCbCr").split())
-            out.write(b"FRAME\n" + y.tobytes() + cb[::2, ::2].tobytes() + cr[::2, ::2].tobytes())
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +53,7 @@ def opened(
     def start(what: str = "", *, camera: bool = True, **context: Any) -> Page:
         flags = ["--use-fake-ui-for-media-stream"]
         if camera:
-            played = video(tmp_path / f"{what}.y4m", [seen[what]] * 3)
-            flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={played}"]
+            flags = camera_flags(write_video(tmp_path / f"{what}.y4m", [seen[what]] * 3))
         browsers.append(playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags]))
         page = (
             browsers[-1]
@@ -149,6 +138,60 @@ def test_without_a_category_as_many_are_taken_as_are_wanted(opened: Opened) -> N
     page.click("#camera-done")
     expect(page.locator(".thumb")).to_have_count(3)
     expect(page.locator("#result")).to_be_hidden()
+
+
+def test_after_an_item_with_the_camera_a_scan_opens_it_for_the_next(opened: Opened) -> None:
+    page = opened()
+    begin(page)
+    page.click("#shutter")
+    expect(page.locator(".camera-strip li")).to_have_count(1)
+    page.click("#camera-done")
+    page.click("#clear")
+    page.keyboard.type("RMA-3301")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog.camera")).to_be_visible()
+    expect(page.locator("#rma")).to_have_value("RMA-3301")
+    page.keyboard.type("RMA-3302")  # and there is but one camera, however often something is scanned
+    page.keyboard.press("Enter")
+    expect(page.locator("#rma")).to_have_value("RMA-3302")
+    expect(page.locator("dialog.camera")).to_have_count(1)
+
+
+def test_whoever_chooses_files_is_not_shown_the_camera_by_a_scan(opened: Opened) -> None:
+    page = opened()
+    begin(page)
+    page.click("#shutter")
+    expect(page.locator(".camera-strip li")).to_have_count(1)
+    page.click("#camera-done")
+    page.click("#clear")
+    with page.expect_file_chooser():
+        page.click("#choose")
+    page.keyboard.type("RMA-3303")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rma")).to_have_value("RMA-3303")
+    expect(page.locator("dialog.camera")).to_have_count(0)
+
+
+def test_photos_that_the_desk_asks_for_are_taken_with_the_camera(opened: Opened, service: Any, photo: bytes) -> None:
+    made = service.post(
+        [photo], {"rma": "R-9", "category": "packaging", "declared_value": {"amount": 900, "currency": "USD"}}
+    )
+    reviewer = service.as_role("reviewer", "Ann")
+    lease = reviewer.post("/v1/reviews/claim").json()["lease"]["token"]
+    views = [view.name for view in service.runtime.in_force.categories["packaging"].views][:2]
+    asked = {"lease": lease, "ask": "photos", "views": views}
+    assert reviewer.post(f"/v1/reviews/{made.json()['id']}", json=asked).status_code == 200
+    page = opened()
+    page.locator("#asked button.primary").click()
+    page.wait_for_selector("dialog.camera[data-wrong]")
+    expect(page.locator(".camera-step strong")).to_have_text("1 / 2")
+    page.click("#shutter")
+    expect(page.locator(".camera-strip li")).to_have_count(1)
+    page.click("#camera-done")  # too early: nothing is sent unasked, and nothing is lost
+    page.get_by_role("button", name="Send the photos taken: 1").click()
+    expect(page.locator("#asked")).to_contain_text("It is before the desk again")
+    now = service.client.get(f"/v1/inspections/{made.json()['id']}").json()
+    assert (now["revision"], len(now["photos"])) == (2, 2)
 
 
 def test_a_scan_before_the_camera_fills_in_the_rma_and_takes_nothing(opened: Opened) -> None:

@@ -4,11 +4,14 @@ import io
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, Request, Route, expect
+
+from regrade.serving.policy.load import DEFAULT_POLICY
 
 Stored = Callable[[str], list[dict[str, Any]]]
 Intercept = Callable[..., None]
@@ -261,6 +264,29 @@ def test_a_large_photo_is_made_smaller_and_upright_on_the_device(
     assert (sent["width"], sent["height"]) == expected
     original = service.client.get(f"/v1/inspections/{item['id']}/photos/0?original=true").content
     assert (original == photo["buffer"]) == (side == 0)
+
+
+@pytest.mark.parametrize(("category", "untouched"), [("packaging", True), ("footwear", False), ("", True)])
+def test_the_original_is_sent_where_the_policy_asks_for_it(
+    serve: Any, blank_at: Callable[[str], Page], tmp_path: Path, category: str, untouched: bool
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(DEFAULT_POLICY.read_text(encoding="utf-8") + "\nphotos: {originals: [packaging]}\n", "utf-8")
+    service = serve(policy_file=policy)
+    page = blank_at(f"{service.url}/station")
+    page.fill("#key", service.key("station"))
+    page.press("#key", "Enter")
+    photo = large(3600, orientation=6)
+    page.select_option("#category", "footwear")
+    fill_in(page, "RMA-original", photo)
+    all_sent(page, 1)
+    page.select_option("#category", category)  # what was made smaller before it was known is put back
+    all_sent(page, 1)
+    page.click("#grade")
+    page.wait_for_selector("#result:visible")
+    [item] = service.client.get("/v1/inspections").json()["items"]
+    original = service.client.get(f"/v1/inspections/{item['id']}/photos/0?original=true").content
+    assert (original == photo["buffer"]) == untouched
 
 
 def test_hashes_are_the_same_where_the_browser_has_none(page: Page) -> None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.evidence.read import read_evidence
+from regrade.serving.http.routes.api.inspections import RevisionDep
 from regrade.serving.http.routes.common import ReaderDep, RuntimeDep, problems
 from regrade.serving.http.routes.queries import refuse_unknown
 from regrade.serving.http.schemas import EvidenceKeyOut, EvidenceOut
@@ -16,17 +17,24 @@ router = APIRouter(prefix="/v1", tags=["inspections"])
 
 
 @router.get(
-    "/inspections/{inspection_id}/evidence", summary="Read the signed evidence", responses=problems(401, 403, 404)
+    "/inspections/{inspection_id}/evidence",
+    summary="Read the signed evidence",
+    responses=problems(401, 403, 404, 410, 422),
 )
-async def evidence_bundle(inspection_id: str, runtime: RuntimeDep, key: ReaderDep) -> EvidenceOut:
+async def evidence_bundle(
+    inspection_id: str, runtime: RuntimeDep, key: ReaderDep, revision: RevisionDep = None
+) -> EvidenceOut:
     """What was seen and decided, by what and by whom: `steps`, each signed when it happened, and what they say together
     in `payload`.
 
     Nothing is signed when it is read. Where the database has been changed since, this still shows what was signed, and
     `differences` says what is not as it was.
+
+    With `revision`, one of those that the inspection's `revisions` lists: the steps that there were when it was graded
+    anew, which can be checked by themselves. 410 where something of it was erased since; all of it is still there then.
     """
     await runtime.call(_refuse, runtime, inspection_id, key)
-    return await evidence_out(runtime, inspection_id)
+    return await evidence_out(runtime, inspection_id, revision)
 
 
 @router.get("/evidence/key", summary="Read the public key of the evidence", dependencies=[Depends(refuse_unknown)])
@@ -38,9 +46,9 @@ async def evidence_key(runtime: RuntimeDep) -> EvidenceKeyOut:
     return EvidenceKeyOut.model_validate(told)
 
 
-async def evidence_out(runtime: Runtime, inspection_id: str) -> EvidenceOut:
-    """The evidence of an inspection, and whether the database still says the same. Raises `NotFoundError`."""
-    found = await runtime.call(read_evidence, runtime.database, runtime.signer, inspection_id)
+async def evidence_out(runtime: Runtime, inspection_id: str, revision: int | None = None) -> EvidenceOut:
+    """The evidence of an inspection, and whether the database still says the same; errors as of `read_evidence`."""
+    found = await runtime.call(read_evidence, runtime.database, runtime.signer, inspection_id, revision)
     differences = [{"code": one.code, "message": one.message, "fields": list(one.fields)} for one in found.findings]
     return EvidenceOut.model_validate({**found.bundle, "consistent": not differences, "differences": differences})
 

@@ -63,6 +63,11 @@ class Part:
     total: int | None
     asks: bool = False
 
+    @property
+    def is_all(self) -> bool:
+        """Whether it brings the whole photo, so that its hash shows what is right."""
+        return self.at == 0 and not self.asks and (self.last is None or self.last + 1 == self.total)
+
 
 @router.put(
     "/uploads/{sha256}",
@@ -82,18 +87,20 @@ async def put(
 
     It is checked as a photo of an item is, but not decoded. What has come when a connection is cut is kept: ask with
     `Content-Range: bytes */TOTAL` and no body how much that is (202, `Upload-Offset`), and send the rest with
-    `Content-Range: bytes FIRST-LAST/TOTAL`. A part may be sent again. A key has a budget of bytes for photos that no
-    item has named yet: 429 beyond it.
+    `Content-Range: bytes FIRST-LAST/TOTAL`, TOTAL as with the first of them. A part may be sent again. A key has a
+    budget of bytes for photos that no item has named yet: 429 beyond it.
     """
     part = _part_of(request, runtime.settings)
     there = await runtime.call(runtime.sent_ahead.state, key.id, sha256)
+    if not part.is_all:
+        there.refuse_other(part.total)
     if part.asks:
         return _answer(there, response)
     announced = _announced(request, part, runtime.settings)
     if not there.whole:
         await runtime.call(runtime.staged.refuse_if_over, key.id, max(0, part.at + announced - there.size))
     with runtime.admission.enter(announced, key_id=key.id, graded=False) as ticket:
-        data = await _read(request, runtime, ticket, part, key.id, sha256)
+        data = await _read(request, runtime, ticket, part, announced, key.id, sha256)
         if there.whole:
             await runtime.call(runtime.sent_ahead.refuse_other, key.id, sha256, part.at, data, whole=part.total is None)
             return _answer(there, response)
@@ -136,7 +143,9 @@ def _announced(request: Request, part: Part, settings: Settings) -> int:
     return announced
 
 
-async def _read(request: Request, runtime: Runtime, ticket: Ticket, part: Part, key_id: str, sha256: str) -> bytearray:
+async def _read(
+    request: Request, runtime: Runtime, ticket: Ticket, part: Part, announced: int, key_id: str, sha256: str
+) -> bytearray:
     """The body. Where it breaks off, what has come of it is kept, and `UploadAborted` or `UploadError` raised."""
     data, most = bytearray(), runtime.settings.max_photo_bytes - part.at
     wanted = None if part.last is None else part.last - part.at + 1
@@ -151,7 +160,8 @@ async def _read(request: Request, runtime: Runtime, ticket: Ticket, part: Part, 
         if cut and data and (wanted is None or len(data) < wanted):
             # Whatever is wrong with it is told to whoever goes on with it.
             with suppress(RegradeError, OSError):
-                await runtime.call(runtime.staged.put, key_id, sha256, part.at, data, None)
+                total = part.total or announced or None
+                await runtime.call(runtime.staged.put, key_id, sha256, part.at, data, total)
         if isinstance(error, UploadError):
             raise
         raise UploadAborted("The client went away before the photo was complete; what has come is kept.") from None

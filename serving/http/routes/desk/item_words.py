@@ -123,7 +123,7 @@ def _model(inspection: Inspection, lang: str) -> View | None:
 def _told(result: ItemResult, lang: str) -> tuple[str, str]:
     seen = result.examination
     types, basis = (None, None) if seen is None else (seen.everywhere, seen.basis)
-    return examined_words(types, found=bool(result.defects), lang=lang), basis_words(basis, lang)
+    return examined_words(types, found=[one.type for one in result.defects], lang=lang), basis_words(basis, lang)
 
 
 def _disposition(disposition: Disposition, review: Review | None, lang: str) -> View:

@@ -69,6 +69,7 @@ async def station(runtime: RuntimeDep, lang: LanguageDep) -> Response:
         quality={**asdict(DEFAULT_LIMITS), "side": MEASURED_SIDE},
         max_photos=runtime.settings.max_photos,
         max_photo_bytes=runtime.settings.max_photo_bytes,
+        originals=judges.in_force.policy.photos.original(judges.grader.categories),
         photo_side=runtime.settings.station_photo_side,
         photo_types=readable_types(),
     )
