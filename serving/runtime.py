@@ -32,6 +32,11 @@ from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
+from regrade.serving.events.deliveries import Deliveries
+from regrade.serving.events.dispatcher import Dispatcher
+from regrade.serving.events.endpoints import Endpoints
+from regrade.serving.events.log import EventLog
+from regrade.serving.events.signing import Secrets
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
 from regrade.serving.evidence.log import notice_loss
@@ -90,6 +95,7 @@ class Runtime:
             self.sessions = SessionStore(self.database)
             lottery = Lottery.load(settings.data_dir / "keys")
             pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
+            secrets = Secrets.load(settings.data_dir / "keys")
             private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
@@ -126,6 +132,17 @@ class Runtime:
         self.photo_views = PhotoViews(self.database)
         self.keeper = Keeper(self.eraser, settings.retention_rules, self.metrics.erased.labels("retention").inc)
         self.nightly = Nightly(settings, lambda outcome: self.metrics.adapted.labels(outcome).inc())
+        self.events, self.webhooks = EventLog(self.database), Endpoints(self.database, secrets)
+        self.deliveries = Deliveries(self.database)
+        self.dispatcher = Dispatcher(
+            self.database,
+            secrets,
+            settings.own_networks,
+            # What another service may be using is no file of this machine's.
+            alone=self.database.file is not None,
+            days=settings.event_days,
+            count=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
+        )
         self.desk = Desk(
             self.database,
             lambda: self.in_force,
@@ -316,6 +333,7 @@ class Runtime:
         self.shadow.close()
         self.graders.close()
         self.nightly.stop()
+        self.dispatcher.stop()
         self.keeper.stop()
         self._erasing.shutdown()
         self.backfill.stop()

@@ -7,7 +7,7 @@ import typer
 MODULES = (
     *("cli.serve", "cli.keys", "cli.data.store", "cli.data.backup", "cli.data.evidence", "cli.data.erase"),
     *("cli.policy", "cli.promise", "cli.rubric", "cli.replay", "cli.models", "cli.grade", "demo.command", "cli.plan"),
-    "cli.data.audit",
+    *("cli.data.audit", "cli.data.webhooks"),
     "cli.doctor",
 )
 """In the order of `regrade --help`. By name: a command costs nothing before it runs, and nothing imports the demo."""

@@ -46,6 +46,9 @@ from regrade.serving.http.routes.desk import models as desk_models
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
+from regrade.serving.http.routes.events import feed, webhooks
+from regrade.serving.http.routes.events import page as desk_webhooks
+from regrade.serving.http.routes.events.out import event_bytes
 from regrade.serving.http.routes.station import offline, pages
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.disk import fault_of, first_line
@@ -104,6 +107,7 @@ def create_app(
                 announce(first)
             running.keeper.start()
             running.nightly.start()
+            running.dispatcher.start(lambda event: event_bytes(event, running.rubrics))
             loading = asyncio.create_task(_load(running, grader, on_failure))
             loading.add_done_callback(lambda _: on_loaded())
             watching = [asyncio.create_task(one) for one in (running.watch(), running.weigh_candidates())]
@@ -128,9 +132,9 @@ def create_app(
     )
     api = (
         *(inspections, uploads, revisions, bench, labels, erasures, evidence),
-        *(reviews, audit, rubrics, models, health, ops),
+        *(reviews, audit, feed, webhooks, rubrics, models, health, ops),
     )
-    for room in (*api, home, docs, offline, pages, desk_quality, desk_models, desk_api, desk):
+    for room in (*api, home, docs, offline, pages, desk_quality, desk_models, desk_webhooks, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from regrade.serving.base.problems import KINDS, TYPE_PREFIX
 from regrade.serving.http.routes.api import bench, inspections, models, reviews, revisions
 from regrade.serving.http.routes.common import problems
+from regrade.serving.http.routes.events import webhooks
 from regrade.serving.http.schemas import ProblemOut
 from regrade.serving.rubric.in_force import InForce
 from regrade.serving.runtime import Runtime
@@ -77,7 +78,8 @@ def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": root_path or "/"}],
     )
-    bodies = (*inspections.BODIES, *revisions.BODIES, *bench.BODIES, *reviews.BODIES, *models.BODIES, ProblemOut)
+    bodies = (*inspections.BODIES, *revisions.BODIES, *bench.BODIES, *reviews.BODIES, *models.BODIES)
+    bodies = (*bodies, *webhooks.BODIES, ProblemOut)
     _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra.get("$defs", {}))
