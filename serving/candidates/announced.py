@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 
 from regrade.serving.candidates.broken import Watched
+from regrade.serving.outbox.kinds import Kind
 from regrade.serving.outbox.tables import events
 from regrade.serving.outbox.writer import note_site
 from regrade.serving.storage.database import Database
 
-BROKEN = "promise.broken"
+BROKEN: Final[Kind] = "promise.broken"
 
 
 def announce(database: Database, category: str, version: str, found: Sequence[Watched]) -> int:

@@ -74,8 +74,7 @@ class Deliveries:
             connection.execute(update(webhook_deliveries).where(*mine).values(again))
             row = connection.execute(select(webhook_deliveries).where(*mine)).first()
             if row is None:
-                params = {"webhook": webhook_id, "delivery": number}
-                raise NotFoundError(Message("problem.no_delivery", params))
+                raise NotFoundError(Message("problem.no_delivery", {"webhook": webhook_id, "delivery": number}))
             connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(resume_at=None))
         return _delivery(row)
 

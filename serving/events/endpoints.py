@@ -94,10 +94,11 @@ class Endpoints:
             if connection.execute(select(func.count()).select_from(webhooks)).scalar_one() >= MOST:
                 raise TooManyWebhooksError(Message("problem.webhooks_many", {"most": MOST}))
             said = {"url": url, "types": _types(types), "seller": seller, "description": description}
-            own = {"id": new_id(), "created_at": now, "generation": 1, "failures": 0, "position": newest(connection)}
-            connection.execute(insert(webhooks).values(**own, **said))
-            _audit(connection, now, by, own["id"], "add", {"url": url})
-        return self.get(own["id"])
+            own = {"created_at": now, "generation": 1, "failures": 0, "position": newest(connection)}
+            webhook_id = new_id()
+            connection.execute(insert(webhooks).values(id=webhook_id, **own, **said))
+            _audit(connection, now, by, webhook_id, "add", {"url": url})
+        return self.get(webhook_id)
 
     def change(self, webhook_id: str, by: By, values: dict[str, Any]) -> Endpoint:
         """Set any of `url`, `types`, `seller`, `description` and `enabled`. What waits is sent soon by what is set."""
@@ -142,7 +143,7 @@ class Endpoints:
         now = datetime.now(UTC)
         with self._database.write() as connection:
             row = _row(connection, webhook_id)
-            start = min(before(connection, since), row.position)
+            start: int = min(before(connection, since), row.position)
             clear_from(connection, webhook_id, start)
             again = {"position": start, "failures": 0, "resume_at": None}
             connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(again))

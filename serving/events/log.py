@@ -92,7 +92,8 @@ def _forget_lines(connection: Connection, before: datetime) -> int:
 
 def newest(connection: Connection) -> int:
     """The number of the newest event; 0 where nothing has happened."""
-    return connection.execute(select(event_head.c.number)).scalar_one()
+    found: int = connection.execute(select(event_head.c.number)).scalar_one()
+    return found
 
 
 def before(connection: Connection, moment: datetime) -> int:
@@ -113,11 +114,12 @@ def fitting(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _number(connection: Connection, event_id: str) -> int:
-    found = connection.execute(select(events.c.number).where(events.c.id == event_id)).scalar()
+    found: int | None = connection.execute(select(events.c.number).where(events.c.id == event_id)).scalar()
     if found is None:
         raise EventsGoneError(event_id)
     return found
 
 
 def _id(connection: Connection, number: int) -> str | None:
-    return connection.execute(select(events.c.id).where(events.c.number == number)).scalar()
+    found: str | None = connection.execute(select(events.c.id).where(events.c.number == number)).scalar()
+    return found

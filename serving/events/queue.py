@@ -141,7 +141,7 @@ class Queue:
 
     def _fan_out(self, connection: Connection, row: Row[Any], head: int, now: datetime) -> bool:
         """Put the next events on their way to one webhook; returns whether there are more."""
-        last = min(head, row.position + FAN_OUT)
+        last: int = min(head, row.position + FAN_OUT)
         wanted = Wanted(None if row.types is None else tuple(row.types), row.seller)
         columns = {
             **{"webhook_id": literal(row.id), "event_number": events.c.number, "event_id": events.c.id},

@@ -79,8 +79,8 @@ def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
         servers=[{"url": root_path or "/"}],
     )
     bodies = (*inspections.BODIES, *revisions.BODIES, *bench.BODIES, *reviews.BODIES, *models.BODIES)
-    bodies = (*bodies, *webhooks.BODIES, ProblemOut)
-    _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
+    every = (*bodies, *webhooks.BODIES, ProblemOut)
+    _, extra = models_json_schema([(body, "validation") for body in every], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra.get("$defs", {}))
     for path in schema["paths"].values():

@@ -29,16 +29,12 @@ def register(app: typer.Typer) -> None:
 
 def show(data_dir: DataDir = None) -> None:
     """List the webhooks, how each stands, and what waits for it."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("id", "url", "state", "waiting", "given up", "seller", "events")
     with _at(data_dir) as site:
         for one in site.endpoints.all():
-            waiting = (one.pending or 0) + (one.behind or 0)
-            types = ", ".join(one.types or ()) or "all"
-            table.add_row(one.id, one.url, _state(one), str(waiting), str(one.dead), one.seller or "all", types)
-    Console(soft_wrap=True).print(table)
+            waiting, types = (one.pending or 0) + (one.behind or 0), ",".join(one.types or ()) or "all"
+            told = f"waiting={waiting} given_up={one.dead} seller={one.seller or 'all'} events={types}"
+            # Whole ids, a line each: they are copied into the next command.
+            typer.echo(f"{one.id}  {_state(one):10}  {one.url}  {told}")
 
 
 def add(

@@ -146,9 +146,19 @@ async def _list(
 ) -> Response:
     given = {name: value for name, value in (fields or {}).items() if name != CSRF_FIELD}
     every = await runtime.call(runtime.webhooks.all)
-    shown = {"status": status, "fault": fault, "given": given, "every": every, "kinds": KINDS}
-    networks = runtime.settings.webhook_networks
-    return desk_page(request, "webhooks.html", lang, session, **shown, networks=networks, **_words(lang))
+    return desk_page(
+        request,
+        "webhooks.html",
+        lang,
+        session,
+        status=status,
+        fault=fault,
+        given=given,
+        every=every,
+        kinds=KINDS,
+        networks=runtime.settings.webhook_networks,
+        **_words(lang),
+    )
 
 
 async def _one(
