@@ -7,6 +7,7 @@ In wings, each of which may import those above it in this table and never those 
 | `base` | what everything needs: settings, errors, problem documents, languages, money, text |
 | `examples` | rendered items and photos that ship with the product |
 | `storage` | database, migrations, photo store, disk; records as they are stored |
+| `outbox` | what happened, noted in the transaction of what it tells |
 | `telemetry` | metrics, traces, what a grade's time went into |
 | `connections` | uvicorn's connections, with bounds on time, size and number |
 | `access` | keys, sessions, roles, stations, people, audit trail, who looked at which photo |
@@ -21,6 +22,7 @@ In wings, each of which may import those above it in this table and never those 
 | `review` | the desk: which items are looked at, by whom, what they decide, how good they and the model are |
 | `candidates` | bundles on trial: compared with the active one, promoted where they are no worse, taken back |
 | `erasure` | photos and personal fields that go, by request or by age |
+| `events` | events read, and delivered to webhooks |
 | `adaptation` | heads that are adapted at night to what reviewers decided |
 | `replay` | what another policy or rubric would have changed |
 | `planning` | how many machines a day's load needs |

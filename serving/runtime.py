@@ -37,6 +37,11 @@ from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
+from regrade.serving.events.deliveries import Deliveries
+from regrade.serving.events.dispatcher import Dispatcher
+from regrade.serving.events.endpoints import Endpoints
+from regrade.serving.events.log import EventLog
+from regrade.serving.events.signing import Secrets
 from regrade.serving.evidence import Signer
 from regrade.serving.evidence.backfill import Backfill
 from regrade.serving.evidence.log import notice_loss, refuse_other_site
@@ -99,6 +104,7 @@ class Runtime:
             self.entrance = Entrance.open(self.database, settings.data_dir)
             lottery = Lottery.load(settings.data_dir / "keys")
             pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
+            secrets = Secrets.load(settings.data_dir / "keys")
             private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
@@ -148,6 +154,17 @@ class Runtime:
             settings,
             lambda outcome: self.metrics.adapted.labels(outcome).inc(),
             alone=lambda: self.database.alone_in("adapting heads"),
+        )
+        self.events, self.webhooks = EventLog(self.database), Endpoints(self.database, secrets)
+        self.deliveries = Deliveries(self.database)
+        self.dispatcher = Dispatcher(
+            self.database,
+            secrets,
+            settings.own_networks,
+            # What another service may be using is no file of this machine's.
+            alone=self.database.file is not None,
+            days=settings.event_days,
+            count=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
         )
         self.desk = Desk(
             self.database,
@@ -375,6 +392,7 @@ class Runtime:
         self.shadow.close()
         self.graders.close()
         self.nightly.stop()
+        self.dispatcher.stop()
         self.keeper.stop()
         self._erasing.shutdown()
         self.backfill.stop()

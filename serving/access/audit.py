@@ -14,7 +14,7 @@ from regrade.serving.storage.tables import audit
 Action = Literal[
     "login", "logout", "claim", "release", "expire", "decide", "undo", "view", "export", "erase", "salvage", "adapt",
     "activate", "shadow", "canary", "propose", "return",
-    "regrade", "ask", "answer", "add", "rename", "change", "pair", "revoke", "invite", "enrol",
+    "regrade", "ask", "answer", "webhook", "add", "rename", "change", "pair", "revoke", "invite", "enrol",
 ]  # fmt: skip
 
 

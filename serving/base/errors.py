@@ -244,6 +244,17 @@ class UndoError(SpokenError):
     """A decision that cannot be undone: too late, followed by another one, undone already, or somebody else's."""
 
 
+class EventsGoneError(SpokenError):
+    """A cursor of events that are no longer kept, or never were here."""
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(Message("problem.events_gone", {"cursor": event_id}))
+
+
+class TooManyWebhooksError(SpokenError):
+    """There are as many webhooks as there may be."""
+
+
 class BlindError(SpokenError):
     """What was asked for would tell a reviewer what they must not know before they have looked at the item blind."""
 

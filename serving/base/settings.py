@@ -6,7 +6,7 @@ working directory. There is on purpose no switch that turns authentication off.
 
 import os
 import re
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -222,6 +222,14 @@ class Settings(BaseSettings):
         description="Whether the version before is activated again where blind looks show that an adapted bundle "
         "breaks a promise of the policy.",
     )
+    webhook_networks: str = Field(
+        "",
+        description="Networks of one's own, commas between, to which webhooks may go beside public addresses, there "
+        "also over plain HTTP, such as 10.20.0.0/16; by default none.",
+    )
+    event_days: Annotated[float, Unit("days")] = Field(
+        90.0, ge=4, le=3650, description="How long events are kept, to be read and sent again."
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="What is logged to standard error."
     )
@@ -258,6 +266,19 @@ class Settings(BaseSettings):
             if network.prefixlen == 0:
                 raise ValueError(f"{one} is everybody: any client could claim any address. Name the proxies alone.")
         return proxies
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _own_networks(cls, networks: str) -> str:
+        """Refuse what is no network, and everybody's (0.0.0.0/0)."""
+        for one in filter(None, (part.strip() for part in networks.split(","))):
+            try:
+                network = ip_network(one)
+            except ValueError as error:
+                raise ValueError(f"{one!r} is no address or network. Write 10.20.0.0/16,192.168.7.4.") from error
+            if network.prefixlen == 0:
+                raise ValueError(f"{one} is every address there is. Name your own networks alone.")
+        return networks
 
     @field_validator("retention")
     @classmethod
@@ -326,6 +347,11 @@ class Settings(BaseSettings):
     def canary_names(self) -> frozenset[str]:
         """What `canary_stations` names."""
         return frozenset(filter(None, (name.strip() for name in self.canary_stations.split(","))))
+
+    @property
+    def own_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """What `webhook_networks` names."""
+        return tuple(ip_network(one.strip()) for one in self.webhook_networks.split(",") if one.strip())
 
     @property
     def retention_rules(self) -> Rules:

@@ -6,6 +6,7 @@ trail and in the log. A crash between the two leaves the step, which the log of 
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from regrade.models.grader import Grader
 from regrade.models.registry import changes as registry
 from regrade.models.registry import trials
 from regrade.models.registry.trials import Trial, now_text
+from regrade.serving.candidates.announced import announce
 from regrade.serving.candidates.broken import Watched, watched
 from regrade.serving.candidates.comparison import Claim, claims, no_worse
 from regrade.serving.candidates.pairs import Pair, pairs
@@ -36,6 +38,8 @@ ADAPTED: Final = "candidate.adapted"
 NO_WORSE: Final = "candidate.no_worse"
 BROKEN: Final = "promise.broken"
 LONGEST: Final = timedelta(days=3650)
+ALL_SECONDS: Final = 3600.0
+"""From one look at the promises of all bundles to the next: it reads all that was decided."""
 Promotion = Literal["off", "propose", "canary"]
 
 
@@ -69,6 +73,7 @@ class Rules:
         self._database, self._graders, self._desk, self._metrics = database, graders, desk, metrics
         self._promotion, self._auto_return, self._undo = promotion, auto_return, undo
         self._untried = Untried(graders.store, database)
+        self._all_at = 0.0
 
     def looks(self, since: datetime) -> list[DecisionRow]:
         """What people decided from `since` on and can no longer undo, oldest first."""
@@ -105,20 +110,27 @@ class Rules:
         """Look once at every category, and act. `call` runs what blocks on a thread. What fails is tried the next time,
         and keeps no other category from its turn."""
         grader = self._graders.current
+        everything = time.monotonic() >= self._all_at
+        if everything:
+            self._all_at = time.monotonic() + ALL_SECONDS
         for category in grader.categories:
             try:
-                await self._return(category, grader, call)
+                await self._return(category, grader, call, everything)
                 await self._begin(category, call)
                 await self._try(category, call)
             except RegradeError as error:
                 log.error("candidates of %s: %s", category, error)
 
-    async def _return(self, category: str, grader: Grader, call: Any) -> None:
+    async def _return(self, category: str, grader: Grader, call: Any, everything: bool) -> None:
+        """Say that a promise about what the active bundle lets go is broken, and take it back where that is so."""
         version = grader.versions[category]
-        if not self._auto_return or "adapted" not in grader.bundles[category].metrics:
+        may_return = self._auto_return and "adapted" in grader.bundles[category].metrics
+        if not may_return and not everything:
             return
-        why = _why(await call(self.watched, category, version))
-        if why is None:
+        found = await call(self.watched, category, version)
+        await call(announce, self._database, category, version, found)
+        why = _why(found)
+        if why is None or not may_return:
             return
         back = await call(self._back, category, version)
         told = {"category": category, "before": version, "version": back, "why": why}

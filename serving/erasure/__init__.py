@@ -23,6 +23,7 @@ done at the next start, or by the next erasure.
 | reviews | notes, reasons and alternatives of their dispositions | who decided what, when, with which boxes |
 | earlier revisions | as of the item, its photos and its dispositions | grades; who had it graded anew, when |
 | what was asked of station or reviewer | notes | who asked or answered what, when |
+| events | nothing: they have no words, and show the record as it is now | type, time, seller, station |
 | request | digest; the idempotency key, but for a pseudonym by which a repeated request is known | key, time |
 | evidence | the disclosures of all that goes above, seller and station too | the signed steps, which still hold |
 

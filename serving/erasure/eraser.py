@@ -19,6 +19,8 @@ from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
 from regrade.serving.evidence import Signer, begin
 from regrade.serving.inspections.selection import KEPT, Meant, held, photos_of
+from regrade.serving.outbox.tables import events
+from regrade.serving.outbox.writer import add as note
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.sqlite import traces
@@ -118,7 +120,7 @@ class Eraser:
             if connection.execute(select(exists().where(KEPT, inspections.c.seller == seller))).scalar():
                 return False
             _rename_rubrics(connection, seller, name)
-            for table in (inspections, tasks):
+            for table in (inspections, tasks, events):
                 connection.execute(update(table).where(table.c.seller == seller).values(seller=name))
             _remember(connection, NAMES)
         self.finish()
@@ -145,6 +147,8 @@ class Eraser:
         records.add(connection, self._signer, inspection_id, now, by, reason, fields=fields, photos=photos, kept=kept)
         record_erasure(connection, now, by.name, by.key_id, inspection_id)
         connection.execute(insert(unfinished_erasures).values(inspection_id=inspection_id))
+        about = {name: getattr(row, name) for name in ("revision", "status", "seller", "station")}
+        note(connection, "inspection.erased", now, inspection_id=inspection_id, **about)
         return True
 
     def _unfinished(self) -> Sequence[str]:

@@ -48,6 +48,9 @@ from regrade.serving.http.routes.desk import models as desk_models
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
+from regrade.serving.http.routes.events import feed, webhooks
+from regrade.serving.http.routes.events import page as desk_webhooks
+from regrade.serving.http.routes.events.out import event_bytes
 from regrade.serving.http.routes.inference import infer
 from regrade.serving.http.routes.inference import models as inference_models
 from regrade.serving.http.routes.station import offline, pages
@@ -108,6 +111,7 @@ def create_app(
                 announce(first)
             running.keeper.start()
             running.nightly.start()
+            running.dispatcher.start(lambda event: event_bytes(event, running.rubrics))
             loading = asyncio.create_task(_load(running, grader, on_failure))
             loading.add_done_callback(lambda _: on_loaded())
             watching = [
@@ -135,10 +139,24 @@ def create_app(
     )
     api = (
         *(inspections, uploads, revisions, bench, labels, erasures, evidence),
-        *(reviews, audit, rubrics, models, catalogue, stations, people, health, ops, inference_models, infer),
+        *(
+            reviews,
+            audit,
+            feed,
+            webhooks,
+            rubrics,
+            models,
+            catalogue,
+            stations,
+            people,
+            health,
+            ops,
+            inference_models,
+            infer,
+        ),
     )
     accounts = (sign_in, accounts_page)
-    for room in (*api, home, docs, offline, pages, *accounts, desk_quality, desk_models, desk_api, desk):
+    for room in (*api, home, docs, offline, pages, *accounts, desk_quality, desk_models, desk_webhooks, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -12,6 +12,7 @@ from regrade.serving.http.routes import catalogue
 from regrade.serving.http.routes.accounts import people, stations
 from regrade.serving.http.routes.api import bench, inspections, models, reviews, revisions
 from regrade.serving.http.routes.common import problems
+from regrade.serving.http.routes.events import webhooks
 from regrade.serving.http.routes.inference import infer
 from regrade.serving.http.schemas import ProblemOut
 from regrade.serving.rubric.in_force import InForce
@@ -80,7 +81,7 @@ def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": root_path or "/"}],
     )
-    rooms = (inspections, revisions, bench, reviews, models, catalogue, stations, people, infer)
+    rooms = (inspections, revisions, bench, reviews, models, catalogue, stations, people, infer, webhooks)
     bodies = (*(body for room in rooms for body in room.BODIES), ProblemOut)
     _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})

@@ -32,6 +32,7 @@ from regrade.serving.inspections.store import (
     photo_rows,
     task_row,
 )
+from regrade.serving.outbox.writer import note
 from regrade.serving.storage.asks import LEAD
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import Cause, FirstLook, Inspection
@@ -155,6 +156,7 @@ def regrade(
     append_step(connection, signer, new.id, "regraded", body, at=change.at)
     detail = {"revision": new.revision, "cause": change.cause, "status": new.status, "photos": len(new.photos)}
     record(connection, change.at, change.by, "regrade", inspection_id=new.id, detail=detail)
+    note(connection, "inspection.graded", new, change.at)
     return find(connection, new.id)
 
 

@@ -14,6 +14,7 @@ from regrade.serving.evidence.statements import graded
 from regrade.serving.inspections.listing import Filters, Page, page_cursor, page_query
 from regrade.serving.inspections.past import revisions_of
 from regrade.serving.inspections.selection import held, photos_kept
+from regrade.serving.outbox.writer import note
 from regrade.serving.storage.asks import Ask, asks_of
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import (
@@ -80,6 +81,7 @@ class InspectionStore:
                     connection.execute(insert(table), values)
                 body = graded(connection, rows[inspections][0], rows[inspection_photos], provenance)
                 append_step(connection, self._signer, inspection.id, "graded", body, at=inspection.created_at)
+                note(connection, "inspection.graded", inspection, inspection.created_at)
         except IntegrityError as error:
             key = inspection.idempotency_key
             if key is not None and self.by_idempotency_key(inspection.key_id, key) is not None:

@@ -16,6 +16,7 @@ from regrade.serving.evidence.statements import answered, asked
 from regrade.serving.inspections.regrade import NOBODY
 from regrade.serving.inspections.store import find
 from regrade.serving.inspections.visibility import hide
+from regrade.serving.outbox.writer import note
 from regrade.serving.review.context import DeskContext, digest
 from regrade.serving.review.decisions import check_lease, task_under
 from regrade.serving.review.filters import allowed
@@ -57,6 +58,7 @@ def ask(context: DeskContext, inspection_id: str, token: str, reviewer: ApiKey, 
         detail = {"kind": task.kind, "ask": asking.kind, "views": list(asking.views), "assignee": asking.assignee}
         record(connection, now, reviewer, "ask", inspection_id=inspection_id, task_id=task.id, detail=detail)
         after = find(connection, inspection_id)
+        _tell_station(connection, after, asking.kind, now)
         return _as_seen(connection, context, after, after.asks[-1], replayed=False)
 
 
@@ -83,7 +85,9 @@ def answer(context: DeskContext, inspection_id: str, by: ApiKey, note: str) -> t
         append_step(connection, context.signer, inspection_id, "answered", answered(connection, values), at=now)
         about = {"inspection_id": inspection_id, "task_id": open_.task_id}
         record(connection, now, by, "answer", **about, detail={"ask": open_.kind})
-        return find(connection, inspection_id), False
+        after = find(connection, inspection_id)
+        _tell_station(connection, after, open_.kind, now)
+        return after, False
 
 
 def newest_of(inspection: Inspection, reviewer: ApiKey) -> Ask | None:
@@ -113,7 +117,9 @@ def take_back(
     append_step(connection, context.signer, inspection.id, "answered", answered(connection, values), at=now)
     detail = {"ask": mine.kind, "kind": task.kind}
     record(connection, now, reviewer, "undo", inspection_id=inspection.id, task_id=task.id, detail=detail)
-    return lease(connection, context, task, reviewer, now)
+    claimed = lease(connection, context, task, reviewer, now)
+    _tell_station(connection, find(connection, inspection.id), mine.kind, now)
+    return claimed
 
 
 def _asked_before(inspection: Inspection, token: str, reviewer: ApiKey, asking: Asking) -> Ask | None:
@@ -233,6 +239,12 @@ def _route(connection: Connection, task: Row[Any], held: Sequence[Ask]) -> str |
     free = exists().where(tasks.c.id == task.id, allowed(api_keys.c.id)).correlate(api_keys)
     others = select(api_keys.c.id).where(*_STAFF, api_keys.c.id.not_in(gone), free)
     return None if connection.execute(others.limit(1)).first() is not None else LEAD
+
+
+def _tell_station(connection: Connection, inspection: Inspection, kind: str, now: datetime) -> None:
+    """Note that what is asked of the station is no longer what it was."""
+    if kind == "photos":
+        note(connection, "station.changed", inspection, now)
 
 
 def _note_change(connection: Connection, inspection_id: str, now: datetime) -> None:

@@ -19,6 +19,7 @@ from regrade.serving.evidence.statements import reviewed
 from regrade.serving.inspections.regrade import NOBODY
 from regrade.serving.inspections.store import find, insert_review, standing_columns
 from regrade.serving.inspections.visibility import own_decision
+from regrade.serving.outbox.writer import note
 from regrade.serving.policy.stored import decide_stored
 from regrade.serving.review.context import DeskContext, digest
 from regrade.serving.review.tasks import task_of
@@ -77,6 +78,7 @@ def record_decision(
     signed = reviewed(connection, row_of(review), after.status)
     append_step(connection, context.signer, review.inspection_id, "reviewed", signed, at=now)
     _audit(connection, review, decider, second, now, at)
+    note(connection, "inspection.decided", after, now)
     return decided(context, after, review, replayed=False)
 
 

@@ -12,6 +12,7 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import append_step, begin
 from regrade.serving.evidence.statements import undone
 from regrade.serving.inspections.store import find
+from regrade.serving.outbox.writer import note
 from regrade.serving.review import asks
 from regrade.serving.review.context import DeskContext
 from regrade.serving.review.decisions import settle
@@ -48,6 +49,7 @@ def undo(context: DeskContext, inspection_id: str, reviewer: ApiKey) -> Claim:
         record(connection, now, reviewer, "undo", inspection_id=inspection_id, task_id=task.id, detail=detail)
         claimed = lease(connection, context, task, reviewer, now, since=task.leased_at)
         _let_go(connection, task.id, reviewer, now)
+        note(connection, "inspection.reopened", after, now)
         return claimed
 
 

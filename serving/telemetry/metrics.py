@@ -200,6 +200,9 @@ class Metrics:
         self.erased = Counter(
             "regrade_erased", "Inspections erased by this service, by what asked for it.", ["by"], registry=registry
         )
+        self.webhooks = Counter(
+            "regrade_webhooks", "Attempts to deliver events, by what came of them.", ["outcome"], registry=registry
+        )
         self.photos = Counter(
             "regrade_photos", "Photos looked at, by the first issue of the quality gate.", ["issue"], registry=registry
         )

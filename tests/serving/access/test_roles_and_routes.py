@@ -49,6 +49,17 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /v1/reviews/{inspection_id}": ("key", {REVIEWER}),
     "POST /v1/reviews/{inspection_id}/undo": ("key", {REVIEWER}),
     "GET /v1/reviews/stats": ("key", {REVIEWER, ENGINEER}),
+    "GET /v1/events": ("key", {STATION, ENGINEER}),
+    "POST /v1/webhooks": ("key", {ADMIN}),
+    "GET /v1/webhooks": ("key", {ADMIN}),
+    "GET /v1/webhooks/{webhook_id}": ("key", {ADMIN}),
+    "PATCH /v1/webhooks/{webhook_id}": ("key", {ADMIN}),
+    "DELETE /v1/webhooks/{webhook_id}": ("key", {ADMIN}),
+    "POST /v1/webhooks/{webhook_id}/rotate": ("key", {ADMIN}),
+    "POST /v1/webhooks/{webhook_id}/ping": ("key", {ADMIN}),
+    "POST /v1/webhooks/{webhook_id}/replay": ("key", {ADMIN}),
+    "GET /v1/webhooks/{webhook_id}/deliveries": ("key", {ADMIN}),
+    "POST /v1/webhooks/{webhook_id}/deliveries/{number}/retry": ("key", {ADMIN}),
     "GET /v1/rubrics/examples/{name}": ("key", ANY_KEY),
     "GET /v1/rubrics/{category}": ("key", ANY_KEY),
     "POST /v1/catalogue/skus": ("key", {ENGINEER}),
@@ -86,6 +97,10 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /models": (OPEN, set()),
     "GET /desk/models": ("page", {ENGINEER}),
     "POST /desk/models/{category}/{act}": ("page", {ENGINEER}),
+    "GET /desk/webhooks": ("page", {ADMIN}),
+    "POST /desk/webhooks": ("page", {ADMIN}),
+    "GET /desk/webhooks/{webhook_id}": ("page", {ADMIN}),
+    "POST /desk/webhooks/{webhook_id}/{act}": ("page", {ADMIN}),
     "GET /desk/quality": ("page", {REVIEWER, ENGINEER}),
     "GET /desk/quality/{table}.csv": ("desk", {REVIEWER, ENGINEER}),
     "POST /desk/api/claim": ("desk", {REVIEWER}),
@@ -176,7 +191,7 @@ def legal(caller: Caller, kind: str, roles: set[str], answer: httpx.Response) ->
 def ask(caller: Caller, route: str) -> httpx.Response:
     method, path = route.split(" ")
     headers = {"origin": "null" if TABLE[route][0] == "login" else str(caller.client.base_url).rstrip("/")}
-    values = {"index": "0", "path": "swagger-ui.css", "table": "errors"}
+    values = {"index": "0", "number": "1", "path": "swagger-ui.css", "table": "errors"}
     return caller.client.request(method, re.sub(r"{(\w+)}", lambda m: values.get(m[1], "x"), path), headers=headers)
 
 

@@ -1,0 +1,164 @@
+"""`regrade webhooks`: where events are sent, and what became of them, from this machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from regrade.serving.base.settings import Settings
+    from regrade.serving.events.deliveries import Deliveries
+    from regrade.serving.events.endpoints import By, Endpoint, Endpoints
+
+DataDir = Annotated[Path | None, typer.Option(help="The service's data directory.")]
+Id = Annotated[str, typer.Argument(help="The webhook's id, as `regrade webhooks list` shows it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    hooks = typer.Typer(name="webhooks", help="Send events to other systems.", no_args_is_help=True)
+    hooks.command(name="list")(show)
+    for command in (add, pause, resume, rotate, remove, deliveries, retry, replay):
+        hooks.command()(command)
+    app.add_typer(hooks)
+
+
+def show(data_dir: DataDir = None) -> None:
+    """List the webhooks, how each stands, and what waits for it."""
+    with _at(data_dir) as site:
+        for one in site.endpoints.all():
+            waiting, types = (one.pending or 0) + (one.behind or 0), ",".join(one.types or ()) or "all"
+            told = f"waiting={waiting} given_up={one.dead} seller={one.seller or 'all'} events={types}"
+            # Whole ids, a line each: they are copied into the next command.
+            typer.echo(f"{one.id}  {_state(one):10}  {one.url}  {told}")
+
+
+def add(
+    url: Annotated[str, typer.Argument(help="HTTPS, at a public address or in a network of `webhook_networks`.")],
+    event: Annotated[list[str] | None, typer.Option(help="Only events of this type; may be given again.")] = None,
+    seller: Annotated[str | None, typer.Option(help="Only events of this seller's items.")] = None,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Make a webhook. Prints its id, and its secret: it is shown only now."""
+    from regrade.models.errors import RegradeError
+    from regrade.serving.events.targets import parse
+    from regrade.serving.outbox.kinds import KINDS
+
+    if unknown := sorted(set(event or ()) - set(KINDS)):
+        raise RegradeError(f"Unknown event {unknown[0]!r}. Legal values: {', '.join(KINDS)}.")
+    with _at(data_dir) as site:
+        target = parse(url.strip(), site.settings.own_networks)
+        types = event or None
+        made = site.endpoints.add(target.url, site.by, types=types, seller=seller, description=description[:200])
+        typer.echo(f"{made.id}\n{site.endpoints.secret(made)}")
+
+
+def pause(webhook_id: Id, data_dir: DataDir = None) -> None:
+    """Send nothing for now; what happens is sent once it is resumed, as long as events are kept."""
+    with _at(data_dir) as site:
+        site.endpoints.change(webhook_id, site.by, {"enabled": False})
+    typer.echo(f"Paused {webhook_id}.")
+
+
+def resume(webhook_id: Id, data_dir: DataDir = None) -> None:
+    """Send again, also to a receiver that had answered that it is gone."""
+    with _at(data_dir) as site:
+        site.endpoints.change(webhook_id, site.by, {"enabled": True})
+    typer.echo(f"Resumed {webhook_id}.")
+
+
+def rotate(webhook_id: Id, data_dir: DataDir = None) -> None:
+    """Turn to another secret and print it. For 24 hours the one before signs too."""
+    with _at(data_dir) as site:
+        typer.echo(site.endpoints.secret(site.endpoints.rotate(webhook_id, site.by)))
+
+
+def remove(webhook_id: Id, data_dir: DataDir = None) -> None:
+    """Remove a webhook, and what was on its way to it."""
+    with _at(data_dir) as site:
+        site.endpoints.remove(webhook_id, site.by)
+    typer.echo(f"Removed {webhook_id}.")
+
+
+def deliveries(
+    webhook_id: Id,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest.")] = 20,
+    data_dir: DataDir = None,
+) -> None:
+    """Show what became of the newest events, newest first."""
+    with _at(data_dir) as site:
+        for one in site.deliveries.page(webhook_id, limit).items:
+            met = one.error or ("" if one.status is None else str(one.status))
+            typer.echo(f"{one.number}  {one.state:9}  {one.type:20}  {one.event_id}  attempts={one.attempts}  {met}")
+
+
+def retry(
+    webhook_id: Id,
+    number: Annotated[int, typer.Argument(min=1, help="The delivery, as `regrade webhooks deliveries` shows it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Send one event again, whatever became of it."""
+    with _at(data_dir) as site:
+        site.deliveries.send_again(webhook_id, number)
+    typer.echo(f"Delivery {number} is sent again.")
+
+
+def replay(
+    webhook_id: Id,
+    since: Annotated[
+        datetime,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help="The first moment; without a zone it is in UTC.",
+        ),
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Send again all that happened since, in order, under the same ids."""
+    from datetime import UTC
+
+    moment = since if since.tzinfo is not None else since.replace(tzinfo=UTC)
+    with _at(data_dir) as site:
+        count = site.endpoints.replay(webhook_id, site.by, moment)
+    typer.echo(f"{count} events are looked through again.")
+
+
+@dataclass(frozen=True)
+class _Site:
+    settings: "Settings"
+    endpoints: "Endpoints"
+    deliveries: "Deliveries"
+    by: "By"
+
+
+@contextmanager
+def _at(data_dir: Path | None) -> Iterator[_Site]:
+    """The webhooks of an installation, whether a service runs on it or not: it sees what is changed within a second."""
+    from regrade.serving.base.errors import DataDirError
+    from regrade.serving.base.settings import load_settings
+    from regrade.serving.events.deliveries import Deliveries
+    from regrade.serving.events.endpoints import By, Endpoints
+    from regrade.serving.events.signing import Secrets
+    from regrade.serving.installation.data_dir import open_database, user_name
+
+    settings = load_settings(data_dir=data_dir)
+    if settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
+        raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory with --data-dir.")
+    database = open_database(settings)
+    try:
+        secrets = Secrets.load(settings.data_dir / "keys")
+        by = By(user=user_name())
+        yield _Site(settings, Endpoints(database, secrets), Deliveries(database), by)
+    finally:
+        database.close()
+
+
+def _state(endpoint: "Endpoint") -> str:
+    if endpoint.stopped is not None:
+        return endpoint.stopped
+    return f"failing ({endpoint.last_error})" if endpoint.failures else "well"

@@ -1,0 +1,46 @@
+"""`GET /v1/events`: what happened, for those who ask from time to time."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from regrade.serving.access.keys import ApiKey
+from regrade.serving.base.text_forms import Name
+from regrade.serving.events.log import Wanted
+from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, problems
+from regrade.serving.http.routes.events.out import EventsOut, event_out
+from regrade.serving.outbox.kinds import MEANINGS, Kind
+
+router = APIRouter(prefix="/v1", tags=["events"])
+
+_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_TYPES = "; ".join(f"`{name}`: {meaning}" for name, meaning in MEANINGS.items())
+
+
+@router.get(
+    "/events",
+    summary="Read what happened",
+    responses=problems(401, 403, 410, 422),
+    description="Oldest first, each once. Read to the end, keep `next_cursor`, and ask again with it as `after`: "
+    "nothing is passed over. 410 where the cursor is older than events are kept (`event_days`).\n\nThe same goes to "
+    f"webhooks (`/v1/webhooks`). Types are: {_TYPES}.\n\nNot for reviewers: they would see what was found of items "
+    "that they are to look at blind.",
+)
+async def read(
+    runtime: RuntimeDep,
+    lang: LanguageDep,
+    key: Annotated[ApiKey, Depends(caller("station", "engineer"))],
+    after: Annotated[
+        str | None, Query(pattern=_ID, description="`next_cursor` of the page before, or the id of an event.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    type: Annotated[Kind | None, Query(description="Only events of this type.")] = None,  # noqa: A002 - the contract's
+    seller: Annotated[Name | None, Query(description="Only events of this seller's items.")] = None,
+    station: Annotated[Name | None, Query(description="Only events of items at this station.")] = None,
+    inspection: Annotated[str | None, Query(pattern=_ID, description="Only events of this inspection.")] = None,
+) -> EventsOut:
+    """What happened after a cursor."""
+    wanted = Wanted(None if type is None else (type,), seller, station, inspection)
+    page = await runtime.call(runtime.events.page, wanted, limit, after)
+    rubrics = runtime.rubrics
+    return EventsOut(items=[event_out(one, lang, rubrics) for one in page.items], next_cursor=page.next_cursor)

@@ -1,0 +1,184 @@
+"""`/desk/webhooks`: where events are sent, how each receiver does, and what became of every event."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, get_args
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
+from regrade.models.errors import RegradeError
+from regrade.serving.access.sessions import Session
+from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.base.fields import describe_fault
+from regrade.serving.base.i18n import Message, text
+from regrade.serving.base.problems import problem_of
+from regrade.serving.events.deliveries import State
+from regrade.serving.events.endpoints import By, Endpoint
+from regrade.serving.http.routes.common import RuntimeDep
+from regrade.serving.http.routes.desk.access import (
+    CSRF_FIELD,
+    DeskLanguageDep,
+    at_page,
+    read_form,
+    refuse_forged_form,
+    see,
+)
+from regrade.serving.http.routes.desk.item_words import stamp
+from regrade.serving.http.routes.desk.templates import DESK, desk_page
+from regrade.serving.http.routes.events import steps
+from regrade.serving.http.routes.events.out import WebhookIn
+from regrade.serving.http.routes.queries import moment
+from regrade.serving.outbox.kinds import KINDS
+from regrade.serving.runtime import Runtime
+
+router = APIRouter(include_in_schema=False)
+
+AdminDep = Annotated[Session, Depends(at_page())]
+
+PAGE: Final = f"{DESK}/webhooks"
+LINES: Final = 50
+STATES: Final = get_args(State)
+
+
+@router.get(PAGE)
+async def webhooks(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """All webhooks, and a form for another."""
+    return await _list(request, session, runtime, lang)
+
+
+@router.post(PAGE)
+async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+    """Make one, and show its secret, once."""
+    fields = await read_form(request)
+    refuse_forged_form(request, session, fields, lang)
+    try:
+        said = _said(fields)
+        url = steps.checked(runtime, said.url)
+        made = await steps.make(runtime, By(session.key), url, **said.model_dump(exclude={"url"}))
+    except RegradeError as error:
+        return await _list(request, session, runtime, lang, fields=fields, **_fault(error, lang))
+    return await _one(request, session, runtime, lang, made, status=201, secret=runtime.webhooks.secret(made))
+
+
+@router.get(f"{PAGE}/{{webhook_id}}")
+async def webhook(
+    webhook_id: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
+) -> Response:
+    """One webhook and its delivery log."""
+    try:
+        found = await runtime.call(runtime.webhooks.get, webhook_id)
+    except NotFoundError as error:
+        return await _list(request, session, runtime, lang, **_fault(error, lang))
+    return await _one(request, session, runtime, lang, found)
+
+
+@router.post(f"{PAGE}/{{webhook_id}}/{{act}}")
+async def act_on(
+    webhook_id: str, act: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
+) -> Response:
+    """Do what a button of the page says; then the page again."""
+    fields = await read_form(request)
+    refuse_forged_form(request, session, fields, lang)
+    by = By(session.key)
+    try:
+        found = await runtime.call(runtime.webhooks.get, webhook_id)
+        if act == "rotate":
+            found = await runtime.call(runtime.webhooks.rotate, webhook_id, by)
+            return await _one(request, session, runtime, lang, found, secret=runtime.webhooks.secret(found))
+        if act == "ping":
+            return await _one(request, session, runtime, lang, found, tried=await steps.ping(runtime, webhook_id))
+        if act == "remove":
+            await runtime.call(runtime.webhooks.remove, webhook_id, by)
+            return see(request, PAGE)
+        if act in ("pause", "resume"):
+            await steps.change(runtime, webhook_id, by, {"enabled": act == "resume"})
+        elif act == "replay":
+            await steps.replay(runtime, webhook_id, by, _since(fields))
+        elif act == "retry" and fields.get("number", "").isdigit():
+            await steps.send_again(runtime, webhook_id, int(fields["number"][:19]))
+        else:
+            raise NotFoundError(Message("problem.no_webhook_step", {"act": act[:40]}))
+    except RegradeError as error:
+        return await _list(request, session, runtime, lang, **_fault(error, lang))
+    return see(request, f"{PAGE}/{found.id}")
+
+
+def _said(fields: dict[str, str]) -> WebhookIn:
+    """What a form asks for. Raises `InvalidFieldsError`."""
+    types = [kind for kind in KINDS if fields.get(f"type:{kind}") == "on"]
+    given: dict[str, Any] = {"url": fields.get("url", "").strip(), "description": fields.get("description", "").strip()}
+    if types and len(types) < len(KINDS):
+        given["types"] = types
+    if seller := fields.get("seller", "").strip():
+        given["seller"] = seller
+    try:
+        return WebhookIn.model_validate(given)
+    except ValidationError as error:
+        faults = [describe_fault(fault, WebhookIn) for fault in error.errors()]
+        raise InvalidFieldsError("invalid-request", "request", faults) from None
+
+
+def _since(fields: dict[str, str]) -> datetime:
+    """The moment that a field of a date and a time holds, in UTC. Raises `InvalidFieldsError`."""
+    try:
+        return moment(f"{fields.get('since', '')}:00Z")
+    except PydanticCustomError:
+        fault = FieldFault("since", Message("fault.moment"))
+        raise InvalidFieldsError("invalid-request", "request", [fault]) from None
+
+
+def _fault(error: RegradeError, lang: str) -> dict[str, Any]:
+    problem = problem_of(error, lang)
+    if problem is None:
+        raise error
+    return {"status": problem.status, "fault": problem.detail}
+
+
+async def _list(
+    request: Request,
+    session: Session,
+    runtime: Runtime,
+    lang: str,
+    status: int = 200,
+    fault: str | None = None,
+    fields: dict[str, str] | None = None,
+) -> Response:
+    given = {name: value for name, value in (fields or {}).items() if name != CSRF_FIELD}
+    every = await runtime.call(runtime.webhooks.all)
+    return desk_page(
+        request,
+        "webhooks.html",
+        lang,
+        session,
+        status=status,
+        fault=fault,
+        given=given,
+        every=every,
+        kinds=KINDS,
+        networks=runtime.settings.webhook_networks,
+        **_words(lang),
+    )
+
+
+async def _one(
+    request: Request, session: Session, runtime: Runtime, lang: str, found: Endpoint, status: int = 200, **shown: Any
+) -> Response:
+    wanted, cursor = request.query_params.get("state"), request.query_params.get("cursor", "")
+    state: Any = wanted if wanted in STATES else None
+    before = int(cursor[:18]) if cursor.isascii() and cursor.isdigit() else None
+    log = await runtime.call(runtime.deliveries.page, found.id, LINES, before, state)
+    values = {"secret": None, "tried": None, **shown}
+    about = {"log": log, "state": state, "states": STATES, "page": f"{PAGE}/{found.id}"}
+    return desk_page(
+        request, "webhook.html", lang, session, status=status, hook=found, **about, **values, **_words(lang)
+    )
+
+
+def _words(lang: str) -> dict[str, Any]:
+    """What the templates need beside texts: moments, and what a code of an error means."""
+
+    def error(code: str | None, status: int | None) -> str:
+        return "" if code is None else text(f"desk.hooks_error_{code}", lang, status=str(status or ""))
+
+    return {"stamp": stamp, "error": error}

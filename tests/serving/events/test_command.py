@@ -1,0 +1,50 @@
+"""`regrade webhooks`: made, listed, turned, sent again and removed at this machine's command line."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from regrade.serving.cli.main import build_app
+from regrade.serving.storage import private
+
+
+@pytest.fixture
+def regrade(tmp_path: Path, migrated: Path) -> Any:
+    """Runs a command on an installation."""
+    folder = tmp_path / "data"
+    folder.mkdir(private.FOLDER)
+    shutil.copy(migrated, folder / "regrade.db")
+
+    def run(*words: str, fails: bool = False) -> str:
+        result = CliRunner().invoke(build_app(), ["webhooks", *words, "--data-dir", str(folder)])
+        assert (result.exit_code != 0) is fails, result.output
+        return str(result.exception) if fails else result.output
+
+    return run
+
+
+def test_a_webhook_is_made_and_its_secret_shown_once(regrade: Any) -> None:
+    made, secret = regrade("add", "https://wms.example.com/hooks", "--event", "inspection.decided").split()
+    assert secret.startswith("whsec_")
+    listed = regrade("list")
+    assert made[:8] in listed
+    assert "inspection.decided" in listed
+    assert secret not in listed
+    assert regrade("rotate", made).strip() != secret
+    assert "Paused" in regrade("pause", made)
+    assert "paused" in regrade("list")
+    assert "Resumed" in regrade("resume", made)
+    assert regrade("replay", made, "--since", "2026-01-01") == "0 events are looked through again.\n"
+    assert regrade("deliveries", made) == ""
+    assert "Removed" in regrade("remove", made)
+    assert made[:8] not in regrade("list")
+
+
+def test_what_cannot_be_is_refused_in_words(regrade: Any) -> None:
+    assert "public address" in regrade("add", "https://127.0.0.1/", fails=True)
+    assert "Legal values" in regrade("add", "https://a.example", "--event", "lost", fails=True)
+    assert "There is no webhook x" in regrade("rotate", "x", fails=True)
+    assert "has no delivery 7" in regrade("retry", "x", "7", fails=True)
