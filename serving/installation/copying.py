@@ -27,11 +27,11 @@ from sqlalchemy.exc import DBAPIError
 
 from regrade.serving.base.errors import DatabaseError
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.tables import evidence_head, metadata, unfinished_erasures
+from regrade.serving.storage.tables import event_head, evidence_head, metadata, unfinished_erasures
 
 ROWS: Final = 1000
 """Rows that are read, and written, together."""
-MADE_WITH: Final = (evidence_head, unfinished_erasures)
+MADE_WITH: Final = (event_head, evidence_head, unfinished_erasures)
 """Tables in which the schema itself has put rows."""
 
 Progress = Callable[[int, int], None]
