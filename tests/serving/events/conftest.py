@@ -146,9 +146,17 @@ class Site:
         )
         found = decide(self.policy, result, declared_value=None, seller=seller)
         photos = (StoredPhoto(0, "ab" * 32, "image/jpeg", 1000, 640, 480),)
-        own = {"key_id": self.station.id, "idempotency_key": None, "body_digest": "d"}
         made = Inspection(
-            new_id(), datetime.now(UTC), "needs_review", **own, item=item, result=result, decision=found, photos=photos
+            id=new_id(),
+            created_at=datetime.now(UTC),
+            status="needs_review",
+            key_id=self.station.id,
+            idempotency_key=None,
+            body_digest="d",
+            item=item,
+            result=result,
+            decision=found,
+            photos=photos,
         )
         self.store.insert(made)
         return made
