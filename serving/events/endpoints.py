@@ -75,7 +75,7 @@ class Endpoints:
     def get(self, webhook_id: str) -> Endpoint:
         """One webhook, with its counts."""
         with self._database.read() as connection:
-            row = _row(connection, webhook_id)
+            row = _row(connection, webhook_id, lock=False)
             return endpoint_of(row, datetime.now(UTC), _counts(connection, webhook_id), newest(connection))
 
     def secret(self, endpoint: Endpoint) -> str:
@@ -184,9 +184,10 @@ def _counts(connection: Connection, webhook_id: str | None = None) -> dict[tuple
     return {(webhook, state): count for webhook, state, count in rows}
 
 
-def _row(connection: Connection, webhook_id: str) -> Row[Any]:
+def _row(connection: Connection, webhook_id: str, *, lock: bool = True) -> Row[Any]:
     wanted = "" if "\0" in webhook_id else webhook_id
-    row = connection.execute(select(webhooks).where(webhooks.c.id == wanted).with_for_update()).first()
+    query = select(webhooks).where(webhooks.c.id == wanted)
+    row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFoundError(Message("problem.no_webhook", {"webhook": webhook_id}))
     return row

@@ -26,8 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from regrade.serving.base.errors import DatabaseError
+from regrade.serving.outbox.tables import event_head
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.tables import event_head, evidence_head, metadata, unfinished_erasures
+from regrade.serving.storage.tables import evidence_head, metadata, unfinished_erasures
 
 ROWS: Final = 1000
 """Rows that are read, and written, together."""

@@ -142,6 +142,21 @@ def test_nothing_is_taken_back_where_the_setting_says_so_or_a_promise_holds(begi
     assert (grading(service), trail(service)) == (NEW, [])
 
 
+def test_a_broken_promise_is_told_of_once_whoever_acts_on_it(begin: Serve, put_judged: Any) -> None:
+    service = begin(shadow=False, auto_return=False)
+    active = grading(service)
+    put_judged(service, 40, active, None, "opened", "damaged")
+    for _ in range(2):
+        service.runtime.candidates._all_at = 0.0  # an hour later
+        step(service)
+    told = service.client.get("/v1/events", params={"type": "promise.broken"}).json()["items"]
+    assert told
+    promises = [(one["data"]["category"], one["data"]["version"], one["data"]["promise"]) for one in told]
+    assert len(promises) == len(set(promises))
+    assert {one[:2] for one in promises} == {("packaging", active)}
+    assert all(one["data"]["found"] > one["data"]["promised"] for one in told)
+
+
 def test_there_may_be_none_to_go_back_to_and_that_is_said_once(
     begin: Serve, put_judged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

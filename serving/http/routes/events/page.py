@@ -18,6 +18,7 @@ from regrade.serving.events.endpoints import By, Endpoint
 from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import (
     CSRF_FIELD,
+    CSRF_HEADER,
     DeskLanguageDep,
     at_page,
     read_form,
@@ -50,8 +51,7 @@ async def webhooks(request: Request, session: AdminDep, runtime: RuntimeDep, lan
 @router.post(PAGE)
 async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Make one, and show its secret, once."""
-    fields = await read_form(request)
-    refuse_forged_form(request, session, fields, lang)
+    fields = await _form(request, session, lang)
     try:
         said = _said(fields)
         url = steps.checked(runtime, said.url)
@@ -78,8 +78,7 @@ async def act_on(
     webhook_id: str, act: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
     """Do what a button of the page says; then the page again."""
-    fields = await read_form(request)
-    refuse_forged_form(request, session, fields, lang)
+    fields = await _form(request, session, lang)
     by = By(session.key)
     try:
         found = await runtime.call(runtime.webhooks.get, webhook_id)
@@ -102,6 +101,14 @@ async def act_on(
     except RegradeError as error:
         return await _list(request, session, runtime, lang, **_fault(error, lang))
     return see(request, f"{PAGE}/{found.id}")
+
+
+async def _form(request: Request, session: Session, lang: str) -> dict[str, str]:
+    """The fields of a form that the page has sent, or its script. Raises `ProblemError` for any other."""
+    fields = await read_form(request)
+    token = fields.get(CSRF_FIELD) or request.headers.get(CSRF_HEADER, "")
+    refuse_forged_form(request, session, {CSRF_FIELD: token}, lang)
+    return fields
 
 
 def _said(fields: dict[str, str]) -> WebhookIn:

@@ -73,7 +73,7 @@ def _make_deliveries() -> None:
     name = "webhook_deliveries"
     op.create_table(
         name,
-        sa.Column("number", NUMBER, nullable=False),
+        sa.Column("number", NUMBER, autoincrement=True, nullable=False),
         sa.Column(
             "webhook_id",
             sa.String(36),
