@@ -61,6 +61,7 @@ def made(service: Any, photo: bytes, render_photo: Any) -> Any:
     return made
 
 
+@pytest.mark.sqlite_only
 def test_what_was_erased_is_nowhere_in_the_data_directory(service: Any, made: Any, photo: bytes) -> None:
     assert {secret for _, secret in found_under(service.settings.data_dir, SECRETS)} == set(SECRETS)
     service.client.get(f"/v1/inspections/{made['id']}/photos/0?width=100")
