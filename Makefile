@@ -9,7 +9,7 @@ PORT ?= 8080
 DATA_DIR ?= data
 ROOMS := datasets labeling models serving training
 
-.PHONY: install install-dev run test test-fast coverage lint types docs constraints demo-photos clean
+.PHONY: install install-dev run test test-fast test-postgresql coverage lint types docs constraints demo-photos clean
 
 install: $(VENV)/.serve
 
@@ -48,6 +48,10 @@ types: install-dev .dev/regrade
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+
+# All that has a database, on PostgreSQL; `make test` leaves out most of what starts a service for it.
+test-postgresql: install-dev
+	$(BIN)/pytest -n 2 --dist loadgroup -m postgresql
 
 # For the inner loop, two minutes: without type checks, and without what starts browsers, trainings and processes.
 test-fast: install-dev

@@ -1,7 +1,9 @@
 """Databases to test on: SQLite always, and PostgreSQL where its server is installed.
 
 A test of a folder in `DOUBLED` that uses a fixture with a database in it (they all go by `new_database`, see
-`tests/serving/conftest.py`) runs on both by itself. One that is about SQLite's own file is marked `sqlite_only`.
+`tests/serving/conftest.py`) runs on both by itself. One that is about SQLite's own file is marked `sqlite_only`. With a
+whole service in it, it runs on PostgreSQL in `make test` where its folder is in `WITH_SERVICES`, and everywhere in
+`make test-postgresql`.
 """
 
 import shutil
@@ -13,13 +15,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from postgres import MISSING, Cluster, programs
 
-__all__ = ["DOUBLED", "KINDS", "MISSING", "Cluster", "NewDatabase", "copy_of", "programs"]
+__all__ = ["DOUBLED", "KINDS", "MISSING", "WITH_SERVICES", "Cluster", "NewDatabase", "copy_of", "programs"]
 
 SERVING = Path(__file__).parent / "serving"
 DOUBLED = tuple(
     SERVING / name for name in ("access", "candidates", "erasure", "evidence", "inspections", "review", "storage")
 )
 """Folders whose tests run on both databases."""
+WITH_SERVICES = (SERVING / "access", SERVING / "inspections")
 KINDS = ("sqlite", "postgresql")
 
 

@@ -45,7 +45,7 @@ from regrade.serving.storage import private
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import new_id
 from regrade.serving.storage.tables import inspections, reviews, shadow_grades
-from tests.databases import DOUBLED, KINDS, MISSING, Cluster, NewDatabase, copy_of, programs
+from tests.databases import DOUBLED, KINDS, MISSING, WITH_SERVICES, Cluster, NewDatabase, copy_of, programs
 
 RenderPhoto = Callable[..., bytes]
 
@@ -70,10 +70,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         folder in metafunc.definition.path.parents for folder in DOUBLED
     ):
         alone = metafunc.definition.get_closest_marker("sqlite_only") is not None
-        metafunc.parametrize("database_kind", KINDS[:1] if alone else (KINDS[0], _POSTGRESQL), indirect=True)
+        metafunc.parametrize("database_kind", KINDS[:1] if alone else (KINDS[0], _other(metafunc)), indirect=True)
 
 
-_POSTGRESQL = pytest.param(KINDS[1], marks=pytest.mark.skipif(programs() is None, reason=MISSING))
+def _other(metafunc: pytest.Metafunc) -> Any:
+    """PostgreSQL; with a whole service around it mostly in `make test-postgresql` alone, for each takes half a
+    second."""
+    marks = [pytest.mark.postgresql, pytest.mark.skipif(programs() is None, reason=MISSING)]
+    always = any(folder in metafunc.definition.path.parents for folder in WITH_SERVICES)
+    if "serve" in metafunc.fixturenames and not always:
+        marks.append(pytest.mark.long)
+    return pytest.param(KINDS[1], marks=marks)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from regrade.serving.evidence import KeyRing
 from regrade.serving.evidence.bundle import check_bundle
 from regrade.serving.evidence.store_check import check_evidence
 from regrade.serving.inspections.verify import verify_store
+from tests.serving.evidence.conftest import change as tamper
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +62,7 @@ def made(service: Any, photo: bytes, render_photo: Any) -> Any:
     return made
 
 
+@pytest.mark.sqlite_only
 def test_what_was_erased_is_nowhere_in_the_data_directory(service: Any, made: Any, photo: bytes) -> None:
     assert {secret for _, secret in found_under(service.settings.data_dir, SECRETS)} == set(SECRETS)
     service.client.get(f"/v1/inspections/{made['id']}/photos/0?width=100")
@@ -277,10 +279,7 @@ def codes(service: Any) -> list[str]:
 )
 def test_a_record_that_was_tampered_with_is_found(service: Any, made: Any, change: str, code: str) -> None:
     erase(service, made["id"])
-    with service.runtime.database.write() as connection:
-        for guard in ("update", "delete"):
-            connection.execute(text(f"DROP TRIGGER erasures_no_{guard}"))
-        connection.execute(text(change))
+    tamper(service.runtime.database, change)
     assert codes(service) == [code]
 
 

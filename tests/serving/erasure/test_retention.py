@@ -2,22 +2,25 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
+from sqlalchemy import update
 
 from regrade.serving.base.errors import SettingsError
 from regrade.serving.base.retention_rules import STATUSES, parse_rules, written
 from regrade.serving.base.settings import Settings, load_settings
 from regrade.serving.storage.records import Status
+from regrade.serving.storage.tables import inspections
 
 
 def age(service: Any, inspection_id: str, days: int, status: str | None = None) -> None:
     """Let an inspection have come in so many days ago."""
     with service.runtime.database.write() as connection:
-        moment = f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{days} days')"
-        also = "" if status is None else f", status = '{status}'"
-        connection.exec_driver_sql(f"UPDATE inspections SET created_at = {moment}{also} WHERE id = '{inspection_id}'")
+        values: dict[str, Any] = {"created_at": datetime.now(UTC) - timedelta(days=days)}
+        values |= {} if status is None else {"status": status}
+        connection.execute(update(inspections).where(inspections.c.id == inspection_id).values(values))
 
 
 def wait_for(done: Callable[[], bool]) -> None:

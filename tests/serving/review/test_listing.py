@@ -99,6 +99,7 @@ def test_an_empty_text_finds_items_that_have_none(kit: Any) -> None:
     assert listed(kit, kit.station, seller="") == {without.id}
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("name", ["rma", "sku", "seller", "station", "category", "condition", "disposition"])
 def test_a_narrowed_list_is_read_by_an_index(kit: Any, name: str) -> None:
     used: dict[str, Any] = {name: "used"}

@@ -18,7 +18,7 @@ from tests.commands import run_command
 from tests.databases import MISSING, Cluster, copy_of, programs
 from tests.serving.evidence.conftest import Site
 
-pytestmark = [pytest.mark.sqlite_only, pytest.mark.skipif(programs() is None, reason=MISSING)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.skipif(programs() is None, reason=MISSING)]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from several import Several, Work, end_all, kill  # isort: skip
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.sqlite_only,
+    pytest.mark.postgresql,
     pytest.mark.timeout(600),
     pytest.mark.xdist_group("several services"),
     pytest.mark.skipif(programs() is None, reason=MISSING),

@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from regrade.serving.base.errors import LeaseError
 from regrade.serving.review import Filters, Verdict
+from regrade.serving.storage.tables import tasks
 
 
 def test_an_item_that_the_model_was_unsure_of_leaves_the_bench_with_the_first_decision(make_kit: Any) -> None:
@@ -193,7 +195,7 @@ def test_a_decision_under_a_lease_on_an_item_decided_before_is_refused(make_kit:
     kit.decide("Ann", "used")
     held = kit.claim("Bob")
     with kit.database.write() as connection:  # as if two claims of an older release had raced
-        connection.exec_driver_sql("UPDATE tasks SET lease_key_id = ? WHERE id = ?", (ann.id, held.task.id))
+        connection.execute(update(tasks).where(tasks.c.id == held.task.id).values(lease_key_id=ann.id))
     with pytest.raises(LeaseError, match="decided on this item already"):
         kit.desk.decide(made.id, held.token, ann, Verdict("damaged"))
 
