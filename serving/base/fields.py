@@ -33,6 +33,7 @@ _PLAIN: Mapping[str, Message] = {
 _WITH_LIMIT: Mapping[str, tuple[str, str]] = {
     "string_too_long": ("fault.too_long", "max_length"),
     "too_long": ("fault.too_many", "max_length"),
+    "too_short": ("fault.too_few", "min_length"),
     "greater_than_equal": ("fault.at_least", "ge"),
     "less_than_equal": ("fault.at_most", "le"),
 }

@@ -3,6 +3,7 @@ return. The first row names the columns, in any order; unknown ones are refused,
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
@@ -36,9 +37,11 @@ def read_rmas(data: bytes) -> list[RmaEntry]:
     for line, row in _rows(data, RMA_COLUMNS, "rma"):
         own: dict[str, Any] = {name: row.pop(name) for name in ("rma", "seller", "order") if name in row}
         name = (cleaned(own.get("seller", "")), cleaned(own["rma"])) if "rma" in own else (line,)
-        lines = gathered.setdefault(name, (line, {**own, "lines": []}))[1]["lines"]
+        entry = gathered.setdefault(name, (line, {**own, "lines": []}))[1]
+        if entry.setdefault("order", own.get("order")) != own.get("order", entry["order"]):
+            raise _refused([FieldFault(f"line {line}: order", Message("fault.csv_orders", {"order": entry["order"]}))])
         if row:
-            lines.append(_numbered(_valued(row)))
+            entry["lines"].append(_numbered(_valued(row)))
     return _checked(RmaEntry, list(gathered.values()), lambda entry: (entry.seller, entry.rma))
 
 
@@ -47,10 +50,13 @@ def _rows(data: bytes, columns: tuple[str, ...], needed: str) -> Iterator[tuple[
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _refused([FieldFault("", Message("fault.not_utf8"))]) from error
+        raise _refused([FieldFault("", Message("fault.csv_not_utf8"))]) from error
+    first, line, rest = text.partition("\n")
+    if line and re.fullmatch(r"sep=.\r?", first):  # what Excel writes for itself
+        text = line + rest
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     try:
-        names = [name.strip().lower() for name in next(reader, [])]
+        names = [name.strip().lower() for name in next((row for row in reader if row), [])]
         odd = [name for name in names if name not in columns or names.count(name) > 1]
         missing = [needed] if needed not in names else []
         if odd or missing:
@@ -70,7 +76,7 @@ def _rows(data: bytes, columns: tuple[str, ...], needed: str) -> Iterator[tuple[
 
 def _delimiter(text: str) -> str:
     """Spreadsheets in many languages write semicolons."""
-    head = text.partition("\n")[0]
+    head = text.lstrip("\n").partition("\n")[0]
     return max(",;\t", key=head.count)
 
 
@@ -87,15 +93,14 @@ def _numbered(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(text: str | None, kind: type[float] | type[int] = float) -> float | str | None:
-    try:
-        return None if text is None else kind(text)
-    except ValueError:
-        return text  # refused where it is checked, with what stands there
+    """The number that `text` is in plain digits; else `text`, which is refused where it is checked."""
+    plain = r"-?[0-9]{1,15}" if kind is int else r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
+    return kind(text) if text is not None and re.fullmatch(plain, text) else text
 
 
 def _piece(text: str) -> dict[str, Any]:
-    name, cross, count = text.strip().rpartition(" x")
-    return {"name": name, "quantity": int(count)} if cross and count.isascii() and count.isdigit() else {"name": text}
+    found = re.fullmatch(r"(.*\S) +x ?([0-9]{1,9})", text.strip())
+    return {"name": text} if found is None else {"name": found[1], "quantity": int(found[2])}
 
 
 def _checked(model: type[M], told: list[tuple[int, dict[str, Any]]], name: Callable[[M], object]) -> list[M]:

@@ -56,7 +56,8 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
     # This first: only of what is marked as erased does the database let words be taken out.
     connection.execute(update(inspections).where(inspections.c.id == row.id).values(values))
     # What was expected of this return names its order.
-    connection.execute(delete(catalogue_rmas).where(catalogue_rmas.c.rma == row.rma))
+    whose = catalogue_rmas.c.seller.in_((row.seller or "", ""))
+    connection.execute(delete(catalogue_rmas).where(catalogue_rmas.c.rma == row.rma, whose))
     for review in connection.execute(select(reviews.c.id, reviews.c.disposition).where(_of(reviews, row))).all():
         kept = {"note": None, "disposition": _disposition(review.disposition)}
         connection.execute(update(reviews).where(reviews.c.id == review.id).values(kept))

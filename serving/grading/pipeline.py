@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import IntakeLimits
 from regrade.serving.base.canonical import canonical_json
-from regrade.serving.base.errors import ErasedError, IdempotencyConflictError
+from regrade.serving.base.errors import ErasedError, IdempotencyConflictError, InvalidFieldsError
 from regrade.serving.base.i18n import Message
 from regrade.serving.grading.admission import Admission, Ticket
 from regrade.serving.grading.item import Item, parse_item
@@ -115,8 +115,14 @@ class Pipeline:
         Raises `InvalidFieldsError`, `PhotoError`, `IdempotencyConflictError`, `BusyError` or `StorageError`, and has
         then stored nothing.
         """
-        intake = await self._take_in(submission)
         key = submission.sender.idempotency_key
+        try:
+            intake = await self._take_in(submission)
+        except InvalidFieldsError:
+            # Its station may have had the name that the item says when it was stored.
+            if key is None or (done := await self._done(submission)) is None:
+                raise
+            return done
         if key is None:
             return Outcome(await self._grade(submission, intake), replayed=False)
         slot = (submission.sender.key_id, key)
@@ -129,6 +135,11 @@ class Pipeline:
                     stored = await self._threads.call(self._inspections.by_idempotency_key, *slot)
                     assert stored is not None
             return _replayed(stored, intake.digest)
+
+    async def _done(self, submission: Submission) -> Outcome | None:
+        upload = submission.upload
+        hashes = upload.hashes or await self._threads.call(_hashes_of, upload.photos)
+        return await self.stored_before(submission.sender, upload.item, hashes)
 
     async def stored_before(self, sender: Sender, item: bytes, hashes: Sequence[str]) -> Outcome | None:
         """What was stored for an item that names its photos, should it have come before under its idempotency key:
@@ -218,7 +229,7 @@ class Pipeline:
 
     def _intake_of(self, grader: Grader, policy: Policy, sent: Item, item: Item, upload: Upload) -> Intake:
         photos = upload.photos
-        hashes = upload.hashes or tuple(hashlib.sha256(data).hexdigest() for data in photos)
+        hashes = upload.hashes or _hashes_of(photos)
         # Of what was sent: the station that its key adds and what the catalogue says may be other the next time.
         digest = _digest_of(sent, hashes)
         whole = self._completed(item, grader.categories, policy.currencies)
@@ -228,6 +239,10 @@ class Pipeline:
         clock = ItemClock(submission.timings, self._metrics)
         clock.timings.mark("other")
         return await ItemGrading(self._means, intake, submission.sender, submission.ticket, clock).run()
+
+
+def _hashes_of(photos: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(hashlib.sha256(data).hexdigest() for data in photos)
 
 
 def _digest_of(item: Item, hashes: Sequence[str]) -> str:

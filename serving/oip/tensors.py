@@ -71,18 +71,22 @@ def to_binary(tensor: Tensor) -> bytes:
 def numbers_of(name: str, datatype: str, shape: tuple[int, ...], data: list[Any]) -> Tensor:
     """A tensor of numbers from JSON, flat in row-major order or nested as its shape is. Raises `TensorError`."""
     dtype = NUMBERS[datatype]
-    try:
-        array = np.asarray(data)
-    except (ValueError, OverflowError):
-        raise TensorError(
-            f"The data of {name!r} is nested unevenly. Send it flat, or nested as its shape is."
-        ) from None
-    if array.size != math.prod(shape) or array.shape not in ((array.size,), shape):
-        raise TensorError(f"{name!r} says shape {list(shape)}; its data is of shape {list(array.shape)}.")
-    bounds = np.iinfo(dtype)
-    if array.size and (array.dtype.kind not in "iu" or array.min() < bounds.min or array.max() > bounds.max):
-        raise TensorError(f"{name!r} is {datatype}: each element must be a whole number of {bounds.min}–{bounds.max}.")
-    return Tensor(name, datatype, shape, array.astype(dtype).reshape(shape))
+    uneven = TensorError(f"The data of {name!r} is nested unevenly. Send it flat, or nested as its shape is.")
+    flat, sides = data, [len(data)]
+    while flat and isinstance(flat[0], list):
+        side = len(flat[0])
+        if any(not isinstance(one, list) or len(one) != side for one in flat):
+            raise uneven
+        flat, sides = [element for one in flat for element in one], [*sides, side]
+    if any(isinstance(element, list) for element in flat):
+        raise uneven
+    if len(flat) != math.prod(shape) or tuple(sides) not in ((len(flat),), shape):
+        raise TensorError(f"{name!r} says shape {list(shape)}; its data is of shape {sides}.")
+    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    # Before NumPy sees them: among texts it would make each as long as the longest.
+    if any(type(element) is not int or not low <= element <= high for element in flat):
+        raise TensorError(f"{name!r} is {datatype}: each element must be a whole number of {low}–{high}.")
+    return Tensor(name, datatype, shape, np.array(flat, dtype).reshape(shape))
 
 
 def texts_of(name: str, shape: tuple[int, ...], data: list[Any]) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def challenge_of(credential: Mapping[str, Any]) -> bytes | None:
     try:
         client = json.loads(decoded(credential["response"]["clientDataJSON"]))
         return decoded(client["challenge"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -130,10 +130,13 @@ def test_a_request_that_is_sent_again_is_the_same_whatever_the_catalogue_says_no
 
 
 def test_erasing_an_item_forgets_what_was_expected_of_its_return(service: Any, photo: bytes) -> None:
-    put(service, [SKU], [RMA])
-    made = service.post([photo], {"rma": "R-1"}).json()
+    put(service, [SKU], [RMA, RMA | {"seller": "globex"}])
+    made = service.post([photo], {"rma": "R-1", "seller": "acme"}).json()
     assert service.client.delete(f"/v1/inspections/{made['id']}").status_code in (200, 204)
-    assert service.client.get("/v1/catalogue/rmas", params={"rma": "R-1"}).json()["items"] == []
+    assert service.client.get("/v1/catalogue/rmas", params={"rma": "R-1", "seller": "acme"}).json()["items"] == []
+    # Of another seller's return with the same number nothing was erased.
+    others = service.client.get("/v1/catalogue/rmas", params={"rma": "R-1"}).json()["items"]
+    assert [one["seller"] for one in others] == ["globex"]
 
 
 def test_the_command_line_imports_and_shows(service: Any, tmp_path: Path) -> None:

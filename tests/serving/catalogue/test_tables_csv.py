@@ -39,11 +39,13 @@ def test_rows_of_one_rma_are_the_lines_of_one_return() -> None:
         ('sku,title\nA,"open\n', "CSV"),
         ("sku,value,currency\nA,much,USD\n", "declared_value.amount"),
         ("sku,value\nA,3\n", "declared_value.currency"),
-        ("sku,value,currency\nA,nan,USD\n", "finite"),
+        ("sku,value,currency\nA,nan,USD\n", "declared_value.amount"),
         ("sku,title\n,Mouse\n", "line 2: sku"),
         ("sku\nA\nA\n", "line 3"),
         ("sku\nA\u202eB\n", "line 2: sku"),
         ("sku,pieces\nA,cable x0\n", "pieces.0.quantity"),
+        ("sku,value,currency\nA,1_000,USD\n", "declared_value.amount"),
+        ("sku,value,currency\nA,١٢,USD\n", "declared_value.amount"),
         ("sku\n" + "x" * 200_000 + "\n", "CSV"),
     ],
 )
@@ -56,6 +58,25 @@ def test_what_is_wrong_is_named(table: str, named: str) -> None:
 def test_a_table_in_another_encoding_is_refused() -> None:
     with pytest.raises(InvalidFieldsError, match="UTF-8"):
         read_skus("sku,title\nA,Schlüssel\n".encode("latin-1"))
+
+
+def test_the_first_line_that_excel_writes_for_itself_is_passed_over() -> None:
+    (one,) = read_skus(b"sep=;\r\nsku;title\r\nA;Mug\r\n")
+    assert (one.sku, one.title) == ("A", "Mug")
+
+
+def test_pieces_are_taken_as_they_are_where_there_is_no_number() -> None:
+    (one,) = read_skus(("sku,pieces\nA,cable x" + "9" * 100 + "\n").encode())
+    assert one.pieces[0].name.startswith("cable x9")
+    (other,) = read_skus(b"sku,pieces\nB,box x 3\n")
+    assert [(piece.name, piece.quantity) for piece in other.pieces] == [("box", 3)]
+
+
+def test_one_return_has_one_order() -> None:
+    with pytest.raises(InvalidFieldsError, match="O1"):
+        read_rmas(b"rma,order,sku\nR-4,O1,A\nR-4,O2,B\n")
+    (same,) = read_rmas(b"rma,order,sku\nR-4,O1,A\nR-4,,B\n")
+    assert (same.order, len(same.lines)) == ("O1", 2)
 
 
 def test_a_line_without_rma_or_with_an_odd_quantity_is_named() -> None:

@@ -84,13 +84,19 @@ def test_an_item_that_is_sent_again_is_the_same_after_its_station_was_renamed_an
     service: Any, photo: bytes
 ) -> None:
     station = add_station(service)
-    first = service.post([photo], {"rma": "1"}, key="k", client=service.with_key(pair(service, station)))
+    tablet = service.with_key(pair(service, station))
+    first = service.post([photo], {"rma": "1"}, key="k", client=tablet)
+    named = service.post([photo], {"rma": "3", "station": "LA-07"}, key="n", client=tablet)
     assert service.client.patch(f"/v1/stations/{station['id']}", json={"name": "LA-70"}).json()["name"] == "LA-70"
     tablet = service.with_key(pair(service, station))
     again = service.post([photo], {"rma": "1"}, key="k", client=tablet)
     assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
     assert again.json()["item"]["station"] == "LA-07"
     assert service.post([photo], {"rma": "2"}, client=tablet).json()["item"]["station"] == "LA-70"
+    # So is one that names the station as it was called.
+    again = service.post([photo], {"rma": "3", "station": "LA-07"}, key="n", client=tablet)
+    assert (again.status_code, again.json()["id"]) == (200, named.json()["id"])
+    assert service.post([photo], {"rma": "4", "station": "LA-07"}, key="m", client=tablet).status_code == 422
 
 
 def test_plain_station_keys_name_any_station_or_none(service: Any, photo: bytes) -> None:

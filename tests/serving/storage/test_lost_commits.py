@@ -52,7 +52,8 @@ database.migrate()
 for number in range(int(sys.argv[2])):
     with database.write() as connection:
         row = {"id": f"k{number}", "at": "2026-11-28 10:00:00.000000"}
-        connection.execute(text("INSERT INTO api_keys VALUES (:id, 'n', 'station', 'h', :at, NULL)"), row)
+        names = "(id, name, role, secret_hash, created_at)"
+        connection.execute(text(f"INSERT INTO api_keys {names} VALUES (:id, 'n', 'station', 'h', :at)"), row)
 os.kill(os.getpid(), 9)
 """
 
