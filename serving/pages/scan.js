@@ -47,7 +47,11 @@ function inField(event, target, gap, onScan) {
     else [code, field, before, since] = [event.key, target, target.value, event.timeStamp];
   } else if (event.key === "Enter") {
     const fast = (event.timeStamp - since) / code.length < FAST_IN_FIELD_MS;
-    if (!fast || field !== target || !before || code.length < SHORTEST_IN_FIELD) return;
+    if (!fast || field !== target || !before || code.length < SHORTEST_IN_FIELD) {
+      code = ""; // what comes next is another one
+      field = null;
+      return;
+    }
     swallow(event);
     target.value = before;
     finish(onScan, SHORTEST_IN_FIELD);
