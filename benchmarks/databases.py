@@ -81,8 +81,8 @@ class Bench:
         photos = tuple(StoredPhoto(n, f"{n}{new_id()}".ljust(64, "0")[:64], "image/jpeg", 9, 9, 9) for n in range(4))
         item = {"rma": "RMA-1", "category": "footwear"}
         name = new_id()
-        now = datetime.now(UTC)
-        return Inspection(name, now, "needs_review", key.id, name, "d" * 64, item, result, decided, photos)
+        moment = datetime.now(UTC)
+        return Inspection(name, moment, "needs_review", key.id, name, "d" * 64, item, result, decided, photos)
 
 
 def measure(folder: Path | None, inspections: int, rounds: int) -> dict[str, Any]:
