@@ -8,6 +8,13 @@ import pytest
 from tests.serving.events.conftest import Receiver
 
 Listen = Callable[..., Receiver]
+LONG_ONCE_COMPOSED = "\u0958" * 150
+"""150 characters that are 300 in Normalization Form C."""
+UNFIT = (
+    {"description": "x" * 900},
+    {"description": LONG_ONCE_COMPOSED},
+    *({"enabled": no} for no in ("no", 0, "false")),
+)
 LAN = {"webhook_networks": "127.0.0.0/8"}
 
 
@@ -119,6 +126,18 @@ def test_it_is_changed_rotated_replayed_and_removed(service: Any, listen: Listen
     assert service.client.get(place).status_code == 404
 
 
+def test_while_the_secret_before_still_signs_there_is_no_third(service: Any, listen: Listen, photo: bytes) -> None:
+    receiver = listen()
+    made = make(service, receiver, description="x" * 200)
+    turned = service.client.post(f"/v1/webhooks/{made['id']}/rotate").json()
+    again = service.client.post(f"/v1/webhooks/{made['id']}/rotate")
+    assert (again.status_code, again.json()["type"].split(":")[-1]) == (409, "secret-overlap")
+    assert "make another webhook" in again.json()["detail"]
+    service.post([photo], {"rma": "RMA-1"})
+    receiver.wait(1)
+    assert receiver.verified(made["secret"]) == receiver.verified(turned["secret"])
+
+
 def test_every_change_stands_in_the_audit_trail(service: Any, listen: Listen) -> None:
     made = make(service, listen())
     service.client.post(f"/v1/webhooks/{made['id']}/rotate")
@@ -133,6 +152,7 @@ def test_every_change_stands_in_the_audit_trail(service: Any, listen: Listen) ->
         *({}, {"url": "http://10.0.0.1/"}, {"url": "https://169.254.169.254/"}, {"url": "https://a.example:22/"}),
         *({"url": "https://a.example", "types": []}, {"url": "https://a.example", "types": ["inspection.lost"]}),
         {"url": "https://a.example", "secret": "mine"},
+        *({"url": "https://a.example", "description": text} for text in ("x" * 201, LONG_ONCE_COMPOSED)),
     ],
 )
 def test_a_webhook_that_cannot_be_is_refused_and_none_is_made(service: Any, body: dict[str, Any]) -> None:
@@ -142,7 +162,9 @@ def test_a_webhook_that_cannot_be_is_refused_and_none_is_made(service: Any, body
     assert service.client.get("/v1/webhooks").json() == []
 
 
-@pytest.mark.parametrize("body", [{"url": None}, {"enabled": None}, {"url": "https://127.0.0.1:22/"}, {"id": "x"}])
+@pytest.mark.parametrize(
+    "body", [{"url": None}, {"enabled": None}, {"url": "https://127.0.0.1:22/"}, {"id": "x"}, *UNFIT]
+)
 def test_a_change_that_cannot_be_changes_nothing(service: Any, listen: Listen, body: dict[str, Any]) -> None:
     made = make(service, listen())
     assert service.client.patch(f"/v1/webhooks/{made['id']}", json=body).status_code == 422
