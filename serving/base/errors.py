@@ -251,6 +251,10 @@ class EventsGoneError(SpokenError):
         super().__init__(Message("problem.events_gone", {"cursor": event_id}))
 
 
+class SecretOverlapError(SpokenError):
+    """A webhook's secret that cannot be turned to another yet: the one before still signs."""
+
+
 class TooManyWebhooksError(SpokenError):
     """There are as many webhooks as there may be."""
 

@@ -122,6 +122,17 @@ Note = Annotated[str, Field(max_length=4000), AfterValidator(note), _A_NOTE]
 """Text of a person's, of several lines if need be."""
 ShortNote = Annotated[str, Field(max_length=1000), AfterValidator(note), _A_NOTE]
 """The same, of at most 1000 characters."""
+MAX_BRIEF: Final = 200
+
+
+def _brief(text: str) -> str:
+    if len(text) > MAX_BRIEF:  # some characters are two in the one form
+        raise PydanticKnownError("string_too_long", {"max_length": MAX_BRIEF})
+    return text
+
+
+BriefNote = Annotated[str, Field(max_length=MAX_BRIEF), AfterValidator(note), AfterValidator(_brief), _A_NOTE]
+"""The same, of at most 200 characters."""
 _WRITTEN: Final = rf"([^{_CONTROLS}{_HIDDEN}]|[\t-\r\u0085])*"
 Words = Annotated[
     str,

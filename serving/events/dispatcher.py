@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -18,8 +17,10 @@ from sqlalchemy import Row
 
 from regrade.models.errors import RegradeError
 from regrade.serving.events.endpoints import Endpoint, endpoint_of
+from regrade.serving.events.line import Line
 from regrade.serving.events.log import EventLog
 from regrade.serving.events.moments import Event
+from regrade.serving.events.outgoing import outgoing
 from regrade.serving.events.queue import HOLD, Queue, Result, Schedule, Standing
 from regrade.serving.events.sender import Answer, Sender
 from regrade.serving.events.signing import Secrets
@@ -50,19 +51,6 @@ Write = Callable[[Event], bytes]
 """Writes an event as it is sent, in JSON."""
 
 
-@dataclass(slots=True)
-class _Line:
-    """What this process knows of one webhook: what is under way, and how it stands."""
-
-    endpoint: Endpoint
-    flying: set[str]
-    failures: int
-    resume_at: datetime | None
-    waiting: asyncio.Semaphore
-    standing: Standing | None = None
-    stopped: bool = False
-
-
 class Dispatcher:
     """Delivers events to webhooks while it runs. `alone`: no other process can be sending for this database; `days`:
     how long events are kept; `count` is told `delivered`, `failed` or `dead` of each attempt."""
@@ -80,7 +68,7 @@ class Dispatcher:
         seconds: float | None = None,
     ) -> None:
         self._schedule = schedule or Schedule()
-        self._queue, self._log = Queue(database, self._schedule), EventLog(database)
+        self._database, self._queue, self._log = database, Queue(database, self._schedule), EventLog(database)
         self._secrets, self._networks = secrets, networks
         self._alone, self._days, self._count = alone, timedelta(days=days), count
         self._limits: dict[str, Any] = {} if seconds is None else {"seconds": seconds}
@@ -91,7 +79,7 @@ class Dispatcher:
         self._wake: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="webhooks")
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line] = {}
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._sender: Sender | None = None
@@ -170,7 +158,7 @@ class Dispatcher:
             rows, _ = await self._call(self._queue.standing)
         self._know([row for row in rows if row.held_by == self._holder])
         for line in list(self._lines.values()):
-            if not line.stopped and (line.resume_at is None or line.resume_at <= now):
+            if not (line.idle or line.stopped) and (line.resume_at is None or line.resume_at <= now):
                 await self._take_up(line, now)
         if time.monotonic() - self._tidied_at > TIDY:
             self._tidied_at = time.monotonic()
@@ -187,13 +175,15 @@ class Dispatcher:
             found, line = endpoint_of(row, now), self._lines.get(row.id)
             if line is None:
                 free = asyncio.Semaphore(AT_ONCE)
-                self._lines[row.id] = _Line(found, set(), found.failures, found.resume_at, free)
+                self._lines[row.id] = Line(found, set(), found.failures, found.resume_at, free)
             else:
-                line.endpoint = found
+                line.endpoint, line.idle = found, False
                 if line.standing is None:  # else it is newer than what is stored
                     line.failures, line.resume_at, line.stopped = found.failures, found.resume_at, False
         for gone in self._lines.keys() - {row.id for row in rows}:
-            del self._lines[gone]
+            self._lines[gone].idle = True
+            if not self._lines[gone].flying:
+                del self._lines[gone]
 
     def _standings(self) -> list[Standing]:
         return [line.standing for line in self._lines.values() if line.standing is not None]
@@ -214,41 +204,56 @@ class Dispatcher:
                 done.flying.discard(one.inspection_id or str(one.number))
         return more
 
-    async def _take_up(self, line: _Line, now: datetime) -> None:
+    async def _take_up(self, line: Line, now: datetime) -> None:
         limit = (BATCH if line.failures == 0 else 1) - len(line.flying)
         if limit <= 0:
             return
         rows = await self._call(self._queue.due, line.endpoint.id, now, limit, frozenset(line.flying))
-        if not rows:
-            return
-        written = await self._call(self._written, [row.event_number for row in rows])
         for row in rows:
             line.flying.add(row.inspection_id or str(row.number))
-            task = asyncio.create_task(self._attempt(line, row, written.get(row.event_number)))
+            task = asyncio.create_task(self._attempt(line, row))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _written(self, numbers: list[int]) -> dict[int, bytes]:
-        return {number: self._write(event) for number, event in self._log.named(numbers).items()}
+    async def _attempt(self, line: Line, row: Row[Any]) -> None:
+        answer = None
+        try:
+            async with line.waiting:
+                answer = await self._sent(line, row)
+        except RegradeError as error:
+            log.warning("a webhook waits: %s", error)
+        except Exception:
+            log.exception("a webhook waits; it is tried again")
+        if answer is None:
+            line.flying.discard(row.inspection_id or str(row.number))
+        else:
+            self._note(line, row, answer)
 
-    async def _attempt(self, line: _Line, row: Row[Any], body: bytes | None) -> None:
-        async with line.waiting:
-            now = datetime.now(UTC)
-            if line.stopped or (line.resume_at is not None and line.resume_at > now):
-                line.flying.discard(row.inspection_id or str(row.number))  # found to be down meanwhile
-                return
-            if body is None:  # kept for shorter than it waited
-                answer = Answer(None, "expired", 0.0)
-            else:
-                answer = await self._signed(line.endpoint, row.event_id, body)
-        self._note(line, row, answer)
+    async def _sent(self, line: Line, row: Row[Any]) -> Answer | None:
+        """Send a delivery as it is now; None where it is not to be sent any more, or not yet."""
+        now = datetime.now(UTC)
+        if line.idle or line.stopped or (line.resume_at is not None and line.resume_at > now):
+            return None  # found to be down meanwhile
+        ready = await self._call(self._ready, row.number, now)
+        if ready is None:
+            return None
+        endpoint, body = ready
+        if body is None:  # kept for shorter than it waited
+            return Answer(None, "expired", 0.0)
+        return await self._signed(endpoint, row.event_id, body)
+
+    def _ready(self, number: int, now: datetime) -> tuple[Endpoint, bytes | None] | None:
+        found = outgoing(self._database, self._holder, number, now)
+        if found is None:
+            return None
+        return found.endpoint, None if found.event is None else self._write(found.event)
 
     async def _signed(self, endpoint: Endpoint, event_id: str, body: bytes) -> Answer:
         assert self._sender is not None
         headers = self._secrets.sign(endpoint.id, endpoint.generations, event_id, datetime.now(UTC), body)
         return await self._sender.send(endpoint.url, headers, body)
 
-    def _note(self, line: _Line, row: Row[Any], answer: Answer) -> None:
+    def _note(self, line: Line, row: Row[Any], answer: Answer) -> None:
         """Decide what follows from an attempt; it is written down with the next turn."""
         now = datetime.now(UTC)
         next_at = None
@@ -279,7 +284,7 @@ class Dispatcher:
         )
         self._count("delivered" if answer.error is None else "failed" if next_at is not None else "dead")
 
-    def _next(self, line: _Line, row: Row[Any], answer: Answer, now: datetime) -> datetime | None:
+    def _next(self, line: Line, row: Row[Any], answer: Answer, now: datetime) -> datetime | None:
         """When a delivery is tried again; None where it is given up. Tells too until when its receiver is let alone."""
         asked = timedelta(seconds=answer.retry_after or 0.0)
         if answer.silent or line.failures >= TROUBLED:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from regrade.serving.access.audit import record, record_command
 from regrade.serving.access.keys import ApiKey
-from regrade.serving.base.errors import NotFoundError, TooManyWebhooksError
+from regrade.serving.base.errors import NotFoundError, SecretOverlapError, TooManyWebhooksError
 from regrade.serving.base.i18n import Message
 from regrade.serving.events.log import before, newest
 from regrade.serving.events.queue import bring_forward, clear_from
@@ -119,10 +119,16 @@ class Endpoints:
         return self.get(webhook_id)
 
     def rotate(self, webhook_id: str, by: By) -> Endpoint:
-        """Turn it to another secret; the one before signs too for `OVERLAP`."""
+        """Turn it to another secret; the one before signs too for `OVERLAP`.
+
+        Raises `SecretOverlapError` meanwhile: a third would end the one that its receiver may still use.
+        """
         now = datetime.now(UTC)
         with self._database.write() as connection:
-            _row(connection, webhook_id)
+            overlap = endpoint_of(_row(connection, webhook_id), now).overlap_until
+            if overlap is not None:
+                until = overlap.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+                raise SecretOverlapError(Message("problem.webhook_overlap", {"at": until}))
             turned = {"generation": webhooks.c.generation + 1, "overlap_until": now + OVERLAP}
             connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(turned))
             _audit(connection, now, by, webhook_id, "rotate", {})

@@ -36,6 +36,8 @@ _NEVER: Final = tuple(
 """Link-local, and where clouds answer with credentials beside that (Azure, AWS and Google over IPv6)."""
 _CARRIERS: Final = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")))
 """IPv6 that carries an IPv4 address: NAT64, 6to4, Teredo, IPv4-compatible. No receiver is found only there."""
+_APART: Final = tuple(map(ip_network, ("fec0::/10", "192.0.0.0/24", "192.88.99.0/24")))
+"""Site-local, protocol assignments, 6to4 relays: no receiver is there, whatever a Python release takes for public."""
 _BAD_PORTS: Final = frozenset(
     (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080)
 )
@@ -82,7 +84,9 @@ def is_allowed(address: Address, networks: Networks, *, plain: bool) -> bool:
         return False
     if _within(address, networks):
         return True
-    return not plain and address.is_global and not address.is_reserved and not _within(address, _CARRIERS)
+    if plain or _within(address, (*_CARRIERS, *_APART)):
+        return False
+    return address.is_global and not address.is_reserved
 
 
 class Guarded(httpcore.AsyncNetworkBackend):

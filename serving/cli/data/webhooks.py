@@ -73,7 +73,7 @@ def resume(webhook_id: Id, data_dir: DataDir = None) -> None:
 
 
 def rotate(webhook_id: Id, data_dir: DataDir = None) -> None:
-    """Turn to another secret and print it. For 24 hours the one before signs too."""
+    """Turn to another secret and print it. For 24 hours the one before signs too, and there is no other new one."""
     with _at(data_dir) as site:
         typer.echo(site.endpoints.secret(site.endpoints.rotate(webhook_id, site.by)))
 

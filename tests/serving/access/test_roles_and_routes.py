@@ -100,6 +100,7 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /desk/webhooks": ("page", {ADMIN}),
     "POST /desk/webhooks": ("page", {ADMIN}),
     "GET /desk/webhooks/{webhook_id}": ("page", {ADMIN}),
+    "GET /desk/webhooks/{webhook_id}/{act}": ("page", {ADMIN}),
     "POST /desk/webhooks/{webhook_id}/{act}": ("page", {ADMIN}),
     "GET /desk/quality": ("page", {REVIEWER, ENGINEER}),
     "GET /desk/quality/{table}.csv": ("desk", {REVIEWER, ENGINEER}),

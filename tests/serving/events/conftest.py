@@ -17,6 +17,8 @@ from standardwebhooks.webhooks import Webhook
 from regrade.datasets.category import load_categories
 from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemResult, Quality
 from regrade.serving.access.keys import ApiKey, KeyStore
+from regrade.serving.erasure.eraser import Eraser
+from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.events.dispatcher import Dispatcher
 from regrade.serving.events.endpoints import By, Endpoint, Endpoints
 from regrade.serving.events.log import EventLog, Wanted
@@ -31,6 +33,7 @@ from regrade.serving.review import Claim, Desk, Filters, FirstLooks, Lottery, Ve
 from regrade.serving.rubric.in_force import InForce
 from regrade.serving.rubric.load import load_rubrics
 from regrade.serving.storage.database import Database
+from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.records import Inspection, StoredPhoto, new_id
 
 HERE = (ip_network("127.0.0.0/8"),)
@@ -174,6 +177,13 @@ def site(tmp_path: Path, migrated: Path) -> Iterator[Site]:
     database.close()
 
 
+@pytest.fixture
+def eraser(site: Site, tmp_path: Path) -> Eraser:
+    """What erases at the site."""
+    photos = LocalPhotoStore(tmp_path / "photos")
+    return Eraser(site.database, photos, lambda sha256: None, site.signer, Pseudonyms(b"p" * 32))
+
+
 def written(event: Event) -> bytes:
     """An event as it is sent, in short."""
     about = None if event.inspection is None else {"id": event.inspection.id, "status": event.inspection.status}
@@ -188,11 +198,11 @@ def deliver(site: Site) -> Iterator[Deliver]:
     """Starts what delivers."""
     started: list[Dispatcher] = []
 
-    def start(**more: Any) -> Dispatcher:
+    def start(write: Callable[[Event], bytes] = written, **more: Any) -> Dispatcher:
         given = {"alone": True, "days": 90.0, "schedule": SOON, **more}
         dispatcher = Dispatcher(site.database, site.secrets, given.pop("networks", HERE), **given)
         started.append(dispatcher)
-        dispatcher.start(written)
+        dispatcher.start(write)
         return dispatcher
 
     yield start

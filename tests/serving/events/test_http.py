@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from tests.serving.events.conftest import Receiver
+from tests.serving.events.test_delivery import until
 
 Listen = Callable[..., Receiver]
+LONG_ONCE_COMPOSED = "\u0958" * 150
+"""150 characters that are 300 in Normalization Form C."""
+UNFIT = (
+    {"description": "x" * 900},
+    {"description": LONG_ONCE_COMPOSED},
+    *({"enabled": no} for no in ("no", 0, "false")),
+)
 LAN = {"webhook_networks": "127.0.0.0/8"}
 
 
@@ -104,6 +112,7 @@ def test_it_is_changed_rotated_replayed_and_removed(service: Any, listen: Listen
     service.post([photo], {"rma": "1", "seller": "acme"})
     assert service.client.patch(place, json={"enabled": True, "seller": None}).json()["seller"] is None
     receiver.wait(1)
+    until(lambda: service.client.get(place).json()["pending"] == 0)  # else the replay takes it back
     turned = service.client.post(f"{place}/rotate").json()
     assert turned["secret"] != made["secret"]
     assert turned["overlap_until"] is not None
@@ -117,6 +126,18 @@ def test_it_is_changed_rotated_replayed_and_removed(service: Any, listen: Listen
     receiver.wait(3)
     assert service.client.delete(place).status_code == 204
     assert service.client.get(place).status_code == 404
+
+
+def test_while_the_secret_before_still_signs_there_is_no_third(service: Any, listen: Listen, photo: bytes) -> None:
+    receiver = listen()
+    made = make(service, receiver, description="x" * 200)
+    turned = service.client.post(f"/v1/webhooks/{made['id']}/rotate").json()
+    again = service.client.post(f"/v1/webhooks/{made['id']}/rotate")
+    assert (again.status_code, again.json()["type"].split(":")[-1]) == (409, "secret-overlap")
+    assert "make another webhook" in again.json()["detail"]
+    service.post([photo], {"rma": "RMA-1"})
+    receiver.wait(1)
+    assert receiver.verified(made["secret"]) == receiver.verified(turned["secret"])
 
 
 def test_every_change_stands_in_the_audit_trail(service: Any, listen: Listen) -> None:
@@ -133,6 +154,7 @@ def test_every_change_stands_in_the_audit_trail(service: Any, listen: Listen) ->
         *({}, {"url": "http://10.0.0.1/"}, {"url": "https://169.254.169.254/"}, {"url": "https://a.example:22/"}),
         *({"url": "https://a.example", "types": []}, {"url": "https://a.example", "types": ["inspection.lost"]}),
         {"url": "https://a.example", "secret": "mine"},
+        *({"url": "https://a.example", "description": text} for text in ("x" * 201, LONG_ONCE_COMPOSED)),
     ],
 )
 def test_a_webhook_that_cannot_be_is_refused_and_none_is_made(service: Any, body: dict[str, Any]) -> None:
@@ -142,7 +164,9 @@ def test_a_webhook_that_cannot_be_is_refused_and_none_is_made(service: Any, body
     assert service.client.get("/v1/webhooks").json() == []
 
 
-@pytest.mark.parametrize("body", [{"url": None}, {"enabled": None}, {"url": "https://127.0.0.1:22/"}, {"id": "x"}])
+@pytest.mark.parametrize(
+    "body", [{"url": None}, {"enabled": None}, {"url": "https://127.0.0.1:22/"}, {"id": "x"}, *UNFIT]
+)
 def test_a_change_that_cannot_be_changes_nothing(service: Any, listen: Listen, body: dict[str, Any]) -> None:
     made = make(service, listen())
     assert service.client.patch(f"/v1/webhooks/{made['id']}", json=body).status_code == 422

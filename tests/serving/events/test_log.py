@@ -9,20 +9,11 @@ from sqlalchemy import insert, select
 
 from regrade.serving.base.errors import EventsGoneError
 from regrade.serving.erasure.eraser import Eraser
-from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
 from regrade.serving.events.log import Wanted
 from regrade.serving.outbox.tables import events
 from regrade.serving.outbox.writer import note_site
 from regrade.serving.review.types import Asking
-from regrade.serving.storage.photostore import LocalPhotoStore
-
-
-@pytest.fixture
-def eraser(site: Any, tmp_path: Any) -> Eraser:
-    """What erases at the site."""
-    photos = LocalPhotoStore(tmp_path / "photos")
-    return Eraser(site.database, photos, lambda sha256: None, site.signer, Pseudonyms(b"p" * 32))
 
 
 def types(site: Any) -> list[str]:

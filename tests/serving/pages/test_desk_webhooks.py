@@ -37,8 +37,14 @@ def test_one_is_made_tried_and_paused(service: Any, sit: Sit, listen: Listen, vi
     expect(page.locator(".secret")).to_have_count(0)
     page.get_by_role("button", name="Pause").click()
     expect(page.locator(".tag").first).to_have_text("paused")
-    page.get_by_role("button", name="New secret").click()
-    assert page.locator(".secret code").inner_text() != secret
+    page.get_by_text("New secret …").click()
+    assert violations(page) == []
+    page.get_by_role("button", name="Make a new secret").dblclick()
+    expect(page.locator(".secret code")).not_to_have_text(secret)
+    turned = page.locator(".secret code").inner_text()
+    page.reload()
+    assert page.locator(".secret code").inner_text() == turned
+    expect(page.get_by_text("New secret …")).to_have_count(0)
     page.get_by_text("Remove …").click()
     page.get_by_role("button", name="Remove it").click()
     expect(page.get_by_text("Events are sent nowhere yet.")).to_be_visible()
@@ -61,10 +67,11 @@ def test_its_log_says_what_failed_in_both_languages_and_sends_again(
     assert violations(page) == []
     page.get_by_role("button", name="Send again: inspection.graded").click()
     receiver.wait(2)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.click("[data-language='zh-CN']")
     expect(page.locator("#log")).to_have_text("发送记录")
     assert violations(page) == []
-    page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

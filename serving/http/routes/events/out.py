@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from regrade.serving.base.text_forms import Name, ShortNote
+from regrade.serving.base.text_forms import BriefNote, Name
 from regrade.serving.events.moments import Event
 from regrade.serving.http.render import inspection_out
 from regrade.serving.outbox.kinds import Kind
@@ -41,7 +41,7 @@ class WebhookIn(BaseModel):
     url: str = Field(min_length=1, max_length=2000, description="HTTPS, at a public address; see `webhook_networks`.")
     types: list[Kind] | None = Field(None, min_length=1, description="Only these events; null: all.")
     seller: Name | None = Field(None, description="Only events of this seller's items; null: all, and the site's own.")
-    description: ShortNote = Field("", max_length=200)
+    description: BriefNote = ""
 
 
 class WebhookChangeIn(BaseModel):
@@ -52,8 +52,8 @@ class WebhookChangeIn(BaseModel):
     url: str | None = Field(None, min_length=1, max_length=2000)
     types: list[Kind] | None = Field(None, min_length=1)
     seller: Name | None = None
-    description: ShortNote | None = Field(None, max_length=200)
-    enabled: bool | None = Field(None, description="False: nothing is sent, and what happens is sent later.")
+    description: BriefNote | None = None
+    enabled: StrictBool | None = Field(None, description="False: nothing is sent, and what happens is sent later.")
 
 
 class ReplayIn(BaseModel):

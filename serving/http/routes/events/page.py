@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Final, get_args
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from regrade.models.errors import RegradeError
 from regrade.serving.access.sessions import Session
-from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError, SecretOverlapError
 from regrade.serving.base.fields import describe_fault
 from regrade.serving.base.i18n import Message, text
 from regrade.serving.base.problems import problem_of
@@ -27,7 +28,7 @@ from regrade.serving.http.routes.desk.access import (
 )
 from regrade.serving.http.routes.desk.item_words import stamp
 from regrade.serving.http.routes.desk.templates import DESK, desk_page
-from regrade.serving.http.routes.events import steps
+from regrade.serving.http.routes.events import shown, steps
 from regrade.serving.http.routes.events.out import WebhookIn
 from regrade.serving.http.routes.queries import moment
 from regrade.serving.outbox.kinds import KINDS
@@ -50,7 +51,7 @@ async def webhooks(request: Request, session: AdminDep, runtime: RuntimeDep, lan
 
 @router.post(PAGE)
 async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
-    """Make one, and show its secret, once."""
+    """Make one, and show its secret on its page."""
     fields = await _form(request, session, lang)
     try:
         said = _said(fields)
@@ -58,7 +59,7 @@ async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: D
         made = await steps.make(runtime, By(session.key), url, **said.model_dump(exclude={"url"}))
     except RegradeError as error:
         return await _list(request, session, runtime, lang, fields=fields, **_fault(error, lang))
-    return await _one(request, session, runtime, lang, made, status=201, secret=runtime.webhooks.secret(made))
+    return shown.show(request, see(request, f"{PAGE}/{made.id}"), session, made)
 
 
 @router.get(f"{PAGE}/{{webhook_id}}")
@@ -70,7 +71,14 @@ async def webhook(
         found = await runtime.call(runtime.webhooks.get, webhook_id)
     except NotFoundError as error:
         return await _list(request, session, runtime, lang, **_fault(error, lang))
-    return await _one(request, session, runtime, lang, found)
+    secret = runtime.webhooks.secret(found) if shown.may_show(request, session, found) else None
+    return await _one(request, session, runtime, lang, found, secret=secret)
+
+
+@router.get(f"{PAGE}/{{webhook_id}}/{{act}}")
+async def back(webhook_id: str, act: str, request: Request, session: AdminDep) -> Response:
+    """What a button does is not done by an address, such as after having had to log in again: to its page."""
+    return see(request, f"{PAGE}/{quote(webhook_id, safe='')}")
 
 
 @router.post(f"{PAGE}/{{webhook_id}}/{{act}}")
@@ -82,9 +90,11 @@ async def act_on(
     by = By(session.key)
     try:
         found = await runtime.call(runtime.webhooks.get, webhook_id)
+    except NotFoundError as error:
+        return await _list(request, session, runtime, lang, **_fault(error, lang))
+    try:
         if act == "rotate":
-            found = await runtime.call(runtime.webhooks.rotate, webhook_id, by)
-            return await _one(request, session, runtime, lang, found, secret=runtime.webhooks.secret(found))
+            return await _turn(request, session, runtime, by, found, fields.get("generation", ""))
         if act == "ping":
             return await _one(request, session, runtime, lang, found, tried=await steps.ping(runtime, webhook_id))
         if act == "remove":
@@ -98,9 +108,29 @@ async def act_on(
             await steps.send_again(runtime, webhook_id, int(fields["number"][:19]))
         else:
             raise NotFoundError(Message("problem.no_webhook_step", {"act": act[:40]}))
-    except RegradeError as error:
+    except NotFoundError as error:
         return await _list(request, session, runtime, lang, **_fault(error, lang))
+    except RegradeError as error:
+        return await _one(request, session, runtime, lang, found, **_fault(error, lang))
     return see(request, f"{PAGE}/{found.id}")
+
+
+async def _turn(
+    request: Request, session: Session, runtime: Runtime, by: By, found: Endpoint, generation: str
+) -> Response:
+    """Turn to another secret from the one of `generation`, which the page had; what comes twice, such as from a double
+    click, turns once. Raises `SecretOverlapError`."""
+    if generation == str(found.generations[0]):
+        try:
+            found = await runtime.call(runtime.webhooks.rotate, found.id, by)
+        except SecretOverlapError:
+            found = await runtime.call(runtime.webhooks.get, found.id)
+            if generation == str(found.generations[0]):
+                raise
+    answer = see(request, f"{PAGE}/{found.id}")
+    if generation == str(found.generations[0] - 1) and shown.just_turned(found):
+        return shown.show(request, answer, session, found)
+    return answer
 
 
 async def _form(request: Request, session: Session, lang: str) -> dict[str, str]:
@@ -169,13 +199,13 @@ async def _list(
 
 
 async def _one(
-    request: Request, session: Session, runtime: Runtime, lang: str, found: Endpoint, status: int = 200, **shown: Any
+    request: Request, session: Session, runtime: Runtime, lang: str, found: Endpoint, status: int = 200, **more: Any
 ) -> Response:
     wanted, cursor = request.query_params.get("state"), request.query_params.get("cursor", "")
     state: Any = wanted if wanted in STATES else None
     before = int(cursor[:18]) if cursor.isascii() and cursor.isdigit() else None
     log = await runtime.call(runtime.deliveries.page, found.id, LINES, before, state)
-    values = {"secret": None, "tried": None, **shown}
+    values = {"secret": None, "tried": None, "fault": None, **more}
     about = {"log": log, "state": state, "states": STATES, "page": f"{PAGE}/{found.id}"}
     return desk_page(
         request, "webhook.html", lang, session, status=status, hook=found, **about, **values, **_words(lang)

@@ -90,10 +90,10 @@ async def remove(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> Respons
     return Response(status_code=204)
 
 
-@router.post("/{webhook_id}/rotate", summary="Turn to another secret", responses=problems(*_CHANGES))
+@router.post("/{webhook_id}/rotate", summary="Turn to another secret", responses=problems(*_CHANGES, 409))
 async def rotate(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> SecretOut:
     """Answers with a new secret, shown once. For 24 hours each attempt is signed with both, so that the receiver can
-    change over without missing anything."""
+    change over without missing anything; until then there is no other new one (409)."""
     return _with_secret(runtime, await runtime.call(runtime.webhooks.rotate, webhook_id, By(key)))
 
 
