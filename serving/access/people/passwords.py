@@ -21,7 +21,7 @@ _P: Final = 3
 
 
 def checked(password: str, name: str) -> str:
-    """`password` as it is hashed. Raises `InvalidFieldsError` for one that is too short or too long, repeats one pattern,
+    """`password` as it is hashed. Raises `InvalidFieldsError` for one that is too short or too long, repeats a pattern,
     or is too short but for the `name` of whose it is."""
     found = _normal(password)
     if len(found) < LEAST:
