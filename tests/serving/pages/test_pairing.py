@@ -33,6 +33,14 @@ def open_tablet(chromium: Browser, link: str) -> Page:
     return page
 
 
+def open_welcome(chromium: Browser, link: str) -> Page:
+    """The page of somebody who was invited, once it says who they are."""
+    page = chromium.new_context(locale="en-US").new_page()
+    page.goto(link)
+    expect(page.locator("#name")).not_to_have_value("")
+    return page
+
+
 def test_the_link_of_the_code_pairs_a_tablet_which_then_grades_as_its_station(
     admin: Page, chromium: Browser, service: Any, stored: Any, sharp: FilePayload
 ) -> None:
@@ -122,6 +130,19 @@ def test_a_double_click_makes_one_code_which_a_reload_and_another_language_keep(
     tablet = open_tablet(chromium, admin.locator("#shown-link").input_value())
     expect(tablet.locator("#key-state")).to_have_text("Paired as LA-07")
     tablet.context.close()
+
+
+def test_an_invitation_outlives_a_reload_and_another_language(admin: Page, chromium: Browser) -> None:
+    admin.fill("#new-person", "Ann Li")
+    admin.press("#new-person", "Enter")
+    welcome = open_welcome(chromium, admin.locator("#shown-link").input_value())
+    welcome.reload()
+    expect(welcome.locator("#name")).to_have_value("Ann Li")
+    welcome.click(".languages [value='zh-CN']")
+    expect(welcome.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(welcome.locator("#name")).to_have_value("Ann Li")
+    assert "code" not in welcome.url
+    welcome.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
