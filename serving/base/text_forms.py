@@ -28,7 +28,9 @@ _HIDDEN: Final = (
     r"\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
     r"\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
 )
-_UNFIT_IN_NAMES: Final = _CONTROLS + _BREAKS + _JOINERS + _HIDDEN
+_BLANK: Final = r"\u2800"
+"""The braille pattern without a dot: no space by Unicode, and looks like one."""
+_UNFIT_IN_NAMES: Final = _CONTROLS + _BREAKS + _JOINERS + _HIDDEN + _BLANK
 _IN_NAMES: Final = re.compile(f"[{_UNFIT_IN_NAMES}]")
 _IN_NOTES: Final = re.compile(f"[{_HIDDEN}]|(?![\t\n])[{_CONTROLS}]")
 

@@ -31,6 +31,15 @@ export function unfill() {
   filled.clear();
 }
 
+/** What is filled in now, as [field, value] pairs, to be kept with the item. */
+export const given = () => [...filled];
+
+/** Go on with fields that were filled in before a reload, as `given` told them. */
+export function restore(pairs) {
+  filled.clear();
+  for (const [id, value] of pairs ?? []) filled.set(id, value);
+}
+
 function fill(expected) {
   const sku = $("sku").value.trim();
   const line = expected.lines.find((one) => one.sku === sku) ?? (!sku && expected.lines.length === 1 ? expected.lines[0] : null);

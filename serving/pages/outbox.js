@@ -14,7 +14,7 @@ const FIRST_MS = 5_000;
 const LONGEST_MS = 60_000;
 const MOST_DONE = 30;
 
-/** In order: { seq, key, body, photos: ids, mended, at, keyId, state: "waits" | "done" | "refused", result, answer }. */
+/** In order: { seq, key, body, photos: ids, mended, filled, at, keyId, state: "waits" | "done" | "refused", result, answer }. */
 let entries = [];
 let keyOf = () => null;
 let changed = () => {};
@@ -48,11 +48,12 @@ export async function begin(mine, key, onChange, onAnswer) {
   pump();
 }
 
-/** Put an item into the line, and begin to send. `mended` says which photos of it mend an inspection that there is. */
-export async function add({ key, body, photos, mended = null }) {
+/** Put an item into the line, and begin to send. `mended` says which photos of it mend an inspection that there is,
+ * `filled` which fields the catalogue filled in. */
+export async function add({ key, body, photos, mended = null, filled = [] }) {
   // With nothing left to wait for it is sent at once: what has to be kept before that is kept together with it.
   const keyId = photos.every(uploads.isThere) ? idOf(keyOf()) : null;
-  const entry = { key, body, photos, mended, at: Date.now(), keyId, state: "waits" };
+  const entry = { key, body, photos, mended, filled, at: Date.now(), keyId, state: "waits" };
   if (keyId) unsent.add(key);
   await stored.keepEntry(entry);
   entries.push(entry);

@@ -11,6 +11,9 @@ const STATION = "regrade.station";
 /** The name that the service has said the key of this tab is bound to. */
 let bound = null;
 let saved = () => {};
+/** What is wrong, in words of the language chosen, and the field that it is about. */
+let fault = { words: () => "", field: "key" };
+const CODE = "pair-code";
 
 const own = () => sessionStorage.getItem(KEY);
 export const apiKey = () => own() ?? paired()?.key ?? null;
@@ -22,20 +25,28 @@ export const stationName = () => boundName() ?? localStorage.getItem(STATION) ??
 /** What is said of it with an item: nothing where the key says it. */
 export const sentStation = () => (boundName() ? undefined : stationName());
 
-export function openSettings(error = "") {
+/** Open them, and say what is wrong (`words()`, in the language chosen) with one field, which gets the focus. */
+export function openSettings(words = () => "", field = "key") {
   $("settings").hidden = false;
   $("settings-open").setAttribute("aria-expanded", "true");
   $("station-name").value = stationName() ?? "";
-  $("pair-code").value = "";
+  $(CODE).value = "";
   $("key").value = own() ?? "";
-  $("key-error").textContent = error;
-  $("key").setAttribute("aria-invalid", String(error !== ""));
+  blame(words, field);
   showKeyState();
-  $("key").focus();
-  $("key").select();
+  $(field).focus();
+  $(field).select();
+}
+
+function blame(words, field) {
+  fault = { words, field };
+  const text = words();
+  $("key-error").textContent = text;
+  for (const id of ["key", CODE]) $(id).setAttribute("aria-invalid", String(text !== "" && id === field));
 }
 
 function close() {
+  blame(() => "", "key");
   $("settings").hidden = true;
   $("settings-open").setAttribute("aria-expanded", "false");
 }
@@ -46,6 +57,7 @@ export function showKeyState() {
   $("key-state").textContent = t(code, { station: name });
   if (name) delete $("key-state").dataset.text;
   else $("key-state").dataset.text = code;
+  if (fault.words()) $("key-error").textContent = fault.words();
   $("settings-open").classList.toggle("set", set);
   $("paired").hidden = !name;
   $("paired").textContent = name ? t("station.paired_as", { station: name }) : "";
@@ -60,15 +72,15 @@ export function refuseKey(status) {
     else sessionStorage.removeItem(KEY);
     bound = null;
   }
-  openSettings(t(status !== 401 ? "station.key_no_role" : was ? "station.pair_over" : "station.key_wrong"));
+  openSettings(() => t(status !== 401 ? "station.key_no_role" : was ? "station.pair_over" : "station.key_wrong"));
 }
 
 function save() {
   const key = $("key").value.trim();
   if (!key && paired()) return true;
-  if (!key) return openSettings(t("station.key_needed"));
+  if (!key) return openSettings(() => t("station.key_needed"));
   if (!/^[\x21-\x7e]+$/.test(key)) {
-    $("key-error").textContent = t("station.key_not_ascii");
+    blame(() => t("station.key_not_ascii"), "key");
     return false;
   }
   if (key !== own()) bound = null;
@@ -101,9 +113,8 @@ async function usePairing(code) {
   const { station, status, detail } = await pair(code);
   button.disabled = false;
   if (!station) {
-    openSettings(status ? (detail ?? t("station.strange_answer", { status })) : t("station.offline_short"));
-    $("pair-code").value = code;
-    $("pair-code").focus();
+    openSettings(() => (status ? (detail ?? t("station.strange_answer", { status })) : t("station.offline_short")), CODE);
+    $(CODE).value = code;
     return;
   }
   sessionStorage.removeItem(KEY);
@@ -118,7 +129,7 @@ export function wireSettings(onSave) {
   saved = onSave;
   $("settings").addEventListener("submit", (event) => {
     event.preventDefault();
-    const code = $("pair-code").value.trim();
+    const code = $(CODE).value.trim();
     if (code) return usePairing(code);
     if (!save()) return;
     showKeyState();

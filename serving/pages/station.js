@@ -5,7 +5,7 @@ import { benchDecides, choices, decidesFirst, decisionOf, tell } from "./bench.j
 import * as camera from "./camera.js";
 import { $, el } from "./dom.js";
 import { earlierWords } from "./earlier.js";
-import { expect, unfill } from "./expected.js";
+import { expect, given, restore, unfill } from "./expected.js";
 import * as hand from "./hand.js";
 import { asksForKind } from "./marks.js";
 import { categoryTap, changeOf, sendCategory } from "./mend.js";
@@ -42,11 +42,11 @@ let lookedUp = "";
 
 async function grade() {
   if (busy || !hand.complete()) return;
-  if (!apiKey()) return openSettings(t("station.key_needed"));
+  if (!apiKey()) return openSettings(() => t("station.key_needed"));
   withdrawIfChanged();
   // Retrying what was sent before keeps its idempotency key, so that an item is never graded twice.
   // Photos that are taken again mend the inspection that there is.
-  pending ??= { ...now(), key: stored.newId(), mended: changeOf(retaken, now()) };
+  pending ??= { ...now(), key: stored.newId(), mended: changeOf(retaken, now()), filled: given() };
   release();
   refusal = null;
   working(true);
@@ -98,23 +98,25 @@ async function read(id) {
   return response?.ok ? response.json() : null;
 }
 
-/** Take an item into hand, as { fields, photos, pending, retaken }: with its result where there is one. */
+/** Take an item into hand, as { fields, photos, pending, retaken, filled, lookedUp }: with its result where there is one. */
 async function takeUp(kept) {
   await hand.take(kept);
   pending = kept.pending ?? null;
   retaken = kept.retaken ?? null;
+  restore(kept.filled);
+  lookedUp = kept.lookedUp ?? $("rma").value.trim();
   hand.keep();
-  if (!pending?.inspection || !apiKey()) return;
+  if (!pending?.inspection || !apiKey()) return void lookUp();
   const inspection = await read(pending.inspection);
   if (inspection?.id !== pending?.inspection || shown || busy) return;
   show(inspection, false, await previews(inspection, apiKey(), photos.all().map((photo) => photo.file)), { again: true });
 }
 
 /** Take an item of the list into hand, unless something else is. */
-async function openEntry({ seq, key, body, photos: ids, result }) {
+async function openEntry({ seq, key, body, photos: ids, filled, result }) {
   if (shown) nextItem();
   if (!hand.isEmpty()) return photos.say(t("station.queue_hand"));
-  await takeUp({ fields: hand.fieldsOf(body), codes: body.answers?.codes, photos: ids.map((id) => ({ id })), pending: { key, body, photos: ids, inspection: result?.id } });
+  await takeUp({ fields: hand.fieldsOf(body), codes: body.answers?.codes, photos: ids.map((id) => ({ id })), filled, pending: { key, body, photos: ids, filled, inspection: result?.id } });
   await outbox.remove(seq);
 }
 
@@ -285,6 +287,7 @@ async function switchLanguage(code) {
   showKeyState();
   drawQueue();
   if (refusal) drawRefusal(refusal, grade);
+  if (!shown && !$("rma-note").hidden) lookUp();
   if (!shown) return;
   draw();
   const { id } = shown.inspection;
@@ -371,7 +374,7 @@ async function resume() {
   $("item").inert = true; // what is typed must not be in the way of what was kept
   const mine = await hand.begin();
   const kept = await hand.kept();
-  hand.keepWith(() => ({ pending, retaken }));
+  hand.keepWith(() => ({ pending, retaken, lookedUp, filled: given() }));
   if (kept && hand.isEmpty()) {
     // Answered before the page went down, and not shown.
     const entry = (await stored.entries()).find((one) => one.key === kept.pending?.key && one.state !== "waits");
@@ -454,6 +457,9 @@ asks.wire(api, () => ({ apiKey: apiKey(), station: stationName() }));
 await resume();
 showKeyState();
 await identify();
-if (!apiKey()) openSettings();
-else if (!shown) $("rma").focus();
+// What is wrong with a code in the address, or with the key, stays as it is said.
+if ($("settings").hidden) {
+  if (!apiKey()) openSettings();
+  else if (!shown) $("rma").focus();
+}
 document.body.dataset.ready = "true";

@@ -12,7 +12,7 @@ from regrade.serving.access.audit import name_of, record_by
 from regrade.serving.access.codes import Codes
 from regrade.serving.access.keys import NO_SECRET, ApiKey, Role, add_key
 from regrade.serving.access.names import folded, taken
-from regrade.serving.base.errors import AccountError, NotFoundError
+from regrade.serving.base.errors import AccountError, FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import api_keys, passkeys, people, sessions
@@ -92,7 +92,11 @@ class People:
         return self._person(row)
 
     def add(self, name: str, role: PersonRole, expires_at: datetime | None, by: ApiKey | str) -> Person:
-        """Make a person, who is then invited. Raises `AccountError` where the name is taken."""
+        """Make a person, who is then invited.
+
+        Raises `AccountError` where the name is taken, `InvalidFieldsError` where their access would be over already.
+        """
+        self._refuse_past(expires_at)
         try:
             with self._database.write() as connection:
                 _, key = add_key(connection, role, name, secret=False)
@@ -107,8 +111,10 @@ class People:
         """Change a person; who is disabled is out at once.
 
         Raises `NotFoundError`, and `AccountError` where the name is taken, an admin would take access from themselves,
-        or nobody could sign in as an admin any more.
+        or nobody could sign in as an admin any more; `InvalidFieldsError` where their access would end in the past.
         """
+        if change.expires_at is not None:
+            self._refuse_past(change.expires_at[0])
         try:
             with self._database.write() as connection:
                 before = self._get(connection, person_id)
@@ -161,6 +167,11 @@ class People:
             connection.execute(update(api_keys).where(api_keys.c.id == before.id).values(key))
         if row:
             connection.execute(update(people).where(people.c.key_id == before.id).values(row))
+
+    def _refuse_past(self, expires_at: datetime | None) -> None:
+        if expires_at is not None and expires_at <= self._now():
+            fault = FieldFault("expires_at", Message("fault.past"))
+            raise InvalidFieldsError("invalid-request", "request", [fault])
 
     def _refuse_lockout(self, connection: Connection, found: Person, by: ApiKey | str) -> None:
         if isinstance(by, ApiKey) and by.id == found.id:

@@ -12,7 +12,7 @@ from regrade.serving.base.i18n import Message
 
 LEAST: Final = 12
 MOST: Final = 200
-"""Characters. Nothing else is asked of a password (NIST SP 800-63B, section 3.1.1.2): rules make for guessable ones."""
+"""Characters. Of its signs nothing is asked (NIST SP 800-63B, section 3.1.1.2): such rules make for guessable ones."""
 
 _LOG2_N: Final = 15
 _R: Final = 8
@@ -20,16 +20,26 @@ _P: Final = 3
 """One of the settings that OWASP's cheat sheet of password storage holds for equal: 32 MiB, 0.2 to 0.7 s of a core."""
 
 
-def checked(password: str) -> str:
-    """`password` as it is hashed. Raises `InvalidFieldsError` for one that is too short or too long."""
+def checked(password: str, name: str) -> str:
+    """`password` as it is hashed. Raises `InvalidFieldsError` for one that is too short or too long, repeats a pattern,
+    or is too short but for the `name` of whose it is."""
     found = _normal(password)
     if len(found) < LEAST:
         fault = FieldFault("password", Message("fault.password_short", {"least": LEAST}))
     elif len(found) > MOST:
         fault = FieldFault("password", Message("fault.too_long", {"limit": f"{MOST}"}))
+    elif _repeats(found.casefold()):
+        fault = FieldFault("password", Message("fault.password_repeats"))
+    elif len(found.casefold().replace(_normal(name).casefold(), "")) < LEAST:
+        fault = FieldFault("password", Message("fault.password_name", {"least": LEAST}))
     else:
         return found
     raise InvalidFieldsError("invalid-request", "request", [fault])
+
+
+def _repeats(password: str) -> bool:
+    """Whether it is one pattern over and over, such as `aaaa` or `abcabca`."""
+    return any(password[period:] == password[:-period] for period in range(1, len(password) // 2 + 1))
 
 
 def hashed(password: str) -> str:

@@ -70,8 +70,7 @@ class SignIn:
     def choose_password(self, typed: str, password: str) -> ApiKey:
         """Use an invitation up for a password. Raises `CodeError`, and `InvalidFieldsError` for a password that will
         not do, after which the invitation is still open."""
-        self.invited(typed)
-        kept = hashed(checked(password))
+        kept = hashed(checked(password, self.invited(typed).name))
         return self._enrol(typed, "password", lambda connection, _: None, password_hash=kept)
 
     def choose_passkey(self, typed: str, passkey: Passkey) -> ApiKey:

@@ -1,13 +1,16 @@
 // The first time of somebody who was invited: the code comes in the address's fragment, which is taken off it at once.
+// This tab keeps it while the page is loaded again, such as in another language.
 
 import { $ } from "./dom.js";
 import { make, post, wire } from "./passkey.js";
 
+const KEPT = "regrade.invitation";
 const code = new URLSearchParams(location.hash.slice(1)).get("code");
 if (code) {
   history.replaceState(null, "", location.pathname + location.search);
-  $("code").value = code;
+  sessionStorage.setItem(KEPT, code);
 }
+$("code").value = code ?? ($("code").value || (sessionStorage.getItem(KEPT) ?? ""));
 if ($("code").value) greet();
 
 /** Say whose invitation it is; a code that is wrong stays in its field, to be typed anew. */

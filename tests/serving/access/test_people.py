@@ -78,11 +78,11 @@ def test_a_password_is_salted_and_long_enough() -> None:
     assert matches(PASSWORD, one)
     assert not matches(PASSWORD + "!", one)
     assert not matches("", None)
-    assert checked("twelve chars") == "twelve chars"
+    assert checked("twelve chars", "Ann") == "twelve chars"
     with pytest.raises(InvalidFieldsError, match="12"):
-        checked("eleven char")
+        checked("eleven char", "Ann")
     with pytest.raises(InvalidFieldsError, match="200"):
-        checked("x" * 201)
+        checked("long" * 50 + "er", "Ann")
 
 
 def test_an_invitation_is_good_once_and_then_the_password_is(people: People, sign_in: SignIn) -> None:

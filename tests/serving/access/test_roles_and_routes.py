@@ -126,6 +126,8 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /desk/welcome/passkey/begin": ("login", set()),
     "POST /desk/welcome/passkey": ("login", set()),
     "GET /desk/people": ("page", {ADMIN}),
+    "GET /desk/people/stations/{act}": ("page", {ADMIN}),
+    "GET /desk/people/people/{act}": ("page", {ADMIN}),
     "POST /desk/people/stations/{act}": ("page", {ADMIN}),
     "POST /desk/people/people/{act}": ("page", {ADMIN}),
     "POST /desk/logout": ("own session", set()),

@@ -134,7 +134,7 @@ def test_who_uses_a_station_and_since_when_is_told(service: Any) -> None:
     assert told["last_used_at"] is not None
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\u200bb", "a\nb", 7])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\u200bb", "\u2800", "a\nb", 7])
 def test_names_that_cannot_be_seen_or_are_too_long_are_refused(service: Any, name: Any) -> None:
     for path, body in (("stations", {"name": name}), ("people", {"name": name, "role": "reviewer"})):
         answer = service.client.post(f"/v1/{path}", json=body)
@@ -309,6 +309,44 @@ def test_the_page_of_people_is_for_admins_and_changes_nothing_without_the_token(
         answer = admin.client.post("/desk/people/stations/add", data={"name": "X", "csrf": token})
         assert answer.json()["type"] == "urn:regrade:problem:cross-site"
     assert service.client.get("/v1/stations").json() == {"stations": []}
+
+
+def test_a_code_is_shown_to_the_session_that_made_it_alone_and_no_address_repeats_the_act(service: Any) -> None:
+    admin, other = Visitor(service), Visitor(service)
+    for one in (admin, other):
+        one.post("login", key=service.key("admin"))
+    answer = admin.client.post("/desk/people/stations/add", data={"csrf": admin.csrf, "name": "LA-07"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desk/people?shown")
+    assert 'id="shown-code"' in admin.client.get("/desk/people?shown").text
+    assert 'id="shown-code"' not in admin.client.get("/desk/people").text
+    other.client.cookies.set("regrade_code", admin.client.cookies["regrade_code"], path="/desk/people")
+    assert 'id="shown-code"' not in other.client.get("/desk/people?shown").text
+    back = admin.client.get("/desk/people/stations/add")
+    assert (back.status_code, back.headers["location"]) == (303, "/desk/people")
+
+
+def test_whoever_is_logged_out_at_a_form_is_not_sent_back_to_its_address(service: Any) -> None:
+    answer = Visitor(service).client.post("/desk/people/stations/add", data={"name": "X"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desk/login")
+
+
+@pytest.mark.parametrize("password", ["aaaaaaaaaaaa", "passwordpassword", "Ab1!Ab1!Ab1!Ab", "I am BARTHOLOMEW!"])
+def test_passwords_that_are_guessed_first_are_refused(service: Any, password: str) -> None:
+    _, code = invite(service, "Bartholomew")
+    assert Visitor(service).post("welcome", code=code, password=password).status_code == 422
+
+
+def test_access_cannot_end_in_the_past(service: Any) -> None:
+    past = "2020-01-01T00:00:00Z"
+    answer = service.client.post("/v1/people", json={"name": "Bo", "role": "admin", "expires_at": past})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "expires_at")
+    person, _ = invite(service)
+    assert service.client.patch(f"/v1/people/{person}", json={"expires_at": past}).status_code == 422
+    admin = Visitor(service)
+    admin.post("login", key=service.key("admin"))
+    form = {"csrf": admin.csrf, "name": "Bo", "role": "admin", "expires": "2020-01-01"}
+    page = admin.client.post("/desk/people/people/add", data=form)
+    assert (page.status_code, "must lie in the future" in page.text) == (422, True)
 
 
 def test_the_page_says_what_is_wrong_with_a_form(service: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Request, Route, expect
 
 Put = Callable[..., list[str]]
 Sit = Callable[..., Page]
@@ -156,6 +156,51 @@ def test_the_station_answers_with_a_note_on_a_phone_in_chinese(service: Any, put
     bench.keyboard.press("Enter")
     expect(strip).to_contain_text("已提交")
     assert stored(service, one)["asks"][0]["ended"]["note"] == "已用胶水粘合。"
+
+
+def test_a_note_that_cannot_be_sent_stays_and_goes_in_a_second_try(service: Any, put: Put, bench: Page) -> None:
+    (one,) = put(service, station=NAME)
+    ask_over_api(service, one, ask="photos")
+    bench.reload()
+    strip = bench.locator("#asked")
+    strip.locator("button.secondary").click()
+    bench.fill("#asked-note", "Glued.")
+    bench.click("[data-language='zh-CN']")
+    expect(bench.locator("#asked-note")).to_have_value("Glued.")
+    bench.click("[data-language='en']")
+    bench.context.set_offline(True)
+    bench.press("#asked-note", "Enter")
+    expect(strip).to_contain_text("Not sent: the service cannot be reached. Your answer is kept")
+    expect(bench.locator("#asked-note")).to_have_value("Glued.")
+    bench.context.set_offline(False)
+    bench.press("#asked-note", "Enter")
+    expect(strip).to_contain_text("It is before the desk again")
+    assert stored(service, one)["asks"][0]["ended"]["note"] == "Glued."
+
+
+def test_photos_that_cannot_be_sent_stay_and_are_stored_once(
+    service: Any, put: Put, bench: Page, sharp: FilePayload
+) -> None:
+    (one,) = put(service, station=NAME)
+    ask_over_api(service, one, ask="photos")
+    lost: list[str] = []
+
+    def lose(route: Route, request: Request) -> None:
+        lost.append(request.headers["idempotency-key"])
+        route.fetch()  # it arrives, and its answer does not
+        route.abort()
+
+    bench.route("**/photos", lose, times=1)
+    bench.reload()
+    strip = bench.locator("#asked")
+    with bench.expect_file_chooser() as chooser:
+        strip.locator("button.primary").click()
+    chooser.value.set_files([sharp])
+    expect(strip).to_contain_text("Your answer is kept on this page")
+    strip.get_by_role("button", name="Send the photos taken: 1").click()
+    expect(strip).to_contain_text("It is before the desk again")
+    found = stored(service, one)
+    assert (len(lost), found["revision"], len(found["photos"])) == (1, 2, 3)
 
 
 def test_what_is_asked_of_another_station_is_not_shown(service: Any, put: Put, bench: Page) -> None:

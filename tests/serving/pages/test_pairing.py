@@ -33,8 +33,16 @@ def open_tablet(chromium: Browser, link: str) -> Page:
     return page
 
 
+def open_welcome(chromium: Browser, link: str) -> Page:
+    """The page of somebody who was invited, once it says who they are."""
+    page = chromium.new_context(locale="en-US").new_page()
+    page.goto(link)
+    expect(page.locator("#name")).not_to_have_value("")
+    return page
+
+
 def test_the_link_of_the_code_pairs_a_tablet_which_then_grades_as_its_station(
-    admin: Page, chromium: Browser, stored: Any, sharp: FilePayload
+    admin: Page, chromium: Browser, service: Any, stored: Any, sharp: FilePayload
 ) -> None:
     tablet = open_tablet(chromium, show_code(admin, "LA-07"))
     expect(tablet.locator("#key-state")).to_have_text("Paired as LA-07")
@@ -49,7 +57,7 @@ def test_the_link_of_the_code_pairs_a_tablet_which_then_grades_as_its_station(
     # It is still paired when it was shut and opened again, in another tab.
     again = tablet.context.new_page()
     tablet.close()
-    again.goto(admin.url.replace("/desk/people/stations/add", "/station"))
+    again.goto(f"{service.url}/station")
     expect(again.locator("#key-state")).to_have_text("Paired as LA-07")
     again.context.close()
 
@@ -65,6 +73,24 @@ def test_the_code_can_be_typed_and_what_is_wrong_with_it_is_said(admin: Page, ch
     tablet.fill("#pair-code", code.lower().replace("-", " "))
     tablet.press("#pair-code", "Enter")
     expect(tablet.locator("#key-state")).to_have_text("Paired as LA-07")
+    tablet.context.close()
+
+
+def test_a_link_that_is_no_good_says_so_at_the_field_of_the_code(admin: Page, chromium: Browser, service: Any) -> None:
+    show_code(admin, "LA-07")
+    code = admin.locator("#shown-code").inner_text()
+    tablet = open_tablet(chromium, f"{service.url}/station#pair=2222-2222")
+    expect(tablet.locator("#key-error")).to_contain_text("This pairing code is wrong")
+    field = tablet.locator("#pair-code")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("2222-2222")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(tablet.locator("#key")).to_have_attribute("aria-invalid", "false")
+    field.fill(code)
+    field.press("Enter")
+    expect(tablet.locator("#key-state")).to_have_text("Paired as LA-07")
+    expect(tablet.locator("#key-error")).to_have_text("")
+    expect(field).to_have_attribute("aria-invalid", "false")
     tablet.context.close()
 
 
@@ -87,6 +113,36 @@ def test_a_tablet_that_was_revoked_says_so_and_one_that_was_renamed_too(
     expect(tablet.locator("#key-error")).to_contain_text("no longer paired")
     expect(tablet.locator("#key-state")).to_have_text("Enter station key")
     tablet.context.close()
+
+
+def test_a_double_click_makes_one_code_which_a_reload_and_another_language_keep(
+    admin: Page, chromium: Browser, service: Any
+) -> None:
+    admin.fill("#new-station", "LA-07")
+    admin.locator("#stations .adding button").dblclick()
+    expect(admin.locator("#shown-code")).to_be_visible()
+    code = admin.locator("#shown-code").inner_text()
+    admin.reload()
+    expect(admin.locator("#shown-code")).to_have_text(code)
+    admin.click(".languages [value='zh-CN']")
+    expect(admin.locator("h1")).to_have_text("工位与人员")
+    expect(admin.locator("#shown-code")).to_have_text(code)
+    tablet = open_tablet(chromium, admin.locator("#shown-link").input_value())
+    expect(tablet.locator("#key-state")).to_have_text("Paired as LA-07")
+    tablet.context.close()
+
+
+def test_an_invitation_outlives_a_reload_and_another_language(admin: Page, chromium: Browser) -> None:
+    admin.fill("#new-person", "Ann Li")
+    admin.press("#new-person", "Enter")
+    welcome = open_welcome(chromium, admin.locator("#shown-link").input_value())
+    welcome.reload()
+    expect(welcome.locator("#name")).to_have_value("Ann Li")
+    welcome.click(".languages [value='zh-CN']")
+    expect(welcome.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(welcome.locator("#name")).to_have_value("Ann Li")
+    assert "code" not in welcome.url
+    welcome.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

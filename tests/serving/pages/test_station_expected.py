@@ -63,3 +63,26 @@ def test_names_from_the_catalogue_are_text(page: Page, service: Any) -> None:
     tell(service, {"rma": "EXP-4", "lines": [{"sku": "<img src=x>"}]})
     scan(page, "EXP-4")
     expect(page.locator("#rma-note")).to_have_text("Expected: <b onclick=alert(1)>Mug</b>")
+
+
+def test_after_a_reload_it_is_still_known_what_was_filled_in(page: Page, service: Any) -> None:
+    tell(service, {"rma": "EXP-5", "seller": "acme", "lines": [{"sku": "BX-1"}]})
+    scan(page, "EXP-5")
+    expect(page.locator("#amount")).to_have_value("25")
+    kept = """new Promise((found) => {
+        const opened = indexedDB.open("regrade.station");
+        opened.onsuccess = () => {
+            const asked = opened.result.transaction("draft").objectStore("draft").get("draft");
+            asked.onsuccess = () => { opened.result.close(); found((asked.result?.filled ?? []).length === 4); };
+        };
+    })"""
+    page.wait_for_function(kept)
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    expect(page.locator("#seller")).to_have_value("acme")
+    expect(page.locator("#rma-note")).to_contain_text("Expected from acme")
+    page.click("[data-language='zh-CN']")
+    expect(page.locator("#rma-note")).not_to_contain_text("Expected")
+    scan(page, "EXP-NONE")
+    for field in ("#seller", "#sku", "#category", "#amount"):
+        expect(page.locator(field)).to_have_value("")

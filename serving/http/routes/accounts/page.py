@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
 
 from regrade.models.errors import RegradeError
 from regrade.serving.access.people.directory import Change
@@ -17,6 +16,7 @@ from regrade.serving.base.problems import problem_of
 from regrade.serving.http.labels.fields import qr_rows
 from regrade.serving.http.routes.accounts.place import invitation_link, pairing_link, place_of
 from regrade.serving.http.routes.accounts.schemas import PersonIn, StationIn
+from regrade.serving.http.routes.accounts.shown import Made, keep, kept
 from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import (
     CSRF_FIELD,
@@ -36,6 +36,7 @@ router = APIRouter(include_in_schema=False)
 AdminDep = Annotated[Session, Depends(at_page())]
 
 PAGE: Final = f"{DESK}/people"
+SHOWN: Final = "shown"
 ROLES: Final = ("reviewer", "engineer", "admin")
 QUIET_ZONE: Final = 4
 """Light modules around a QR code, as its standard wants."""
@@ -43,30 +44,35 @@ QUIET_ZONE: Final = 4
 Fields = dict[str, str]
 
 
-class Shown(BaseModel):
-    """A code that is shown only now. `kind` is `station` or `person`; `path` draws the QR code of its link."""
+class Shown(Made):
+    """A code as the page shows it; `path` draws the QR code of its link, `side` modules wide."""
 
-    kind: str
-    name: str
-    code: str
     link: str
-    until: datetime
     path: str
     side: int
 
 
 @router.get(PAGE)
 async def accounts(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
-    """All stations and people, and what can be done with each."""
-    return await _page(request, session, runtime, lang)
+    """All stations and people, and what can be done with each; with `?shown`, the code that a form has just made."""
+    made = kept(request, session) if SHOWN in request.query_params else None
+    shown = None if made is None else _shown(request, runtime, made)
+    return await _page(request, session, runtime, lang, shown=shown)
+
+
+@router.get(f"{PAGE}/stations/{{act}}")
+@router.get(f"{PAGE}/people/{{act}}")
+async def back(act: str, request: Request, session: AdminDep) -> Response:
+    """The address of a form that was refused, opened once more: the page itself."""
+    return see(request, PAGE)
 
 
 @router.post(f"{PAGE}/stations/{{act}}")
 async def change_station(
     act: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
-    """Make, pair, rename or revoke a station, as a form of the page says; then the page, with the code if there is
-    one."""
+    """Make, pair, rename or revoke a station, as a form of the page says; then on to the page, with the code if there
+    is one."""
     return await _do(_stations, act, request, session, runtime, lang)
 
 
@@ -83,23 +89,26 @@ async def _do(what: Any, act: str, request: Request, session: Session, runtime: 
     token = fields.pop(CSRF_FIELD, "") or request.headers.get(CSRF_HEADER, "")
     refuse_forged_form(request, session, {CSRF_FIELD: token}, lang)
     try:
-        shown = await runtime.call(what, runtime, act, fields, session, request)
+        made = await runtime.call(what, runtime, act, fields, session)
     except RegradeError as error:
         problem = problem_of(error, lang)
         if problem is None:
             raise
         fault = error.faults[0].to(lang) if isinstance(error, InvalidFieldsError) else problem.detail
         return await _page(request, session, runtime, lang, status=problem.status, fault=fault)
-    return see(request, PAGE) if shown is None else await _page(request, session, runtime, lang, shown=shown)
+    if made is None:
+        return see(request, PAGE)
+    answer = see(request, f"{PAGE}?{SHOWN}")
+    keep(request, answer, session, made)
+    return answer
 
 
-def _stations(runtime: Runtime, act: str, fields: Fields, session: Session, request: Request) -> Shown | None:
-    stations, key, place = runtime.entrance.stations, session.key, place_of(request, runtime)
+def _stations(runtime: Runtime, act: str, fields: Fields, session: Session) -> Made | None:
+    stations, key = runtime.entrance.stations, session.key
     if act in ("add", "pair"):
         found = stations.add(_read(fields, StationIn).name, key) if act == "add" else stations.get(fields.get("id", ""))
         code, until = stations.open_pairing(found.id, key)
-        link = pairing_link(place.origin, request.scope["root_path"], code)
-        return _shown("station", found.name, code, link, until)
+        return Made(kind="station", name=found.name, code=code, until=until)
     if act == "rename":
         stations.rename(fields.pop("id", ""), _read(fields, StationIn).name, key)
     elif act == "revoke":
@@ -109,8 +118,8 @@ def _stations(runtime: Runtime, act: str, fields: Fields, session: Session, requ
     return None
 
 
-def _people(runtime: Runtime, act: str, fields: Fields, session: Session, request: Request) -> Shown | None:
-    people, key, place = runtime.entrance.people, session.key, place_of(request, runtime)
+def _people(runtime: Runtime, act: str, fields: Fields, session: Session) -> Made | None:
+    people, key = runtime.entrance.people, session.key
     if act in ("add", "invite"):
         if act == "add":
             until = _end_of(fields.pop("expires", ""))
@@ -119,8 +128,7 @@ def _people(runtime: Runtime, act: str, fields: Fields, session: Session, reques
         else:
             found = people.get(fields.get("id", ""))
         code, until = people.invite(found.id, key)
-        link = invitation_link(place.origin, request.scope["root_path"], code)
-        return _shown("person", found.name, code, link, until)
+        return Made(kind="person", name=found.name, code=code, until=until)
     person_id = fields.pop("id", "")
     if act == "change":
         people.change(person_id, _change(people.get(person_id), fields), key)
@@ -164,12 +172,14 @@ def _day(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment - timedelta(seconds=1):%Y-%m-%d}"
 
 
-def _shown(kind: str, name: str, code: str, link: str, until: datetime) -> Shown:
+def _shown(request: Request, runtime: Runtime, made: Made) -> Shown:
+    link_of = pairing_link if made.kind == "station" else invitation_link
+    link = link_of(place_of(request, runtime).origin, request.scope["root_path"], made.code)
     rows = qr_rows(link)
     dark = ((x, y) for y, row in enumerate(rows) for x, module in enumerate(row) if module)
     path = "".join(f"M{x + QUIET_ZONE} {y + QUIET_ZONE}h1v1h-1z" for x, y in dark)
     side = len(rows) + 2 * QUIET_ZONE
-    return Shown(kind=kind, name=name, code=code, link=link, until=until, path=path, side=side)
+    return Shown(**dict(made), link=link, path=path, side=side)
 
 
 async def _page(

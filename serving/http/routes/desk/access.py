@@ -179,6 +179,8 @@ def _to_login(request: Request) -> Response:
         return Response(status_code=200, headers={**SECURITY_HEADERS, "Refresh": "0"}, media_type="text/html")
     wanted = request.url.path.removeprefix(root) + (f"?{request.url.query}" if request.url.query else "")
     target = f"{root}{DESK}/login"
-    if (back := local_path(wanted)) is not None and back != DESK:
+    # The address of a form is no page to come back to.
+    asked = asked_method(request.scope) in ("GET", "HEAD")
+    if asked and (back := local_path(wanted)) is not None and back != DESK:
         target += f"?next={quote(back, safe='')}"
     return Response(status_code=303, headers={"Location": target, "Cache-Control": "no-store"})
