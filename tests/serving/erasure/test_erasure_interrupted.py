@@ -192,7 +192,10 @@ def test_a_database_of_before_erasures_is_written_anew_once(serve: Any, photo: b
     file = service.settings.data_dir / "regrade.db"
     with sqlite3.connect(file) as old:
         old.execute("PRAGMA secure_delete=OFF")
-        old.execute("INSERT INTO api_keys VALUES ('k', 'SECRET-OF-OLD', 'station', 'h', '2026-11-01 00:00:00.0', NULL)")
+        old.execute(
+            "INSERT INTO api_keys (id, name, role, secret_hash, created_at) "
+            "VALUES ('k', 'SECRET-OF-OLD', 'station', 'h', '2026-11-01 00:00:00.0')"
+        )
         old.commit()
         old.execute("DELETE FROM api_keys WHERE id = 'k'")
         old.execute("INSERT INTO unfinished_erasures VALUES ('')")  # as the migration does

@@ -209,6 +209,7 @@ def test_what_was_erased_is_gone_and_the_rest_stays_sound(told: Any, sound: Any)
     assert check_bundle(before, site.known()).findings == (), "whoever was given it before can still check it"
 
 
+@pytest.mark.sqlite_only  # rows changed by its own functions of JSON and its laxer types
 def test_what_was_erased_may_differ_in_its_row_and_nothing_else(site: Any) -> None:
     inspection = site.add()
     with site.database.write() as connection:

@@ -121,6 +121,9 @@ def test_every_route_of_the_api_refuses_parameters_that_it_does_not_know(service
         for method, described in methods.items():
             asked = path.replace("{index}", "0")
             answer = service.client.request(method, f"{asked}?unheard_of=1")
+            if path.startswith("/v2"):  # where faults have the form of the Open Inference Protocol
+                assert (answer.status_code, "unheard_of" in answer.json()["error"]) == (422, True), f"{method} {path}"
+                continue
             assert faults(answer) == ["unheard_of"], f"{method} {path}"
             legal = [one["name"] for one in described.get("parameters", []) if one["in"] == "query"]
             assert all(name in answer.json()["detail"] for name in legal)
