@@ -1,5 +1,6 @@
 """What a site expects to come back: SKUs and returns, imported, looked up and forgotten."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
@@ -21,6 +22,8 @@ from regrade.serving.runtime import Runtime
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 
 MAX_BYTES: Final = 2 * 1024 * 1024
+MOST_FAULTS: Final = 20
+"""Faults that are told at once."""
 BODIES = (SkuImport, RmaImport)
 """Models that the descriptions below refer to."""
 E = TypeVar("E", SkuEntry, RmaEntry)
@@ -156,6 +159,7 @@ def _is_csv(request: Request) -> bool:
 
 def _keep_skus(runtime: Runtime, data: bytes, is_csv: bool) -> KeptOut:
     entries = _few(read_skus(data)) if is_csv else read_model(data, SkuImport, "request").items
+    _refuse_unknown(runtime, {f"items.{at}.declared_value": one.declared_value for at, one in enumerate(entries)})
     runtime.catalogue.keep_skus(entries)
     named = {entry.category for entry in entries if entry.category is not None}
     return KeptOut(stored=len(entries), categories_unknown=sorted(named - set(runtime.grader.categories)))
@@ -163,8 +167,25 @@ def _keep_skus(runtime: Runtime, data: bytes, is_csv: bool) -> KeptOut:
 
 def _keep_rmas(runtime: Runtime, data: bytes, is_csv: bool) -> KeptOut:
     entries = _few(read_rmas(data)) if is_csv else read_model(data, RmaImport, "request").items
+    lines = ((f"items.{at}.lines.{n}", line) for at, one in enumerate(entries) for n, line in enumerate(one.lines))
+    _refuse_unknown(runtime, {f"{where}.declared_value": line.declared_value for where, line in lines})
     runtime.catalogue.keep_rmas(entries)
     return KeptOut(stored=len(entries))
+
+
+def _refuse_unknown(runtime: Runtime, values: Mapping[str, DeclaredValue | None]) -> None:
+    """Refuse currencies that the policy has no rate for."""
+    known = runtime.policy.currencies
+    wrong = {where: value for where, value in values.items() if value is not None and value.currency not in known}
+    if wrong:
+        legal = ", ".join(sorted(known))
+        faults = [
+            FieldFault(
+                f"{where}.currency", Message("fault.unknown_currency", {"given": value.currency, "legal": legal})
+            )
+            for where, value in list(wrong.items())[:MOST_FAULTS]
+        ]
+        raise InvalidFieldsError("unknown-currency", "request", faults)
 
 
 def _few(entries: list[E]) -> list[E]:

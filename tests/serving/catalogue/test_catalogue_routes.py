@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from regrade.serving.catalogue.entries import SkuEntry
 from regrade.serving.cli.main import build_app
 
 pytestmark = pytest.mark.slow
@@ -117,7 +118,11 @@ def test_nothing_is_filled_in_where_there_is_a_doubt(service: Any, photo: bytes)
 
 def test_what_cannot_be_graded_or_valued_here_is_not_filled_in(service: Any, photo: bytes) -> None:
     odd = SKU | {"category": "toys", "declared_value": {"amount": 3.0, "currency": "XAU"}}
-    put(service, [odd], [RMA])
+    put(service, [], [RMA])
+    refused = service.client.post("/v1/catalogue/skus", json={"items": [odd]})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "items.0.declared_value.currency")
+    # The policy may have had a rate for it when it was imported.
+    service.runtime.catalogue.keep_skus([SkuEntry.model_validate(odd)])
     assert service.post([photo], {"rma": "R-1"}).json()["item"] == {"rma": "R-1", "seller": "acme", "sku": "BX-1"}
 
 
