@@ -200,9 +200,9 @@ def delivered(folder: Path, kills: int, seed: int) -> dict[str, Any]:
             process.wait()
         interrupted.append({"undecided": len(site.undecided()), "on_their_way": site.waiting()})
     with worker(folder) as process:
-        said = [word for word in (_next(process) for _ in range(3)) if word != "started"]
-    if said[:2] != ["decided", "delivered"]:
-        raise RuntimeError(f"the last process ended with {said}")
+        ended = [word for word in (_next(process) for _ in range(3)) if word != "started"]
+    if ended[:2] != ["decided", "delivered"]:
+        raise RuntimeError(f"the last process ended with {ended}")
     undecided = len(site.undecided())
     with site.database.read() as connection:
         rows = connection.execute(select(events).order_by(events.c.number)).all()
