@@ -1,6 +1,5 @@
 """People: invited once, then in by password or passkey, out when their access ends."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,29 +14,10 @@ from regrade.serving.access.people.sign_in import Passkey, SignIn
 from regrade.serving.access.sessions import SessionStore
 from regrade.serving.base.errors import AccountError, CodeError, InvalidFieldsError, SignInError
 from regrade.serving.storage.database import Database
+from tests.serving.access.clock import Clock
 
 BY = "root"
 PASSWORD = "three words suffice"
-
-
-class Clock:
-    now = datetime(2026, 11, 29, 8, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
-    (tmp_path / "test.db").write_bytes(migrated.read_bytes())
-    opened = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -1,10 +1,6 @@
 """Sessions and the brake on logins, without HTTP."""
 
 import asyncio
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -14,29 +10,7 @@ from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.access.sessions import LoginBrake, SessionStore
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import sessions
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 23, 8, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def go(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
-@pytest.fixture
-def database(tmp_path: Path, new_database: Any) -> Iterator[Database]:
-    opened = Database(new_database(tmp_path))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.serving.access.clock import Clock
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Stations: one key each, which one tablet holds at a time."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,29 +11,10 @@ from regrade.serving.access.last_used import LastUsed
 from regrade.serving.access.stations import CODE_LIFE, Stations
 from regrade.serving.base.errors import AccountError, CodeError, NotFoundError
 from regrade.serving.storage.database import Database
+from tests.serving.access.clock import Clock
 
 BY = "root"
 AGENT = "Mozilla/5.0 (Linux; Android 14) Chrome/140"
-
-
-class Clock:
-    now = datetime(2026, 11, 29, 8, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
-    (tmp_path / "test.db").write_bytes(migrated.read_bytes())
-    opened = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
