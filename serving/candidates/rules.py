@@ -116,7 +116,6 @@ class Rules:
         for category in grader.categories:
             try:
                 await self._return(category, grader, call, everything)
-                await self._begin(category, call)
                 await self._try(category, call)
             except RegradeError as error:
                 log.error("candidates of %s: %s", category, error)
@@ -153,12 +152,7 @@ class Rules:
         return None if before in (None, version) or before in gone else before
 
     async def _begin(self, category: str, call: Any) -> None:
-        """Put the newest adapted bundle in shadow, where nothing is on trial. What a person chose to try stays."""
-        if self._promotion == "off":
-            return
-        trial = await call(trials.trial_of, self._graders.store, category)
-        if trial is not None and trial.running:
-            return
+        """Put the newest adapted bundle in shadow, where nothing is on trial."""
         active = self._graders.current.versions[category]
         version = await call(self._untried.newest, category, active)
         if version is None:
@@ -170,8 +164,11 @@ class Rules:
             )
 
     async def _try(self, category: str, call: Any) -> None:
+        if self._promotion == "off":
+            return
         trial = await call(trials.trial_of, self._graders.store, category)
-        if trial is None or not trial.running or self._promotion == "off":
+        if trial is None or not trial.running:
+            await self._begin(category, call)
             return
         if trial.phase == "canary" and (why := _why(await call(self.watched, category, trial.version))) is not None:
             if await call(stop_trial, self._graders.store, self._database, category, why, BROKEN) is not None:

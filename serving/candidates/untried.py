@@ -54,7 +54,7 @@ class Untried:
         with self._database.read() as connection:
             steps = [row.detail for row in connection.execute(query) if row.detail]
         found = {str(step.get("version")) for step in steps if step.get("category") == category}
-        return found | {one.after for one in history(self._store) if one.category == category}
+        return found | {one.after for one in history(self._store, category)}
 
 
 def _made(bundle: Bundle) -> tuple[str, str] | None:
