@@ -21,7 +21,7 @@ from regrade.serving.events.line import Line
 from regrade.serving.events.log import EventLog
 from regrade.serving.events.moments import Event
 from regrade.serving.events.outgoing import outgoing
-from regrade.serving.events.queue import HOLD, Queue, Result, Schedule, Standing
+from regrade.serving.events.queue import HOLD, Queue, Result, Schedule, Standing, lane_of
 from regrade.serving.events.sender import Answer, Sender
 from regrade.serving.events.signing import Secrets
 from regrade.serving.events.targets import Networks
@@ -201,7 +201,7 @@ class Dispatcher:
                 line.standing = None
         for one in results:
             if (done := self._lines.get(one.webhook_id)) is not None:
-                done.flying.discard(one.inspection_id or str(one.number))
+                done.flying.discard(lane_of(one))
         return more
 
     async def _take_up(self, line: Line, now: datetime) -> None:
@@ -210,7 +210,7 @@ class Dispatcher:
             return
         rows = await self._call(self._queue.due, line.endpoint.id, now, limit, frozenset(line.flying))
         for row in rows:
-            line.flying.add(row.inspection_id or str(row.number))
+            line.flying.add(lane_of(row))
             task = asyncio.create_task(self._attempt(line, row))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -225,7 +225,7 @@ class Dispatcher:
         except Exception:
             log.exception("a webhook waits; it is tried again")
         if answer is None:
-            line.flying.discard(row.inspection_id or str(row.number))
+            line.flying.discard(lane_of(row))
         else:
             self._note(line, row, answer)
 

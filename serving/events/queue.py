@@ -116,7 +116,7 @@ class Queue:
 
     def due(self, webhook_id: str, now: datetime, limit: int, but: Collection[str]) -> Sequence[Row[Any]]:
         """At most `limit` deliveries that are to be tried now: of each inspection the earliest that is pending.
-        Those of `but` (inspections, or numbers of what concerns none) are under way."""
+        Those in the lanes of `but` are under way (see `lane_of`)."""
         this, earlier = webhook_deliveries.c, webhook_deliveries.alias()
         waits = exists().where(
             earlier.c.webhook_id == this.webhook_id,
@@ -127,7 +127,7 @@ class Queue:
         query = select(webhook_deliveries).where(this.webhook_id == webhook_id, _PENDING, this.next_at <= now, ~waits)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(this.next_at, this.event_number).limit(limit + len(but))).all()
-        return [row for row in rows if (row.inspection_id or str(row.number)) not in but][:limit]
+        return [row for row in rows if lane_of(row) not in but][:limit]
 
     def give_up(self, now: datetime) -> int:
         """Give up what has waited too long for a receiver; returns how much."""
@@ -154,6 +154,11 @@ class Queue:
         connection.execute(insert(webhook_deliveries).from_select(list(columns), found))
         connection.execute(update(webhooks).where(webhooks.c.id == row.id).values(position=last))
         return last < head
+
+
+def lane_of(delivery: Row[Any] | Result) -> str:
+    """What deliveries to a webhook must not overtake one another in: their inspection, or a lane of their own."""
+    return delivery.inspection_id or str(delivery.number)
 
 
 def _moment(at: datetime) -> Any:
