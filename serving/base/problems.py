@@ -135,6 +135,14 @@ class ProblemError(RegradeError):
         self.problem = problem
 
 
+def spoken_problem(error: RegradeError, lang: str) -> Problem:
+    """What a page says of an expected error, in `lang`. Raises it again where it is our own fault."""
+    problem = problem_of(error, lang)
+    if problem is None:
+        raise error
+    return problem
+
+
 def problem_of(error: RegradeError, lang: str) -> Problem | None:
     """The problem that an expected error is answered with, in `lang`; None for one that is our own fault."""
     match error:

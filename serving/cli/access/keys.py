@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regrade.serving.cli.access.site import DataDir, stamp
+
 if TYPE_CHECKING:
     from regrade.serving.access.keys import KeyStore
-
-DataDir = Annotated[Path | None, typer.Option(help="The service's data directory.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +46,7 @@ def show(data_dir: DataDir = None) -> None:
 
     table = Table("id", "name", "role", "created", "revoked")
     for key in _store(data_dir, fresh=False).all_keys():
-        revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else ""
-        table.add_row(key.id, key.name, key.role, f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
+        table.add_row(key.id, key.name, key.role, stamp(key.created_at), stamp(key.revoked_at))
     Console().print(table)
 
 

@@ -12,21 +12,13 @@ from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.base.json_text import read_model
-from regrade.serving.base.problems import problem_of
+from regrade.serving.base.problems import spoken_problem
 from regrade.serving.http.labels.fields import qr_rows
 from regrade.serving.http.routes.accounts.place import invitation_link, pairing_link, place_of
 from regrade.serving.http.routes.accounts.schemas import PersonIn, StationIn
 from regrade.serving.http.routes.accounts.shown import Made, keep, kept
 from regrade.serving.http.routes.common import RuntimeDep
-from regrade.serving.http.routes.desk.access import (
-    CSRF_FIELD,
-    CSRF_HEADER,
-    DeskLanguageDep,
-    at_page,
-    read_form,
-    refuse_forged_form,
-    see,
-)
+from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_page, read_own_form, see
 from regrade.serving.http.routes.desk.item_words import stamp
 from regrade.serving.http.routes.desk.templates import DESK, desk_page
 from regrade.serving.runtime import Runtime
@@ -85,15 +77,11 @@ async def change_person(
 
 
 async def _do(what: Any, act: str, request: Request, session: Session, runtime: Runtime, lang: str) -> Response:
-    fields = await read_form(request)
-    token = fields.pop(CSRF_FIELD, "") or request.headers.get(CSRF_HEADER, "")
-    refuse_forged_form(request, session, {CSRF_FIELD: token}, lang)
+    fields = await read_own_form(request, session, lang)
     try:
         made = await runtime.call(what, runtime, act, fields, session)
     except RegradeError as error:
-        problem = problem_of(error, lang)
-        if problem is None:
-            raise
+        problem = spoken_problem(error, lang)
         fault = error.faults[0].to(lang) if isinstance(error, InvalidFieldsError) else problem.detail
         return await _page(request, session, runtime, lang, status=problem.status, fault=fault)
     if made is None:

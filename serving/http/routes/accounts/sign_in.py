@@ -14,7 +14,7 @@ from regrade.serving.access.people.passkeys import credential_id_of
 from regrade.serving.access.sessions import LoginBrake, Session
 from regrade.serving.base.errors import AttemptsError, SignInError, StorageError
 from regrade.serving.base.i18n import Message, text
-from regrade.serving.base.problems import Problem, problem_of
+from regrade.serving.base.problems import Problem, spoken_problem
 from regrade.serving.base.throttle import Throttle
 from regrade.serving.connections.table import trust
 from regrade.serving.http.routes.accounts.place import address_of, place_of
@@ -215,9 +215,7 @@ async def _refusal(request: Request, runtime: Runtime, error: RegradeError, lang
     if isinstance(error, StorageError):
         await runtime.failed(error)
         return Problem("insufficient-storage", error.to(lang))
-    problem = error.problem if isinstance(error, _RefusedKey) else problem_of(error, lang)
-    if problem is None:
-        raise error
+    problem = error.problem if isinstance(error, _RefusedKey) else spoken_problem(error, lang)
     if isinstance(error, (_RefusedKey, SignInError, AttemptsError)):
         _note_refusal(runtime, address_of(request), counts=problem.slug != "forbidden")
     return problem

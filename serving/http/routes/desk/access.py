@@ -153,6 +153,15 @@ async def read_form(request: Request) -> dict[str, str]:
     return {name: value for name, (value,) in fields.items()}
 
 
+async def read_own_form(request: Request, session: Session, lang: str) -> dict[str, str]:
+    """The fields of a form that a page of the desk, or its script, has sent, without the token that says so. Raises as
+    `read_form` does, and `ProblemError` for a form of anybody else."""
+    fields = await read_form(request)
+    token = fields.pop(CSRF_FIELD, "") or request.headers.get(CSRF_HEADER, "")
+    _refuse_forged(request, session, token, lang)
+    return fields
+
+
 def refuse_foreign(request: Request, lang: str) -> None:
     """Raise `ProblemError` for a request that another site has sent."""
     if not same_origin(request):

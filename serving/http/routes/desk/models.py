@@ -8,19 +8,11 @@ from regrade.models.errors import RegradeError
 from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
-from regrade.serving.base.problems import problem_of
+from regrade.serving.base.problems import spoken_problem
 from regrade.serving.candidates.overview import states
 from regrade.serving.http import model_steps as steps
 from regrade.serving.http.routes.common import RuntimeDep
-from regrade.serving.http.routes.desk.access import (
-    CSRF_FIELD,
-    CSRF_HEADER,
-    DeskLanguageDep,
-    at_page,
-    read_form,
-    refuse_forged_form,
-    see,
-)
+from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_page, read_own_form, see
 from regrade.serving.http.routes.desk.item_words import stamp
 from regrade.serving.http.routes.desk.model_words import views
 from regrade.serving.http.routes.desk.templates import DESK, desk_page
@@ -52,9 +44,7 @@ async def change(
     category: str, act: str, request: Request, session: EngineerDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
     """Start or end a trial, or activate a version, as the form of the page says; then the page again."""
-    fields = await read_form(request)
-    token = fields.get(CSRF_FIELD) or request.headers.get(CSRF_HEADER, "")
-    refuse_forged_form(request, session, {CSRF_FIELD: token}, lang)
+    fields = await read_own_form(request, session, lang)
     version, reason = fields.get("version", "")[:64], fields.get("reason", "").strip()[:MOST_REASON]
     try:
         if act not in ACTS:
@@ -66,9 +56,7 @@ async def change(
         else:
             await steps.activate(runtime, category, version, session.key, reason)
     except RegradeError as error:
-        problem = problem_of(error, lang)
-        if problem is None:
-            raise
+        problem = spoken_problem(error, lang)
         return await _page(request, session, runtime, lang, status=problem.status, fault=problem.detail)
     return see(request, f"{PAGE}#{category}")
 

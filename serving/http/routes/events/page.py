@@ -13,19 +13,11 @@ from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError, SecretOverlapError
 from regrade.serving.base.fields import describe_fault
 from regrade.serving.base.i18n import Message, text
-from regrade.serving.base.problems import problem_of
+from regrade.serving.base.problems import spoken_problem
 from regrade.serving.events.deliveries import State
 from regrade.serving.events.endpoints import By, Endpoint
 from regrade.serving.http.routes.common import RuntimeDep
-from regrade.serving.http.routes.desk.access import (
-    CSRF_FIELD,
-    CSRF_HEADER,
-    DeskLanguageDep,
-    at_page,
-    read_form,
-    refuse_forged_form,
-    see,
-)
+from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_page, read_own_form, see
 from regrade.serving.http.routes.desk.item_words import stamp
 from regrade.serving.http.routes.desk.templates import DESK, desk_page
 from regrade.serving.http.routes.events import shown, steps
@@ -52,7 +44,7 @@ async def webhooks(request: Request, session: AdminDep, runtime: RuntimeDep, lan
 @router.post(PAGE)
 async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Make one, and show its secret on its page."""
-    fields = await _form(request, session, lang)
+    fields = await read_own_form(request, session, lang)
     try:
         said = _said(fields)
         url = steps.checked(runtime, said.url)
@@ -86,7 +78,7 @@ async def act_on(
     webhook_id: str, act: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
     """Do what a button of the page says; then the page again."""
-    fields = await _form(request, session, lang)
+    fields = await read_own_form(request, session, lang)
     by = By(session.key)
     try:
         found = await runtime.call(runtime.webhooks.get, webhook_id)
@@ -133,14 +125,6 @@ async def _turn(
     return answer
 
 
-async def _form(request: Request, session: Session, lang: str) -> dict[str, str]:
-    """The fields of a form that the page has sent, or its script. Raises `ProblemError` for any other."""
-    fields = await read_form(request)
-    token = fields.get(CSRF_FIELD) or request.headers.get(CSRF_HEADER, "")
-    refuse_forged_form(request, session, {CSRF_FIELD: token}, lang)
-    return fields
-
-
 def _said(fields: dict[str, str]) -> WebhookIn:
     """What a form asks for. Raises `InvalidFieldsError`."""
     types = [kind for kind in KINDS if fields.get(f"type:{kind}") == "on"]
@@ -166,9 +150,7 @@ def _since(fields: dict[str, str]) -> datetime:
 
 
 def _fault(error: RegradeError, lang: str) -> dict[str, Any]:
-    problem = problem_of(error, lang)
-    if problem is None:
-        raise error
+    problem = spoken_problem(error, lang)
     return {"status": problem.status, "fault": problem.detail}
 
 
@@ -181,7 +163,6 @@ async def _list(
     fault: str | None = None,
     fields: dict[str, str] | None = None,
 ) -> Response:
-    given = {name: value for name, value in (fields or {}).items() if name != CSRF_FIELD}
     every = await runtime.call(runtime.webhooks.all)
     return desk_page(
         request,
@@ -190,7 +171,7 @@ async def _list(
         session,
         status=status,
         fault=fault,
-        given=given,
+        given=fields or {},
         every=every,
         kinds=KINDS,
         networks=runtime.settings.webhook_networks,
