@@ -1,7 +1,6 @@
 """Receivers of webhooks on this machine, and what delivers to them: with delays that a test can wait for."""
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -170,9 +169,9 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, migrated: Path) -> Iterator[Site]:
+def site(tmp_path: Path, new_database: Any) -> Iterator[Site]:
     """A site of which nothing is told yet."""
-    database = Database(f"sqlite:///{shutil.copy(migrated, tmp_path / 'site.db')}")
+    database = Database(new_database(tmp_path))
     yield Site(database)
     database.close()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 
 from regrade.serving.base.errors import EventsGoneError
 from regrade.serving.erasure.eraser import Eraser
@@ -138,5 +139,5 @@ def test_a_broken_promise_is_never_forgotten(site: Any) -> None:
 def test_the_same_number_cannot_be_given_twice(site: Any) -> None:
     site.graded()
     row = {"number": 1, "id": "x", "type": "inspection.graded", "at": datetime.now(UTC)}
-    with pytest.raises(Exception, match="UNIQUE"), site.database.write() as connection:
+    with pytest.raises(IntegrityError, match=r"(?i)unique"), site.database.write() as connection:
         connection.execute(insert(events).values(row))
