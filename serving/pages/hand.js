@@ -8,7 +8,10 @@ import { t } from "./words.js";
 
 const FIELDS = ["rma", "sku", "category", "seller", "amount", "currency"];
 const MOST_CODES = 12;
+const TAKEN = "taken";
 const ASK_MS = 150;
+const ASKS = 3;
+const ASK_AGAIN_MS = 400;
 const SOON_MS = 100;
 
 let mine = false;
@@ -20,13 +23,29 @@ let codes = [];
 /** Several tabs would keep several items under one name: the first of them keeps its own. Resolves with whether this is it. */
 export async function begin() {
   const channel = new BroadcastChannel("regrade-station");
-  mine = await new Promise((resolve) => {
-    channel.onmessage = () => resolve(false);
-    channel.postMessage("ask");
+  // The page that is being left by a reload may still answer: only one that goes on answering is another tab.
+  for (let time = 0; time < ASKS && !mine; time += 1) {
+    if (time) await pause(ASK_AGAIN_MS);
+    mine = await isFree(channel);
+  }
+  channel.onmessage = ({ data }) => data !== TAKEN && mine && channel.postMessage(TAKEN);
+  addEventListener("pagehide", () => channel.close());
+  return mine;
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Nobody says that it is taken. Of two that ask at once, the one with the lower number has it. */
+function isFree(channel) {
+  const number = stored.newId();
+  return new Promise((resolve) => {
+    channel.onmessage = ({ data }) => {
+      if (data === TAKEN || data < number) resolve(false);
+      else channel.postMessage(TAKEN);
+    };
+    channel.postMessage(number);
     setTimeout(resolve, ASK_MS, true);
   });
-  channel.onmessage = ({ data }) => data === "ask" && mine && channel.postMessage("taken");
-  return mine;
 }
 
 /** Keep the item from now on whenever it changes; `also()` is what is kept with it. */
@@ -41,7 +60,7 @@ export function keep() {
   timer = setTimeout(keepNow, SOON_MS);
 }
 
-async function keepNow() {
+export async function keepNow() {
   clearTimeout(timer);
   if (!mine) return;
   if (isEmpty()) await stored.dropDraft();

@@ -84,6 +84,7 @@ async function onAnswer(entry, answer) {
     return fail(answer, first);
   }
   pending.inspection = answer.inspection.id;
+  hand.keepNow(); // before what was sent is forgotten: by this, a page that comes back finds its result
   const removed = outbox.remove(entry.seq);
   const urls = await previews(answer.inspection, apiKey(), photos.all().map((photo) => photo.file));
   working(false);

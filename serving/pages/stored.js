@@ -38,6 +38,7 @@ async function step(store, mode, work, otherwise) {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(store, mode, { durability: "strict" });
     const request = work(transaction.objectStore(store));
+    transaction.commit(); // nothing more comes: a page that is being left need not live to see the first part done
     transaction.oncomplete = () => resolve(request.result);
     transaction.onerror = transaction.onabort = () => reject(transaction.error);
   });
