@@ -13,6 +13,7 @@ from regrade.serving.base.canonical import canonical_json
 from regrade.serving.base.dispositions import Decision
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, UploadError
 from regrade.serving.base.i18n import Message
+from regrade.serving.base.identity import Identity
 from regrade.serving.evidence import Provenance
 from regrade.serving.grading.admission import Ticket
 from regrade.serving.grading.item import DeclaredValue, Item
@@ -84,7 +85,9 @@ class Regrading(ItemGrading):
     def _new_files(self) -> list[tuple[bytes, str]]:
         return [file for place, file in enumerate(super()._new_files()) if place not in self._remade.stored]
 
-    def _inspection(self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto]) -> Inspection:
+    def _inspection(
+        self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto], identity: Identity
+    ) -> Inspection:
         before, category = self._remade.before, self._sent.mended.category
         return replace(
             before,
@@ -94,6 +97,7 @@ class Regrading(ItemGrading):
             decision=decision,
             photos=tuple(photo.stored for photo in seen),
             revision=before.revision + 1,
+            identity=identity,
         )
 
     def _write(self, inspection: Inspection, provenance: Provenance) -> Inspection:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
+from regrade.serving.base.identity import identity_column, stored_identity
 from regrade.serving.evidence import Provenance, Signer, append_step
 from regrade.serving.evidence.statements import graded
 from regrade.serving.inspections.listing import Filters, Page, page_cursor, page_query
@@ -225,6 +226,7 @@ def columns_of(inspection: Inspection) -> dict[str, Any]:
         "item": dict(item),
         "result": RESULT.dump_python(result, mode="json"),
         "decision": None if decision is None else DECISION.dump_python(decision, mode="json"),
+        "identity": identity_column(inspection.identity),
     }
 
 
@@ -291,6 +293,7 @@ def _inspection(
         revision=row.revision,
         revisions=tuple(history),
         asks=tuple(asked),
+        identity=stored_identity(row.identity),
     )
 
 
