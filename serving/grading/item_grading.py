@@ -15,7 +15,6 @@ from regrade.models.photo_evidence import PhotoEvidence
 from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.models.types import ItemResult, Photo
 from regrade.serving.base.dispositions import Decision
-from regrade.serving.base.identity import ExpectedCodes, Identity
 from regrade.serving.evidence import Provenance
 from regrade.serving.grading.admission import Admission, Ticket
 from regrade.serving.grading.item import Item
@@ -30,6 +29,7 @@ from regrade.serving.identity.papers import NO_PAPERS, Papers
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy
+from regrade.serving.storage.identity import ExpectedCodes, Identity
 from regrade.serving.storage.photostore import PhotoStore, StagedPhoto
 from regrade.serving.storage.records import Inspection, Status, StoredPhoto, new_id
 from regrade.serving.telemetry.item_clock import ItemClock, below, side_by_side, step

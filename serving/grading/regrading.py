@@ -13,7 +13,6 @@ from regrade.serving.base.canonical import canonical_json
 from regrade.serving.base.dispositions import Decision
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, UploadError
 from regrade.serving.base.i18n import Message
-from regrade.serving.base.identity import Identity
 from regrade.serving.evidence import Provenance
 from regrade.serving.grading.admission import Ticket
 from regrade.serving.grading.item import DeclaredValue, Item
@@ -21,6 +20,7 @@ from regrade.serving.grading.item_grading import Intake, ItemGrading, Means, See
 from regrade.serving.grading.judges import Judges
 from regrade.serving.grading.workload import work_of
 from regrade.serving.inspections.regrade import Change, RevisionStore
+from regrade.serving.storage.identity import Identity
 from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.records import Cause, Inspection
 from regrade.serving.telemetry.item_clock import ItemClock

@@ -19,8 +19,8 @@ from regrade.models.codes.kinds import (
     serial_of,
 )
 from regrade.models.codes.types import Code, bounded
-from regrade.serving.base.identity import ExpectedCodes, Identity, Kind, ReadCode, Verdict
 from regrade.serving.identity.papers import Papers
+from regrade.serving.storage.identity import ExpectedCodes, Identity, Kind, ReadCode, Verdict
 
 MOST: Final = 48
 """Codes of an item that are kept."""

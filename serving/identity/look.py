@@ -5,8 +5,8 @@ from regrade.models.codes.types import Code
 from regrade.models.errors import PhotoError
 from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.models.types import Photo
-from regrade.serving.base.identity import ExpectedCodes
 from regrade.serving.identity.compare import tells
+from regrade.serving.storage.identity import ExpectedCodes
 
 
 def look_for_codes(

@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError
 
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
-from regrade.serving.base.identity import identity_column, stored_identity
 from regrade.serving.evidence import Provenance, Signer, append_step
 from regrade.serving.evidence.statements import graded
 from regrade.serving.inspections.listing import Filters, Page, page_cursor, page_query
@@ -18,6 +17,7 @@ from regrade.serving.inspections.selection import held, photos_kept
 from regrade.serving.outbox.writer import note
 from regrade.serving.storage.asks import Ask, asks_of
 from regrade.serving.storage.database import Database
+from regrade.serving.storage.identity import identity_column, stored_identity
 from regrade.serving.storage.records import (
     DECISION,
     RESULT,

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from regrade.serving.base.i18n import text
-from regrade.serving.base.identity import Identity, ReadCode, Verdict
+from regrade.serving.storage.identity import Identity, ReadCode, Verdict
 from regrade.serving.storage.records import Inspection
 
 _SAID: Final = 40
