@@ -15,7 +15,7 @@ from regrade.models.processes import give_up_rights
 MEMORY: Final = 2**30
 """Address space, in bytes."""
 _NAMES: Final = {getattr(zxingcpp.BarcodeFormat, name): told for name, told in FORMATS.items()}
-_WANTED: Final = tuple(_NAMES)
+_WANTED: Final = zxingcpp.BarcodeFormats(list(_NAMES))
 
 
 def main() -> None:
