@@ -1,8 +1,8 @@
 """Barcodes in a photo, read by ZXing in a process that can be ended: it is native code, and the pixels are a
 stranger's. Whatever becomes of it costs the photo its codes and nothing else.
 
-What is looked for is what goods, parcels and labels carry, dark on light: everything that ZXing knows would cost five
-times as much (`benchmarks/codes.py`).
+What is looked for is what goods, parcels and labels carry, dark on light: everything that ZXing knows would cost more.
+What it costs, and of which labels how many are read, is measured by `benchmarks/codes.py`.
 """
 
 import json
@@ -20,7 +20,7 @@ from regrade.models.processes import EndedError, Pool, Process
 from regrade.models.types import Photo
 
 SECONDS: Final = 0.5
-"""Core-seconds that the codes of a photo may take: seven times what the worst pattern found took."""
+"""Core-seconds that the codes of a photo may take: patterns made to look like codes would take more, and are cut off."""
 PATIENCE: Final = 5.0
 """Seconds by the clock after which nobody waits any more."""
 CLOSER: Final = 1500
