@@ -20,7 +20,7 @@ from regrade.models.processes import EndedError, Pool, Process
 from regrade.models.types import Photo
 
 SECONDS: Final = 0.5
-"""Core-seconds that the codes of a photo may take: patterns made to look like codes would take more, and are cut off."""
+"""Core-seconds that the codes of a photo may take: patterns made to look like codes take more, and are cut off."""
 PATIENCE: Final = 5.0
 """Seconds by the clock after which nobody waits any more."""
 CLOSER: Final = 1500
