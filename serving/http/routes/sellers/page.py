@@ -76,8 +76,7 @@ async def item(
     except NotFoundError:
         return desk_page(request, "seller_item.html", lang, session, status=404, one=None, asked=inspection_id)
     one = seller_out(found, lang, runtime.rubrics)
-    kinds = f"{one.category}/" if one.category else ""
-    boxes = [{**defect.model_dump(), "type": f"{kinds}{defect.type}", "score": 1.0} for defect in one.defects]
+    boxes = [{**defect.model_dump(), "score": 1.0} for defect in one.defects]
     return desk_page(
         request,
         "seller_item.html",
