@@ -39,6 +39,7 @@ class Photo:
 class Checked:
     """What a bundle is worth: `findings` is empty where it is as it was signed, by the keys `key_ids`.
 
+    `withheld` counts the personal fields that a bundle for a seller leaves out, by design or by whoever handed it on.
     `steps` are empty for a bundle of the first format. `photos` are those that it speaks of, without erased ones.
     """
 
@@ -48,6 +49,7 @@ class Checked:
     key_ids: tuple[str, ...]
     photos: tuple[Photo, ...]
     findings: tuple[Finding, ...]
+    withheld: int = 0
 
 
 def make_bundle(chain: Sequence[Signed], steps: Sequence[Step], keys: KeyRing) -> dict[str, Any]:
@@ -119,7 +121,8 @@ def _check(bundle: Mapping[str, Any], keys: KeyRing) -> Checked:
     if not findings:
         findings += _readable_parts(bundle, steps, keys)
     key_ids = tuple(dict.fromkeys(step.key_id for step in steps))
-    return Checked(FORMAT, view_of(steps), tuple(steps), key_ids, _photos(steps), tuple(findings))
+    withheld = sum(len(step.withheld) for step in steps) if in_part else 0
+    return Checked(FORMAT, view_of(steps), tuple(steps), key_ids, _photos(steps), tuple(findings), withheld)
 
 
 def _readable_parts(bundle: Mapping[str, Any], steps: Sequence[Step], keys: KeyRing) -> list[Finding]:

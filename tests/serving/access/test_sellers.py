@@ -142,6 +142,7 @@ def test_a_seller_checks_their_evidence_with_the_public_key_alone(site: dict[str
     bundle = service.as_role("seller").get(f"/v1/inspections/{own}/evidence").json()
     checked = check_bundle(bundle, service.runtime.signer.known)
     assert (bundle["audience"], bundle["consistent"], checked.findings) == ("seller", True, ())
+    assert checked.withheld > 0
     assert bundle["payload"]["item"] == {"rma": "RMA-acme", "sku": "SKU-acme", "seller": OWN}
     changed = json.loads(json.dumps(bundle))
     changed["payload"]["item"]["rma"] = "RMA-2"
