@@ -53,6 +53,7 @@ from regrade.serving.http.routes.events import page as desk_webhooks
 from regrade.serving.http.routes.events.out import event_bytes
 from regrade.serving.http.routes.inference import infer
 from regrade.serving.http.routes.inference import models as inference_models
+from regrade.serving.http.routes.sellers import page as seller_pages
 from regrade.serving.http.routes.station import offline, pages
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.disk import fault_of, first_line
@@ -156,7 +157,20 @@ def create_app(
         ),
     )
     accounts = (sign_in, accounts_page)
-    for room in (*api, home, docs, offline, pages, *accounts, desk_quality, desk_models, desk_webhooks, desk_api, desk):
+    for room in (
+        *api,
+        home,
+        docs,
+        offline,
+        pages,
+        *accounts,
+        desk_quality,
+        desk_models,
+        desk_webhooks,
+        seller_pages,
+        desk_api,
+        desk,
+    ):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -64,6 +64,8 @@ api_keys = Table(
     Column("revoked_at", UtcTime),
     # Within a minute of when it was; of a person, when their session was.
     Column("last_used_at", UtcTime),
+    # Names of the sellers whose rows alone the holder sees; NULL but for the role `seller`.
+    Column("sellers", JSON(none_as_null=True)),
 )
 
 # A station is a key that always stays the same one, whichever tablet holds it: pairing gives it another secret.

@@ -46,7 +46,7 @@ function toggle() {
   draw();
 }
 
-const KEYS = { z: viewer.cycleZoom, h: toggle, "/": () => $("find").focus() };
+const KEYS = { z: viewer.cycleZoom, h: toggle, "/": () => $("find")?.focus() };
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
