@@ -272,6 +272,7 @@ class Runtime:
             graded=self.shadow.note,
             revisions=self.revisions,
             completed=self.catalogue.completed,
+            papers=self.catalogue,
             max_photos=self.settings.max_photos,
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)

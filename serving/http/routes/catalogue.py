@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
@@ -51,6 +51,8 @@ class ExpectedOut(BaseModel):
     sku: str
     quantity: int
     serial: str | None
+    serials: list[str] = Field(description="All that are expected, `serial` among them.")
+    gtins: list[str] = Field(description="GTINs of 14 digits, of which its box may show any.")
     title: str | None
     category: str | None
     declared_value: DeclaredValue | None
@@ -89,7 +91,7 @@ def _import_body(schema: str, columns: str) -> dict[str, Any]:
     "/skus",
     summary="Import SKUs",
     openapi_extra=_import_body(
-        "SkuImport", "sku, seller, title, category, value, currency, pieces (charger; cable x2)"
+        "SkuImport", "sku, seller, title, category, value, currency, pieces (charger; cable x2), gtins"
     ),
     responses=problems(400, 401, 403, 408, 413, 422, 503, 507),
 )
@@ -103,7 +105,9 @@ async def import_skus(request: Request, runtime: RuntimeDep, _: ImporterDep) -> 
 @router.post(
     "/rmas",
     summary="Import returns",
-    openapi_extra=_import_body("RmaImport", "rma, seller, order, sku, quantity, serial, value, currency; a row a line"),
+    openapi_extra=_import_body(
+        "RmaImport", "rma, seller, order, sku, quantity, serial, value, currency, serials, gtins; a row a line"
+    ),
     responses=problems(400, 401, 403, 408, 413, 422, 503, 507),
 )
 async def import_rmas(request: Request, runtime: RuntimeDep, _: ImporterDep) -> KeptOut:
@@ -220,6 +224,8 @@ def _line_out(line: Expected) -> ExpectedOut:
         sku=line.sku,
         quantity=line.quantity,
         serial=line.serial,
+        serials=list(line.serials),
+        gtins=list(line.gtins),
         title=line.title,
         category=line.category,
         declared_value=line.declared_value,

@@ -20,9 +20,21 @@ HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality", "
 
 PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_SHARED: Final = ("dom.js", "words.js", "tokens.css", "icon.svg")
+_SHARED: Final = ("dom.js", "words.js", "identity.js", "identity.css", "tokens.css", "icon.svg")
 """Files of the station page that the desk uses too."""
-_WORDS: Final = ("desk.", "condition.", "action.", "category.", "defect.", "severity.", "examined.", "basis.", "view.")
+_WORDS: Final = (
+    "desk.",
+    "condition.",
+    "action.",
+    "category.",
+    "defect.",
+    "severity.",
+    "examined.",
+    "basis.",
+    "view.",
+    "identity.",
+    "code.",
+)
 """Beginnings of the catalogue keys that the desk's scripts may show."""
 
 SECURITY_HEADERS: Final = {
