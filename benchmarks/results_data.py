@@ -88,7 +88,9 @@ def _rows(count: int, station: str, people: list[str], now: datetime, seed: int)
             row |= {"sku": f"SKU-{sku[at]:04}", "station": f"LA-{bench[at] + 1:02}"}
             found[inspections].append(row)
             if row["status"] == "needs_review" or (row["status"] == "graded" and sampled[at] and number > count * 0.97):
-                found[tasks].append(_task(number, moment, row, "unsure" if row["status"] == "needs_review" else "sample"))
+                found[tasks].append(
+                    _task(number, moment, row, "unsure" if row["status"] == "needs_review" else "sample")
+                )
             if row["status"] == "reviewed":
                 action = kind["other"] if changed[at] and kind["other"] else kind["disposition"]
                 own = action["expected_recovery"]
@@ -129,7 +131,9 @@ def _kinds() -> list[dict[str, Any]]:
 def _result(category: str, condition: str) -> ItemResult:
     return ItemResult(
         category=CategoryCall(category, "declared", 0.99, category),
-        grade=Grade(condition, {one: 0.97 if one == condition else 0.01 for one in CONDITIONS}, (condition,), 0.97, 0.9),
+        grade=Grade(
+            condition, {one: 0.97 if one == condition else 0.01 for one in CONDITIONS}, (condition,), 0.97, 0.9
+        ),
         defects=(Defect(0, "scuff", 0.87, (10.0, 20.0, 110.0, 90.0), "minor"),),
         quality=tuple(Quality(True, (), {"brightness": 120.5, "warmth": 0.1}) for _ in range(4)),
         models={category: "2026.11.1"},

@@ -1,4 +1,4 @@
-"""Which inspections somebody asks for, and which of them they may see. Every question of this wing goes by `fitting`."""
+"""Which inspections somebody asks for, and which of them they may see. All questions of this wing go by `fitting`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

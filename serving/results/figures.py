@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, case, distinct, exists, func, select
@@ -218,9 +219,7 @@ def _recovery(name: str, rows: Sequence[Any]) -> Recovery:
     return Recovery(name=name, currency=rows[0].currency, **sums, **counts)
 
 
-def _queue(
-    connection: Connection, where: Sequence[ColumnElement[bool]], now: datetime, target: float
-) -> Queue:
+def _queue(connection: Connection, where: Sequence[ColumnElement[bool]], now: datetime, target: float) -> Queue:
     def since(hours: float) -> Any:
         return now - timedelta(hours=hours)
 
@@ -229,7 +228,7 @@ def _queue(
     joined = query.join(inspections, inspections.c.id == tasks.c.inspection_id).where(tasks.c.state == "open", *where)
     waiting, first, *beyond = connection.execute(joined).one()
     edges = [waiting, *beyond[:-1], 0]
-    ages = tuple(more - fewer for more, fewer in zip(edges, edges[1:], strict=False))
+    ages = tuple(more - fewer for more, fewer in pairwise(edges))
     oldest = 0.0 if first is None else max(0.0, (now - first).total_seconds() / 3600)
     return Queue(waiting, ages, oldest, beyond[-1], target)
 

@@ -41,7 +41,7 @@ def writes_parquet() -> bool:
 def _pyarrow() -> Any:
     try:
         import pyarrow
-        import pyarrow.parquet  # noqa: F401 - a part that must be there too
+        import pyarrow.parquet
     except ImportError as error:
         raise NoParquetError(f"Parquet needs the package pyarrow. {ADVICE}") from error
     return pyarrow

@@ -41,9 +41,11 @@ class Forecast:
         return items * self.looks * self.seconds / 3600
 
 
-def forecast(days: Sequence[tuple[date, int]], looks: int, seconds: float | None, graded: int, automatic: int) -> Forecast:
-    """From the items of whole `days`, the looks that there were at the `graded` items, of which `automatic` went without
-    a person, and the `seconds` that a look took."""
+def forecast(
+    days: Sequence[tuple[date, int]], looks: int, seconds: float | None, graded: int, automatic: int
+) -> Forecast:
+    """From the items of whole `days`, the looks that there were at `graded` items, of which `automatic` went without a
+    person, and the `seconds` that a look took."""
     counts = [count for _, count in days]
     return Forecast(
         a_day=sum(counts) / len(counts) if counts else None,

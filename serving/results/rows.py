@@ -87,7 +87,8 @@ def page(database: Database, asked: Asked, scope: Scope, limit: int, cursor: str
         # First which, for which indexes are enough, then what stands in their rows.
         found = _next(connection, fitting(asked, scope), (_TABLE.id, _TABLE.created_at), after, limit + 1)
         ids = [row[0] for row in found[:limit]]
-        rows = {row[-1]: row for row in connection.execute(select(*(one.read for one in COLUMNS.values())).where(_TABLE.id.in_(ids)))}  # fmt: skip
+        stand = select(*(one.read for one in COLUMNS.values())).where(_TABLE.id.in_(ids))
+        rows = {row.id: row for row in connection.execute(stand)}
         names = names_of(connection, {rows[one].decided_by for one in ids} - {None})
     shown = tuple(_shown(rows[one], names) for one in ids)
     last = encode_cursor(LIST, shown[-1]["created_at"], shown[-1]["id"]) if len(found) > limit else None
@@ -160,5 +161,3 @@ def _named(row: Any, at: Sequence[int], people: dict[str | None, str | None]) ->
 def _shown(row: Any, names: dict[str | None, str | None]) -> dict[str, Any]:
     values = dict(zip(COLUMNS, row, strict=True))
     return values | {"decided_by": names.get(values["decided_by"])}
-
-

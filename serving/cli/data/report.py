@@ -32,11 +32,17 @@ def report(
     disposition: Annotated[str | None, typer.Option(help="Only where this action stands.")] = None,
     status: Annotated[str | None, typer.Option(help="graded, needs_review, reviewed or retake.")] = None,
     by: Annotated[str | None, typer.Option(help="automatic: went without a person; person: somebody decided.")] = None,
-    columns: Annotated[str | None, typer.Option(help="Columns of the files, with commas between; all if left out.")] = None,
-    target: Annotated[float, typer.Option(min=0.01, help="Age in hours that nothing in the queue should be beyond.")] = 24.0,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of the files, with commas between; all if left out.")
+    ] = None,
+    target: Annotated[
+        float, typer.Option(min=0.01, help="Age in hours that nothing in the queue should be beyond.")
+    ] = 24.0,
     csv: Annotated[Path | None, typer.Option(help="Write all rows to this CSV file.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write all rows to this Parquet file.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", "--out", help="Write figures with charts to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", "--out", help="Write figures with charts to this file.")
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh-CN.")] = "en",
     data_dir: Annotated[Path | None, typer.Option(help="The service's data directory.")] = None,
 ) -> None:

@@ -110,7 +110,7 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /desk/results/views": ("page", {REVIEWER, ENGINEER}),
     "GET /desk/results/views/{view_id}/delete": ("page", {REVIEWER, ENGINEER}),
     "POST /desk/results/views/{view_id}/delete": ("page", {REVIEWER, ENGINEER}),
-    "GET /desk/results/export/{format}": ("desk", {REVIEWER, ENGINEER}),
+    "GET /desk/results/export/{kind}": ("desk", {REVIEWER, ENGINEER}),
     "POST /desk/api/claim": ("desk", {REVIEWER}),
     "POST /desk/api/items/{inspection_id}/decide": ("desk", {REVIEWER}),
     "POST /desk/api/items/{inspection_id}/ask": ("desk", {REVIEWER}),
@@ -201,7 +201,7 @@ def legal(caller: Caller, kind: str, roles: set[str], answer: httpx.Response) ->
 def ask(caller: Caller, route: str) -> httpx.Response:
     method, path = route.split(" ")
     headers = {"origin": "null" if TABLE[route][0] == "login" else str(caller.client.base_url).rstrip("/")}
-    values = {"index": "0", "number": "1", "path": "swagger-ui.css", "table": "errors", "format": "csv"}
+    values = {"index": "0", "number": "1", "path": "swagger-ui.css", "table": "errors", "kind": "csv"}
     return caller.client.request(method, re.sub(r"{(\w+)}", lambda m: values.get(m[1], "x"), path), headers=headers)
 
 

@@ -11,6 +11,7 @@ from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
 from regrade.serving.review.quality.promises import CategoryPromise
 from regrade.serving.review.types import DecisionRow
 
+
 def as_csv(rows: Iterable[Sequence[object]]) -> str:
     """`rows` as RFC 4180 has them, after a byte order mark, by which alone spreadsheets take a file for UTF-8."""
     out = io.StringIO()

@@ -246,14 +246,18 @@ def bars(
     parts = []
     for place, (label, value, shown) in enumerate(rows):
         middle = place * each + each / 2
-        parts.append(f'<text class="tick end" x="{left - 6}" y="{middle + 4:.1f}">{escape(_short(label))}</text>')
+        parts.append(
+            f'<text class="tick end" x="{left - 6}" y="{middle + 4:.1f}">{escape(_short(label, left // 7))}</text>'
+        )
         parts.append(_box("range", left, middle - 7, max(1.0, x(value) - left), 14))
-        parts.append(f'<text class="tick" x="{max(x(value), left) + 6:.1f}" y="{middle + 4:.1f}">{escape(shown)}</text>')
+        parts.append(
+            f'<text class="tick" x="{max(x(value), left) + 6:.1f}" y="{middle + 4:.1f}">{escape(shown)}</text>'
+        )
     height = each * max(1, len(rows))
     if level is not None:
         parts.append(_line("level", x(level), 0, x(level), height))
     return _image(parts, name, width, height, "chart")
 
 
-def _short(label: str, most: int = 22) -> str:
+def _short(label: str, most: int) -> str:
     return label if len(label) <= most else f"{label[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""`/desk/results/export/{format}`: rows of results as CSV or Parquet, sent while they are read."""
+"""`/desk/results/export/{kind}`: rows of results as CSV or Parquet, sent while they are read."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -27,29 +27,29 @@ FileDep = Annotated[Session, Depends(at_desk("reviewer", "engineer"))]
 _TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
 
-@router.get("/export/{format}")
-async def export(
-    format: str, request: Request, session: FileDep, runtime: RuntimeDep, lang: DeskLanguageDep
-) -> Response:
+@router.get("/export/{kind}")
+async def export(kind: str, request: Request, session: FileDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """All rows that the filters in the address ask for, or those of the ids named by `id`, with all columns or those
     that `columns` names. What is in memory does not grow with them."""
-    if format not in FORMATS:
-        raise NotFoundError(Message("problem.no_format", {"format": format[:40], "legal": ", ".join(FORMATS)}))
+    if kind not in FORMATS:
+        raise NotFoundError(Message("problem.no_format", {"format": kind[:40], "legal": ", ".join(FORMATS)}))
     query = dict(parse_qsl(request.url.query))
     query[COLUMNS_FIELD] = ",".join(request.query_params.getlist(COLUMNS_FIELD))
     asked, ids = asked_of(query), request.query_params.getlist("id")
     if len(ids) > ROWS:
-        raise InvalidFieldsError("invalid-query", "query", [FieldFault("id", Message("fault.too_many", {"limit": ROWS}))])
+        raise InvalidFieldsError(
+            "invalid-query", "query", [FieldFault("id", Message("fault.too_many", {"limit": ROWS}))]
+        )
     names = columns_in(query) if query[COLUMNS_FIELD] else tuple(COLUMNS)
     chunks = every(runtime.database, asked, scope_of(runtime, session), names, ids or None)
     try:
-        parts = as_csv(names, chunks) if format == "csv" else as_parquet(names, chunks)
+        parts = as_csv(names, chunks) if kind == "csv" else as_parquet(names, chunks)
     except NoParquetError:
         raise ProblemError(Problem("not-installed", text("problem.no_parquet", lang))) from None
-    await runtime.call(_note, runtime, session, format)
-    name = f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.{format}"
+    await runtime.call(_note, runtime, session, kind)
+    name = f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingResponse(_sent(runtime, parts), media_type=_TYPES[format], headers=headers)
+    return StreamingResponse(_sent(runtime, parts), media_type=_TYPES[kind], headers=headers)
 
 
 async def _sent(runtime: Runtime, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -57,6 +57,6 @@ async def _sent(runtime: Runtime, parts: Iterator[bytes]) -> AsyncIterator[bytes
         yield part
 
 
-def _note(runtime: Runtime, session: Session, format: str) -> None:
+def _note(runtime: Runtime, session: Session, kind: str) -> None:
     with runtime.database.write() as connection:
-        record(connection, datetime.now(UTC), session.key, "export", detail={"table": f"results.{format}"})
+        record(connection, datetime.now(UTC), session.key, "export", detail={"table": f"results.{kind}"})

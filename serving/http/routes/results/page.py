@@ -130,7 +130,7 @@ async def _common(runtime: Runtime, session: Session, query: dict[str, str]) -> 
         "actions": ACTIONS,
         "statuses": STATUSES,
         "by": BY,
-        "none": NONE,
+        "without": NONE,
         "narrowed": asked_of({}) != _asked_or_all(query),
     }
 

@@ -104,7 +104,13 @@ def _pace(key: str, found: Sequence[Pace], lang: str) -> Section:
     fastest = sorted(found, key=lambda one: -one.an_hour)[:DRAWN]
     drawn = bars([(one.name, one.an_hour, f"{one.an_hour:.1f}") for one in fastest], name=text(f"results.{key}", lang))
     rows = [
-        (one.name, f"{one.done:,}", f"{one.hours:,}", f"{one.an_hour:.1f}", *([_number(one.seconds, 1)] if timed else []))
+        (
+            one.name,
+            f"{one.done:,}",
+            f"{one.hours:,}",
+            f"{one.an_hour:.1f}",
+            *([_number(one.seconds, 1)] if timed else []),
+        )
         for one in found
     ]
     head = (f"results.{key}_name", f"results.{key}_done", "results.hours", "results.an_hour")
@@ -160,7 +166,7 @@ def _section(
     lang: str,
 ) -> Section:
     # Drawn by us: texts within are escaped.
-    drawn = tuple((caption, Markup(chart)) for caption, chart in charts)  # noqa: S704
+    drawn = tuple((caption, Markup(chart)) for caption, chart in charts)
     return Section(key, text(f"results.{key}", lang), hint, drawn, tuple(text(one, lang) for one in head), tuple(rows))
 
 
