@@ -200,9 +200,10 @@ _RECOVERY: Final = (
 
 
 def _by_seller(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list[Recovery]:
-    part = inspections.c.seller, inspections.c.currency
+    # Not the bare column: SQLite would go by its index, and read a row for each of its entries.
+    part = func.coalesce(inspections.c.seller, "").label("seller"), inspections.c.currency
     rows = connection.execute(chosen([*where, part[1].is_not(None)], *part, *_RECOVERY).group_by(*part))
-    return sorted((_recovery(row.seller or "", [row]) for row in rows), key=lambda one: (-one.lost, one.name))
+    return sorted((_recovery(row.seller, [row]) for row in rows), key=lambda one: (-one.lost, one.name))
 
 
 def _by_week(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list[Recovery]:
