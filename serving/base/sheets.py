@@ -1,44 +1,54 @@
-"""CSV that spreadsheets open and take for nothing but data, some rows at a time."""
+"""Tables as files that a spreadsheet opens and takes for nothing but data."""
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
+
+MARK: Final = "\ufeff"
+"""The byte order mark, by which alone spreadsheets take a file for UTF-8."""
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that a spreadsheet takes for a formula, or strips to find one behind it (OWASP, "CSV
 Injection")."""
-AT_ONCE: Final = 200
-"""Rows of a chunk."""
+_SUSPECT: Final = frozenset((*FORMULA, *(chr(code) for code in range(0x3001) if chr(code).isspace())))
+"""What a cell begins with that must be looked at: a formula, or a space before one."""
 
-
-def csv_rows(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
-    """Header and `rows` as RFC 4180 has them, in UTF-8 after a byte order mark, by which alone spreadsheets know it.
-
-    A chunk is made when it is asked for, and no row is kept.
-    """
-    yield "\ufeff".encode() + csv_lines([header])
-    waiting: list[Sequence[object]] = []
-    for row in rows:
-        waiting.append(row)
-        if len(waiting) == AT_ONCE:
-            yield csv_lines(waiting)
-            waiting = []
-    if waiting:
-        yield csv_lines(waiting)
-
-
-def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
-    """Some rows, with nothing before them."""
-    out = io.StringIO()
-    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
-    return out.getvalue().encode()
+AT_ONCE: Final = 500
+"""Rows that are written before they are handed on."""
 
 
 def harmless(cell: object) -> object:
     """`cell`, with a quote before a text that a spreadsheet would take for a formula: whoever names a seller or a
     station is not asked. Numbers are left alone, negative ones too."""
-    if not isinstance(cell, str):
+    if not isinstance(cell, str) or cell[:1] not in _SUSPECT:
         return cell
     # Spaces before it do not keep every spreadsheet from it.
     return f"'{cell}" if cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA) else cell
+
+
+def csv_rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
+    """`header` and `rows` as RFC 4180 has them, in UTF-8 after a byte order mark, some rows at a time."""
+    lines: list[str] = [MARK]
+    writer = csv.writer(_Lines(lines))
+    writer.writerow([harmless(name) for name in header])
+    for row in rows:
+        writer.writerow([harmless(cell) for cell in row])
+        if len(lines) >= AT_ONCE:
+            yield "".join(lines).encode()
+            lines.clear()
+    if lines:
+        yield "".join(lines).encode()
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
+    """Some rows, with nothing before them."""
+    lines: list[str] = []
+    csv.writer(_Lines(lines)).writerows([harmless(cell) for cell in row] for row in rows)
+    return "".join(lines).encode()
+
+
+class _Lines:
+    """A file to `csv` that keeps what is written."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append

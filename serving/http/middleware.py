@@ -8,10 +8,10 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regrade.serving.base.errors import SpokenError
-from regrade.serving.base.headers import add_common
 from regrade.serving.base.i18n import pick, text
 from regrade.serving.base.problems import Problem, problem_of
 from regrade.serving.connections.descriptors import shortage_of
+from regrade.serving.connections.headers import add_common
 from regrade.serving.grading.admission import Admission, draining
 from regrade.serving.storage.disk import fault_of, first_line
 from regrade.serving.storage.scope import see_only

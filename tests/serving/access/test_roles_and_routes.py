@@ -109,6 +109,13 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /desk/webhooks/{webhook_id}/{act}": ("page", {ADMIN}),
     "GET /desk/quality": ("page", {REVIEWER, ENGINEER}),
     "GET /desk/quality/{table}.csv": ("desk", {REVIEWER, ENGINEER}),
+    "GET /desk/results": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/figures": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/views": ("page", {REVIEWER, ENGINEER}),
+    "POST /desk/results/views": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/views/{view_id}/delete": ("page", {REVIEWER, ENGINEER}),
+    "POST /desk/results/views/{view_id}/delete": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/export/{kind}": ("desk", {REVIEWER, ENGINEER}),
     "POST /desk/api/claim": ("desk", {REVIEWER}),
     "POST /desk/api/items/{inspection_id}/decide": ("desk", {REVIEWER}),
     "POST /desk/api/items/{inspection_id}/ask": ("desk", {REVIEWER}),
@@ -199,7 +206,7 @@ def legal(caller: Caller, kind: str, roles: set[str], answer: httpx.Response) ->
 def ask(caller: Caller, route: str) -> httpx.Response:
     method, path = route.split(" ")
     headers = {"origin": "null" if TABLE[route][0] == "login" else str(caller.client.base_url).rstrip("/")}
-    values = {"index": "0", "number": "1", "path": "swagger-ui.css", "table": "errors"}
+    values = {"index": "0", "number": "1", "path": "swagger-ui.css", "table": "errors", "kind": "csv"}
     return caller.client.request(method, re.sub(r"{(\w+)}", lambda m: values.get(m[1], "x"), path), headers=headers)
 
 
