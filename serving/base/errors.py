@@ -251,6 +251,14 @@ class EventsGoneError(SpokenError):
         super().__init__(Message("problem.events_gone", {"cursor": event_id}))
 
 
+class LinkExpiredError(SpokenError):
+    """A link to a photo that was good once."""
+
+
+class AdapterError(RegradeError):
+    """An adapter that cannot be used: its file is wrong, or what it needs is not there."""
+
+
 class SecretOverlapError(SpokenError):
     """A webhook's secret that cannot be turned to another yet: the one before still signs."""
 
