@@ -259,6 +259,10 @@ class AdapterError(RegradeError):
     """An adapter that cannot be used: its file is wrong, or what it needs is not there."""
 
 
+class BulkError(RegradeError):
+    """Stored photos that cannot be graded anew: nowhere to read from or write to, or another work was begun there."""
+
+
 class SecretOverlapError(SpokenError):
     """A webhook's secret that cannot be turned to another yet: the one before still signs."""
 
