@@ -60,7 +60,10 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
 
 @pytest.mark.parametrize("text", [DOCKERFILE, UNIT, json.dumps(COMPOSE)], ids=["Dockerfile", "unit", "compose"])
 def test_every_setting_that_is_named_exists(text: str) -> None:
-    ours = {name.lower() for name in re.findall(r"REGRADE_([A-Z_]+)", text)} - {"site", "backups"}  # which are Caddy's and compose's
+    ours = {name.lower() for name in re.findall(r"REGRADE_([A-Z_]+)", text)} - {
+        "site",
+        "backups",
+    }  # which are Caddy's and compose's
     assert ours - {"shutdown_timeout"} <= set(Settings.model_fields)
 
 

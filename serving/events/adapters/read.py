@@ -72,7 +72,7 @@ Fault = tuple[tuple[Step, ...], str]
 def _faults(file: AdapterFile, defects: set[str]) -> Iterator[Fault]:
     for table, rules in file.words.items():
         for number, rule in enumerate(rules):
-            at = ("words", table, number)
+            at: tuple[Step, ...] = ("words", table, number)
             if rule.word is None:
                 yield (*at, "word"), "a gap; write there what the receiver calls it, in a copy under adapters/."
             for unknown in sorted(set(rule.defect or ()) - defects):
@@ -88,13 +88,13 @@ def _faults(file: AdapterFile, defects: set[str]) -> Iterator[Fault]:
                 f"no rule has a word for {', '.join(gaps)}; add one, such as the last without limits.",
             )
     for number, call in enumerate(file.calls):
-        at = ("calls", number)
+        here: tuple[Step, ...] = ("calls", number)
         if call.list is None and call.most > 1:
-            yield (*at, "most"), "several items need a field to stand in; name it with `list`."
+            yield (*here, "most"), "several items need a field to stand in; name it with `list`."
         if call.list is not None and any(places(call.path)):
-            yield (*at, "path"), "what tells of several items cannot name one in its path."
-        yield from _texts((*at, "path"), call.path, file.words)
-        yield from _values((*at, "body"), call.body, file.words)
+            yield (*here, "path"), "what tells of several items cannot name one in its path."
+        yield from _texts((*here, "path"), call.path, file.words)
+        yield from _values((*here, "body"), call.body, file.words)
 
 
 def _values(path: tuple[Step, ...], value: Any, tables: Mapping[str, Any]) -> Iterator[Fault]:

@@ -77,5 +77,5 @@ class Shelf:
         except (OSError, UnicodeDecodeError):
             found = ""
         if not found or not found.isprintable():
-            raise AdapterError(f"There is no secret for it. Put the receiver's API key, one line, into {file}.")
+            raise AdapterError(f"The adapter's secret is missing. Put the receiver's API key, one line, into {file}.")
         return found
