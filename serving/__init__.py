@@ -26,6 +26,7 @@ In wings, each of which may import those above it in this table and never those 
 | `erasure` | photos and personal fields that go, by request or by age |
 | `events` | events read, and delivered to webhooks |
 | `adaptation` | heads that are adapted at night to what reviewers decided |
+| `bulk` | stored photos graded anew with other bundles, into Parquet |
 | `replay` | what another policy or rubric would have changed |
 | `planning` | how many machines a day's load needs |
 | `runtime` | all of it put together, while the service runs |

@@ -19,6 +19,7 @@ from regrade.models.registry.site_folder import prepare
 from regrade.serving.access.credentials import Lookups
 from regrade.serving.access.entrance import Entrance
 from regrade.serving.access.keys import ApiKey, KeyStore
+from regrade.serving.access.photo_links import PhotoLinks
 from regrade.serving.access.photo_views import PhotoViews
 from regrade.serving.access.sessions import LoginBrake, Session, SessionStore
 from regrade.serving.adaptation.nightly import Nightly
@@ -37,6 +38,7 @@ from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
+from regrade.serving.events.adapters.shelf import Shelf
 from regrade.serving.events.deliveries import Deliveries
 from regrade.serving.events.dispatcher import Dispatcher
 from regrade.serving.events.endpoints import Endpoints
@@ -106,6 +108,7 @@ class Runtime:
             lottery = Lottery.load(settings.data_dir / "keys")
             pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
             secrets = Secrets.load(settings.data_dir / "keys")
+            self.photo_links = PhotoLinks.load(settings.data_dir / "keys")
             private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
@@ -158,6 +161,7 @@ class Runtime:
         )
         self.events, self.webhooks = EventLog(self.database), Endpoints(self.database, secrets)
         self.deliveries = Deliveries(self.database)
+        self.adapters = Shelf(settings.data_dir, self.photo_links, settings.outside_url, self._defect_types)
         self.dispatcher = Dispatcher(
             self.database,
             secrets,
@@ -165,6 +169,7 @@ class Runtime:
             # What another service may be using is no file of this machine's.
             alone=self.database.file is not None,
             days=settings.event_days,
+            shelf=self.adapters,
             count=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
         )
         self.desk = Desk(
@@ -342,6 +347,10 @@ class Runtime:
             await asyncio.sleep(FOLLOW_SECONDS)
             if self.warm and not self.draining:
                 await self.following.step()
+
+    def _defect_types(self) -> set[str]:
+        """All that the categories in force know."""
+        return {name for one in self.in_force.categories.values() for name in one.defect_names}
 
     def _look_at_models(self) -> Finding:
         if self.failure is not None:

@@ -48,7 +48,7 @@ from regrade.serving.http.routes.desk import models as desk_models
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
-from regrade.serving.http.routes.events import feed, webhooks
+from regrade.serving.http.routes.events import feed, photo_links, webhooks
 from regrade.serving.http.routes.events import page as desk_webhooks
 from regrade.serving.http.routes.events.out import event_bytes
 from regrade.serving.http.routes.inference import infer
@@ -147,6 +147,7 @@ def create_app(
             audit,
             feed,
             webhooks,
+            photo_links,
             rubrics,
             models,
             catalogue,

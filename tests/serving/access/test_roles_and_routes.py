@@ -38,6 +38,8 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /v1/inspections/{inspection_id}": ("key", ANY_KEY),
     "DELETE /v1/inspections/{inspection_id}": ("key", {ADMIN}),
     "GET /v1/inspections/{inspection_id}/photos/{index}": ("key", ANY_KEY),
+    # A signed link is the key; without one it is for nobody.
+    "GET /v1/photos/{inspection_id}/{index}": (OPEN, set()),
     "GET /v1/inspections/{inspection_id}/evidence": ("key", ANY_KEY),
     "GET /v1/inspections/{inspection_id}/audit": ("key", {REVIEWER, ENGINEER}),
     "GET /v1/inspections/{inspection_id}/label": ("key", {STATION}),

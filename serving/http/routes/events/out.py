@@ -39,7 +39,15 @@ class WebhookIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(min_length=1, max_length=2000, description="HTTPS, at a public address; see `webhook_networks`.")
+    url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2000,
+        description="HTTPS, at a public address; see `webhook_networks`. With an adapter, its own if left out.",
+    )
+    adapter: Name | None = Field(
+        None, description="The adapter that says what is sent there, such as `loop`; null: the event itself, signed."
+    )
     types: list[Kind] | None = Field(None, min_length=1, description="Only these events; null: all.")
     seller: Name | None = Field(None, description="Only events of this seller's items; null: all, and the site's own.")
     description: BriefNote = ""
@@ -74,6 +82,7 @@ class WebhookOut(BaseModel):
     types: list[Kind] | None
     seller: str | None
     description: str
+    adapter: str | None
     enabled: bool
     stopped: Literal["paused", "gone"] | None = Field(
         description="Why nothing is sent; `gone`: the receiver answered 410."
