@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/fresh_site.py                           # docker compose
     .venv/bin/python benchmarks/fresh_site.py --compose podman-compose --engine podman --only regrade caddy prometheus
 
-It takes ports 80 and 443 and ends with everything removed. Images that cannot be pulled must be there under the names of
+It takes ports 80 and 443 and ends with everything removed. Images that cannot be pulled must be there by the names of
 `compose.yaml`; what they were made of is for `--note` to say. Nothing is measured of downloading them.
 """
 

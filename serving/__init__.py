@@ -14,12 +14,14 @@ In wings, each of which may import those above it in this table and never those 
 | `installation` | a site's data directory: opened, locked, backed up, restored |
 | `evidence` | signed steps in the life of an inspection |
 | `inspections` | stored inspections: kept, found, listed, verified, shown to those who may see them |
+| `identity` | whether an item is the one that its return says, by the codes on it |
 | `policy` | the disposition that costs a seller the least, and the rules that bound it |
 | `rubric` | what reviewers judge by, and a seller's own names for conditions |
 | `grading` | an item's way from upload to grade: admission, turns, graders, pipeline |
 | `catalogue` | what is expected to come back: SKUs and returns |
 | `oip` | the Open Inference Protocol: tensors in and out, and items judged of which nothing is stored |
 | `review` | the desk: which items are looked at, by whom, what they decide, how good they and the model are |
+| `results` | lists, files and figures of what came of the inspections, and saved views |
 | `candidates` | bundles on trial: compared with the active one, promoted where they are no worse, taken back |
 | `erasure` | photos and personal fields that go, by request or by age |
 | `events` | events read, and delivered to webhooks |

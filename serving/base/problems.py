@@ -22,6 +22,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "Method not allowed"),
     "not-multipart": (415, "Not multipart/form-data"),
     "malformed-multipart": (400, "Malformed multipart body"),
+    "not-installed": (501, "Not installed"),
     "unknown-transfer-coding": (501, "Unknown transfer coding"),
     "encoded-content": (415, "Compressed content"),
     "encoded-part": (415, "Part in base64 or the like"),

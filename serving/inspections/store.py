@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from regrade.serving.base.dispositions import Disposition
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Provenance, Signer, append_step
@@ -17,6 +18,7 @@ from regrade.serving.inspections.selection import held, photos_kept
 from regrade.serving.outbox.writer import note
 from regrade.serving.storage.asks import Ask, asks_of
 from regrade.serving.storage.database import Database
+from regrade.serving.storage.identity import identity_column, stored_identity
 from regrade.serving.storage.records import (
     DECISION,
     RESULT,
@@ -219,22 +221,40 @@ def columns_of(inspection: Inspection) -> dict[str, Any]:
         "category": result.category.name if result.category else None,
         "model_condition": result.grade.condition if result.grade else None,
         "model_confidence": result.grade.confidence if result.grade else None,
+        "suggested": None if decision is None else decision.disposition.action,
         **standing_columns(inspection),
         "updated_at": inspection.created_at,
         "revision": inspection.revision,
         "item": dict(item),
         "result": RESULT.dump_python(result, mode="json"),
         "decision": None if decision is None else DECISION.dump_python(decision, mode="json"),
+        "identity": identity_column(inspection.identity),
     }
 
 
 def standing_columns(inspection: Inspection) -> dict[str, Any]:
-    """Copies of the condition and the action that stand, as they are shown of it."""
-    review, decision = inspection.review, inspection.decision
+    """Copies of what stands of an inspection: the condition, the action and what it recovers, and who decided last."""
+    review, decision, newest = inspection.review, inspection.decision, inspection.decided_by
+    by = {"decided_by": None if newest is None else newest.key_id}
     if review is not None:
-        return {"condition": review.condition, "disposition": review.disposition.action}
+        return {"condition": review.condition, **_action_columns(review.disposition), **by}
     condition = None if inspection.status == "retake" else inspection.model_condition
-    return {"condition": condition, "disposition": None if decision is None else decision.disposition.action}
+    return {"condition": condition, **_action_columns(None if decision is None else decision.disposition), **by}
+
+
+def _action_columns(disposition: Disposition | None) -> dict[str, Any]:
+    if disposition is None:
+        return dict.fromkeys(("disposition", "recovery", "policy_recovery", "currency"))
+    own = disposition.expected_recovery
+    # Whoever chose another action than the policy's has said nothing else of why, and the policy's comes next.
+    chosen = [reason.code for reason in disposition.reasons] == ["reviewer_chose"] and disposition.alternatives
+    policy = disposition.alternatives[0].expected_recovery if chosen else own
+    return {
+        "disposition": disposition.action,
+        "recovery": own.amount,
+        "policy_recovery": policy.amount,
+        "currency": own.currency,
+    }
 
 
 def photo_rows(inspection: Inspection) -> list[dict[str, Any]]:
@@ -291,6 +311,7 @@ def _inspection(
         revision=row.revision,
         revisions=tuple(history),
         asks=tuple(asked),
+        identity=stored_identity(row.identity),
     )
 
 
