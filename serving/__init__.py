@@ -14,6 +14,7 @@ In wings, each of which may import those above it in this table and never those 
 | `installation` | a site's data directory: opened, locked, backed up, restored |
 | `evidence` | signed steps in the life of an inspection |
 | `inspections` | stored inspections: kept, found, listed, verified, shown to those who may see them |
+| `identity` | whether an item is the one that its return says, by the codes on it |
 | `policy` | the disposition that costs a seller the least, and the rules that bound it |
 | `rubric` | what reviewers judge by, and a seller's own names for conditions |
 | `grading` | an item's way from upload to grade: admission, turns, graders, pipeline |

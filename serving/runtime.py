@@ -67,6 +67,7 @@ from regrade.serving.storage.database import Database
 from regrade.serving.storage.disk import Disk
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.picture_cache import PictureCache
+from regrade.serving.storage.scope import carry
 from regrade.serving.storage.thumbnails import Thumbnails
 from regrade.serving.telemetry.metrics import Metrics
 
@@ -271,6 +272,7 @@ class Runtime:
             graded=self.shadow.note,
             revisions=self.revisions,
             completed=self.catalogue.completed,
+            papers=self.catalogue,
             max_photos=self.settings.max_photos,
         )
         log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
@@ -363,12 +365,12 @@ class Runtime:
             log.info("closed %d files of an earlier version to other users of this machine", closed)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function that waits for the database or the disk on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        """Run a function that waits for the database or the disk on a thread, which sees what the caller may see."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, carry(function, *args, **kwargs))
 
     async def draw(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function that decodes a photo on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._drawers, lambda: function(*args, **kwargs))
+        """Run a function that decodes a photo on a thread, likewise."""
+        return await asyncio.get_running_loop().run_in_executor(self._drawers, carry(function, *args, **kwargs))
 
     async def erase(self, inspection_id: str, by: Actor, reason: str | None) -> bool:
         """Erase an inspection; see `Eraser.erase`."""

@@ -1,6 +1,6 @@
 """Rules of a policy: what must never be done with an item, and what a human must see."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
@@ -24,13 +24,22 @@ def _english(value: Any) -> Any:
     return {"en": value} if isinstance(value, str) else value
 
 
+Identity = Literal["match", "mismatch", "nothing_read", "not_expected"]
+"""What codes say of an item being the one that its return names."""
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class When(Model):
     """When a rule applies: all that is written must hold. Nothing written: always.
 
     `condition_in` holds when the conditions named are, together, more likely than `probability_above`; so a
     posterior that leaves a 6% chance of `damaged` triggers a rule on `damaged` at the default of 5%.
     `value_below` and `value_above` are exclusive and in the policy's currency. `sku_in` takes shell patterns.
-    `defect_in` holds when any such defect was found, at whatever score the detector reports.
+    `defect_in` holds when any such defect was found, at whatever score the detector reports. `identity_is` (one or
+    several) asks what the codes in its photos said; it never holds where nobody has read them.
     """
 
     condition_in: Annotated[list[Condition], Field(min_length=1)] | None = None
@@ -41,6 +50,7 @@ class When(Model):
     defect_in: Annotated[list[str], Field(min_length=1)] | None = None
     value_below: Annotated[float, Field(gt=0)] | None = None
     value_above: Amount | None = None
+    identity_is: Annotated[list[Identity], BeforeValidator(_several), Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

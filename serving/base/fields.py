@@ -59,6 +59,8 @@ def _message(fault: Any, model: type[BaseModel]) -> Message | str:
         return Message("fault.currency")
     if kind == "string_pattern_mismatch" and fault["loc"][-1:] == ("cursor",):
         return Message("fault.cursor")
+    if kind == "no_gtin":
+        return Message("fault.no_gtin")
     if kind == "repeated_entry":
         return Message("fault.repeated_entry", {"name": str(context["name"])})
     if kind == "unseen_character":

@@ -1,6 +1,7 @@
 """Tables as files that a spreadsheet opens and takes for nothing but data."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
@@ -28,7 +29,7 @@ def harmless(cell: object) -> object:
 
 
 def csv_rows(
-    header: Sequence[str], rows: Iterable[Sequence[object]], texts: Sequence[int] | None = None
+    header: Sequence[object], rows: Iterable[Sequence[object]], texts: Sequence[int] | None = None
 ) -> Iterator[bytes]:
     """`header` and `rows` as RFC 4180 has them, in UTF-8 after a byte order mark, some rows at a time.
 
@@ -49,6 +50,13 @@ def csv_rows(
         lines.clear()
     if lines:
         yield "".join(lines).encode()
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
+    """Some rows, with nothing before them."""
+    out = io.StringIO()
+    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
+    return out.getvalue().encode()
 
 
 class _Lines:

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from regrade.models.codes.kinds import gtin_of
 from regrade.serving.base.text_forms import Name
 from regrade.serving.grading.item import DeclaredValue
 
@@ -12,9 +13,30 @@ MOST: Final = 2_000
 """Entries of one import over HTTP: less than half a second of a core."""
 MAX_LINES: Final = 100
 MAX_PIECES: Final = 50
+MAX_GTINS: Final = 50
+MAX_SERIALS: Final = 200
 
 _FROZEN: Final = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 Quantity = Annotated[int, Field(strict=True, ge=1, le=10_000)]
+
+
+def _gtin(text: str) -> str:
+    whole = gtin_of(text)
+    if whole is None:
+        raise PydanticCustomError(
+            "no_gtin", "must be an EAN, UPC or GTIN of 8, 12, 13 or 14 digits whose check digit holds"
+        )
+    return whole
+
+
+Gtin = Annotated[
+    Name,
+    AfterValidator(_gtin),
+    Field(
+        description="EAN, UPC or GTIN with its check digit; kept as a GTIN-14.",
+        examples=["4006381333931"],
+    ),
+]
 
 
 class Piece(BaseModel):
@@ -37,6 +59,7 @@ class SkuEntry(BaseModel):
     category: Name | None = None
     declared_value: DeclaredValue | None = None
     pieces: tuple[Piece, ...] = Field((), max_length=MAX_PIECES)
+    gtins: tuple[Gtin, ...] = Field((), max_length=MAX_GTINS, description="What may stand in the barcode on its box.")
 
 
 class RmaLine(BaseModel):
@@ -46,7 +69,11 @@ class RmaLine(BaseModel):
 
     sku: Name
     quantity: Quantity = 1
-    serial: Name | None = None
+    serial: Name | None = Field(None, description="The serial number or IMEI, where one item is expected.")
+    serials: tuple[Name, ...] = Field(
+        (), max_length=MAX_SERIALS, description="The same, of several; one of them counts."
+    )
+    gtins: tuple[Gtin, ...] = Field((), max_length=MAX_GTINS, description="In place of the SKU's own.")
     declared_value: DeclaredValue | None = Field(None, description="What was paid; the SKU's value stands in for it.")
 
 

@@ -1,6 +1,6 @@
 """The catalogue in the database: imported, looked up, and used to complete what a station says of an item."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, Table, bindparam, delete, exists, insert
 from regrade.serving.catalogue.entries import RmaEntry, SkuEntry
 from regrade.serving.grading.item import DeclaredValue, Item
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.tables import catalogue_rmas, catalogue_skus
+from regrade.serving.storage.identity import ExpectedCodes
+from regrade.serving.storage.tables import catalogue_gtins, catalogue_rmas, catalogue_skus
 
 BATCH: Final = 1_000
 """Entries that one transaction of `keep_in_batches` writes: others wait no longer for their turn."""
@@ -18,7 +19,8 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One kind of item of a return, with what is known of its SKU. `pieces` are names and numbers."""
+    """One kind of item of a return, with what is known of its SKU. `pieces` are names and numbers;
+    `gtins` those of the line, else of its SKU; `serials` hold `serial` too."""
 
     sku: str
     quantity: int
@@ -27,6 +29,8 @@ class Expected:
     category: str | None
     declared_value: DeclaredValue | None
     pieces: tuple[tuple[str, int], ...]
+    gtins: tuple[str, ...] = ()
+    serials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,13 @@ class Catalogue:
 
     def keep_skus(self, entries: Sequence[SkuEntry]) -> None:
         """Store SKUs, all of them or none, each in place of what was there of its name and seller."""
-        self._keep(catalogue_skus, "sku", [_sku_row(entry) for entry in entries])
+        rows = [_sku_row(entry) for entry in entries]
+        gtins = [
+            {"gtin": gtin, "seller": row["seller"], "sku": row["sku"]}
+            for row in rows
+            for gtin in dict.fromkeys(row["gtins"])
+        ]
+        self._keep(catalogue_skus, "sku", rows, gtins)
 
     def keep_rmas(self, entries: Sequence[RmaEntry]) -> None:
         """Store returns, all of them or none, each in place of what was there of its RMA and seller."""
@@ -65,13 +75,17 @@ class Catalogue:
             self.keep_rmas([e for e in batch if isinstance(e, RmaEntry)])
             kept(len(batch))
 
-    def _keep(self, table: Table, name: str, rows: list[dict[str, Any]]) -> None:
+    def _keep(self, table: Table, name: str, rows: list[dict[str, Any]], gtins: Sequence[dict[str, Any]] = ()) -> None:
         if not rows:
             return
-        gone = delete(table).where(table.c[name] == bindparam("_name"), table.c.seller == bindparam("_seller"))
+        these = [{"_name": row[name], "_seller": row["seller"]} for row in rows]
         with self._database.write() as connection:
-            connection.execute(gone, [{"_name": row[name], "_seller": row["seller"]} for row in rows])
+            for one in (table, catalogue_gtins) if table is catalogue_skus else (table,):
+                gone = delete(one).where(one.c[name] == bindparam("_name"), one.c.seller == bindparam("_seller"))
+                connection.execute(gone, these)
             connection.execute(insert(table), rows)
+            if gtins:
+                connection.execute(insert(catalogue_gtins), gtins)
 
     def remove_sku(self, sku: str, seller: str | None) -> bool:
         """Forget a SKU; whether it was there."""
@@ -84,6 +98,9 @@ class Catalogue:
     def _remove(self, table: Table, name: str, value: str, seller: str | None) -> bool:
         with self._database.write() as connection:
             done = connection.execute(delete(table).where(table.c[name] == value, table.c.seller == (seller or "")))
+            if table is catalogue_skus:
+                of = catalogue_gtins.c
+                connection.execute(delete(catalogue_gtins).where(of.sku == value, of.seller == (seller or "")))
         return bool(done.rowcount)
 
     def knows_returns(self) -> bool:
@@ -103,7 +120,33 @@ class Catalogue:
         if row is None:
             return None
         told = {"sku": row.sku, "seller": row.seller or None, "title": row.title, "category": row.category}
-        return SkuEntry.model_validate({**told, "declared_value": row.value, "pieces": row.pieces})
+        return SkuEntry.model_validate(
+            {**told, "declared_value": row.value, "pieces": row.pieces, "gtins": row.gtins or ()}
+        )
+
+    def codes_expected(self, item: Mapping[str, Any]) -> ExpectedCodes:
+        """The codes that an item should show: of the line of its SKU, or of all lines where it names none; of its SKU
+        alone where no return is known that holds it."""
+        sku, seller = item.get("sku"), item.get("seller")
+        with self._database.read() as connection:
+            due = [line for one in _returns(connection, item["rma"], seller) for line in one.lines]
+            lines = [line for line in due if sku is None or line.sku == sku]
+            if not lines and sku is not None:
+                lines = [_expected(connection, {"sku": sku, "quantity": 1}, seller)]
+        gtins = dict.fromkeys(gtin for line in lines for gtin in line.gtins)
+        # Where one line has none, what is read may be its own.
+        whole = all(line.gtins for line in lines)
+        serials = dict.fromkeys(one for line in lines for one in line.serials)
+        every = all(len(line.serials) >= line.quantity for line in lines)
+        return ExpectedCodes(tuple(gtins) if whole else (), tuple(serials) if every else ())
+
+    def skus_of_gtins(self, gtins: Sequence[str], seller: str | None) -> dict[str, str]:
+        """GTIN-14 → the SKU that has it, for those that are known: of this seller, else of one that holds for all."""
+        of = ("",) if seller is None else (seller, "")
+        query = select(catalogue_gtins).where(catalogue_gtins.c.gtin.in_(gtins), catalogue_gtins.c.seller.in_(of))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(catalogue_gtins.c.seller, catalogue_gtins.c.sku.desc())).all()
+        return {row.gtin: row.sku for row in rows}
 
     def completed(self, item: Item, categories: Sequence[str], currencies: Sequence[str]) -> Item:
         """`item` with what the station left out, as far as the catalogue leaves no doubt: which seller, SKU, category
@@ -163,6 +206,8 @@ def _expected(connection: Connection, line: dict[str, Any], seller: str | None) 
         None if row is None else row.category,
         None if value is None else DeclaredValue.model_validate(value),
         () if row is None else tuple((piece["name"], piece["quantity"]) for piece in row.pieces),
+        tuple(line.get("gtins") or (None if row is None else row.gtins) or ()),
+        tuple(dict.fromkeys([*([line["serial"]] if line.get("serial") else []), *line.get("serials", ())])),
     )
 
 
@@ -181,6 +226,7 @@ def _sku_row(entry: SkuEntry) -> dict[str, Any]:
         "category": entry.category,
         "value": told["declared_value"],
         "pieces": told["pieces"],
+        "gtins": told["gtins"],
         "updated_at": datetime.now(UTC),
     }
 

@@ -15,19 +15,20 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.base.text_forms import cleaned
 from regrade.serving.catalogue.entries import RmaEntry, SkuEntry
 
-SKU_COLUMNS: Final = ("sku", "seller", "title", "category", "value", "currency", "pieces")
-RMA_COLUMNS: Final = ("rma", "seller", "order", "sku", "quantity", "serial", "value", "currency")
+SKU_COLUMNS: Final = ("sku", "seller", "title", "category", "value", "currency", "pieces", "gtins")
+RMA_COLUMNS: Final = ("rma", "seller", "order", "sku", "quantity", "serial", "value", "currency", "serials", "gtins")
 _MOST_FAULTS: Final = 20
 M = TypeVar("M", bound=BaseModel)
 
 
 def read_skus(data: bytes) -> list[SkuEntry]:
     """The SKUs of a table. `pieces` are names with commas or semicolons between, each with its number where it is not
-    one: `charger; cable x2`. Raises `InvalidFieldsError`, which names lines and columns."""
+    one: `charger; cable x2`. `gtins` are separated likewise. Raises `InvalidFieldsError`, which names lines and
+    columns."""
     told = []
     for line, row in _rows(data, SKU_COLUMNS, "sku"):
         pieces = [_piece(text) for text in row.pop("pieces", "").replace(",", ";").split(";") if text.strip()]
-        told.append((line, _valued(row) | ({"pieces": pieces} if pieces else {})))
+        told.append((line, _listed(_valued(row)) | ({"pieces": pieces} if pieces else {})))
     return _checked(SkuEntry, told, lambda entry: (entry.seller, entry.sku))
 
 
@@ -41,7 +42,7 @@ def read_rmas(data: bytes) -> list[RmaEntry]:
         if entry.setdefault("order", own.get("order")) != own.get("order", entry["order"]):
             raise _refused([FieldFault(f"line {line}: order", Message("fault.csv_orders", {"order": entry["order"]}))])
         if row:
-            entry["lines"].append(_numbered(_valued(row)))
+            entry["lines"].append(_numbered(_listed(_valued(row))))
     return _checked(RmaEntry, list(gathered.values()), lambda entry: (entry.seller, entry.rma))
 
 
@@ -86,6 +87,12 @@ def _valued(row: dict[str, str]) -> dict[str, Any]:
     if amount is None and currency is None:
         return dict(row)
     return {**row, "declared_value": {"amount": _number(amount), "currency": currency}}
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the columns that hold several codes as lists."""
+    parts = {name: row[name].replace(",", ";").split(";") for name in ("gtins", "serials") if name in row}
+    return {**row, **{name: [one.strip() for one in told if one.strip()] for name, told in parts.items()}}
 
 
 def _numbered(row: dict[str, Any]) -> dict[str, Any]:

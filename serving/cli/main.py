@@ -7,6 +7,7 @@ Registering must stay cheap: a command imports what it needs when it runs.
 import os
 import sys
 from importlib.metadata import entry_points
+from io import StringIO
 from pathlib import Path
 
 import typer
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from regrade.models.errors import RegradeError
+from regrade.serving.base.errors import SettingsError
 
 
 def build_app() -> typer.Typer:
@@ -32,8 +34,8 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line. An expected error prints its message alone and exits with 2."""
-    read_dotenv()
     try:
+        read_dotenv()
         build_app()()
     except RegradeError as error:
         # escape(): messages quote patterns and paths, whose brackets are no markup.
@@ -42,11 +44,22 @@ def main() -> None:
 
 
 def read_dotenv() -> None:
-    """Let `.env` count for every room: all must look for the service's data where the service does."""
-    if not Path(".env").is_file():
-        return
+    """Let `.env` count for every room: all must look for the service's data where the service does.
+
+    Raises `SettingsError` where it cannot be read: going on without it would be with another data directory.
+    """
+    try:
+        if not Path(".env").is_file():
+            return
+        text = Path(".env").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(
+            f"Settings may stand in {Path('.env').absolute()}, which cannot be read: {why}. "
+            "Make it readable for the user who runs this, or start in another folder."
+        ) from error
     from dotenv import dotenv_values
 
-    for name, value in dotenv_values(".env").items():
+    for name, value in dotenv_values(stream=StringIO(text)).items():
         if name.upper().startswith("REGRADE_") and value is not None:
             os.environ.setdefault(name.upper(), value)

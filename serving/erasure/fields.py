@@ -11,6 +11,7 @@ from regrade.serving.base.dispositions import Decision, Disposition, Reason
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.evidence import withhold
 from regrade.serving.inspections.regrade import NOBODY
+from regrade.serving.storage.identity import only_verdict
 from regrade.serving.storage.records import DECISION
 from regrade.serving.storage.reviews import DISPOSITION
 from regrade.serving.storage.tables import (
@@ -52,6 +53,7 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
         "body_digest": "",
         "idempotency_key": None if key is None else pseudonyms.of_request(key),
         "decision": None if row.decision is None else _decision(row.decision),
+        "identity": only_verdict(row.identity),
     }
     # This first: only of what is marked as erased does the database let words be taken out.
     connection.execute(update(inspections).where(inspections.c.id == row.id).values(values))
@@ -80,6 +82,7 @@ def _clear_history(connection: Connection, row: Row[Any], pseudonyms: Pseudonyms
             "body_digest": "",
             "declared": None,
             "decision": None if was.decision is None else _decision(was.decision),
+            "identity": only_verdict(was.identity),
         }
         this = update(revisions).where(_of(revisions, row), revisions.c.number == was.number)
         connection.execute(this.values(kept))

@@ -53,6 +53,11 @@ class Graded:
         return self.body["decision"]
 
     @property
+    def identity(self) -> Any:
+        """What was said of it being the right item; None where nobody looked."""
+        return self.body.get("identity")
+
+    @property
     def sample_share(self) -> Any:
         """The chance of a blind look that it had."""
         return self.body["sample_share"]
@@ -116,6 +121,7 @@ def _revision(step: Step, now: Graded, before: Graded) -> Row:
         "result": before.result,
         "decision": before.decision,
         "sample_share": before.sample_share,
+        "identity": before.identity,
     }
 
 

@@ -135,7 +135,7 @@ class _Comparison:
     def _same(self, name: str, signed: Any, stored: Any) -> bool:
         if signed is ERASED:
             return True
-        if self.erased and name in ("item", "decision", "disposition"):
+        if self.erased and name in ("item", "decision", "disposition", "identity"):
             return _same_left(signed, stored, whole=name != "item")
         return bool((moment(stored) if isinstance(stored, datetime) else stored) == signed)
 
@@ -162,6 +162,7 @@ def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, A
         "result": output,
         "decision": now.decision,
         "sample_share": now.sample_share,
+        "identity": now.identity,
         "category": category["name"] if category else None,
         "model_condition": grade["condition"] if grade else None,
         "model_confidence": grade["confidence"] if grade else None,

@@ -125,7 +125,16 @@ def _graded(row: Row, photos: Sequence[Row]) -> Body:
         "model_output": row["result"],
         "decision": None if row["decision"] is None else _decision(row["decision"]),
         "sample_share": row["sample_share"],
+        **_identity(row.get("identity")),
     }
+
+
+def _identity(identity: Row | None) -> Body:
+    """The verdict in the clear; which codes were read, and which were expected, names the thing."""
+    if identity is None:
+        return {}
+    rest = {name: value for name, value in identity.items() if name != "verdict"}
+    return {"identity": {"verdict": identity["verdict"], **_personal(rest)}}
 
 
 def _provenance(by: Provenance) -> Body:

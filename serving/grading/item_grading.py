@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from regrade.models.codes.types import Code
 from regrade.models.grader import Grader
 from regrade.models.photo_evidence import PhotoEvidence
 from regrade.models.photos.intake import IntakeLimits, open_photo
@@ -22,9 +23,13 @@ from regrade.serving.grading.shadow import Graded
 from regrade.serving.grading.slow_photos import PhotoFile, SlowPhotos
 from regrade.serving.grading.threads import Threads
 from regrade.serving.grading.workload import Work
+from regrade.serving.identity.compare import identify
+from regrade.serving.identity.look import look_for_codes
+from regrade.serving.identity.papers import NO_PAPERS, Papers
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy
+from regrade.serving.storage.identity import ExpectedCodes, Identity
 from regrade.serving.storage.photostore import PhotoStore, StagedPhoto
 from regrade.serving.storage.records import Inspection, Status, StoredPhoto, new_id
 from regrade.serving.telemetry.item_clock import ItemClock, below, side_by_side, step
@@ -72,6 +77,7 @@ class Means:
     inspections: InspectionStore
     limits: IntakeLimits
     graded: Callable[[Graded], None] = lambda _: None
+    papers: Papers = NO_PAPERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class SeenPhoto:
 
     stored: StoredPhoto
     evidence: PhotoEvidence
+    codes: tuple[Code, ...] | None = ()
+    """Those that were read in it; None where they could not be."""
 
 
 class ItemGrading:
@@ -92,6 +100,7 @@ class ItemGrading:
         self._sender = sender
         self._ticket = ticket
         self._limits = replace(means.limits, working_side=intake.grader.working_side)
+        self._expected = ExpectedCodes()
         self._staging: asyncio.Future[list[StagedPhoto]] | None = None
 
     async def run(self) -> Inspection:
@@ -103,13 +112,15 @@ class ItemGrading:
         self._ticket.enqueue(self._intake.work)
         try:
             decoded = await self._decode_slow_photos()
+            self._expected = await self._codes_expected()
             async with self._turn():
                 self._begin_to_stage_photos()
                 seen = await self._look_at_photos(decoded)
             result = await self._fuse([photo.evidence for photo in seen])
-            decision = await self._decide(result)
+            identity = await self._identify(seen)
+            decision = await self._decide(result, identity)
             staged = await self._staged_photos()
-            inspection = await self._keep(self._inspection(result, decision, seen), staged)
+            inspection = await self._keep(self._inspection(result, decision, seen, identity), staged)
         except BaseException:
             await self._discard_photos()
             raise
@@ -162,7 +173,11 @@ class ItemGrading:
         data, sha256 = self._intake.photos[index], self._intake.hashes[index]
         photo = decoded or self._open(index, data, sha256)
         stored = StoredPhoto(index, photo.sha256, photo.media_type, len(data), photo.width, photo.height)
-        return SeenPhoto(stored, self._see(photo))
+        evidence = self._see(photo)
+        with self.clock.piece("infer", "codes"):
+            # A file that had to be decoded aside would take its time again.
+            codes = look_for_codes(photo, data, self._expected, self._limits, again=decoded is None)
+        return SeenPhoto(stored, evidence, codes)
 
     def _open(self, index: int, data: bytes, sha256: str) -> Photo:
         with self.clock.piece("decode", "decode"):
@@ -178,16 +193,29 @@ class ItemGrading:
     async def _fuse(self, evidence: Sequence[PhotoEvidence]) -> ItemResult:
         return await self._means.threads.call(self._intake.grader.conclude, evidence, self._intake.item.category)
 
+    @step("other")
+    async def _codes_expected(self) -> ExpectedCodes:
+        papers, item = self._means.papers, self._intake.item.canonical()
+        return await self._means.threads.call(papers.codes_expected, item)
+
+    @step("other", "identity")
+    async def _identify(self, seen: Sequence[SeenPhoto]) -> Identity:
+        codes = [code for photo in seen for code in photo.codes or ()]
+        unread = [photo.stored.index for photo in seen if photo.codes is None]
+        told = (self._intake.item.canonical(), self._expected, codes, self._means.papers, unread)
+        return await self._means.threads.call(identify, *told)
+
     @step("other", "policy")
-    async def _decide(self, result: ItemResult) -> Decision | None:
+    async def _decide(self, result: ItemResult, identity: Identity) -> Decision | None:
         """What to do with the item; None where photos must be taken again."""
         if result.retake or result.grade is None:
             return None
-        return await self._means.threads.call(self._decision, result)
+        return await self._means.threads.call(self._decision, result, identity)
 
-    def _decision(self, result: ItemResult) -> Decision:
-        item = self._intake.item
-        return decide(self._intake.policy, result, declared_value=item.value, seller=item.seller, sku=item.sku)
+    def _decision(self, result: ItemResult, identity: Identity) -> Decision:
+        item, verdict = self._intake.item, identity.verdict
+        told = {"declared_value": item.value, "seller": item.seller, "sku": item.sku, "identity": verdict}
+        return decide(self._intake.policy, result, **told)
 
     @step("store")
     async def _staged_photos(self) -> list[StagedPhoto]:
@@ -196,7 +224,9 @@ class ItemGrading:
         self._ticket.written()
         return staged
 
-    def _inspection(self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto]) -> Inspection:
+    def _inspection(
+        self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto], identity: Identity
+    ) -> Inspection:
         return Inspection(
             id=new_id(),
             created_at=datetime.now(UTC),
@@ -208,6 +238,7 @@ class ItemGrading:
             result=replace(result, timings_ms=self.clock.timings.as_ms()),
             decision=decision,
             photos=tuple(photo.stored for photo in seen),
+            identity=identity,
         )
 
     @step("store", span=True)

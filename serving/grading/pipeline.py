@@ -26,6 +26,7 @@ from regrade.serving.grading.slow_photos import SlowPhotos
 from regrade.serving.grading.threads import Threads
 from regrade.serving.grading.upload import Upload
 from regrade.serving.grading.workload import work_of
+from regrade.serving.identity.papers import NO_PAPERS, Papers
 from regrade.serving.inspections.regrade import RevisionStore
 from regrade.serving.inspections.store import DuplicateKeyError, InspectionStore
 from regrade.serving.policy.load import Policy
@@ -68,7 +69,7 @@ class Pipeline:
     """Grades and stores. One per application, on one event loop; blocking work runs on its thread pools.
 
     `judges` gives what an item of a station is judged by; `graded` is told of each item that was stored; `completed`
-    fills in what is known of an item beforehand.
+    fills in what is known of an item beforehand, and `papers` say which codes it should show.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Pipeline:
         revisions: RevisionStore,
         completed: Completed = lambda item, categories, currencies: item,
         max_photos: int,
+        papers: Papers = NO_PAPERS,
     ) -> None:
         self._judges = judges
         self._inspections = inspections
@@ -96,7 +98,8 @@ class Pipeline:
         self._scheduler = Scheduler(workers)
         self._slow = SlowPhotos(workers)
         self._threads = Threads(8, "write")
-        self._means = Means(admission, self._scheduler, self._slow, self._threads, photos, inspections, limits, graded)
+        stores = (self._threads, photos, inspections)
+        self._means = Means(admission, self._scheduler, self._slow, *stores, limits, graded, papers)
 
     @property
     def means(self) -> Means:

@@ -20,6 +20,7 @@ from regrade.serving.grading.item_grading import Intake, ItemGrading, Means, See
 from regrade.serving.grading.judges import Judges
 from regrade.serving.grading.workload import work_of
 from regrade.serving.inspections.regrade import Change, RevisionStore
+from regrade.serving.storage.identity import Identity
 from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.records import Cause, Inspection
 from regrade.serving.telemetry.item_clock import ItemClock
@@ -84,7 +85,9 @@ class Regrading(ItemGrading):
     def _new_files(self) -> list[tuple[bytes, str]]:
         return [file for place, file in enumerate(super()._new_files()) if place not in self._remade.stored]
 
-    def _inspection(self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto]) -> Inspection:
+    def _inspection(
+        self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto], identity: Identity
+    ) -> Inspection:
         before, category = self._remade.before, self._sent.mended.category
         return replace(
             before,
@@ -94,6 +97,7 @@ class Regrading(ItemGrading):
             decision=decision,
             photos=tuple(photo.stored for photo in seen),
             revision=before.revision + 1,
+            identity=identity,
         )
 
     def _write(self, inspection: Inspection, provenance: Provenance) -> Inspection:

@@ -222,6 +222,7 @@ def _row(job: _Job) -> dict[str, Any] | None:
         "declared_value": inspection.declared_value,
         "seller": item.get("seller"),
         "sku": item.get("sku"),
+        "identity": None if inspection.identity is None else inspection.identity.verdict,
     }
     decision = decide(policy, result, **about)
     terms = policy.terms(item.get("seller"))

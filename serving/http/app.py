@@ -55,6 +55,7 @@ from regrade.serving.http.routes.inference import infer
 from regrade.serving.http.routes.inference import models as inference_models
 from regrade.serving.http.routes.results import files as desk_result_files
 from regrade.serving.http.routes.results import page as desk_results
+from regrade.serving.http.routes.sellers import page as seller_pages
 from regrade.serving.http.routes.station import offline, pages
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.disk import fault_of, first_line
@@ -158,8 +159,8 @@ def create_app(
         ),
     )
     accounts = (sign_in, accounts_page)
-    figures = (desk_quality, desk_results, desk_result_files)
-    for room in (*api, home, docs, offline, pages, *accounts, *figures, desk_models, desk_webhooks, desk_api, desk):
+    figures = (desk_quality, desk_results, desk_result_files, desk_models, desk_webhooks)
+    for room in (*api, home, docs, offline, pages, *accounts, *figures, seller_pages, desk_api, desk):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

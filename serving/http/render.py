@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from regrade.models.types import CONDITIONS, ItemResult
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.i18n import render, text
+from regrade.serving.http.identity.shown import identity_out
 from regrade.serving.http.now import now_of
 from regrade.serving.http.schemas import (
     AskedOut,
@@ -89,6 +90,7 @@ def inspection_out(
         retake=_retake(result, lang) if retaken and inspection.erased is None else None,
         decision=None if review is None else _decision_out(review, inspection),
         erased=None if inspection.erased is None else ErasedOut.model_validate(inspection.erased, from_attributes=True),
+        identity=None if inspection.erased is not None else identity_out(inspection.identity, lang),
         revision=inspection.revision,
         revisions=[_revision(inspection.id, one) for one in inspection.revisions] or None,
         ask=None if inspection.ask is None else AskOut.model_validate(inspection.ask, from_attributes=True),

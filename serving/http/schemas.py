@@ -19,6 +19,7 @@ from regrade.models.category.economics import Action
 from regrade.models.category.fields import MACHINE_NAME, Condition
 from regrade.models.types import Box
 from regrade.serving.base.text_forms import Label, Name, Note, ShortLabel, ShortNote, Words
+from regrade.serving.http.identity.shown import IdentityOut
 from regrade.serving.policy.schema import Colour
 from regrade.serving.storage.asks import AskKind
 from regrade.serving.storage.records import Status
@@ -274,12 +275,16 @@ class InspectionOut(BaseModel):
     revisions: list[RevisionOut] | None = Field(
         None, description="Only where it was graded anew: all revisions, the first first."
     )
+    identity: IdentityOut | None = Field(
+        None,
+        description="What the codes in its photos say. Left out where nobody has read them, and of what was erased.",
+    )
     ask: AskOut | None = Field(None, description="Only where something is asked of the station or of a reviewer now.")
     asks: list[AskedOut] | None = Field(None, description="Only where something was asked: all of it, the first first.")
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        absent = ("retake", "erased", "defects_examined", "decision", "now", "revisions", "ask", "asks")
+        absent = ("retake", "erased", "defects_examined", "decision", "now", "revisions", "ask", "asks", "identity")
         return _without(handler(self), *absent)
 
 
@@ -523,8 +528,15 @@ class EvidenceOut(BaseModel):
     signature: SignatureOut
     steps: list[str] = Field(description="Each step as an SD-JWT (RFC 9901): a JWS in compact form, and disclosures.")
     keys: list[JwkOut] = Field(description="The keys that the steps are signed with.")
+    audience: Literal["seller"] | None = Field(
+        None, description="For whom what is personal was withheld; left out where nothing was."
+    )
     consistent: bool = Field(description="Whether the database still says what was signed.")
     differences: list[DifferenceOut]
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "audience")
 
 
 class UploadOut(BaseModel):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
+from regrade.serving.storage.identity import stored_identity
 from regrade.serving.storage.records import DECISION, RESULT, Inspection, Revision, StoredPhoto
 from regrade.serving.storage.tables import revision_photos, revisions
 
@@ -58,6 +59,7 @@ def revision_of(connection: Connection, inspection: Inspection, number: int) -> 
         result=RESULT.validate_python(row.result),
         decision=None if row.decision is None else DECISION.validate_python(row.decision),
         photos=() if inspection.erased is not None else tuple(_photo(one) for one in photos),
+        identity=stored_identity(row.identity),
         reviews=(),
         asks=(),
     )

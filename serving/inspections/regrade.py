@@ -174,7 +174,7 @@ def _of_tasks(inspection_id: str) -> Any:
 
 def _keep_old(connection: Connection, before: Inspection, change: Change) -> None:
     """Put what the inspection was, and its photos, beside it."""
-    kept = ("status", "result", "decision", "sample_share")
+    kept = ("status", "result", "decision", "sample_share", "identity")
     query = select(*(inspections.c[name] for name in kept)).where(inspections.c.id == before.id)
     was = dict(connection.execute(query).mappings().one())
     asked = {"idempotency_key": change.idempotency_key, "body_digest": change.body_digest, "cause": change.cause}

@@ -18,6 +18,7 @@ from regrade.serving.inspections.selection import held, photos_kept
 from regrade.serving.outbox.writer import note
 from regrade.serving.storage.asks import Ask, asks_of
 from regrade.serving.storage.database import Database
+from regrade.serving.storage.identity import identity_column, stored_identity
 from regrade.serving.storage.records import (
     DECISION,
     RESULT,
@@ -227,6 +228,7 @@ def columns_of(inspection: Inspection) -> dict[str, Any]:
         "item": dict(item),
         "result": RESULT.dump_python(result, mode="json"),
         "decision": None if decision is None else DECISION.dump_python(decision, mode="json"),
+        "identity": identity_column(inspection.identity),
     }
 
 
@@ -309,6 +311,7 @@ def _inspection(
         revision=row.revision,
         revisions=tuple(history),
         asks=tuple(asked),
+        identity=stored_identity(row.identity),
     )
 
 

@@ -2,6 +2,7 @@
 // has these pixels as its own coordinates and is scaled as a whole, so that they fit at any size.
 
 import { el, svg } from "./dom.js";
+import { codeNodes } from "./identity.js";
 import { examinedWords, named, percent, t } from "./words.js";
 
 /** A viewer of all photos of `inspection`, opened at the worst one; `urls` are of the photos sent. What the inspector
@@ -15,7 +16,7 @@ export function photoViewer(inspection, urls, marks = null) {
   const show = (index, focus) => {
     // null: nothing is to be said of it yet.
     const examined = inspection.defects_examined === null ? null : inspection.defects_examined?.find((one) => one.photo === index)?.types;
-    const picture = stage(inspection.photos[index], urls[index], defectsOf(index), examined);
+    const picture = stage(inspection.photos[index], urls[index], defectsOf(index), examined, inspection.identity);
     root.replaceChildren(picture, strip(index));
     marks?.on(picture, inspection.photos[index]);
     if (focus) root.querySelector("[aria-current=true]").focus();
@@ -34,14 +35,15 @@ export function photoViewer(inspection, urls, marks = null) {
   return root;
 }
 
-function stage(photo, url, defects, examined) {
+function stage(photo, url, defects, examined, identity) {
   const { width, height } = photo;
   // A reviewer may name a defect without drawing it.
   const boxes = defects.map((defect) => (defect.box ? box(defect, width, height) : null));
   const picture = svg("svg", {
     viewBox: `0 0 ${width} ${height}`, class: "picture", role: "img",
     "aria-label": t("station.photo_alt", { number: photo.index + 1 }),
-  }, svg("image", { href: url, width, height }), ...boxes.filter(Boolean));
+  }, svg("image", { href: url, width, height }),
+  ...codeNodes(identity, photo.index, Math.max(width, height) / 40), ...boxes.filter(Boolean));
   const rows = defects.map((defect, index) => {
     const light = (on) => () => boxes[index]?.classList.toggle("lit", on);
     return el("li", { class: defect.severity, tabindex: "0",

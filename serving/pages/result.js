@@ -2,6 +2,7 @@
 
 import { benchDecides, benchMarks, decidesFirst, outcomeOf, question, unseenNodes } from "./bench.js";
 import { el } from "./dom.js";
+import { identityNode } from "./identity.js";
 import { folded, nowNode, place, word } from "./now.js";
 import { photoViewer } from "./overlay.js";
 import { basisWords, money, named, percent, t } from "./words.js";
@@ -9,12 +10,14 @@ import { basisWords, money, named, percent, t } from "./words.js";
 /** The nodes that show `inspection`; `urls` are of the photos sent, `onRetake(index)` asks for one anew, `onDecide` is
  * told what the inspector chose, `onUndo` takes it back. Where it is shown only to be read, these three are missing. */
 export function resultNodes(inspection, urls, { onRetake, onDecide, onUndo } = {}) {
-  if (inspection.status === "retake") return retakeNodes(inspection, urls, onRetake);
-  if (decidesFirst(inspection)) return unseenNodes(inspection, urls, onDecide);
+  const identity = identityNode(inspection.identity);
+  if (inspection.status === "retake") return [...retakeNodes(inspection, urls, onRetake), identity];
+  if (decidesFirst(inspection)) return [identity, ...unseenNodes(inspection, urls, onDecide)];
   if (inspection.erased || !inspection.grade || !inspection.disposition) return [nowNode(inspection, standing(inspection))];
   const { grade, disposition, category } = inspection;
   return [
     nowNode(inspection, standing(inspection), settled(inspection)),
+    identity,
     onUndo ? outcomeOf(inspection, onUndo) : null,
     onDecide ? question(inspection, onDecide) : null,
     block(t("station.photos_with_defects"), photoViewer(inspection, urls, onDecide ? benchMarks(inspection) : null)),

@@ -127,7 +127,12 @@ def _choices(
         expected: Floats = posteriors @ recovery
         for rule in terms.never:
             anywhere = rule.when.model_copy(update={"condition_in": None})
-            if rule.when.sku_in or rule.when.defect_in or not applies(anywhere, Case(name, value, {}, seller)):
+            if (
+                rule.when.sku_in
+                or rule.when.defect_in
+                or rule.when.identity_is
+                or not applies(anywhere, Case(name, value, {}, seller))
+            ):
                 continue
             named = [c in (rule.when.condition_in or CONDITIONS) for c in CONDITIONS]
             triggered = posteriors[:, named].sum(axis=1) > rule.when.probability_above

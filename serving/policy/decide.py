@@ -43,18 +43,26 @@ def decide(
     seller: str | None,
     sku: str | None = None,
     human_condition: str | None = None,
+    identity: str | None = None,
 ) -> Decision:
     """The disposition with the highest expected net recovery that the policy's rules permit.
 
     `result.grade` and `result.category` must not be None: an item to be retaken cannot be decided on.
     `human_condition` is the condition that a reviewer has fixed: it is then certain, and no review is asked
-    for. Raises `PolicyError` for a currency without an exchange rate, a negative value or an unknown
-    condition, and `ValueError` for an item that was not graded.
+    for. `identity` is the verdict on the item's codes, None where nobody has read them. Raises `PolicyError` for a
+    currency without an exchange rate, a negative value or an unknown condition, and `ValueError` for an item that was
+    not graded.
     """
     if result.grade is None or result.category is None:
         raise ValueError("an item that was not graded has no disposition: let its photos be retaken first")
     case = case_of(
-        policy, result, declared_value=declared_value, seller=seller, sku=sku, human_condition=human_condition
+        policy,
+        result,
+        declared_value=declared_value,
+        seller=seller,
+        sku=sku,
+        human_condition=human_condition,
+        identity=identity,
     )
     terms, value = policy.terms(seller), case.value
     economics, own = economics_of(terms, case.category)
@@ -99,6 +107,7 @@ def case_of(
     seller: str | None,
     sku: str | None = None,
     human_condition: str | None = None,
+    identity: str | None = None,
 ) -> Case:
     """What the rules of `policy` ask about an item; arguments and errors as of `decide`."""
     if result.grade is None or result.category is None:
@@ -111,6 +120,7 @@ def case_of(
         seller=seller,
         sku=sku,
         defects=frozenset(defect.type for defect in result.defects),
+        identity=identity,
     )
 
 

@@ -11,7 +11,8 @@ from regrade.serving.policy.schema import Terms
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a rule may ask about an item. `value` is in the policy's currency; `posterior` sums to 1."""
+    """What a rule may ask about an item. `value` is in the policy's currency; `posterior` sums to 1;
+    `identity` is the verdict on its codes, None where nobody has read them."""
 
     category: str
     value: float
@@ -19,6 +20,7 @@ class Case:
     seller: str | None = None
     sku: str | None = None
     defects: frozenset[str] = frozenset()
+    identity: str | None = None
 
 
 def applies(when: When, case: Case) -> bool:
@@ -30,6 +32,8 @@ def applies(when: When, case: Case) -> bool:
     if when.sku_in is not None and not any(fnmatchcase(case.sku or "", p) for p in when.sku_in):
         return False
     if when.defect_in is not None and case.defects.isdisjoint(when.defect_in):
+        return False
+    if when.identity_is is not None and case.identity not in when.identity_is:
         return False
     if when.value_below is not None and not case.value < when.value_below:
         return False

@@ -16,6 +16,7 @@ class _Told(TypedDict):
     declared_value: Money | None
     seller: str | None
     sku: str | None
+    identity: str | None
 
 
 def decide_stored(policy: Policy, inspection: Inspection, human_condition: str | None = None) -> Decision:
@@ -29,5 +30,10 @@ def case_of_stored(policy: Policy, inspection: Inspection, human_condition: str 
 
 
 def _told(inspection: Inspection) -> _Told:
-    item = inspection.item
-    return {"declared_value": inspection.declared_value, "seller": item.get("seller"), "sku": item.get("sku")}
+    item, identity = inspection.item, inspection.identity
+    return {
+        "declared_value": inspection.declared_value,
+        "seller": item.get("seller"),
+        "sku": item.get("sku"),
+        "identity": None if identity is None else identity.verdict,
+    }

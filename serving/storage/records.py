@@ -15,6 +15,7 @@ from regrade.serving.base.dispositions import Decision, Money
 from regrade.serving.base.errors import ErasedError
 from regrade.serving.storage.adjudication import standing, votes_of
 from regrade.serving.storage.asks import Ask
+from regrade.serving.storage.identity import Identity
 from regrade.serving.storage.reviews import Kind, Review
 
 Status = Literal["graded", "needs_review", "reviewed", "retake"]
@@ -78,6 +79,8 @@ class Inspection:
     `reviews` are the humans' decisions, oldest first, the undone ones included, and `asks` what they asked instead.
     `revisions` are all that there are, the first first, where there is more than one.
 
+    `identity` is None where no codes were looked for.
+
     Of one that was `erased` there are no photos and no words of people; its `item` has no RMA.
 
     `blind` says that what the model and others found has been taken out, for a reviewer who must not know it.
@@ -99,6 +102,7 @@ class Inspection:
     revision: int = 1
     revisions: tuple[Revision, ...] = ()
     asks: tuple[Ask, ...] = ()
+    identity: Identity | None = None
 
     def refuse_erased(self) -> None:
         """Raise `ErasedError` where it was erased."""

@@ -64,6 +64,8 @@ api_keys = Table(
     Column("revoked_at", UtcTime),
     # Within a minute of when it was; of a person, when their session was.
     Column("last_used_at", UtcTime),
+    # Names of the sellers whose rows alone the holder sees; NULL but for the role `seller`.
+    Column("sellers", JSON(none_as_null=True)),
 )
 
 # A station is a key that always stays the same one, whichever tablet holds it: pairing gives it another secret.
@@ -152,6 +154,8 @@ inspections = Table(
     Column("sample_share", Float),
     # When its photos and personal fields were erased; `erasures` says the rest.
     Column("erased_at", UtcTime),
+    # Which codes were read, and whether it is the item that its return says; NULL where nobody looked.
+    Column("identity", JSON(none_as_null=True)),
     # NULLs are distinct, so requests without an Idempotency-Key never collide.
     UniqueConstraint("key_id", "idempotency_key"),
     # With `updated_at`, so that what has not changed since some moment is passed over without reading its row.
@@ -209,6 +213,7 @@ revisions = Table(
     Column("result", JSON, nullable=False),
     Column("decision", JSON),
     Column("sample_share", Float),
+    Column("identity", JSON(none_as_null=True)),
     UniqueConstraint("key_id", "idempotency_key"),
 )
 
@@ -495,6 +500,16 @@ catalogue_skus = Table(
     Column("value", JSON),
     Column("pieces", JSON, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("gtins", JSON),
+)
+# Copies of what `gtins` of SKUs say, to find them by.
+catalogue_gtins = Table(
+    "catalogue_gtins",
+    metadata,
+    Column("gtin", String(14), primary_key=True),
+    Column("seller", String(128), primary_key=True),
+    Column("sku", String(128), primary_key=True),
+    Index("ix_catalogue_gtins_sku", "sku"),
 )
 catalogue_rmas = Table(
     "catalogue_rmas",

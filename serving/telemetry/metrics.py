@@ -27,9 +27,23 @@ from regrade.serving.telemetry import tracing
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 STAGES: Final = (
-    *("read", "intake", "queue", "decode", "gate", "classify", "detect", "fuse", "policy", "store", "total"),
+    *(
+        "read",
+        "intake",
+        "queue",
+        "decode",
+        "gate",
+        "classify",
+        "detect",
+        "codes",
+        "fuse",
+        "identity",
+        "policy",
+        "store",
+        "total",
+    ),
 )
-"""Through which an inspection goes, in this order. Decode, gate, classify and detect are timed for each photo."""
+"""Through which an inspection goes, in this order. From decode to codes they are timed for each photo."""
 
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 """The parser lets dozens more through, and each would be another time series."""
@@ -83,7 +97,7 @@ class Metrics:
         )
         self.stages = Histogram(
             "regrade_stage_seconds",
-            "Time in each stage of an inspection; decode, gate, classify and detect once for each photo.",
+            "Time in each stage of an inspection; decode, gate, classify, detect and codes once for each photo.",
             ["stage"],
             buckets=_STAGE_BUCKETS,
             registry=registry,

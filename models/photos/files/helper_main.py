@@ -6,16 +6,15 @@ kernel counts them, so that it does not matter what a decoder does meanwhile.
 
 import json
 import os
-import resource
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Final
 
 from regrade.models.errors import PhotoError
 from regrade.models.photos.files.formats import FORMATS
 from regrade.models.photos.files.helper import ANSWER, REQUEST
 from regrade.models.photos.files.pixels import decode
+from regrade.models.processes import give_up_rights
 
 MEMORY: Final = 3 * 2**30
 """Address space, in bytes: libwebp holds a photo of 50 megapixels four times over."""
@@ -24,7 +23,7 @@ _NICE: Final = 5
 
 def main() -> None:
     """Serve until standard input ends."""
-    _give_up_rights()
+    give_up_rights(MEMORY, _NICE)
     source = os.fdopen(os.dup(0), "rb")
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing that a library prints may get among the pixels
@@ -47,17 +46,6 @@ def _answer(target: IO[bytes], data: bytes, media_type: str, side: int) -> None:
         rgb = decoded.rgb
         target.write(ANSWER.pack(0, *rgb.shape[:2], decoded.width, decoded.height, rgb.nbytes))
         target.write(rgb.tobytes())
-
-
-def _give_up_rights() -> None:
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends a whole group wants the photos under way answered first
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(_NICE)
-    with suppress(OSError):  # of all processes the kernel should end this one first, when memory is short
-        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 if __name__ == "__main__":

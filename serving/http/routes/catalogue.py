@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
@@ -16,7 +16,14 @@ from regrade.serving.catalogue.entries import MOST, Piece, RmaEntry, RmaImport, 
 from regrade.serving.catalogue.store import Expected, ExpectedReturn
 from regrade.serving.catalogue.tables_csv import read_rmas, read_skus
 from regrade.serving.grading.item import DeclaredValue
-from regrade.serving.http.routes.common import ReaderDep, Responses, RuntimeDep, caller, problems, read_bytes
+from regrade.serving.http.routes.common import (
+    Responses,
+    RuntimeDep,
+    SellerOrReaderDep,
+    caller,
+    problems,
+    read_bytes,
+)
 from regrade.serving.runtime import Runtime
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
@@ -44,6 +51,8 @@ class ExpectedOut(BaseModel):
     sku: str
     quantity: int
     serial: str | None
+    serials: list[str] = Field(description="All that are expected, `serial` among them.")
+    gtins: list[str] = Field(description="GTINs of 14 digits, of which its box may show any.")
     title: str | None
     category: str | None
     declared_value: DeclaredValue | None
@@ -82,7 +91,7 @@ def _import_body(schema: str, columns: str) -> dict[str, Any]:
     "/skus",
     summary="Import SKUs",
     openapi_extra=_import_body(
-        "SkuImport", "sku, seller, title, category, value, currency, pieces (charger; cable x2)"
+        "SkuImport", "sku, seller, title, category, value, currency, pieces (charger; cable x2), gtins"
     ),
     responses=problems(400, 401, 403, 408, 413, 422, 503, 507),
 )
@@ -96,7 +105,9 @@ async def import_skus(request: Request, runtime: RuntimeDep, _: ImporterDep) -> 
 @router.post(
     "/rmas",
     summary="Import returns",
-    openapi_extra=_import_body("RmaImport", "rma, seller, order, sku, quantity, serial, value, currency; a row a line"),
+    openapi_extra=_import_body(
+        "RmaImport", "rma, seller, order, sku, quantity, serial, value, currency, serials, gtins; a row a line"
+    ),
     responses=problems(400, 401, 403, 408, 413, 422, 503, 507),
 )
 async def import_rmas(request: Request, runtime: RuntimeDep, _: ImporterDep) -> KeptOut:
@@ -110,11 +121,12 @@ async def import_rmas(request: Request, runtime: RuntimeDep, _: ImporterDep) -> 
 @router.get("/rmas", summary="What an RMA should hold", responses=problems(400, 401, 403, 422, 503))
 async def find_rma(
     runtime: RuntimeDep,
-    _: ReaderDep,
+    _: SellerOrReaderDep,
     rma: Annotated[Name, Query(description="The RMA, as it was scanned.")],
     seller: SellerQuery = None,
 ) -> ExpectedReturnsOut:
-    """The returns of an RMA, with what is known of their SKUs. None in `items`: it is not known."""
+    """The returns of an RMA, with what is known of their SKUs. None in `items`: it is not known. Sellers find
+    their own."""
     found = await runtime.call(runtime.catalogue.returns, rma, seller)
     known = bool(found) or await runtime.call(runtime.catalogue.knows_returns)
     return ExpectedReturnsOut(items=[_return_out(one) for one in found], any=known)
@@ -122,9 +134,9 @@ async def find_rma(
 
 @router.get("/skus", summary="What a SKU is", responses=problems(400, 401, 403, 404, 422, 503))
 async def find_sku(
-    runtime: RuntimeDep, _: ReaderDep, sku: Annotated[Name, Query()], seller: SellerQuery = None
+    runtime: RuntimeDep, _: SellerOrReaderDep, sku: Annotated[Name, Query()], seller: SellerQuery = None
 ) -> SkuEntry:
-    """What is known of a SKU: of this seller's, else of that which holds for all."""
+    """What is known of a SKU: of this seller's, else of that which holds for all. Sellers find their own."""
     found = await runtime.call(runtime.catalogue.sku, sku, seller)
     if found is None:
         raise NotFoundError(Message("problem.no_sku", {"sku": sku}))
@@ -212,6 +224,8 @@ def _line_out(line: Expected) -> ExpectedOut:
         sku=line.sku,
         quantity=line.quantity,
         serial=line.serial,
+        serials=list(line.serials),
+        gtins=list(line.gtins),
         title=line.title,
         category=line.category,
         declared_value=line.declared_value,

@@ -3,6 +3,7 @@
 
 import { boxNode } from "./box.js";
 import { $, el, svg } from "./dom.js";
+import { codeNodes } from "./identity.js";
 import * as viewer from "./viewer.js";
 import { chosen, named, percent, t } from "./words.js";
 
@@ -120,7 +121,8 @@ export function render() {
   overlay.setAttribute("viewBox", `0 0 ${photo.width} ${photo.height}`);
   const here = defects.map((defect, index) => [defect, index]).filter(([defect]) => defect.photo === photo.index && defect.box);
   const order = [...here].sort(([, a], [, b]) => (a === selected) - (b === selected));
-  overlay.replaceChildren(...(visible ? order.map(([defect, index]) => handled(defect, index)) : []));
+  const nodes = () => [...codeNodes(viewer.identity(), photo.index, 13 / viewer.scale()), ...order.map(([defect, index]) => handled(defect, index))];
+  overlay.replaceChildren(...(visible ? nodes() : []));
   viewer.count(defects);
   list();
 }

@@ -3,11 +3,13 @@
 import { boxNode } from "./box.js";
 import { card } from "./cards.js";
 import { $, el } from "./dom.js";
+import { codeNodes, identityNode } from "./identity.js";
 import "./times.js";
 import * as viewer from "./viewer.js";
 import { named, percent, t, use } from "./words.js";
 
 const { strings, item, photos, revision } = document.body.dataset;
+const identity = JSON.parse(document.body.dataset.identity);
 const layers = [...document.querySelectorAll("input[name=layer]")];
 let visible = true;
 let lit = null; // the defect that was picked in the list
@@ -21,7 +23,8 @@ function draw() {
   $("overlay").setAttribute("viewBox", `0 0 ${photo.width} ${photo.height}`);
   const here = found.map((defect, index) => [defect, index]).filter(([defect]) => defect.photo === photo.index && defect.box);
   const nodes = here.map(([defect, index]) => boxNode(defect, { scale: viewer.scale(), selected: index === lit }));
-  $("overlay").replaceChildren(...(visible ? nodes : []));
+  const codes = codeNodes(viewer.identity(), photo.index, 13 / viewer.scale());
+  $("overlay").replaceChildren(...(visible ? [...codes, ...nodes] : []));
   viewer.count(found);
 }
 
@@ -46,7 +49,7 @@ function toggle() {
   draw();
 }
 
-const KEYS = { z: viewer.cycleZoom, h: toggle, "/": () => $("find").focus() };
+const KEYS = { z: viewer.cycleZoom, h: toggle, "/": () => $("find")?.focus() };
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
@@ -63,7 +66,8 @@ addEventListener("keydown", (event) => {
 });
 
 use(await (await fetch(strings)).json(), document.documentElement.lang);
-const shown = card({ inspection: { id: item, revision, photos: JSON.parse(photos) } });
+const shown = card({ inspection: { id: item, revision, photos: JSON.parse(photos), identity } });
+$("identity").replaceChildren(...[identityNode(identity)].filter(Boolean));
 viewer.onView(draw);
 viewer.wire(() => false);
 $("boxes").addEventListener("click", toggle);

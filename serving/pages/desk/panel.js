@@ -5,6 +5,7 @@ import * as asks from "./asks.js";
 import { address } from "./call.js";
 import { $, el } from "./dom.js";
 import { conditionsOf } from "./entered.js";
+import { identityNode } from "./identity.js";
 import { basisWords, chosen, examinedWords, named, percent, money, t } from "./words.js";
 
 /** Write all of a card down. */
@@ -45,6 +46,7 @@ function facts(card) {
     el("div", {}, el("dt", {}, name ?? t(`desk.${key}`)), el("dd", { title: value }, value))));
   const why = task.blind ? [t("desk.blind_why")] : [...asks.lines(card), ...inspection.reasons];
   $("why").replaceChildren(...why.map((reason) => el("li", {}, reason)));
+  $("identity").replaceChildren(...[identityNode(inspection.identity)].filter(Boolean));
   $("why").hidden = $("why").children.length === 0;
 }
 

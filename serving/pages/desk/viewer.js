@@ -18,6 +18,8 @@ let pinch = null;
 /** Called as listener(photo) whenever another photo is shown or its size on screen changes. */
 export const onView = (call) => (listener = call);
 export const photo = () => shown && shown.item.inspection.photos[shown.index];
+/** What the codes of the item on show say. */
+export const identity = () => shown?.item.inspection.identity ?? null;
 export const photoIndex = () => shown?.index ?? 0;
 /** Pixels of the screen to one pixel of the photo. */
 export const scale = () => {

@@ -37,6 +37,21 @@ def test_a_dotenv_file_counts_for_the_commands_of_every_room(tmp_path: Path, mon
     assert "POSTGRES_PASSWORD" not in os.environ
 
 
+def test_settings_that_cannot_be_read_are_not_passed_over() -> None:
+    Path(".env").write_bytes(b"REGRADE_DATA_DIR=\xff\xfe")
+    with pytest.raises(SettingsError, match=r"\.env, which cannot be read: it is not UTF-8 text"):
+        read_dotenv()
+
+
+def test_a_folder_that_may_not_be_looked_into_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(SettingsError, match=r"which cannot be read: Permission denied\. Make it readable"):
+        read_dotenv()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -89,7 +89,7 @@ def test_it_grades_at_the_canarys_stations_and_then_everywhere(begin: Serve, pho
         s: service.post([photo], PACKAGING | {"station": s}).json()["models"]["packaging"] for s in ("LA-07", "LA-01")
     }
     assert at == {"LA-07": NEW, "LA-01": active}
-    assert service.runtime.shadow.settle()
+    assert service.runtime.shadow.settle(180)
     with service.runtime.database.read() as connection:
         beside = {row.version for row in connection.execute(select(shadow_grades).where(shadow_grades.c.loss != 0.1))}
     assert beside == {active, NEW}  # each in the other's shadow

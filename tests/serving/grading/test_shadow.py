@@ -38,7 +38,7 @@ def try_out(service: Any, version: str = NEW) -> Any:
 
 
 def rows(service: Any) -> list[Any]:
-    assert service.runtime.shadow.settle()
+    assert service.runtime.shadow.settle(180)
     with service.runtime.database.read() as connection:
         return list(connection.execute(select(shadow_grades).order_by(shadow_grades.c.at)).all())
 

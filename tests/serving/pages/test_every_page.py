@@ -17,7 +17,17 @@ SCREENS: dict[str, dict[str, Any]] = {
     "tablet": {"viewport": {"width": 820, "height": 1180}, "has_touch": True},
     "desktop": {"viewport": {"width": 1366, "height": 768}},
 }
-DESK = ("/desk", "/desk/items", "/desk/items/{one}", "/desk/review", "/desk/quality", "/desk/models", "/")
+DESK = (
+    "/desk",
+    "/desk/items",
+    "/desk/items/{one}",
+    "/desk/seller",
+    "/desk/seller/items/{one}",
+    "/desk/review",
+    "/desk/quality",
+    "/desk/models",
+    "/",
+)
 RESULTS = ("/desk/results", "/desk/results/figures")
 
 

@@ -85,7 +85,7 @@ def test_a_free_review_is_told(findings: Any) -> None:
 def test_a_rule_for_a_category_without_economics_may_be_a_misspelling(findings: Any) -> None:
     rule = {"when": {"category_in": ["electronic"]}, "because": "of a test"}
     assert findings({"require_review": [rule]}) == [
-        "warning: require_review[1].when.category_in: no economics are given for electronic; a misspelling?"
+        "warning: require_review[2].when.category_in: no economics are given for electronic; a misspelling?"
     ]
 
 

@@ -1,10 +1,8 @@
 """The tables of the quality page as files: CSV that a spreadsheet opens and takes for nothing but data."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from regrade.serving.base.sheets import MARK, harmless
+from regrade.serving.base.sheets import csv_lines
 from regrade.serving.review.quality.drift import Alarm, Chart
 from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, OpinionPair, agreement_by
 from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
@@ -14,9 +12,7 @@ from regrade.serving.review.types import DecisionRow
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:
     """`rows` as RFC 4180 has them, after a byte order mark, by which alone spreadsheets take a file for UTF-8."""
-    out = io.StringIO()
-    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
-    return MARK + out.getvalue()
+    return "\ufeff" + csv_lines(rows).decode()
 
 
 def error_rows(errors: Mapping[str, Sequence[ErrorRate]]) -> Iterable[Sequence[object]]:

@@ -15,14 +15,26 @@ from regrade.serving.base.money import format_money, format_percent
 from regrade.serving.rubric.in_force import InForce
 
 DESK: Final = "/desk"
-HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality"}
+HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality", "seller": f"{DESK}/seller"}
 """Where each role that may log in begins."""
 
 PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_SHARED: Final = ("dom.js", "words.js", "tokens.css", "icon.svg")
+_SHARED: Final = ("dom.js", "words.js", "identity.js", "identity.css", "tokens.css", "icon.svg")
 """Files of the station page that the desk uses too."""
-_WORDS: Final = ("desk.", "condition.", "action.", "category.", "defect.", "severity.", "examined.", "basis.", "view.")
+_WORDS: Final = (
+    "desk.",
+    "condition.",
+    "action.",
+    "category.",
+    "defect.",
+    "severity.",
+    "examined.",
+    "basis.",
+    "view.",
+    "identity.",
+    "code.",
+)
 """Beginnings of the catalogue keys that the desk's scripts may show."""
 
 SECURITY_HEADERS: Final = {

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from regrade.serving.base.text_forms import BriefNote, Name
 from regrade.serving.events.moments import Event
 from regrade.serving.http.render import inspection_out
+from regrade.serving.http.routes.sellers.out import seller_out
 from regrade.serving.outbox.kinds import Kind
 from regrade.serving.rubric.types import Rubrics
 
@@ -134,6 +135,13 @@ def event_out(event: Event, lang: str, rubrics: Rubrics) -> EventOut:
     data: dict[str, Any] = dict(event.data)
     if event.inspection is not None:
         data = inspection_out(event.inspection, lang, rubrics).model_dump(mode="json")
+    return EventOut.model_validate({"id": event.id, "type": event.type, "created_at": event.at, "data": data})
+
+
+def seller_event_out(event: Event, lang: str, rubrics: Rubrics) -> EventOut:
+    """The same for a seller, of an item of theirs."""
+    assert event.inspection is not None
+    data = seller_out(event.inspection, lang, rubrics).model_dump(mode="json")
     return EventOut.model_validate({"id": event.id, "type": event.type, "created_at": event.at, "data": data})
 
 

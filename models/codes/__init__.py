@@ -1,0 +1,1 @@
+"""Codes in photos: barcodes read within a bound, and what their texts are (GTIN, serial number, IMEI)."""

@@ -1,0 +1,1 @@
+"""What codes say of an item, as it goes over the wire."""
