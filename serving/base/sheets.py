@@ -1,7 +1,6 @@
 """Tables as files that a spreadsheet opens and takes for nothing but data."""
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
@@ -54,9 +53,9 @@ def csv_rows(
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
     """Some rows, with nothing before them."""
-    out = io.StringIO()
-    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
-    return out.getvalue().encode()
+    lines: list[str] = []
+    csv.writer(_Lines(lines)).writerows([harmless(cell) for cell in row] for row in rows)
+    return "".join(lines).encode()
 
 
 class _Lines:

@@ -159,8 +159,9 @@ def create_app(
         ),
     )
     accounts = (sign_in, accounts_page)
-    figures = (desk_quality, desk_results, desk_result_files, desk_models, desk_webhooks)
-    for room in (*api, home, docs, offline, pages, *accounts, *figures, seller_pages, desk_api, desk):
+    figures = (desk_quality, desk_results, desk_result_files)
+    desks = (*figures, desk_models, desk_webhooks, seller_pages, desk_api, desk)
+    for room in (*api, home, docs, offline, pages, *accounts, *desks):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-HEAD = "0017"
+HEAD = "0018"
 """The newest revision; when the database is there already, Alembic need not even be loaded."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from regrade.serving.base.sheets import csv_lines
+from regrade.serving.base.sheets import MARK, csv_lines
 from regrade.serving.review.quality.drift import Alarm, Chart
 from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, OpinionPair, agreement_by
 from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
@@ -12,7 +12,7 @@ from regrade.serving.review.types import DecisionRow
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:
     """`rows` as RFC 4180 has them, after a byte order mark, by which alone spreadsheets take a file for UTF-8."""
-    return "\ufeff" + csv_lines(rows).decode()
+    return MARK + csv_lines(rows).decode()
 
 
 def error_rows(errors: Mapping[str, Sequence[ErrorRate]]) -> Iterable[Sequence[object]]:
