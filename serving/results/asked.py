@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from regrade.serving.inspections.visibility import Viewer, hidden_from
 from regrade.serving.review.quality.decision_rows import AUTOMATIC
@@ -14,6 +14,8 @@ from regrade.serving.storage.tables import inspections
 By = Literal["automatic", "person"]
 BY: Final[tuple[By, ...]] = get_args(By)
 EXACT: Final = ("rma", "sku", "seller", "station", "category", "condition", "disposition", "status")
+LEADS: Final = ("rma", "sku", "decided_by", "seller", "station", "category", "disposition", "condition", "status")
+"""By which column's index rows are found where several are asked for: the fewer have a value, the sooner."""
 MOMENTS: Final = ("since", "until", "updated_since", "updated_until")
 
 
@@ -62,8 +64,14 @@ def fitting(asked: Asked, scope: Scope) -> list[ColumnElement[bool]]:
     """The conditions on a row of `inspections`, all of which must hold."""
     table = inspections.c
     found: list[ColumnElement[bool]] = []
-    for name in EXACT:
-        if (wanted := getattr(asked, name)) is not None:
+    given = {name: getattr(asked, name) for name in EXACT if getattr(asked, name) is not None}
+    if asked.person is not None:
+        given["decided_by"] = asked.person
+    first = next((name for name in LEADS if name in given), None)
+    for name, wanted in given.items():
+        if name != first:  # not the bare column, so that no database goes by its index
+            found.append(func.coalesce(table[name], "") == wanted)
+        else:
             found.append(table[name] == wanted if wanted else table[name].is_(None))
     if asked.status == "needs_review":  # what was erased waits for nobody
         found.append(table.erased_at.is_(None))
@@ -74,8 +82,6 @@ def fitting(asked: Asked, scope: Scope) -> list[ColumnElement[bool]]:
             found.append(column < moment)
     if asked.updated_until is not None:  # nothing changes before it comes in
         found.append(table.created_at < asked.updated_until)
-    if asked.person is not None:
-        found.append(table.decided_by == asked.person)
     if asked.by == "person":
         found.append(table.decided_by.is_not(None))
     elif asked.by == "automatic":

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from regrade.models.errors import RegradeError
@@ -21,7 +22,8 @@ class NoParquetError(RegradeError):
 def as_csv(names: Sequence[str], chunks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[bytes]:
     """CSV of the columns `names`: moments in RFC 3339, in UTC; numbers are not rounded, and what there is not is
     empty."""
-    return csv_rows(names, (row for chunk in chunks for row in chunk))
+    texts = [place for place, name in enumerate(names) if COLUMNS[name].free]
+    return csv_rows(names, chain.from_iterable(chunks), texts)
 
 
 def as_parquet(names: Sequence[str], chunks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[bytes]:

@@ -31,6 +31,11 @@ class Column:
     kind: Kind
     read: ColumnElement[Any]
 
+    @property
+    def free(self) -> bool:
+        """Whether somebody may have written in it what they liked."""
+        return self.kind in ("text", "person")
+
 
 COLUMNS: Final[dict[str, Column]] = {
     "created_at": Column("moment", _TABLE.created_at),

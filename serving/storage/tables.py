@@ -160,11 +160,10 @@ inspections = Table(
     UniqueConstraint("key_id", "idempotency_key"),
     # With `updated_at`, so that what has not changed since some moment is passed over without reading its row.
     Index("ix_inspections_created_at_id_updated_at", "created_at", "id", "updated_at"),
-    Index("ix_inspections_sku_created_at_id", "sku", "created_at", "id"),
     # Each with what else lists are narrowed by, so that what does not fit is passed over without reading its row.
     *(
         Index(f"ix_inspections_{name}_results", name, "created_at", "id", *(one for one in _BESIDE if one != name))
-        for name in ("status", "seller", "station", "category", "condition", "disposition")
+        for name in ("status", "sku", "seller", "station", "category", "condition", "disposition")
     ),
     Index("ix_inspections_decided_by_results", "decided_by", "created_at", "id", *_BESIDE[:-1], **DECIDED),
     # All that lists and figures of results show. SQLite would else read whole rows, with all that was said of an item;

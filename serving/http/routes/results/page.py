@@ -37,7 +37,8 @@ MOST_HOURS: Final = 24 * 365
 
 def scope_of(runtime: Runtime, session: Session) -> Scope:
     """What whoever sits here may see."""
-    return Scope(viewer=runtime.desk.viewer(session.key))
+    sees = session.key.sees
+    return Scope(runtime.desk.viewer(session.key), None if sees is None else frozenset(sees))
 
 
 @router.get("")

@@ -16,7 +16,7 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "decided_by": sa.String(16), "suggested": sa.String(32), "recovery": sa.Float(), "policy_recovery": sa.Float(),
     "currency": sa.String(3),
 }  # fmt: skip
@@ -43,7 +43,7 @@ def upgrade() -> None:
             [name, "created_at", "id", *(other for other in BESIDE if other != name)],
         )
     op.drop_index("ix_inspections_sku", "inspections")
-    op.create_index("ix_inspections_sku_created_at_id", "inspections", ["sku", "created_at", "id"])
+    op.create_index("ix_inspections_sku_results", "inspections", ["sku", "created_at", "id", *BESIDE])
     decided = ["decided_by", "created_at", "id", *BESIDE[:-1]]
     op.create_index("ix_inspections_decided_by_results", "inspections", decided, **DECIDED)
     if op.get_bind().dialect.name == "sqlite":
@@ -69,7 +69,7 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.drop_index("ix_inspections_results", "inspections")
     op.drop_index("ix_inspections_decided_by_results", "inspections")
-    op.drop_index("ix_inspections_sku_created_at_id", "inspections")
+    op.drop_index("ix_inspections_sku_results", "inspections")
     op.create_index("ix_inspections_sku", "inspections", ["sku"])
     for name in LEADS:
         op.drop_index(f"ix_inspections_{name}_results", "inspections")
