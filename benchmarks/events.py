@@ -58,6 +58,16 @@ Seen = list[tuple[str, str, str]]
 """What came, in its order: the event's id, its type, and the inspection's id."""
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of senders that were killed amid a request: that is what is being tried."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Receiver:
     """A server on this machine. `kind` says how it fails."""
 
@@ -65,8 +75,7 @@ class Receiver:
         self.kind, self.seen, self.begun = kind, Seen(), time.monotonic()
         self._lock, self._random = threading.Lock(), random.Random(kind)
         handler = self._handler()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -21,10 +21,12 @@ In wings, each of which may import those above it in this table and never those 
 | `catalogue` | what is expected to come back: SKUs and returns |
 | `oip` | the Open Inference Protocol: tensors in and out, and items judged of which nothing is stored |
 | `review` | the desk: which items are looked at, by whom, what they decide, how good they and the model are |
+| `results` | lists, files and figures of what came of the inspections, and saved views |
 | `candidates` | bundles on trial: compared with the active one, promoted where they are no worse, taken back |
 | `erasure` | photos and personal fields that go, by request or by age |
 | `events` | events read, and delivered to webhooks |
 | `adaptation` | heads that are adapted at night to what reviewers decided |
+| `bulk` | stored photos graded anew with other bundles, into Parquet |
 | `replay` | what another policy or rubric would have changed |
 | `planning` | how many machines a day's load needs |
 | `runtime` | all of it put together, while the service runs |

@@ -19,6 +19,7 @@ from regrade.models.registry.site_folder import prepare
 from regrade.serving.access.credentials import Lookups
 from regrade.serving.access.entrance import Entrance
 from regrade.serving.access.keys import ApiKey, KeyStore
+from regrade.serving.access.photo_links import PhotoLinks
 from regrade.serving.access.photo_views import PhotoViews
 from regrade.serving.access.sessions import LoginBrake, Session, SessionStore
 from regrade.serving.adaptation.nightly import Nightly
@@ -37,6 +38,7 @@ from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
+from regrade.serving.events.adapters.shelf import Shelf
 from regrade.serving.events.deliveries import Deliveries
 from regrade.serving.events.dispatcher import Dispatcher
 from regrade.serving.events.endpoints import Endpoints
@@ -67,6 +69,7 @@ from regrade.serving.storage.database import Database
 from regrade.serving.storage.disk import Disk
 from regrade.serving.storage.photostore import LocalPhotoStore
 from regrade.serving.storage.picture_cache import PictureCache
+from regrade.serving.storage.scope import carry
 from regrade.serving.storage.thumbnails import Thumbnails
 from regrade.serving.telemetry.metrics import Metrics
 
@@ -105,6 +108,7 @@ class Runtime:
             lottery = Lottery.load(settings.data_dir / "keys")
             pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
             secrets = Secrets.load(settings.data_dir / "keys")
+            self.photo_links = PhotoLinks.load(settings.data_dir / "keys")
             private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
             self.photos = LocalPhotoStore(settings.data_dir / "photos")
@@ -157,6 +161,7 @@ class Runtime:
         )
         self.events, self.webhooks = EventLog(self.database), Endpoints(self.database, secrets)
         self.deliveries = Deliveries(self.database)
+        self.adapters = Shelf(settings.data_dir, self.photo_links, settings.outside_url, self._defect_types)
         self.dispatcher = Dispatcher(
             self.database,
             secrets,
@@ -164,6 +169,7 @@ class Runtime:
             # What another service may be using is no file of this machine's.
             alone=self.database.file is not None,
             days=settings.event_days,
+            shelf=self.adapters,
             count=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
         )
         self.desk = Desk(
@@ -342,6 +348,10 @@ class Runtime:
             if self.warm and not self.draining:
                 await self.following.step()
 
+    def _defect_types(self) -> set[str]:
+        """All that the categories in force know."""
+        return {name for one in self.in_force.categories.values() for name in one.defect_names}
+
     def _look_at_models(self) -> Finding:
         if self.failure is not None:
             return Finding("models", "failing", Message("problem.models_failed"), str(self.failure))
@@ -364,12 +374,12 @@ class Runtime:
             log.info("closed %d files of an earlier version to other users of this machine", closed)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function that waits for the database or the disk on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        """Run a function that waits for the database or the disk on a thread, which sees what the caller may see."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, carry(function, *args, **kwargs))
 
     async def draw(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function that decodes a photo on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._drawers, lambda: function(*args, **kwargs))
+        """Run a function that decodes a photo on a thread, likewise."""
+        return await asyncio.get_running_loop().run_in_executor(self._drawers, carry(function, *args, **kwargs))
 
     async def erase(self, inspection_id: str, by: Actor, reason: str | None) -> bool:
         """Erase an inspection; see `Eraser.erase`."""

@@ -18,7 +18,10 @@ from postgres import MISSING, Cluster, programs
 __all__ = ["DOUBLED", "KINDS", "MISSING", "WITH_SERVICES", "Cluster", "NewDatabase", "copy_of", "programs"]
 
 SERVING = Path(__file__).parent / "serving"
-_DOUBLED = ("access", "candidates", "catalogue", "erasure", "events", "evidence", "inspections", "review", "storage")
+_DOUBLED = (
+    *("access", "candidates", "catalogue", "erasure", "events", "evidence", "inspections", "results", "review"),
+    "storage",
+)
 DOUBLED = tuple(SERVING / name for name in _DOUBLED)
 """Folders whose tests run on both databases."""
 WITH_SERVICES = (SERVING / "access", SERVING / "inspections")

@@ -3,20 +3,28 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
-from regrade.serving.base.errors import NotFoundError
+from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
+from regrade.serving.base.i18n import Message
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import api_keys, people, stations
 
-Role = Literal["station", "reviewer", "engineer", "admin"]
+Staff = Literal["station", "reviewer", "engineer", "admin"]
+Role = Literal["station", "reviewer", "engineer", "admin", "seller"]
+STAFF: tuple[Staff, ...] = get_args(Staff)
+"""Those who run the place, and may see whatever is nobody's secret."""
 ROLES: tuple[Role, ...] = get_args(Role)
 
 PREFIX = "rg"
+
+MOST_SELLERS: Final = 50
+"""That one key or person may be bound to."""
 
 NO_SECRET = "!"
 """In place of a hash: no secret has it."""
@@ -27,7 +35,8 @@ class ApiKey:
     """A key without its secret. `name` says whose it is, `role` what its holder may do.
 
     `bound`: it is a station's, and what is sent with it is of the station `name`. `person`: it is that of somebody who
-    signs in by name, and nobody holds a secret of it.
+    signs in by name, and nobody holds a secret of it. `sellers`: whose items alone its holder sees, with the role
+    `seller`.
     """
 
     id: str
@@ -37,10 +46,16 @@ class ApiKey:
     revoked_at: datetime | None = None
     bound: bool = False
     person: bool = False
+    sellers: tuple[str, ...] = ()
 
     def may(self, *roles: Role) -> bool:
         """Whether the holder has one of `roles`; an admin has them all."""
         return self.role == "admin" or self.role in roles
+
+    @property
+    def sees(self) -> tuple[str, ...] | None:
+        """The sellers whose rows alone its holder sees; None: everybody's."""
+        return self.sellers if self.role == "seller" else None
 
 
 class KeyStore:
@@ -49,10 +64,15 @@ class KeyStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, role: Role, name: str) -> tuple[str, ApiKey]:
-        """Make a key. The first return value is what its holder sends; it is kept nowhere."""
+    def create(self, role: Role, name: str, sellers: Sequence[str] = ()) -> tuple[str, ApiKey]:
+        """Make a key. The first return value is what its holder sends; it is kept nowhere.
+
+        `sellers` are those that a key of the role `seller` sees. Raises `InvalidFieldsError` where it has none, or
+        another role has some.
+        """
+        bound = bound_to(role, sellers)
         with self._database.write() as connection:
-            token, key = add_key(connection, role, name)
+            token, key = add_key(connection, role, name, bound)
         return token, key
 
     def create_first(self) -> str | None:
@@ -113,11 +133,23 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def add_key(connection: Connection, role: Role, name: str, *, secret: bool = True) -> tuple[str, ApiKey]:
+def bound_to(role: Role, sellers: Sequence[str]) -> tuple[str, ...]:
+    """The sellers that somebody of `role` is bound to. Raises `InvalidFieldsError` for a role `seller` without any, or
+    too many, and for another role with some."""
+    found = tuple(dict.fromkeys(sellers))
+    if (role == "seller") == bool(found) and len(found) <= MOST_SELLERS:
+        return found
+    fault = Message("fault.sellers_needed" if role == "seller" else "fault.sellers_unfit", {"most": MOST_SELLERS})
+    raise InvalidFieldsError("invalid-request", "request", [FieldFault("sellers", fault)])
+
+
+def add_key(
+    connection: Connection, role: Role, name: str, sellers: Sequence[str] = (), *, secret: bool = True
+) -> tuple[str, ApiKey]:
     """Store a new key, and what its holder sends; without a `secret` that opens nothing."""
-    key = ApiKey(secrets.token_hex(6), name, role, datetime.now(UTC))
+    key = ApiKey(secrets.token_hex(6), name, role, datetime.now(UTC), sellers=tuple(sellers))
     token, digest = new_secret(key.id)
-    row = {"id": key.id, "name": name, "role": role, "created_at": key.created_at}
+    row = {"id": key.id, "name": name, "role": role, "created_at": key.created_at, "sellers": list(sellers) or None}
     connection.execute(insert(api_keys).values(**row, secret_hash=digest if secret else NO_SECRET))
     return token, key
 
@@ -138,4 +170,5 @@ def whose() -> Select[Any]:
 def key_of(row: Row[Any]) -> ApiKey:
     """The key in a row of `whose`."""
     bound, person = row.station_key is not None, row.person_key is not None
-    return ApiKey(row.id, row.name, row.role, row.created_at, row.revoked_at, bound, person)
+    sellers = tuple(row.sellers or ())
+    return ApiKey(row.id, row.name, row.role, row.created_at, row.revoked_at, bound, person, sellers)

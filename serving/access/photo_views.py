@@ -26,6 +26,8 @@ What = Literal["full", "thumbnail", "original"]
 WITHIN: Final = 60.0
 EVERY: Final = 1.0
 """Seconds: within which looks count as one, and after which they are written."""
+LINK: Final = "link"
+"""In place of a key, and of a role, where a photo was opened by a link."""
 BATCH: Final = 500
 MOST_WAITING: Final = 100_000
 """Looks that are kept while the database cannot be written; of more the oldest are lost, and that is logged."""
@@ -62,12 +64,19 @@ class PhotoViews:
 
     def note(self, viewer: ApiKey, inspection_id: str, photo: int, what: What) -> None:
         """Note that `viewer` looks at a photo now; nothing is waited for."""
-        slot, now = (viewer.id, inspection_id, photo, what), time.monotonic()
+        self._note(_view(viewer, inspection_id, photo, what))
+
+    def note_link(self, inspection_id: str, photo: int) -> None:
+        """Note that somebody opens a link to a photo, which needs no key: it stands for whoever was given it."""
+        self._note(PhotoView(datetime.now(UTC), LINK, "", LINK, inspection_id, photo, "full"))
+
+    def _note(self, view: PhotoView) -> None:
+        slot, now = (view.key_id, view.inspection_id, view.photo, view.what), time.monotonic()
         with self._changed:
             if now - self._noted.get(slot, -WITHIN) < WITHIN:
                 return
             self._noted[slot] = now
-            self._waiting.append(_view(viewer, inspection_id, photo, what))
+            self._waiting.append(view)
             if len(self._waiting) in (1, BATCH):
                 self._changed.notify()
 

@@ -251,6 +251,18 @@ class EventsGoneError(SpokenError):
         super().__init__(Message("problem.events_gone", {"cursor": event_id}))
 
 
+class LinkExpiredError(SpokenError):
+    """A link to a photo that was good once."""
+
+
+class AdapterError(RegradeError):
+    """An adapter that cannot be used: its file is wrong, or what it needs is not there."""
+
+
+class BulkError(RegradeError):
+    """Stored photos that cannot be graded anew: nowhere to read from or write to, or another work was begun there."""
+
+
 class SecretOverlapError(SpokenError):
     """A webhook's secret that cannot be turned to another yet: the one before still signs."""
 

@@ -349,6 +349,11 @@ class Settings(BaseSettings):
         return frozenset(filter(None, (name.strip() for name in self.canary_stations.split(","))))
 
     @property
+    def outside_url(self) -> str:
+        """How others reach the service: `public_url` and the path that a proxy serves it under; empty if not set."""
+        return self.public_url.rstrip("/") + self.root_path if self.public_url else ""
+
+    @property
     def own_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """What `webhook_networks` names."""
         return tuple(ip_network(one.strip()) for one in self.webhook_networks.split(",") if one.strip())

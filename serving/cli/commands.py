@@ -16,7 +16,7 @@ MODULES = (
         "cli.data.erase",
     ),
     *("cli.policy", "cli.promise", "cli.rubric", "cli.replay", "cli.models", "cli.grade", "demo.command", "cli.plan"),
-    *("cli.data.catalogue", "cli.data.audit", "cli.data.webhooks"),
+    *("cli.data.catalogue", "cli.data.audit", "cli.data.webhooks", "cli.data.report", "cli.data.regrade"),
     "cli.doctor",
 )
 """In the order of `regrade --help`. By name: a command costs nothing before it runs, and nothing imports the demo."""

@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import Final
 
 from regrade.serving.base.problems import Problem
-from regrade.serving.base.throttle import Throttle
 from regrade.serving.connections.descriptors import SHORTAGE
 from regrade.serving.connections.outlet import whole_answer
 from regrade.serving.connections.table import Connections
+from regrade.serving.telemetry.throttle import Throttle
 
 _AT_ONCE: Final = 32
 """How many are taken before the event loop looks at its other work: some 5 ms, with what is done for each."""

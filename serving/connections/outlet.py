@@ -10,8 +10,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from regrade.serving.base.headers import COMMON
 from regrade.serving.base.problems import MEDIA_TYPE, Problem
+from regrade.serving.connections.headers import COMMON
 
 BEGINNING: Final = b"HTTP/1.1 "
 MOST_THROWN_AWAY: Final = 64 * 1024 * 1024

@@ -46,7 +46,7 @@ ROUNDS = 4
 """How often the demo items are posted."""
 
 DESK = ("login", "queue", "review", "draw", "help", "blind")
-SITE = ("quality", "quality-stations", "quality-page")
+SITE = ("quality", "quality-stations", "quality-page", "results", "results-figures")
 """What is shown of the desk, and of a site with a history; these are the ends of the pictures' names."""
 
 WEEKS = 12
@@ -191,7 +191,7 @@ def _chromium() -> str:
 
 
 def _quality(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Iterator[Path]:
-    """The quality page in one language on one screen: what is seen first, and all of it."""
+    """The quality page in one language on one screen, what is seen first and all of it; and the results."""
     page.goto(f"{url}/desk/login?next=/desk/quality")
     page.fill("#key", keys[0])
     page.press("#key", "Enter")
@@ -201,6 +201,11 @@ def _quality(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Ite
     yield shot("quality-page", whole=True)
     page.locator("#stations-title").evaluate("title => title.closest('section').scrollIntoView()")
     yield shot("quality-stations")
+    page.goto(f"{url}/desk/results")
+    page.wait_for_load_state("networkidle")
+    yield shot("results")
+    page.goto(f"{url}/desk/results/figures")
+    yield shot("results-figures", whole=True)
 
 
 def _round(page: "Page", url: str, keys: tuple[str, str], shot: "Shot") -> Iterator[Path]:

@@ -10,6 +10,7 @@
 | `queue` | what is on its way: in which order, when again, until when |
 | `deliveries` | what became of it, to be read and sent again |
 | `sender` | one attempt |
+| `adapters`, `adapted` | what is told to systems with an API of their own, and telling them |
 | `dispatcher` | the thread that sends |
 
 `regrade.serving.outbox` notes events. What an event says goes out as it is shown over HTTP: the application gives the

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, ParamSpec, TypeVar
@@ -16,6 +16,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 from sqlalchemy import Row
 
 from regrade.models.errors import RegradeError
+from regrade.serving.events.adapted import Adapted
+from regrade.serving.events.adapters.shelf import Shelf
 from regrade.serving.events.endpoints import Endpoint, endpoint_of
 from regrade.serving.events.line import Line
 from regrade.serving.events.log import EventLog
@@ -47,6 +49,9 @@ SWEEP: Final = 60.0
 TIDY: Final = 3600.0
 """Seconds from one look for what has waited too long to the next, and for what is older than it is kept."""
 
+HOPELESS: Final = ("expired", "unmapped")
+"""What no further attempt would change, and what says nothing of the receiver."""
+
 Write = Callable[[Event], bytes]
 """Writes an event as it is sent, in JSON."""
 
@@ -63,6 +68,7 @@ class Dispatcher:
         *,
         alone: bool,
         days: float,
+        shelf: Shelf | None = None,
         count: Callable[[str], None] = lambda outcome: None,
         schedule: Schedule | None = None,
         seconds: float | None = None,
@@ -71,6 +77,7 @@ class Dispatcher:
         self._database, self._queue, self._log = database, Queue(database, self._schedule), EventLog(database)
         self._secrets, self._networks = secrets, networks
         self._alone, self._days, self._count = alone, timedelta(days=days), count
+        self._adapted = None if shelf is None else Adapted(shelf, self._call)
         self._limits: dict[str, Any] = {} if seconds is None else {"seconds": seconds}
         self._holder = new_id()
         self._write: Write = lambda event: b""
@@ -209,38 +216,52 @@ class Dispatcher:
         if limit <= 0:
             return
         rows = await self._call(self._queue.due, line.endpoint.id, now, limit, frozenset(line.flying))
-        for row in rows:
-            line.flying.add(lane_of(row))
-            task = asyncio.create_task(self._attempt(line, row))
+        line.flying |= {lane_of(row) for row in rows}
+        most = 1
+        if rows and line.endpoint.adapter is not None and self._adapted is not None:
+            most = await self._adapted.most(line.endpoint)
+        for start in range(0, len(rows), most):
+            task = asyncio.create_task(self._attempt(line, rows[start : start + most]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _attempt(self, line: Line, row: Row[Any]) -> None:
-        answer = None
+    async def _attempt(self, line: Line, rows: Sequence[Row[Any]]) -> None:
+        answers: dict[int, Answer] = {}
         try:
             async with line.waiting:
-                answer = await self._sent(line, row)
+                answers = await self._sent(line, rows)
         except RegradeError as error:
             log.warning("a webhook waits: %s", error)
         except Exception:
             log.exception("a webhook waits; it is tried again")
-        if answer is None:
-            line.flying.discard(lane_of(row))
-        else:
-            self._note(line, row, answer)
+        failed = line.failures
+        for row in rows:
+            if row.number in answers:
+                self._note(line, row, answers[row.number])
+                line.failures = min(line.failures, failed + 1)  # it was one attempt, of however many
+            else:
+                line.flying.discard(lane_of(row))
 
-    async def _sent(self, line: Line, row: Row[Any]) -> Answer | None:
-        """Send a delivery as it is now; None where it is not to be sent any more, or not yet."""
+    async def _sent(self, line: Line, rows: Sequence[Row[Any]]) -> dict[int, Answer]:
+        """Send deliveries as they are now, several only by an adapter; none of what is not to be sent any more, or not
+        yet."""
         now = datetime.now(UTC)
         if line.idle or line.stopped or (line.resume_at is not None and line.resume_at > now):
-            return None  # found to be down meanwhile
-        ready = await self._call(self._ready, row.number, now)
-        if ready is None:
-            return None
-        endpoint, body = ready
-        if body is None:  # kept for shorter than it waited
-            return Answer(None, "expired", 0.0)
-        return await self._signed(endpoint, row.event_id, body)
+            return {}  # found to be down meanwhile
+        found = [(row, ready) for row in rows if (ready := await self._call(self._ready, row.number, now)) is not None]
+        # What was kept for shorter than it waited has no body.
+        answers = {row.number: Answer(None, "expired", 0.0) for row, (_, body) in found if body is None}
+        bodies = {row.number: body for row, (_, body) in found if body is not None}
+        if not bodies:
+            return answers
+        endpoint = found[0][1][0]
+        if endpoint.adapter is None:
+            return answers | {
+                row.number: await self._signed(endpoint, row.event_id, bodies[row.number]) for row in rows
+            }
+        assert self._adapted is not None
+        assert self._sender is not None
+        return answers | await self._adapted.send(self._sender, endpoint, bodies)
 
     def _ready(self, number: int, now: datetime) -> tuple[Endpoint, bytes | None] | None:
         found = outgoing(self._database, self._holder, number, now)
@@ -257,14 +278,15 @@ class Dispatcher:
         """Decide what follows from an attempt; it is written down with the next turn."""
         now = datetime.now(UTC)
         next_at = None
-        if answer.error == "expired":
+        told = answer.error not in HOPELESS and (answer.error, answer.status) != (None, None)
+        if not told:
             pass
         elif answer.error is None:
             line.failures, line.resume_at = 0, None
         else:
             line.failures += 1
             next_at = self._next(line, row, answer, now)
-        if answer.error != "expired":
+        if told:
             stopped = "gone" if answer.error == "gone" else None
             line.stopped |= stopped is not None
             shown = (line.failures, line.resume_at, now, answer.status, answer.error, stopped)

@@ -36,6 +36,7 @@ class Endpoint:
     types: tuple[str, ...] | None
     seller: str | None
     description: str
+    adapter: str | None
     stopped: Stopped | None
     generations: tuple[int, ...]
     overlap_until: datetime | None
@@ -83,9 +84,17 @@ class Endpoints:
         return self._secrets.of(endpoint.id, endpoint.generations[0])
 
     def add(
-        self, url: str, by: By, *, types: Sequence[str] | None = None, seller: str | None = None, description: str = ""
+        self,
+        url: str,
+        by: By,
+        *,
+        types: Sequence[str] | None = None,
+        seller: str | None = None,
+        description: str = "",
+        adapter: str | None = None,
     ) -> Endpoint:
-        """Make one to which all is sent that happens from now on. `url` was looked at (`targets.parse`).
+        """Make one to which all is sent that happens from now on. `url` was looked at (`targets.parse`), and so was the
+        file of the `adapter` that is named.
 
         Raises `TooManyWebhooksError`.
         """
@@ -93,11 +102,12 @@ class Endpoints:
         with self._database.write() as connection:
             if connection.execute(select(func.count()).select_from(webhooks)).scalar_one() >= MOST:
                 raise TooManyWebhooksError(Message("problem.webhooks_many", {"most": MOST}))
-            said = {"url": url, "types": _types(types), "seller": seller, "description": description}
+            said = {"url": url, "types": _types(types), "seller": seller}
+            said |= {"description": description, "adapter": adapter}
             own = {"created_at": now, "generation": 1, "failures": 0, "position": newest(connection)}
             webhook_id = new_id()
             connection.execute(insert(webhooks).values(id=webhook_id, **own, **said))
-            _audit(connection, now, by, webhook_id, "add", {"url": url})
+            _audit(connection, now, by, webhook_id, "add", {"url": url} | ({"adapter": adapter} if adapter else {}))
         return self.get(webhook_id)
 
     def change(self, webhook_id: str, by: By, values: dict[str, Any]) -> Endpoint:
@@ -163,8 +173,8 @@ def endpoint_of(
     """The webhook in a row of its table."""
     overlaps = row.overlap_until is not None and row.overlap_until > now and row.generation > 1
     shown = (
-        *("id", "created_at", "url", "seller", "description", "stopped", "failures", "resume_at"),
-        *("last_at", "last_status", "last_error"),
+        *("id", "created_at", "url", "seller", "description", "adapter", "stopped", "failures"),
+        *("resume_at", "last_at", "last_status", "last_error"),
     )
     return Endpoint(
         **{name: getattr(row, name) for name in shown},

@@ -54,8 +54,8 @@ class EventLog:
             query = select(events).where(*within, *fitting(wanted)).order_by(events.c.number)
             rows = connection.execute(query.limit(limit)).all()
             found = events_of(connection, rows)
-            # Where the page is not full, all up to the newest has been looked through.
-            last = rows[-1].id if len(rows) == limit else _id(connection, head) or after
+            # Where the page is not full, all up to the newest has been looked through; a seller does not see that one.
+            last = rows[-1].id if len(rows) == limit else _id(connection, head) or (rows[-1].id if rows else after)
         return Page(tuple(found), last)
 
     def named(self, numbers: Sequence[int]) -> dict[int, Event]:

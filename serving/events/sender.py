@@ -1,4 +1,4 @@
-"""One attempt to deliver: a POST to a looked-at address, with bounds on its time and on what comes back."""
+"""One attempt to deliver: a request to a looked-at address, with bounds on its time and on what comes back."""
 
 import asyncio
 import re
@@ -31,7 +31,9 @@ AT_FAULT: Final = frozenset((408, 425, 429, 502, 503, 504))
 class Answer:
     """What came of an attempt. `error` is None where it arrived, else a code: `refused` (an address that webhooks may
     not go to), `dns`, `connection`, `tls`, `timeout`, `redirect`, `gone` or `status`; `status` is that of HTTP, None
-    without an answer. `retry_after` is in seconds, where the receiver asked for it."""
+    without an answer. Without an attempt: `expired` (no longer kept), `unmapped` (an adapter has no
+    words for the item) and `adapter` (which cannot be used now). `retry_after` is in seconds, where the receiver asked
+    for it."""
 
     status: int | None
     error: str | None
@@ -51,14 +53,14 @@ class Sender:
         self._networks, self._seconds, self._context = networks, seconds, context
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Post `body` (JSON) to `url`. Never raises for what the other side does."""
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> Answer:
+        """Send `body` (JSON) to `url`. Never raises for what the other side does."""
         begun = time.monotonic()
         status, error, wait = None, None, None
         try:
             target = parse(url, self._networks)
             async with asyncio.timeout(self._seconds):
-                status, wait = await self._post(target.scheme, url, headers, body)
+                status, wait = await self._exchange(method, target.scheme, url, headers, body)
             error = _error_of(status)
         except InvalidFieldsError:  # allowed once, and no longer by the settings
             error = "refused"
@@ -75,10 +77,12 @@ class Sender:
         for pool in self._pools.values():
             await pool.aclose()
 
-    async def _post(self, scheme: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, float | None]:
+    async def _exchange(
+        self, method: str, scheme: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, float | None]:
         own = {"Content-Type": "application/json", "User-Agent": f"regrade/{version('regrade')}", "Accept": "*/*"}
         sent = [(name.encode(), value.encode()) for name, value in {**own, **headers}.items()]
-        async with self._pool(scheme).stream("POST", url, headers=sent, content=body) as answer:
+        async with self._pool(scheme).stream(method, url, headers=sent, content=body) as answer:
             got = 0
             async for part in answer.aiter_stream():
                 got += len(part)

@@ -5,17 +5,19 @@ Checking needs the bundle and the public key: no database, no server, no network
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from regrade.models.errors import RegradeError
 from regrade.serving.evidence.keys import KeyRing, SignatureError, UnknownKeyError
-from regrade.serving.evidence.sealed import nested
+from regrade.serving.evidence.sealed import name_of_disclosure, nested
 from regrade.serving.evidence.steps import FORMAT, Finding, Signed, Step, open_chain
 from regrade.serving.evidence.view import view_of
 
 FIRST_FORMAT: Final = "regrade-evidence/1"
 """That of bundles that were signed when they were read, by releases before steps were."""
+SELLER: Final = "seller"
+"""The `audience` of a bundle from which what is personal was withheld."""
 MEMBERS: Final = ("payload", "signature", "steps", "keys")
 """What a bundle consists of. Whatever else stands in a file is not signed."""
 
@@ -37,6 +39,7 @@ class Photo:
 class Checked:
     """What a bundle is worth: `findings` is empty where it is as it was signed, by the keys `key_ids`.
 
+    `withheld` counts the personal fields that a bundle for a seller leaves out, by design or by whoever handed it on.
     `steps` are empty for a bundle of the first format. `photos` are those that it speaks of, without erased ones.
     """
 
@@ -46,6 +49,7 @@ class Checked:
     key_ids: tuple[str, ...]
     photos: tuple[Photo, ...]
     findings: tuple[Finding, ...]
+    withheld: int = 0
 
 
 def make_bundle(chain: Sequence[Signed], steps: Sequence[Step], keys: KeyRing) -> dict[str, Any]:
@@ -59,6 +63,20 @@ def make_bundle(chain: Sequence[Signed], steps: Sequence[Step], keys: KeyRing) -
         "steps": [signed.text for signed in chain],
         "keys": [keys[key_id].jwk for key_id in dict.fromkeys(step.key_id for step in steps)],
     }
+
+
+def for_seller(chain: Sequence[Signed], keys: KeyRing, disclosed: Collection[str]) -> dict[str, Any]:
+    """The bundle that a seller is given: all steps, and of what is personal only what has a name in `disclosed`.
+
+    It can be checked as far as each step's own signature goes: what is there is as it was signed, and what is withheld
+    is counted. Its readable part was never signed as a whole, and carries no signature.
+    """
+    shown = [replace(one, disclosures=_named(one.disclosures, disclosed), view_signature=None) for one in chain]
+    return {**make_bundle(shown, open_chain(shown, keys)[0], keys), "audience": SELLER}
+
+
+def _named(disclosures: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
+    return tuple(text for text in disclosures if name_of_disclosure(text) in names)
 
 
 def read_bundle(data: bytes) -> dict[str, Any]:
@@ -98,11 +116,13 @@ def _check(bundle: Mapping[str, Any], keys: KeyRing) -> Checked:
         except SignatureError as error:
             findings.append(Finding("changed-step", f"step {place}: {error}"))
     steps, found = open_chain(chain, keys)
-    findings += found
+    in_part = bundle.get("audience") == SELLER
+    findings += [one for one in found if not (in_part and one.code == "withheld-field")]
     if not findings:
         findings += _readable_parts(bundle, steps, keys)
     key_ids = tuple(dict.fromkeys(step.key_id for step in steps))
-    return Checked(FORMAT, view_of(steps), tuple(steps), key_ids, _photos(steps), tuple(findings))
+    withheld = sum(len(step.withheld) for step in steps) if in_part else 0
+    return Checked(FORMAT, view_of(steps), tuple(steps), key_ids, _photos(steps), tuple(findings), withheld)
 
 
 def _readable_parts(bundle: Mapping[str, Any], steps: Sequence[Step], keys: KeyRing) -> list[Finding]:
@@ -111,7 +131,8 @@ def _readable_parts(bundle: Mapping[str, Any], steps: Sequence[Step], keys: KeyR
     findings = []
     if bundle["payload"] != view_of(steps):
         findings.append(Finding("changed-view", "its payload is not what its steps say", about))
-    if not _fits(bundle["payload"], bundle["signature"], last.key_id, keys):
+    # What a seller is given in part is covered by the signatures of its steps.
+    if bundle.get("audience") != SELLER and not _fits(bundle["payload"], bundle["signature"], last.key_id, keys):
         findings.append(_OTHER_SIGNATURE)
     used = [keys[key_id].jwk for key_id in dict.fromkeys(step.key_id for step in steps)]
     if bundle.get("keys") != used:

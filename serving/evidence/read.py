@@ -1,6 +1,6 @@
 """The evidence of one inspection as it is stored, and whether the database still agrees with it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,14 @@ from sqlalchemy import Connection, exists, select
 from regrade.serving.base.errors import NotFoundError, RevisionErasedError
 from regrade.serving.base.i18n import Message
 from regrade.serving.evidence.backfill import backfilled
-from regrade.serving.evidence.bundle import make_bundle
+from regrade.serving.evidence.bundle import for_seller, make_bundle
 from regrade.serving.evidence.keys import KeyRing
 from regrade.serving.evidence.log import begin, chain_of
 from regrade.serving.evidence.signer import Signer
 from regrade.serving.evidence.steps import Finding, Step
 from regrade.serving.evidence.store_check import check_inspection
 from regrade.serving.storage.database import Database
+from regrade.serving.storage.scope import seeing
 from regrade.serving.storage.tables import inspections
 
 
@@ -27,15 +28,27 @@ class Evidence:
     findings: tuple[Finding, ...]
 
 
-def read_evidence(database: Database, signer: Signer, inspection_id: str, revision: int | None = None) -> Evidence:
-    """The evidence of an inspection; an old one that waits to be signed is signed now. Errors as of `evidence_of`."""
+def read_evidence(
+    database: Database,
+    signer: Signer,
+    inspection_id: str,
+    revision: int | None = None,
+    disclosed: Collection[str] | None = None,
+) -> Evidence:
+    """The evidence of an inspection; an old one that waits to be signed is signed now. With `disclosed`, what a seller
+    is shown of it (see `for_seller`). Errors as of `evidence_of`."""
     with database.read() as connection:
         waits = _waits(connection, inspection_id)
     if waits:
-        with database.write() as connection:
+        # Also where a seller asks for their own, who could not write it.
+        with seeing(None), database.write() as connection:
             begin(connection, signer, inspection_id)
     with database.read() as connection:
-        return evidence_of(connection, signer.known, inspection_id, revision)
+        if disclosed is None:
+            return evidence_of(connection, signer.known, inspection_id, revision)
+        chain = chain_of(connection, inspection_id)
+        found = evidence_of(connection, signer.known, inspection_id)
+        return Evidence(for_seller(chain, signer.known, disclosed), found.findings)
 
 
 def evidence_of(connection: Connection, keys: KeyRing, inspection_id: str, revision: int | None = None) -> Evidence:

@@ -82,6 +82,15 @@ def digest_of(text: str) -> str:
     return _encode(hashlib.sha256(text.encode()).digest())
 
 
+def name_of_disclosure(text: str) -> str | None:
+    """The name of the member that a disclosure puts back; None where it cannot be read."""
+    try:
+        _, name, _ = json.loads(_decode(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return name if isinstance(name, str) else None
+
+
 def nested(value: Any) -> bool:
     """Whether a JSON value is nested deeper than `MAX_DEPTH`. Not recursive: what is read may be of anybody."""
     level: Sequence[Any] = [value]

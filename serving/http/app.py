@@ -48,11 +48,14 @@ from regrade.serving.http.routes.desk import models as desk_models
 from regrade.serving.http.routes.desk import pages as desk
 from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
-from regrade.serving.http.routes.events import feed, webhooks
+from regrade.serving.http.routes.events import feed, photo_links, webhooks
 from regrade.serving.http.routes.events import page as desk_webhooks
 from regrade.serving.http.routes.events.out import event_bytes
 from regrade.serving.http.routes.inference import infer
 from regrade.serving.http.routes.inference import models as inference_models
+from regrade.serving.http.routes.results import files as desk_result_files
+from regrade.serving.http.routes.results import page as desk_results
+from regrade.serving.http.routes.sellers import page as seller_pages
 from regrade.serving.http.routes.station import offline, pages
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.disk import fault_of, first_line
@@ -144,6 +147,7 @@ def create_app(
             audit,
             feed,
             webhooks,
+            photo_links,
             rubrics,
             models,
             catalogue,
@@ -156,7 +160,9 @@ def create_app(
         ),
     )
     accounts = (sign_in, accounts_page)
-    for room in (*api, home, docs, offline, pages, *accounts, desk_quality, desk_models, desk_webhooks, desk_api, desk):
+    figures = (desk_quality, desk_results, desk_result_files)
+    desks = (*figures, desk_models, desk_webhooks, seller_pages, desk_api, desk)
+    for room in (*api, home, docs, offline, pages, *accounts, *desks):
         app.include_router(room.router)
     app.add_middleware(Front, root_path=settings.root_path)
     app.add_middleware(Wrap)

@@ -8,12 +8,13 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regrade.serving.base.errors import SpokenError
-from regrade.serving.base.headers import add_common
 from regrade.serving.base.i18n import pick, text
 from regrade.serving.base.problems import Problem, problem_of
 from regrade.serving.connections.descriptors import shortage_of
+from regrade.serving.connections.headers import add_common
 from regrade.serving.grading.admission import Admission, draining
 from regrade.serving.storage.disk import fault_of, first_line
+from regrade.serving.storage.scope import see_only
 from regrade.serving.telemetry import tracing
 from regrade.serving.telemetry.metrics import Metrics
 
@@ -57,6 +58,7 @@ class Wrap:
         # keeps the content back, and knows from the scope it made itself that HEAD was asked for.
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", ASKED: "HEAD"}
+        see_only(None)  # until it is known who asks: what an earlier request was allowed is over
         call = _Call(scope, receive, send)
         scope[STARTED] = call.started
         with tracing.request(scope, asked_method(scope)) as answered:

@@ -70,7 +70,7 @@ class RubricOut(BaseModel):
     defects: list[DefectRubricOut] = Field(description="What to record, most severe first.")
     grades: list[GradeRuleOut] = Field(description="The scale's own grade names; the first rule that holds counts.")
     views: list[ViewOut] = Field(description="What the station asks to be photographed.")
-    economics: EconomicsOut
+    economics: EconomicsOut | None = Field(description="null for sellers.")
 
 
 def rubric_out(rubric: Rubric, in_force: InForce, bundle: str | None, lang: str, root_path: str = "") -> RubricOut:

@@ -528,8 +528,15 @@ class EvidenceOut(BaseModel):
     signature: SignatureOut
     steps: list[str] = Field(description="Each step as an SD-JWT (RFC 9901): a JWS in compact form, and disclosures.")
     keys: list[JwkOut] = Field(description="The keys that the steps are signed with.")
+    audience: Literal["seller"] | None = Field(
+        None, description="For whom what is personal was withheld; left out where nothing was."
+    )
     consistent: bool = Field(description="Whether the database still says what was signed.")
     differences: list[DifferenceOut]
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "audience")
 
 
 class UploadOut(BaseModel):

@@ -20,8 +20,9 @@ class Filters:
     """Which inspections to list; None means any, and an empty text those that have none.
 
     `category` is the one that the item was graded as; `condition` and `disposition` (an action) are those that stand
-    now. `since` is when it came in, `updated_since` when it was last changed, `ask` what the desk asks of the station
-    now. `viewer` is who asks: items that they might still look at blind are listed as they are shown them.
+    now. `since` and `before` are when it came in, `updated_since` is when it was last changed, `ask` what the desk asks
+    of the station now. `viewer` is who asks: items that they might still look at blind are listed as they are shown
+    them.
     """
 
     status: str | None = None
@@ -33,6 +34,7 @@ class Filters:
     condition: str | None = None
     disposition: str | None = None
     since: datetime | None = None
+    before: datetime | None = None
     updated_since: datetime | None = None
     ask: Literal["photos"] | None = None
     viewer: Viewer | None = None
@@ -84,6 +86,8 @@ def _fitting(filters: Filters) -> list[ColumnElement[bool]]:
         found.append(_asked(filters.ask))
     if filters.since is not None:
         found.append(inspections.c.created_at >= filters.since)
+    if filters.before is not None:
+        found.append(inspections.c.created_at < filters.before)
     if filters.updated_since is not None:
         found.append(seen["updated_at"] >= filters.updated_since)
     return found

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from regrade.serving.base.dispositions import Disposition
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Provenance, Signer, append_step
@@ -220,6 +221,7 @@ def columns_of(inspection: Inspection) -> dict[str, Any]:
         "category": result.category.name if result.category else None,
         "model_condition": result.grade.condition if result.grade else None,
         "model_confidence": result.grade.confidence if result.grade else None,
+        "suggested": None if decision is None else decision.disposition.action,
         **standing_columns(inspection),
         "updated_at": inspection.created_at,
         "revision": inspection.revision,
@@ -231,12 +233,28 @@ def columns_of(inspection: Inspection) -> dict[str, Any]:
 
 
 def standing_columns(inspection: Inspection) -> dict[str, Any]:
-    """Copies of the condition and the action that stand, as they are shown of it."""
-    review, decision = inspection.review, inspection.decision
+    """Copies of what stands of an inspection: the condition, the action and what it recovers, and who decided last."""
+    review, decision, newest = inspection.review, inspection.decision, inspection.decided_by
+    by = {"decided_by": None if newest is None else newest.key_id}
     if review is not None:
-        return {"condition": review.condition, "disposition": review.disposition.action}
+        return {"condition": review.condition, **_action_columns(review.disposition), **by}
     condition = None if inspection.status == "retake" else inspection.model_condition
-    return {"condition": condition, "disposition": None if decision is None else decision.disposition.action}
+    return {"condition": condition, **_action_columns(None if decision is None else decision.disposition), **by}
+
+
+def _action_columns(disposition: Disposition | None) -> dict[str, Any]:
+    if disposition is None:
+        return dict.fromkeys(("disposition", "recovery", "policy_recovery", "currency"))
+    own = disposition.expected_recovery
+    # Whoever chose another action than the policy's has said nothing else of why, and the policy's comes next.
+    chosen = [reason.code for reason in disposition.reasons] == ["reviewer_chose"] and disposition.alternatives
+    policy = disposition.alternatives[0].expected_recovery if chosen else own
+    return {
+        "disposition": disposition.action,
+        "recovery": own.amount,
+        "policy_recovery": policy.amount,
+        "currency": own.currency,
+    }
 
 
 def photo_rows(inspection: Inspection) -> list[dict[str, Any]]:

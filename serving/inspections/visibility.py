@@ -66,6 +66,14 @@ def seen_columns(viewer: Viewer | None) -> dict[str, ColumnElement[Any]]:
     }
 
 
+def hidden_from(viewer: Viewer | None) -> ColumnElement[bool] | None:
+    """Whether a row of `inspections` is shown to `viewer` otherwise than it stands; None where none is."""
+    if viewer is None or not viewer.key.may("reviewer"):
+        return None
+    fresh = and_(reviews.c.blind, reviews.c.decided_at > viewer.undoable_since)
+    return or_(_waits_for(viewer), _decided(viewer, fresh))
+
+
 def waiting_for_review() -> ColumnElement[bool]:
     """Whether a row of `inspections` has the status `needs_review` and waits: said so that an index has them."""
     return and_(inspections.c.status == "needs_review", inspections.c.erased_at.is_(None))
@@ -102,12 +110,13 @@ def _waits_for(viewer: Viewer) -> ColumnElement[bool]:
     # Leases count although they may have expired: what was shown blind a moment ago stays so until it is decided.
     held = tasks.c.lease_key_id == viewer.key.id
     could = held if viewer.key.role != "reviewer" else or_(held, and_(~_decided(viewer), ~_shown(viewer)))
-    return exists().where(
+    waits = exists().where(
         tasks.c.inspection_id == inspections.c.id,
         tasks.c.state.in_(("open", "away")),
         tasks.c.kind.in_(BLIND_KINDS),
         could,
     )
+    return waits.correlate(inspections)
 
 
 def _shown(viewer: Viewer) -> ColumnElement[bool]:

@@ -35,6 +35,7 @@ events = Table(
 # Where events are sent. `types` and `seller` narrow what is sent, NULL: all. `position` is the number of the last event
 # that has been looked at for it, `generation` which of its secrets is in use; the one before signs too until
 # `overlap_until`. `failures` are attempts that failed one after another; until `resume_at` nothing is sent.
+# `adapter` names the file that says what is sent there, NULL: the event itself, signed.
 # `stopped` says why nothing is sent at all: `paused`, or `gone` where the receiver has answered 410. `held_by` is the
 # process that sends for it, until `held_until`.
 webhooks = Table(
@@ -46,6 +47,7 @@ webhooks = Table(
     Column("types", JSON(none_as_null=True)),
     Column("seller", String(128)),
     Column("description", String(200), nullable=False),
+    Column("adapter", String(64)),
     Column("stopped", String(8)),
     Column("generation", Integer, nullable=False),
     Column("overlap_until", UtcTime),

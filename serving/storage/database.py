@@ -28,6 +28,7 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.storage import postgresql, sqlite
 from regrade.serving.storage.disk import storage_faults
 from regrade.serving.storage.migrations import HEAD, revisions
+from regrade.serving.storage.scope import narrow, refuse_writing
 from regrade.serving.storage.sqlite import WRITE, Guard
 
 _AFTER = "regrade_after_commit"
@@ -43,6 +44,8 @@ log = logging.getLogger("regrade")
 
 class Database:
     """One engine. `read()` and `write()` give a connection in a transaction, from any thread.
+
+    What is read is what may be seen in the context (see `scope`).
 
     With `read_only`, nothing is written, not even by mistake, and no database is made where there is none. Raises
     `DatabaseError`, and before SQLite has touched anything `DamagedDatabaseError` where acknowledged commits are
@@ -64,6 +67,7 @@ class Database:
         self.shared = postgresql.is_postgresql(parsed)
         """Whether several services may use it at once, on several machines."""
         self.engine = self._opened(parsed, read_only)
+        narrow(self.engine)
         self._reading = postgresql.reading(self.engine) if self.shared else self.engine
 
     @contextmanager
@@ -82,8 +86,9 @@ class Database:
 
         Raises `StorageError` where there is no room for it, or the disk fails; and `DatabaseAwayError` where the
         database does not answer, or others have kept it busy for too long. What was told to commit then may have been
-        stored, or not.
+        stored, or not. Raises `OutOfScopeError` for those who see some sellers' rows alone.
         """
+        refuse_writing()
         with storage_faults(self.file), _told_of_nul(), self._connected() as connection:
             connection.info.pop(_AFTER, None)
             with self._transaction(connection):

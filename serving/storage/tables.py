@@ -64,6 +64,8 @@ api_keys = Table(
     Column("revoked_at", UtcTime),
     # Within a minute of when it was; of a person, when their session was.
     Column("last_used_at", UtcTime),
+    # Names of the sellers whose rows alone the holder sees; NULL but for the role `seller`.
+    Column("sellers", JSON(none_as_null=True)),
 )
 
 # A station is a key that always stays the same one, whichever tablet holds it: pairing gives it another secret.
@@ -109,6 +111,8 @@ passkeys = Table(
 )
 
 NOT_ERASED: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("erased_at IS NULL"))
+DECIDED: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("decided_by IS NOT NULL"))
+_BESIDE = ("status", "condition", "disposition", "category", "seller", "station", "decided_by")
 
 inspections = Table(
     "inspections",
@@ -122,7 +126,7 @@ inspections = Table(
     # Copies of what `item` and `result` say, to filter and count by.
     Column("rma", String(128), nullable=False, index=True),
     Column("seller", String(128)),
-    Column("sku", String(128), index=True),
+    Column("sku", String(128)),
     Column("station", String(128)),
     Column("category", String(64)),
     Column("model_condition", String(16)),
@@ -130,6 +134,13 @@ inspections = Table(
     # The condition and the action that stand now: a human's where one has decided, else the model's and the policy's.
     Column("condition", String(16)),
     Column("disposition", String(32)),
+    # Who made the newest decision that counts, the action that the policy suggested for the grade, and what is expected
+    # to be recovered: by the action that stands, and by the policy's own for the condition that stands.
+    Column("decided_by", String(16)),
+    Column("suggested", String(32)),
+    Column("recovery", Float),
+    Column("policy_recovery", Float),
+    Column("currency", String(3)),
     # When anything of it last changed; whatever changes a row sets it.
     Column("updated_at", UtcTime, onupdate=lambda: datetime.now(UTC)),
     # What came in and what was said of it, whole and never changed afterwards.
@@ -149,11 +160,20 @@ inspections = Table(
     UniqueConstraint("key_id", "idempotency_key"),
     # With `updated_at`, so that what has not changed since some moment is passed over without reading its row.
     Index("ix_inspections_created_at_id_updated_at", "created_at", "id", "updated_at"),
-    Index("ix_inspections_status_created_at_id", "status", "created_at", "id"),
+    # Each with what else lists are narrowed by, so that what does not fit is passed over without reading its row.
     *(
-        Index(f"ix_inspections_{name}_created_at_id", name, "created_at", "id")
-        for name in ("seller", "station", "category", "condition", "disposition")
+        Index(f"ix_inspections_{name}_results", name, "created_at", "id", *(one for one in _BESIDE if one != name))
+        for name in ("status", "sku", "seller", "station", "category", "condition", "disposition")
     ),
+    Index("ix_inspections_decided_by_results", "decided_by", "created_at", "id", *_BESIDE[:-1], **DECIDED),
+    # All that lists and figures of results show. SQLite would else read whole rows, with all that was said of an item;
+    # PostgreSQL keeps what is long elsewhere, and bounds how long an entry may be.
+    Index(
+        "ix_inspections_results",
+        *("created_at", "id", "updated_at", "status", "condition", "disposition", "category", "seller", "station"),
+        *("decided_by", "rma", "sku", "model_condition", "model_confidence", "suggested", "recovery"),
+        *("policy_recovery", "currency", "revision", "sample_share", "erased_at"),
+    ).ddl_if(dialect="sqlite"),
     # What retention looks through: it must not pass over all that was erased, each time.
     Index("ix_inspections_kept", "status", "created_at", "id", **NOT_ERASED),
 )
@@ -313,6 +333,7 @@ reviews = Table(
     Column("role", String(16)),
     # Tells who has decided on an item without reading the decisions.
     Index("ix_reviews_inspection_id_key_id", "inspection_id", "key_id"),
+    Index("ix_reviews_decided_at", "decided_at"),
 )
 
 # Append-only: which decisions were taken back, by whom. The decision itself stays where it is.
@@ -498,4 +519,17 @@ catalogue_rmas = Table(
     Column("order", String(128)),
     Column("lines", JSON, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+)
+
+# What people look at again in the results: the filters and columns as the page's address says them.
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("key_id", String(16), ForeignKey(api_keys.c.id), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("key_id", "name"),
 )

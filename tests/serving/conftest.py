@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -290,14 +290,14 @@ class Service:
     stop: Callable[[], None] = field(repr=False)
     _stack: ExitStack = field(repr=False)
 
-    def key(self, role: Role, name: str = "test") -> str:
-        """A new key of the given role."""
-        token, _ = self.runtime.keys.create(role, name)
+    def key(self, role: Role, name: str = "test", sellers: Sequence[str] = ("acme",)) -> str:
+        """A new key of the given role; of a seller, one of `sellers`."""
+        token, _ = self.runtime.keys.create(role, name, sellers if role == "seller" else ())
         return token
 
-    def as_role(self, role: Role, name: str = "test") -> httpx.Client:
+    def as_role(self, role: Role, name: str = "test", sellers: Sequence[str] = ("acme",)) -> httpx.Client:
         """A client with a new key of the given role."""
-        return self.with_key(self.key(role, name))
+        return self.with_key(self.key(role, name, sellers))
 
     def with_key(self, key: str | None) -> httpx.Client:
         """A client with the given key, or none."""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from regrade.serving.access.audit import name_of, record_by
 from regrade.serving.access.codes import Codes
-from regrade.serving.access.keys import NO_SECRET, ApiKey, Role, add_key
+from regrade.serving.access.keys import NO_SECRET, ApiKey, Role, add_key, bound_to
 from regrade.serving.access.names import folded, taken
 from regrade.serving.base.errors import AccountError, FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.base.i18n import Message
@@ -19,7 +19,7 @@ from regrade.serving.storage.tables import api_keys, passkeys, people, sessions
 
 INVITATION_LIFE: Final = timedelta(days=7)
 
-PersonRole = Literal["reviewer", "engineer", "admin"]
+PersonRole = Literal["reviewer", "engineer", "admin", "seller"]
 State = Literal["new", "invited", "active", "expired", "disabled"]
 
 
@@ -40,6 +40,8 @@ class Person:
     invited_until: datetime | None
     """Until when an invitation waits for them; None where none does."""
     state: State
+    sellers: tuple[str, ...] = ()
+    """Whose items alone they see, with the role `seller`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Change:
     role: PersonRole | None = None
     expires_at: tuple[datetime | None] | None = None
     disabled: bool | None = None
+    sellers: tuple[str, ...] | None = None
 
     @property
     def takes_access(self) -> bool:
@@ -91,18 +94,28 @@ class People:
             raise NotFoundError(Message("problem.no_person", {"person": name}))
         return self._person(row)
 
-    def add(self, name: str, role: PersonRole, expires_at: datetime | None, by: ApiKey | str) -> Person:
+    def add(
+        self,
+        name: str,
+        role: PersonRole,
+        expires_at: datetime | None,
+        by: ApiKey | str,
+        sellers: Sequence[str] = (),
+    ) -> Person:
         """Make a person, who is then invited.
 
-        Raises `AccountError` where the name is taken, `InvalidFieldsError` where their access would be over already.
+        Raises `AccountError` where the name is taken, `InvalidFieldsError` where their access would be over already, or
+        `sellers` do not go with the role.
         """
         self._refuse_past(expires_at)
+        bound = bound_to(role, sellers)
         try:
             with self._database.write() as connection:
-                _, key = add_key(connection, role, name, secret=False)
+                _, key = add_key(connection, role, name, bound, secret=False)
                 values = {"key_id": key.id, "folded": folded(name), "created_by": name_of(by), "expires_at": expires_at}
                 connection.execute(insert(people).values(values))
-                record_by(connection, self._now(), by, "add", {"person": name, "id": key.id, "role": role})
+                of = {"sellers": list(bound)} if bound else {}
+                record_by(connection, self._now(), by, "add", {"person": name, "id": key.id, "role": role, **of})
         except IntegrityError:
             raise taken(name) from None
         return self.get(key.id)
@@ -111,7 +124,8 @@ class People:
         """Change a person; who is disabled is out at once.
 
         Raises `NotFoundError`, and `AccountError` where the name is taken, an admin would take access from themselves,
-        or nobody could sign in as an admin any more; `InvalidFieldsError` where their access would end in the past.
+        or nobody could sign in as an admin any more; `InvalidFieldsError` where their access would end in the past, or
+        the sellers do not go with the role.
         """
         if change.expires_at is not None:
             self._refuse_past(change.expires_at[0])
@@ -154,8 +168,11 @@ class People:
         row: dict[str, Any] = {}
         if change.name is not None:
             key["name"], row["folded"] = change.name, folded(change.name)
-        if change.role is not None:
-            key["role"] = change.role
+        if change.role is not None or change.sellers is not None:
+            role = change.role or before.role
+            kept = before.sellers if role == "seller" else ()
+            bound = bound_to(role, kept if change.sellers is None else change.sellers)
+            key |= {"role": role, "sellers": list(bound) or None}
         if change.expires_at is not None:
             row["expires_at"] = change.expires_at[0]
         if change.disabled is not None:
@@ -219,6 +236,7 @@ class People:
             row.passkeys,
             invited,
             state,
+            tuple(row.sellers or ()),
         )
 
 
@@ -240,6 +258,8 @@ def _told(before: Person, change: Change) -> dict[str, Any]:
         told["before"] = before.name
     if change.role is not None:
         told["role"] = change.role
+    if change.sellers is not None and change.sellers != before.sellers:
+        told["sellers"] = list(change.sellers)
     if change.expires_at is not None:
         told["expires_at"] = change.expires_at[0].isoformat() if change.expires_at[0] else None
     if change.disabled is not None:

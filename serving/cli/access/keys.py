@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regrade.serving.cli.access.site import DataDir, stamp
+from regrade.serving.cli.access.site import DataDir, Sellers, checked_sellers, stamp
 
 if TYPE_CHECKING:
     from regrade.serving.access.keys import KeyStore
@@ -21,8 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
-    role: Annotated[str, typer.Option(help="station, reviewer, engineer or admin.")],
+    role: Annotated[str, typer.Option(help="station, reviewer, engineer, admin or seller.")],
     name: Annotated[str | None, typer.Option(help="Whose key it is; shown in evidence and statistics.")] = None,
+    seller: Sellers = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and print it. It is shown only now: what is stored is its hash."""
@@ -35,7 +36,7 @@ def create(
     label = role if name is None else name
     if not 1 <= len(label) <= 100 or not label.isprintable():
         raise RegradeError("The name must have 1 to 100 printable characters.")
-    token, _ = _store(data_dir).create(known, label)
+    token, _ = _store(data_dir).create(known, label, checked_sellers(seller))
     typer.echo(token)
 
 
@@ -44,9 +45,9 @@ def show(data_dir: DataDir = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("id", "name", "role", "created", "revoked")
+    table = Table("id", "name", "role", "sellers", "created", "revoked")
     for key in _store(data_dir, fresh=False).all_keys():
-        table.add_row(key.id, key.name, key.role, stamp(key.created_at), stamp(key.revoked_at))
+        table.add_row(key.id, key.name, key.role, ", ".join(key.sellers), stamp(key.created_at), stamp(key.revoked_at))
     Console().print(table)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from regrade.serving.cli.access.site import DataDir, checked_name, entrance, show_code, stamp
+from regrade.serving.cli.access.site import DataDir, Sellers, checked_name, checked_sellers, entrance, show_code, stamp
 
 Name = Annotated[str, typer.Argument(help="What they log in by; its case does not matter.")]
 
@@ -26,20 +26,21 @@ def show(data_dir: DataDir = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "role", "state", "last used", "expires", "added by", "id")
+    table = Table("name", "role", "sellers", "state", "last used", "expires", "added by", "id")
     with entrance(data_dir) as (there, _, _):
         for one in there.people.all():
             used, expires = stamp(one.last_used_at), stamp(one.expires_at)
-            table.add_row(one.name, one.role, one.state, used, expires, one.created_by, one.id)
+            table.add_row(one.name, one.role, ", ".join(one.sellers), one.state, used, expires, one.created_by, one.id)
     Console().print(table)
 
 
 def add(
     name: Name,
-    role: Annotated[str, typer.Option(help="reviewer, engineer or admin.")],
+    role: Annotated[str, typer.Option(help="reviewer, engineer, admin or seller.")],
     expires: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day without access, in UTC.")
     ] = None,
+    seller: Sellers = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a person, who then needs an invitation."""
@@ -55,7 +56,7 @@ def add(
         raise RegradeError(f"Unknown role {role!r}. Legal values: {', '.join(known)}.")
     until = None if expires is None else expires.replace(tzinfo=UTC)
     with entrance(data_dir) as (there, user, _):
-        made = there.people.add(checked_name(name), found, until, user)
+        made = there.people.add(checked_name(name), found, until, user, checked_sellers(seller))
     typer.echo(f'Made {made.name}. Invite them: regrade people invite "{made.name}"')
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from regrade.serving.access.entrance import Entrance
 
 DataDir = Annotated[Path | None, typer.Option(help="The service's data directory.")]
+Sellers = Annotated[
+    list[str] | None, typer.Option(help="With --role seller: whose items alone they see; may be given several times.")
+]
 
 
 @contextmanager
@@ -44,6 +47,21 @@ def checked_name(name: str) -> str:
         name: AccountName
 
     return read_model(json.dumps({"name": name}).encode(), Named, "request").name
+
+
+def checked_sellers(names: list[str] | None) -> list[str]:
+    """Names of sellers as items name them. Raises `InvalidFieldsError`."""
+    import json
+
+    from pydantic import BaseModel
+
+    from regrade.serving.base.json_text import read_model
+    from regrade.serving.base.text_forms import Name
+
+    class Named(BaseModel):
+        sellers: list[Name]
+
+    return read_model(json.dumps({"sellers": names or []}).encode(), Named, "request").sellers
 
 
 def show_code(code: str, link: str, expires_at: datetime, *, qr: bool) -> None:

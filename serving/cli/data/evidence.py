@@ -186,6 +186,8 @@ def _tell(checked: "Checked", *, with_photos: bool) -> None:
     typer.echo(f"SOUND: inspection {payload['inspection']}, RMA {rma}, is as it was signed by the key {keys}.")
     for step in checked.steps:
         typer.echo(f"  {step.at[:19]}Z  {_said(step)}")
+    if checked.withheld:
+        typer.echo(f"  In part: {checked.withheld} personal fields are withheld; the site has the whole of it.")
     if checked.format == FIRST_FORMAT:
         typer.echo("  It was signed when it was read, by a release before steps were signed when they happened.")
     typer.echo(f"  {len(checked.photos)} photos, {'all there' if with_photos else 'not compared: --photos does that'}")

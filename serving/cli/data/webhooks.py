@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from regrade.serving.base.settings import Settings
+    from regrade.serving.events.adapters.shelf import Shelf
     from regrade.serving.events.deliveries import Deliveries
     from regrade.serving.events.endpoints import By, Endpoint, Endpoints
 
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     hooks = typer.Typer(name="webhooks", help="Send events to other systems.", no_args_is_help=True)
     hooks.command(name="list")(show)
-    for command in (add, pause, resume, rotate, remove, deliveries, retry, replay):
+    for command in (adapter, add, pause, resume, rotate, remove, deliveries, retry, replay):
         hooks.command()(command)
     app.add_typer(hooks)
 
@@ -34,17 +35,45 @@ def show(data_dir: DataDir = None) -> None:
             waiting, types = (one.pending or 0) + (one.behind or 0), ",".join(one.types or ()) or "all"
             told = f"waiting={waiting} given_up={one.dead} seller={one.seller or 'all'} events={types}"
             # Whole ids, a line each: they are copied into the next command.
+            told += f" adapter={one.adapter}" if one.adapter else ""
             typer.echo(f"{one.id}  {_state(one):10}  {one.url}  {told}")
 
 
+def adapter(
+    name: Annotated[str | None, typer.Argument(help="The adapter to print, to be copied and changed.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Print an adapter's file as it is used; without a name, list all: those in `adapters/` of the data directory, and
+    those that ship with the product. One with a fault is printed too, with what is wrong on standard error."""
+    from regrade.serving.base.errors import AdapterError
+
+    with _at(data_dir) as site:
+        for one in site.shelf.names() if name is None else ():
+            typer.echo(f"{one}  {site.shelf.file(one)}")
+        if name is not None:
+            typer.echo(site.shelf.file(name).read_text(encoding="utf-8"), nl=False)
+            try:
+                site.shelf.get(name)
+            except AdapterError as error:
+                typer.echo(str(error), err=True)
+
+
 def add(
-    url: Annotated[str, typer.Argument(help="HTTPS, at a public address or in a network of `webhook_networks`.")],
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            help="HTTPS, at a public address or in a network of `webhook_networks`; an adapter's own if left out."
+        ),
+    ] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="Speak to a system's own API: `loop`, `aftership`, or one of yours.")
+    ] = None,
     event: Annotated[list[str] | None, typer.Option(help="Only events of this type; may be given again.")] = None,
     seller: Annotated[str | None, typer.Option(help="Only events of this seller's items.")] = None,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     data_dir: DataDir = None,
 ) -> None:
-    """Make a webhook. Prints its id, and its secret: it is shown only now."""
+    """Make a webhook. Prints its id, and, without an adapter, its secret: it is shown only now."""
     from regrade.models.errors import RegradeError
     from regrade.serving.events.targets import parse
     from regrade.serving.outbox.kinds import KINDS
@@ -52,10 +81,17 @@ def add(
     if unknown := sorted(set(event or ()) - set(KINDS)):
         raise RegradeError(f"Unknown event {unknown[0]!r}. Legal values: {', '.join(KINDS)}.")
     with _at(data_dir) as site:
-        target = parse(url.strip(), site.settings.own_networks)
         types = event or None
-        made = site.endpoints.add(target.url, site.by, types=types, seller=seller, description=description[:200])
-        typer.echo(f"{made.id}\n{site.endpoints.secret(made)}")
+        if adapter is not None:
+            file = site.shelf.usable(adapter)
+            url, types = url or file.url, types or list(file.events)
+        if url is None:
+            raise RegradeError("Name the address that events are sent to, or an adapter (--adapter NAME).")
+        target = parse(url.strip(), site.settings.own_networks)
+        told = {"types": types, "seller": seller, "description": description[:200], "adapter": adapter}
+        made = site.endpoints.add(target.url, site.by, **told)
+        # What an adapter sends is not signed: it brings the receiver's own key.
+        typer.echo(made.id if adapter is not None else f"{made.id}\n{site.endpoints.secret(made)}")
 
 
 def pause(webhook_id: Id, data_dir: DataDir = None) -> None:
@@ -133,14 +169,17 @@ class _Site:
     settings: "Settings"
     endpoints: "Endpoints"
     deliveries: "Deliveries"
+    shelf: "Shelf"
     by: "By"
 
 
 @contextmanager
 def _at(data_dir: Path | None) -> Iterator[_Site]:
     """The webhooks of an installation, whether a service runs on it or not: it sees what is changed within a second."""
+    from regrade.serving.access.photo_links import PhotoLinks
     from regrade.serving.base.errors import DataDirError
     from regrade.serving.base.settings import load_settings
+    from regrade.serving.events.adapters.shelf import Shelf
     from regrade.serving.events.deliveries import Deliveries
     from regrade.serving.events.endpoints import By, Endpoints
     from regrade.serving.events.signing import Secrets
@@ -151,11 +190,22 @@ def _at(data_dir: Path | None) -> Iterator[_Site]:
         raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory with --data-dir.")
     database = open_database(settings)
     try:
-        secrets = Secrets.load(settings.data_dir / "keys")
-        by = By(user=user_name())
-        yield _Site(settings, Endpoints(database, secrets), Deliveries(database), by)
+        keys = settings.data_dir / "keys"
+        shelf = Shelf(
+            settings.data_dir, PhotoLinks.load(keys), settings.outside_url, lambda: _defects(settings.data_dir)
+        )
+        yield _Site(
+            settings, Endpoints(database, Secrets.load(keys)), Deliveries(database), shelf, By(user=user_name())
+        )
     finally:
         database.close()
+
+
+def _defects(data_dir: Path) -> set[str]:
+    """The types of defects that the categories here know."""
+    from regrade.serving.cli.bundles import categories_here
+
+    return {name for one in categories_here(data_dir).values() for name in one.defect_names}
 
 
 def _state(endpoint: "Endpoint") -> str:

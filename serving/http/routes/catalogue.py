@@ -16,7 +16,14 @@ from regrade.serving.catalogue.entries import MOST, Piece, RmaEntry, RmaImport, 
 from regrade.serving.catalogue.store import Expected, ExpectedReturn
 from regrade.serving.catalogue.tables_csv import read_rmas, read_skus
 from regrade.serving.grading.item import DeclaredValue
-from regrade.serving.http.routes.common import ReaderDep, Responses, RuntimeDep, caller, problems, read_bytes
+from regrade.serving.http.routes.common import (
+    Responses,
+    RuntimeDep,
+    SellerOrReaderDep,
+    caller,
+    problems,
+    read_bytes,
+)
 from regrade.serving.runtime import Runtime
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
@@ -114,11 +121,12 @@ async def import_rmas(request: Request, runtime: RuntimeDep, _: ImporterDep) -> 
 @router.get("/rmas", summary="What an RMA should hold", responses=problems(400, 401, 403, 422, 503))
 async def find_rma(
     runtime: RuntimeDep,
-    _: ReaderDep,
+    _: SellerOrReaderDep,
     rma: Annotated[Name, Query(description="The RMA, as it was scanned.")],
     seller: SellerQuery = None,
 ) -> ExpectedReturnsOut:
-    """The returns of an RMA, with what is known of their SKUs. None in `items`: it is not known."""
+    """The returns of an RMA, with what is known of their SKUs. None in `items`: it is not known. Sellers find
+    their own."""
     found = await runtime.call(runtime.catalogue.returns, rma, seller)
     known = bool(found) or await runtime.call(runtime.catalogue.knows_returns)
     return ExpectedReturnsOut(items=[_return_out(one) for one in found], any=known)
@@ -126,9 +134,9 @@ async def find_rma(
 
 @router.get("/skus", summary="What a SKU is", responses=problems(400, 401, 403, 404, 422, 503))
 async def find_sku(
-    runtime: RuntimeDep, _: ReaderDep, sku: Annotated[Name, Query()], seller: SellerQuery = None
+    runtime: RuntimeDep, _: SellerOrReaderDep, sku: Annotated[Name, Query()], seller: SellerQuery = None
 ) -> SkuEntry:
-    """What is known of a SKU: of this seller's, else of that which holds for all."""
+    """What is known of a SKU: of this seller's, else of that which holds for all. Sellers find their own."""
     found = await runtime.call(runtime.catalogue.sku, sku, seller)
     if found is None:
         raise NotFoundError(Message("problem.no_sku", {"sku": sku}))

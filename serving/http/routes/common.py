@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
-from regrade.serving.access.keys import ROLES, ApiKey, Role
+from regrade.serving.access.keys import ROLES, STAFF, ApiKey, Role
 from regrade.serving.base.errors import UploadAborted
 from regrade.serving.base.i18n import pick, text
 from regrade.serving.base.json_text import read_model
@@ -17,6 +17,7 @@ from regrade.serving.connections.table import trust
 from regrade.serving.http.middleware import asked_method
 from regrade.serving.http.routes.queries import refuse_unknown
 from regrade.serving.runtime import Runtime
+from regrade.serving.storage.scope import see_only
 
 MAX_JSON_BYTES = 256 * 1024
 
@@ -77,6 +78,7 @@ def caller(*roles: Role) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
             detail = text("problem.unauthenticated", language_of(request))
             raise ProblemError(Problem("unauthenticated", detail, {}, {"WWW-Authenticate": 'Bearer realm="regrade"'}))
         trust(request.scope)
+        see_only(key.sees)
         if not key.may(*roles):
             needed = sorted({*roles, "admin"})
             asked = f"{asked_method(request.scope)} {request.url.path}"
@@ -89,7 +91,10 @@ def caller(*roles: Role) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
     return check
 
 
-ReaderDep = Annotated[ApiKey, Depends(caller(*ROLES))]
+ReaderDep = Annotated[ApiKey, Depends(caller(*STAFF))]
+"""Anybody who works here."""
+SellerOrReaderDep = Annotated[ApiKey, Depends(caller(*ROLES))]
+"""The same or a seller, who is shown their own alone: the database sees to it, and `sellers.out` to what of it."""
 
 
 async def read_bytes(request: Request, most: int) -> bytes:

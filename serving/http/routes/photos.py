@@ -15,6 +15,8 @@ from regrade.serving.storage.records import Inspection, StoredPhoto
 
 _MADE: Final = "u1"
 """Which way of making pictures of photos this is: a new way is another picture, whatever a client has of the old."""
+LINKED: Final = 1600
+"""The long side of a photo that is opened by a link."""
 _HEADERS: Final = {
     # Asked for anew once the minute is over within which a look counts as one, and by everybody who logs in.
     "Cache-Control": "private, max-age=60",
@@ -67,6 +69,22 @@ async def original_answer(runtime: Runtime, inspection: Inspection, index: int, 
     name = f"{stored.sha256}{SUFFIXES[stored.media_type]}"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(data, headers=headers, media_type=stored.media_type)
+
+
+async def linked_answer(runtime: Runtime, inspection: Inspection, index: int) -> Response:
+    """The photo for whoever holds a link to it: a JPEG of `LINKED` pixels, kept by nobody on the way.
+
+    Raises as `photo_answer` does.
+    """
+    stored = _stored(inspection, index)
+    runtime.photo_views.note_link(inspection.id, index)
+    width = max(1, round(stored.width * min(1.0, LINKED / max(stored.width, stored.height))))
+    try:
+        data = await runtime.draw(runtime.thumbnails.get, stored, width)
+    except PhotoDamagedError:
+        await _refuse_erased_since(runtime, inspection)
+        raise
+    return Response(data, headers={"Cache-Control": "no-store"}, media_type="image/jpeg")
 
 
 async def _refuse_erased_since(runtime: Runtime, inspection: Inspection) -> None:

@@ -49,7 +49,7 @@ function toggle() {
   draw();
 }
 
-const KEYS = { z: viewer.cycleZoom, h: toggle, "/": () => $("find").focus() };
+const KEYS = { z: viewer.cycleZoom, h: toggle, "/": () => $("find")?.focus() };
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;

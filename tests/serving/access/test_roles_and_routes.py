@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 
 OPEN = "everybody"
-STATION, REVIEWER, ENGINEER, ADMIN = "station", "reviewer", "engineer", "admin"
-ANY_KEY = {STATION, REVIEWER, ENGINEER, ADMIN}
+STATION, REVIEWER, ENGINEER, ADMIN, SELLER = "station", "reviewer", "engineer", "admin", "seller"
+STAFF = {STATION, REVIEWER, ENGINEER, ADMIN}
+ANY_KEY = STAFF | {SELLER}
 
 # Method and path -> whom it is for. `key`: an API key of one of the roles. `page`: somebody at the desk; others are
 # sent to log in. `desk`: the same for what the pages' scripts call. An admin may do everything, and is not named.
@@ -21,15 +22,15 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /healthz": (OPEN, set()),
     "GET /v2/health/live": (OPEN, set()),
     "GET /v2/health/ready": (OPEN, set()),
-    "GET /v2": ("key", ANY_KEY),
-    "GET /v2/models/{name}": ("key", ANY_KEY),
-    "GET /v2/models/{name}/ready": ("key", ANY_KEY),
-    "GET /v2/models/{name}/versions/{version}": ("key", ANY_KEY),
-    "GET /v2/models/{name}/versions/{version}/ready": ("key", ANY_KEY),
+    "GET /v2": ("key", STAFF),
+    "GET /v2/models/{name}": ("key", STAFF),
+    "GET /v2/models/{name}/ready": ("key", STAFF),
+    "GET /v2/models/{name}/versions/{version}": ("key", STAFF),
+    "GET /v2/models/{name}/versions/{version}/ready": ("key", STAFF),
     "POST /v2/models/{name}/infer": ("key", {STATION}),
     "POST /v2/models/{name}/versions/{version}/infer": ("key", {STATION}),
     "GET /v1/evidence/key": (OPEN, set()),
-    "GET /metrics": ("key", ANY_KEY),
+    "GET /metrics": ("key", STAFF),
     "POST /v1/inspections": ("key", {STATION}),
     "PUT /v1/uploads/{sha256}": ("key", {STATION}),
     "GET /v1/inspections": ("key", ANY_KEY),
@@ -37,6 +38,8 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /v1/inspections/{inspection_id}": ("key", ANY_KEY),
     "DELETE /v1/inspections/{inspection_id}": ("key", {ADMIN}),
     "GET /v1/inspections/{inspection_id}/photos/{index}": ("key", ANY_KEY),
+    # A signed link is the key; without one it is for nobody.
+    "GET /v1/photos/{inspection_id}/{index}": (OPEN, set()),
     "GET /v1/inspections/{inspection_id}/evidence": ("key", ANY_KEY),
     "GET /v1/inspections/{inspection_id}/audit": ("key", {REVIEWER, ENGINEER}),
     "GET /v1/inspections/{inspection_id}/label": ("key", {STATION}),
@@ -49,7 +52,7 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /v1/reviews/{inspection_id}": ("key", {REVIEWER}),
     "POST /v1/reviews/{inspection_id}/undo": ("key", {REVIEWER}),
     "GET /v1/reviews/stats": ("key", {REVIEWER, ENGINEER}),
-    "GET /v1/events": ("key", {STATION, ENGINEER}),
+    "GET /v1/events": ("key", {STATION, ENGINEER, SELLER}),
     "POST /v1/webhooks": ("key", {ADMIN}),
     "GET /v1/webhooks": ("key", {ADMIN}),
     "GET /v1/webhooks/{webhook_id}": ("key", {ADMIN}),
@@ -68,7 +71,7 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /v1/catalogue/rmas": ("key", {ENGINEER}),
     "GET /v1/catalogue/rmas": ("key", ANY_KEY),
     "DELETE /v1/catalogue/rmas": ("key", {ENGINEER}),
-    "GET /v1/models": ("key", ANY_KEY),
+    "GET /v1/models": ("key", STAFF),
     "POST /v1/models/{category}/activate": ("key", {ENGINEER}),
     "POST /v1/models/{category}/shadow": ("key", {ENGINEER}),
     "GET /v1/models/{category}/shadow": ("key", {ENGINEER}),
@@ -94,6 +97,10 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "GET /desk/review": ("page", {REVIEWER}),
     "GET /desk/items": ("page", {REVIEWER, ENGINEER}),
     "GET /desk/items/{inspection_id}": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/seller": ("page", {SELLER}),
+    "GET /desk/seller/items.csv": ("page", {SELLER}),
+    "GET /desk/seller/items/{inspection_id}": ("page", {SELLER}),
+    "GET /desk/seller/items/{inspection_id}/evidence": ("page", {SELLER}),
     "GET /models": (OPEN, set()),
     "GET /desk/models": ("page", {ENGINEER}),
     "POST /desk/models/{category}/{act}": ("page", {ENGINEER}),
@@ -104,6 +111,13 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /desk/webhooks/{webhook_id}/{act}": ("page", {ADMIN}),
     "GET /desk/quality": ("page", {REVIEWER, ENGINEER}),
     "GET /desk/quality/{table}.csv": ("desk", {REVIEWER, ENGINEER}),
+    "GET /desk/results": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/figures": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/views": ("page", {REVIEWER, ENGINEER}),
+    "POST /desk/results/views": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/views/{view_id}/delete": ("page", {REVIEWER, ENGINEER}),
+    "POST /desk/results/views/{view_id}/delete": ("page", {REVIEWER, ENGINEER}),
+    "GET /desk/results/export/{kind}": ("desk", {REVIEWER, ENGINEER}),
     "POST /desk/api/claim": ("desk", {REVIEWER}),
     "POST /desk/api/items/{inspection_id}/decide": ("desk", {REVIEWER}),
     "POST /desk/api/items/{inspection_id}/ask": ("desk", {REVIEWER}),
@@ -112,7 +126,7 @@ TABLE: dict[str, tuple[str, set[str]]] = {
     "POST /desk/api/tasks/{task_id}/release": ("desk", {REVIEWER}),
     "GET /desk/api/session": ("desk", {REVIEWER}),
     "GET /desk/api/items/{inspection_id}": ("desk", {REVIEWER}),
-    "GET /desk/api/items/{inspection_id}/photos/{index}": ("desk", {REVIEWER, ENGINEER}),
+    "GET /desk/api/items/{inspection_id}/photos/{index}": ("desk", {REVIEWER, ENGINEER, SELLER}),
     "GET /desk/api/rubric/examples/{name}": ("desk", {REVIEWER}),
     "GET /desk/strings": (OPEN, set()),
     "GET /desk/assets/{name}": (OPEN, set()),
@@ -157,9 +171,9 @@ def callers(service: Any) -> Iterator[Caller]:
     for who, key in {"a wrong key": right[:-2], "a key of another form": "admin", "a revoked key": revoked}.items():
         yield Caller(who, service.with_key(key))
     yield Caller("a session whose key is revoked", over)
-    for role in (STATION, REVIEWER, ENGINEER, ADMIN):
+    for role in (STATION, REVIEWER, ENGINEER, ADMIN, SELLER):
         yield Caller(f"a key, {role}", service.as_role(role), role)
-    for role in (REVIEWER, ENGINEER, ADMIN):
+    for role in (REVIEWER, ENGINEER, ADMIN, SELLER):
         yield Caller(f"a session, {role}", seat(service, service.key(role)), role, seated=True)
 
 
@@ -168,7 +182,7 @@ def seat(service: Any, key: str) -> httpx.Client:
     client: httpx.Client = service.with_key(None)
     client.headers["origin"] = service.url
     assert client.post("/desk/login", data={"key": key}).status_code == 303
-    page = client.get("/desk/quality").text
+    page = client.get("/desk/login", follow_redirects=True).text
     client.headers["x-csrf-token"] = page.split('data-csrf="')[1].split('"')[0]
     return client
 
@@ -194,7 +208,7 @@ def legal(caller: Caller, kind: str, roles: set[str], answer: httpx.Response) ->
 def ask(caller: Caller, route: str) -> httpx.Response:
     method, path = route.split(" ")
     headers = {"origin": "null" if TABLE[route][0] == "login" else str(caller.client.base_url).rstrip("/")}
-    values = {"index": "0", "number": "1", "path": "swagger-ui.css", "table": "errors"}
+    values = {"index": "0", "number": "1", "path": "swagger-ui.css", "table": "errors", "kind": "csv"}
     return caller.client.request(method, re.sub(r"{(\w+)}", lambda m: values.get(m[1], "x"), path), headers=headers)
 
 
@@ -217,7 +231,7 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(service: Any) -> None:
             if not legal(caller, *TABLE[route], answer):
                 wrong.append(f"{caller.who}: {route} -> {answer.status_code}")
     assert wrong == []
-    assert count == 12 * len(TABLE)
+    assert count == 14 * len(TABLE)
 
 
 def test_head_tells_no_more_than_get_and_an_unknown_path_nothing(service: Any) -> None:

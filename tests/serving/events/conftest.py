@@ -132,11 +132,15 @@ class Site:
         self.by = By(user="test")
         self.log, self.endpoints = EventLog(self.database), Endpoints(self.database, self.secrets)
 
-    def graded(self, rma: str = "RMA-1", seller: str | None = None, station: str = "LA-01") -> Inspection:
+    def graded(
+        self, rma: str = "RMA-1", seller: str | None = None, station: str = "LA-01", answers: Any = None
+    ) -> Inspection:
         """An inspection that somebody must look at."""
         item: dict[str, Any] = {"rma": rma, "category": "footwear", "station": station}
         if seller is not None:
             item["seller"] = seller
+        if answers is not None:
+            item["answers"] = answers
         likely = {name: 0.4 if name == "used" else 0.2 for name in CONDITIONS}
         result = ItemResult(
             category=CategoryCall("footwear", "declared", 0.99, "footwear"),

@@ -48,3 +48,23 @@ def test_what_cannot_be_is_refused_in_words(regrade: Any) -> None:
     assert "Legal values" in regrade("add", "https://a.example", "--event", "lost", fails=True)
     assert "There is no webhook x" in regrade("rotate", "x", fails=True)
     assert "has no delivery 7" in regrade("retry", "x", "7", fails=True)
+
+
+def test_an_adapter_is_listed_printed_and_used_once_all_it_needs_is_there(
+    regrade: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [line.split()[0] for line in regrade("adapter").splitlines()] == ["aftership", "loop"]
+    assert "grade_a" in regrade("adapter", "loop")
+    assert "There is no adapter 'lop'" in regrade("add", "--adapter", "lop", fails=True)
+    assert "loop.secret" in regrade("add", "--adapter", "loop", fails=True)
+    (tmp_path / "data" / "keys" / "loop.secret").write_text("key\n")
+    assert "REGRADE_PUBLIC_URL" in regrade("add", "--adapter", "loop", fails=True)
+    monkeypatch.setenv("REGRADE_PUBLIC_URL", "https://grade.example.com")
+    made = regrade("add", "--adapter", "loop").strip()
+    (listed,) = regrade("list").splitlines()
+    assert made in listed
+    assert "https://api.loopreturns.com/api/v1" in listed
+    assert "adapter=loop" in listed
+    assert "key" not in listed
+    assert "word: a gap" in regrade("add", "--adapter", "aftership", fails=True)
+    assert "Name the address" in regrade("add", fails=True)

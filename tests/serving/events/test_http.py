@@ -192,3 +192,22 @@ def test_by_default_nothing_is_sent_to_this_machine(serve: Any, listen: Listen) 
     answer = service.client.post("/v1/webhooks", json={"url": listen().url})
     assert answer.status_code == 422
     assert "REGRADE_WEBHOOK_NETWORKS" in answer.json()["errors"][0]["message"]
+
+
+def test_an_adapter_is_refused_until_all_it_needs_is_there_and_brings_its_own_address(serve: Any) -> None:
+    service = serve(public_url="https://grade.example.com")
+
+    def make(**body: Any) -> Any:
+        return service.client.post("/v1/webhooks", json=body)
+
+    refused = make(adapter="loop")
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "adapter-unusable")
+    assert "loop.secret" in refused.json()["detail"]
+    assert "There are: aftership, loop" in make(adapter="lop").json()["detail"]
+    assert make(description="no address").status_code == 422
+    (service.settings.data_dir / "keys" / "loop.secret").write_text("its-own-key\n")
+    made = make(adapter="loop").json()
+    assert (made["adapter"], made["url"]) == ("loop", "https://api.loopreturns.com/api/v1")
+    assert made["types"] == ["inspection.decided", "inspection.graded"]
+    assert "its-own-key" not in service.client.get("/v1/webhooks").text
+    assert service.client.post(f"/v1/webhooks/{made['id']}/ping").status_code == 422

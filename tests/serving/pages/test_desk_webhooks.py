@@ -78,3 +78,12 @@ def test_its_log_says_what_failed_in_both_languages_and_sends_again(
 def test_it_is_for_admins_alone(service: Any, sit: Sit) -> None:
     page = sit(service, "/desk/quality", role="engineer")
     expect(page.get_by_role("link", name="Webhooks")).to_have_count(0)
+
+
+def test_an_adapter_that_lacks_its_secret_says_where_to_put_it(service: Any, sit: Sit, violations: Any) -> None:
+    page = sit(service, "/desk/webhooks", role="admin")
+    page.get_by_label("Adapter").select_option("loop")
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("alert")).to_contain_text("loop.secret")
+    expect(page.get_by_label("Adapter")).to_have_value("loop")
+    assert violations(page) == []

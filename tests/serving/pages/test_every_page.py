@@ -17,7 +17,18 @@ SCREENS: dict[str, dict[str, Any]] = {
     "tablet": {"viewport": {"width": 820, "height": 1180}, "has_touch": True},
     "desktop": {"viewport": {"width": 1366, "height": 768}},
 }
-DESK = ("/desk", "/desk/items", "/desk/items/{one}", "/desk/review", "/desk/quality", "/desk/models", "/")
+DESK = (
+    "/desk",
+    "/desk/items",
+    "/desk/items/{one}",
+    "/desk/seller",
+    "/desk/seller/items/{one}",
+    "/desk/review",
+    "/desk/quality",
+    "/desk/models",
+    "/",
+)
+RESULTS = ("/desk/results", "/desk/results/figures")
 
 
 @pytest.fixture
@@ -44,7 +55,7 @@ def test_nothing_is_found_at_the_desk(
     page = sit(service, "/desk", role="admin", color_scheme=scheme, **SCREENS[screen])
     page.set_default_timeout(60_000)  # the pages of figures look at all there is
     found = {}
-    for path in DESK:
+    for path in (*DESK, *RESULTS):
         page.goto(f"{service.url}{path.format(one=one)}")
         page.wait_for_load_state("networkidle")
         found[path] = findings(page)

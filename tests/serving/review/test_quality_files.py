@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from regrade.serving.http.routes.desk.quality_files import as_csv, harmless
+from regrade.serving.base.sheets import harmless
+from regrade.serving.http.routes.desk.quality_files import as_csv
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", " =1", "\u00a0=1"])

@@ -29,7 +29,7 @@ AdminDep = Annotated[Session, Depends(at_page())]
 
 PAGE: Final = f"{DESK}/people"
 SHOWN: Final = "shown"
-ROLES: Final = ("reviewer", "engineer", "admin")
+ROLES: Final = ("reviewer", "engineer", "admin", "seller")
 QUIET_ZONE: Final = 4
 """Light modules around a QR code, as its standard wants."""
 
@@ -112,7 +112,7 @@ def _people(runtime: Runtime, act: str, fields: Fields, session: Session) -> Mad
         if act == "add":
             until = _end_of(fields.pop("expires", ""))
             given = _read(fields, PersonIn)
-            found = people.add(given.name, given.role, until, key)
+            found = people.add(given.name, given.role, until, key, given.sellers)
         else:
             found = people.get(fields.get("id", ""))
         code, until = people.invite(found.id, key)
@@ -137,11 +137,15 @@ def _change(before: Any, fields: Fields) -> Change:
         None if given.name == before.name else given.name,
         None if given.role == before.role else given.role,
         None if same else (expires,),
+        sellers=tuple(dict.fromkeys(given.sellers)) if tuple(given.sellers) != before.sellers else None,
     )
 
 
 def _read(fields: Fields, model: type[Any]) -> Any:
-    return read_model(json.dumps(fields).encode(), model, "request")
+    given: dict[str, Any] = dict(fields)
+    if "sellers" in fields:  # a form has them in one field
+        given["sellers"] = [one.strip() for one in fields["sellers"].split(",") if one.strip()]
+    return read_model(json.dumps(given).encode(), model, "request")
 
 
 def _end_of(day: str) -> datetime | None:

@@ -35,7 +35,8 @@ async def list_people(runtime: RuntimeDep, key: AdminDep) -> PeopleOut:
 async def add(request: Request, runtime: RuntimeDep, key: AdminDep) -> PersonOut:
     """Makes a person, who then needs an invitation. 409 where the name is taken."""
     body = await read_json(request, PersonIn)
-    return _out(await runtime.call(runtime.entrance.people.add, body.name, body.role, body.expires_at, key))
+    given = (body.name, body.role, body.expires_at, key, body.sellers)
+    return _out(await runtime.call(runtime.entrance.people.add, *given))
 
 
 @router.patch(

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
-from regrade.serving.access.keys import Role
+from regrade.serving.access.keys import MOST_SELLERS, Role
 from regrade.serving.access.names import AccountName
 from regrade.serving.access.people.directory import Change, PersonRole
 from regrade.serving.access.people.directory import State as PersonState
 from regrade.serving.access.stations import State as StationState
+from regrade.serving.base.text_forms import Name
 from regrade.serving.http.routes.queries import Moment
 
 Code = Annotated[str, Field(max_length=64)]
@@ -62,10 +63,14 @@ class CodeOut(BaseModel):
     expires_at: datetime
 
 
+Sellers = Annotated[list[Name], Field(max_length=MOST_SELLERS)]
+
+
 class PersonIn(_In):
     name: AccountName = Field(description="What they sign in by; unique, ignoring case.", examples=["Ann Li"])
     role: PersonRole
     expires_at: Moment | None = Field(None, description="When their access ends; null: never.")
+    sellers: Sellers = Field([], description="With the role `seller`, and only then: whose items alone they see.")
 
 
 class PersonChangeIn(_In):
@@ -75,17 +80,20 @@ class PersonChangeIn(_In):
     role: PersonRole | None = None
     expires_at: Moment | None = Field(None, description="null: never.")
     disabled: StrictBool | None = None
+    sellers: Sellers | None = Field(None, description="With the role `seller`: whose items alone they see from now on.")
 
     def change(self) -> Change:
         """The same for the directory."""
         expires = (self.expires_at,) if "expires_at" in self.model_fields_set else None
-        return Change(self.name, self.role, expires, self.disabled)
+        sellers = None if self.sellers is None else tuple(dict.fromkeys(self.sellers))
+        return Change(self.name, self.role, expires, self.disabled, sellers)
 
 
 class PersonOut(BaseModel):
     id: str = Field(description="Also that of the key which stands for them in evidence and the audit trail.")
     name: str
     role: Role
+    sellers: list[str] = Field(description="Whose items alone they see; empty but for the role `seller`.")
     state: PersonState = Field(description="`new`: never invited, or not in time; `invited`, `active`, `expired`, …")
     created_at: datetime
     created_by: str

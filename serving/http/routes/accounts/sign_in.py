@@ -15,7 +15,6 @@ from regrade.serving.access.sessions import LoginBrake, Session
 from regrade.serving.base.errors import AttemptsError, SignInError, StorageError
 from regrade.serving.base.i18n import Message, text
 from regrade.serving.base.problems import Problem, spoken_problem
-from regrade.serving.base.throttle import Throttle
 from regrade.serving.connections.table import trust
 from regrade.serving.http.routes.accounts.place import address_of, place_of
 from regrade.serving.http.routes.accounts.schemas import InvitedIn, NewPasskeyIn, PasskeyIn
@@ -33,6 +32,7 @@ from regrade.serving.http.routes.desk.access import (
 )
 from regrade.serving.http.routes.desk.templates import DESK, HOME, desk_page
 from regrade.serving.runtime import Runtime
+from regrade.serving.telemetry.throttle import Throttle
 
 router = APIRouter(prefix=DESK, include_in_schema=False)
 

@@ -1,5 +1,6 @@
 """The signed evidence of an inspection, as it was signed, and the key to check it with."""
 
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -8,8 +9,9 @@ from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.evidence.read import read_evidence
 from regrade.serving.http.routes.api.inspections import RevisionDep
-from regrade.serving.http.routes.common import ReaderDep, RuntimeDep, problems
+from regrade.serving.http.routes.common import RuntimeDep, SellerOrReaderDep, problems
 from regrade.serving.http.routes.queries import refuse_unknown
+from regrade.serving.http.routes.sellers.out import DISCLOSED, refuse_internal
 from regrade.serving.http.schemas import EvidenceKeyOut, EvidenceOut
 from regrade.serving.runtime import Runtime
 
@@ -22,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["inspections"])
     responses=problems(401, 403, 404, 410, 422),
 )
 async def evidence_bundle(
-    inspection_id: str, runtime: RuntimeDep, key: ReaderDep, revision: RevisionDep = None
+    inspection_id: str, runtime: RuntimeDep, key: SellerOrReaderDep, revision: RevisionDep = None
 ) -> EvidenceOut:
     """What was seen and decided, by what and by whom: `steps`, each signed when it happened, and what they say together
     in `payload`.
@@ -32,7 +34,13 @@ async def evidence_bundle(
 
     With `revision`, one of those that the inspection's `revisions` lists: the steps that there were when it was graded
     anew, which can be checked by themselves. 410 where something of it was erased since; all of it is still there then.
+
+    A seller's has the same steps, with `audience` "seller": names, notes and reasons are withheld, and what is there
+    can be checked against each step's signature.
     """
+    if key.sees is not None:
+        refuse_internal({"revision": revision})
+        return await evidence_out(runtime, inspection_id, disclosed=DISCLOSED)
     await runtime.call(_refuse, runtime, inspection_id, key)
     return await evidence_out(runtime, inspection_id, revision)
 
@@ -46,9 +54,12 @@ async def evidence_key(runtime: RuntimeDep) -> EvidenceKeyOut:
     return EvidenceKeyOut.model_validate(told)
 
 
-async def evidence_out(runtime: Runtime, inspection_id: str, revision: int | None = None) -> EvidenceOut:
-    """The evidence of an inspection, and whether the database still says the same; errors as of `read_evidence`."""
-    found = await runtime.call(read_evidence, runtime.database, runtime.signer, inspection_id, revision)
+async def evidence_out(
+    runtime: Runtime, inspection_id: str, revision: int | None = None, *, disclosed: Collection[str] | None = None
+) -> EvidenceOut:
+    """The evidence of an inspection, and whether the database still says the same; errors as of `read_evidence`. With
+    `disclosed`, of what is personal only what has one of these names."""
+    found = await runtime.call(read_evidence, runtime.database, runtime.signer, inspection_id, revision, disclosed)
     differences = [{"code": one.code, "message": one.message, "fields": list(one.fields)} for one in found.findings]
     return EvidenceOut.model_validate({**found.bundle, "consistent": not differences, "differences": differences})
 

@@ -27,15 +27,21 @@ from regrade.serving.http.named_photos import CONTENT, NamedPhoto, is_named, rea
 from regrade.serving.http.render import inspection_out
 from regrade.serving.http.routes.common import (
     LanguageDep,
-    ReaderDep,
     Responses,
     RuntimeDep,
+    SellerOrReaderDep,
     caller,
     language_of,
     problems,
 )
 from regrade.serving.http.routes.photos import original_answer, photo_answer
 from regrade.serving.http.routes.queries import Moment
+from regrade.serving.http.routes.sellers.out import (
+    SellerInspectionOut,
+    SellerInspectionsOut,
+    refuse_internal,
+    seller_out,
+)
 from regrade.serving.http.routes.waiting import wait_of, when_gone
 from regrade.serving.http.schemas import CountOut, InspectionOut, InspectionsOut
 from regrade.serving.http.uploads import Form, body_too_large, boundary_of, read_upload, take_apart
@@ -277,7 +283,7 @@ async def _named(request: Request, runtime: Runtime, ticket: Ticket, sender: Sen
 async def list_inspections(
     runtime: RuntimeDep,
     lang: LanguageDep,
-    key: ReaderDep,
+    key: SellerOrReaderDep,
     status: Status | None = None,
     rma: Name | None = None,
     sku: Label | None = None,
@@ -293,12 +299,14 @@ async def list_inspections(
     cursor: Annotated[
         str | None, Query(pattern=cursor_pattern(LIST), description="`next_cursor` of the page before.")
     ] = None,
-) -> InspectionsOut:
+) -> InspectionsOut | SellerInspectionsOut:
     """Newest first. `next_cursor` is null on the last page.
 
     An empty text asks for items that have none. A reviewer is shown items that wait for a blind review as such, without
-    what was found of them; no filter tells it.
+    what was found of them; no filter tells it. A seller is shown their own items, without what is internal.
     """
+    if key.sees is not None:
+        refuse_internal({"station": station, "ask": ask})
     filters = Filters(
         status=status,
         rma=rma,
@@ -314,6 +322,9 @@ async def list_inspections(
         viewer=runtime.desk.viewer(key),
     )
     page = await runtime.call(runtime.inspections.page, filters, limit, cursor)
+    if key.sees is not None:
+        own = [seller_out(one, lang, runtime.rubrics) for one in page.items]
+        return SellerInspectionsOut(items=own, next_cursor=page.next_cursor)
     seen = await runtime.call(runtime.desk.visible, page.items, key)
     rubrics, policy = runtime.rubrics, runtime.policy
     items = [inspection_out(inspection, lang, rubrics, policy=policy) for inspection in seen]
@@ -323,24 +334,30 @@ async def list_inspections(
 @router.get("/inspections/count", summary="Count inspections", responses=problems(401, 403, 422))
 async def count(
     runtime: RuntimeDep,
-    key: ReaderDep,
+    key: SellerOrReaderDep,
     station: Label | None = None,
     since: Annotated[Moment | None, Query(description="When it came in: RFC 3339, with a zone.")] = None,
 ) -> CountOut:
     """How many inspections came in, at a station or since a moment; an empty `station` asks for those without one."""
+    if key.sees is not None:
+        refuse_internal({"station": station})
     filters = Filters(station=station, since=since)
     return CountOut(count=await runtime.call(runtime.inspections.count_of, filters))
 
 
 @router.get("/inspections/{inspection_id}", summary="Read an inspection", responses=problems(401, 403, 404))
 async def read(
-    inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: ReaderDep, revision: RevisionDep = None
-) -> InspectionOut:
+    inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, key: SellerOrReaderDep, revision: RevisionDep = None
+) -> InspectionOut | SellerInspectionOut:
     """The inspection as it stands now: a reviewer's decision takes the place of the model's.
 
     A reviewer who might be given it to review blind is not shown what was found. With `revision`, one of those that
-    `revisions` lists, as the model and the policy left it.
+    `revisions` lists, as the model and the policy left it. A seller is shown how their own item stands, without what is
+    internal.
     """
+    if key.sees is not None:
+        refuse_internal({"revision": revision})
+        return seller_out(await _get(runtime, inspection_id), lang, runtime.rubrics)
     found = await runtime.call(runtime.desk.read, inspection_id, key)
     if revision is not None and revision != found.revision:
         former = await runtime.call(runtime.revisions.revision, found, revision)
@@ -360,7 +377,7 @@ async def photo(
     index: int,
     request: Request,
     runtime: RuntimeDep,
-    key: ReaderDep,
+    key: SellerOrReaderDep,
     width: Annotated[int | None, Query(ge=16, le=2048, description="A thumbnail this wide.")] = None,
     original: Annotated[bool, Query(description="The very file that was sent, of any width; for admins.")] = False,
     revision: RevisionDep = None,
@@ -372,6 +389,8 @@ async def photo(
     sent, whose hash is in the evidence, is for admins, with `original=true`. Who looked at which photo is recorded.
     """
     inspection = await _get(runtime, inspection_id)
+    if key.sees is not None:
+        refuse_internal({"revision": revision})
     if revision is not None:
         inspection = await runtime.call(runtime.revisions.revision, inspection, revision)
     if original:

@@ -9,7 +9,7 @@ from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.base.text_forms import Label
-from regrade.serving.http.routes.common import LanguageDep, ReaderDep, Responses, RuntimeDep, caller, problems
+from regrade.serving.http.routes.common import LanguageDep, Responses, RuntimeDep, SellerOrReaderDep, caller, problems
 from regrade.serving.http.rubric_out import RubricOut, rubric_out
 from regrade.serving.rubric.types import example_photo, example_photos
 
@@ -24,7 +24,7 @@ _UNCHANGED: Responses = {304: {"description": "Not modified"}}
     response_class=Response,
     responses=problems(401, 404, also={200: {"content": {"image/jpeg": {}}}, **_UNCHANGED}),
 )
-async def example(name: str, request: Request, runtime: RuntimeDep, key: ReaderDep) -> Response:
+async def example(name: str, request: Request, runtime: RuntimeDep, key: SellerOrReaderDep) -> Response:
     """A photo that a rubric shows, as JPEG."""
     if name not in example_photos():
         raise NotFoundError(Message("problem.no_example", {"name": name}))
@@ -40,21 +40,30 @@ async def read(
     request: Request,
     runtime: RuntimeDep,
     lang: LanguageDep,
-    key: Annotated[ApiKey, Depends(caller("station", "reviewer", "engineer"))],
+    key: Annotated[ApiKey, Depends(caller("station", "reviewer", "engineer", "seller"))],
     seller: Annotated[Label | None, Query(description="Whose own rubric, where there is one.")] = None,
 ) -> Response:
-    """By what an item of `category` is judged: the seller's own rubric, or the house's where there is none."""
+    """By what an item of `category` is judged: the seller's own rubric, or the house's where there is none. Sellers
+    read their own and the house's, without the figures of the policy."""
+    if key.sees is not None:
+        seller = _own(key.sees, seller)
     in_force, bundle = runtime.graders.told(category)
     rubric = in_force.rubrics.of(category, seller)
     if rubric is None:
         params = {"category": category, "legal": ", ".join(in_force.rubrics.categories)}
         raise NotFoundError(Message("problem.no_rubric", params))
-    data = (
-        rubric_out(rubric, in_force, bundle, in_force.language(lang), request.scope["root_path"])
-        .model_dump_json()
-        .encode()
-    )
+    told = rubric_out(rubric, in_force, bundle, in_force.language(lang), request.scope["root_path"])
+    if key.sees is not None:
+        told.economics = None
+    data = told.model_dump_json().encode()
     return _cached(data, "application/json", request, {"Content-Language": lang, "Vary": "Accept-Language"})
+
+
+def _own(sellers: tuple[str, ...], asked: str | None) -> str | None:
+    """Whose rubric somebody of `sellers` is shown: one of theirs, or the house's, as for a seller that nobody knows."""
+    if asked is None:
+        return sellers[0] if len(sellers) == 1 else None
+    return asked if asked in sellers else None
 
 
 def _cached(data: bytes, media_type: str, request: Request, headers: dict[str, str]) -> Response:

@@ -23,6 +23,7 @@ from regrade.serving.connections.table import trust
 from regrade.serving.http.middleware import asked_method
 from regrade.serving.http.routes.common import RuntimeDep, in_use, read_bytes
 from regrade.serving.http.routes.desk.templates import DESK, SECURITY_HEADERS, refused
+from regrade.serving.storage.scope import see_only
 
 CSRF_HEADER: Final = "x-csrf-token"
 CSRF_FIELD: Final = "csrf"
@@ -94,6 +95,7 @@ async def session_of(request: Request, runtime: RuntimeDep) -> Session | None:
     session = None if token is None else await runtime.find_session(token)
     if session is not None:
         trust(request.scope)
+        see_only(session.key.sees)
     return session
 
 

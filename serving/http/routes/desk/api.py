@@ -32,7 +32,7 @@ from regrade.serving.storage.records import Inspection
 router = APIRouter(prefix=f"{DESK}/api", include_in_schema=False)
 
 ReviewerDep = Annotated[Session, Depends(at_desk("reviewer"))]
-ReaderDep = Annotated[Session, Depends(at_desk("reviewer", "engineer"))]
+PhotoDep = Annotated[Session, Depends(at_desk("reviewer", "engineer", "seller"))]
 
 PRIVATE: Final = {"Cache-Control": "no-store"}
 
@@ -158,14 +158,14 @@ async def photo(
     inspection_id: str,
     index: int,
     request: Request,
-    session: ReaderDep,
+    session: PhotoDep,
     runtime: RuntimeDep,
     width: Annotated[int | None, Query(ge=16, le=2048)] = None,
     revision: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
 ) -> Response:
-    """A photo of an item, or of an earlier revision of it."""
+    """A photo of an item, or of an earlier revision of it; sellers see how their own stand."""
     inspection = await runtime.call(runtime.inspections.get, inspection_id)
-    if revision is not None:
+    if revision is not None and session.key.sees is None:
         inspection = await runtime.call(runtime.revisions.revision, inspection, revision)
     return await photo_answer(request, runtime, inspection, index, width, session.key)
 

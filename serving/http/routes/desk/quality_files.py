@@ -1,35 +1,18 @@
 """The tables of the quality page as files: CSV that a spreadsheet opens and takes for nothing but data."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
+from regrade.serving.base.sheets import MARK, csv_lines
 from regrade.serving.review.quality.drift import Alarm, Chart
 from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, OpinionPair, agreement_by
 from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
 from regrade.serving.review.quality.promises import CategoryPromise
 from regrade.serving.review.types import DecisionRow
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a cell begins with that a spreadsheet takes for a formula, or strips to find one behind it (OWASP, "CSV
-Injection")."""
-
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:
     """`rows` as RFC 4180 has them, after a byte order mark, by which alone spreadsheets take a file for UTF-8."""
-    out = io.StringIO()
-    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
-    return "\ufeff" + out.getvalue()
-
-
-def harmless(cell: object) -> object:
-    """`cell`, with a quote before a text that a spreadsheet would take for a formula: whoever names a seller or a
-    station is not asked. Numbers are left alone, negative ones too."""
-    if not isinstance(cell, str):
-        return cell
-    # Spaces before it do not keep every spreadsheet from it.
-    return f"'{cell}" if cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA) else cell
+    return MARK + csv_lines(rows).decode()
 
 
 def error_rows(errors: Mapping[str, Sequence[ErrorRate]]) -> Iterable[Sequence[object]]:

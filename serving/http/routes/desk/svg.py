@@ -226,3 +226,38 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 def _image(parts: Sequence[str], name: str, width: int, height: int, kind: str) -> str:
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return f'<svg class="{kind}" role="img" aria-label={quoteattr(name)} {size}>{"".join(parts)}</svg>'
+
+
+def bars(
+    rows: Sequence[tuple[str, float, str]],
+    *,
+    name: str,
+    level: float | None = None,
+    width: int = 560,
+    left: int = 150,
+    each: int = 24,
+) -> str:
+    """Bars below one another from 0 on: what each is of, its length, and its value as it is written beside it.
+
+    `level` is a vertical, dashed line.
+    """
+    top = max([*(value for _, value, _ in rows), level or 0.0, 1e-9])
+    x = Scale(0.0, top, left, width - 90)
+    parts = []
+    for place, (label, value, shown) in enumerate(rows):
+        middle = place * each + each / 2
+        parts.append(
+            f'<text class="tick end" x="{left - 6}" y="{middle + 4:.1f}">{escape(_short(label, left // 7))}</text>'
+        )
+        parts.append(_box("range", left, middle - 7, max(1.0, x(value) - left), 14))
+        parts.append(
+            f'<text class="tick" x="{max(x(value), left) + 6:.1f}" y="{middle + 4:.1f}">{escape(shown)}</text>'
+        )
+    height = each * max(1, len(rows))
+    if level is not None:
+        parts.append(_line("level", x(level), 0, x(level), height))
+    return _image(parts, name, width, height, "chart")
+
+
+def _short(label: str, most: int) -> str:
+    return label if len(label) <= most else f"{label[: most - 1]}…"

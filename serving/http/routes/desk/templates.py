@@ -15,7 +15,7 @@ from regrade.serving.base.money import format_money, format_percent
 from regrade.serving.rubric.in_force import InForce
 
 DESK: Final = "/desk"
-HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality"}
+HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality", "seller": f"{DESK}/seller"}
 """Where each role that may log in begins."""
 
 PAGES: Final = Path(__file__).resolve().parents[3] / "pages"

@@ -8,7 +8,8 @@ from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.text_forms import Name
 from regrade.serving.events.log import Wanted
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, problems
-from regrade.serving.http.routes.events.out import EventsOut, event_out
+from regrade.serving.http.routes.events.out import EventsOut, event_out, seller_event_out
+from regrade.serving.http.routes.sellers.out import KINDS, refuse_internal
 from regrade.serving.outbox.kinds import MEANINGS, Kind
 
 router = APIRouter(prefix="/v1", tags=["events"])
@@ -24,12 +25,12 @@ _TYPES = "; ".join(f"`{name}`: {meaning}" for name, meaning in MEANINGS.items())
     description="Oldest first, each once. Read to the end, keep `next_cursor`, and ask again with it as `after`: "
     "nothing is passed over. 410 where the cursor is older than events are kept (`event_days`).\n\nThe same goes to "
     f"webhooks (`/v1/webhooks`). Types are: {_TYPES}.\n\nNot for reviewers: they would see what was found of items "
-    "that they are to look at blind.",
+    "that they are to look at blind. A seller reads `inspection.…` of their own items, as they are shown them.",
 )
 async def read(
     runtime: RuntimeDep,
     lang: LanguageDep,
-    key: Annotated[ApiKey, Depends(caller("station", "engineer"))],
+    key: Annotated[ApiKey, Depends(caller("station", "engineer", "seller"))],
     after: Annotated[
         str | None, Query(pattern=_ID, description="`next_cursor` of the page before, or the id of an event.")
     ] = None,
@@ -40,7 +41,12 @@ async def read(
     inspection: Annotated[str | None, Query(pattern=_ID, description="Only events of this inspection.")] = None,
 ) -> EventsOut:
     """What happened after a cursor."""
-    wanted = Wanted(None if type is None else (type,), seller, station, inspection)
-    page = await runtime.call(runtime.events.page, wanted, limit, after)
+    kinds: tuple[str, ...] | None = None if type is None else (type,)
+    show = event_out
+    if key.sees is not None:
+        refuse_internal({"station": station})
+        kinds = tuple(kind for kind in KINDS if type in (None, kind))
+        show = seller_event_out
+    page = await runtime.call(runtime.events.page, Wanted(kinds, seller, station, inspection), limit, after)
     rubrics = runtime.rubrics
-    return EventsOut(items=[event_out(one, lang, rubrics) for one in page.items], next_cursor=page.next_cursor)
+    return EventsOut(items=[show(one, lang, rubrics) for one in page.items], next_cursor=page.next_cursor)

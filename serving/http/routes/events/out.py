@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from regrade.serving.base.text_forms import BriefNote, Name
 from regrade.serving.events.moments import Event
 from regrade.serving.http.render import inspection_out
+from regrade.serving.http.routes.sellers.out import seller_out
 from regrade.serving.outbox.kinds import Kind
 from regrade.serving.rubric.types import Rubrics
 
@@ -38,7 +39,15 @@ class WebhookIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(min_length=1, max_length=2000, description="HTTPS, at a public address; see `webhook_networks`.")
+    url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2000,
+        description="HTTPS, at a public address; see `webhook_networks`. With an adapter, its own if left out.",
+    )
+    adapter: Name | None = Field(
+        None, description="The adapter that says what is sent there, such as `loop`; null: the event itself, signed."
+    )
     types: list[Kind] | None = Field(None, min_length=1, description="Only these events; null: all.")
     seller: Name | None = Field(None, description="Only events of this seller's items; null: all, and the site's own.")
     description: BriefNote = ""
@@ -73,6 +82,7 @@ class WebhookOut(BaseModel):
     types: list[Kind] | None
     seller: str | None
     description: str
+    adapter: str | None
     enabled: bool
     stopped: Literal["paused", "gone"] | None = Field(
         description="Why nothing is sent; `gone`: the receiver answered 410."
@@ -134,6 +144,13 @@ def event_out(event: Event, lang: str, rubrics: Rubrics) -> EventOut:
     data: dict[str, Any] = dict(event.data)
     if event.inspection is not None:
         data = inspection_out(event.inspection, lang, rubrics).model_dump(mode="json")
+    return EventOut.model_validate({"id": event.id, "type": event.type, "created_at": event.at, "data": data})
+
+
+def seller_event_out(event: Event, lang: str, rubrics: Rubrics) -> EventOut:
+    """The same for a seller, of an item of theirs."""
+    assert event.inspection is not None
+    data = seller_out(event.inspection, lang, rubrics).model_dump(mode="json")
     return EventOut.model_validate({"id": event.id, "type": event.type, "created_at": event.at, "data": data})
 
 

@@ -47,8 +47,7 @@ async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: D
     fields = await read_own_form(request, session, lang)
     try:
         said = _said(fields)
-        url = steps.checked(runtime, said.url)
-        made = await steps.make(runtime, By(session.key), url, **said.model_dump(exclude={"url"}))
+        made = await steps.make(runtime, By(session.key), **said.model_dump())
     except RegradeError as error:
         return await _list(request, session, runtime, lang, fields=fields, **_fault(error, lang))
     return shown.show(request, see(request, f"{PAGE}/{made.id}"), session, made)
@@ -128,9 +127,12 @@ async def _turn(
 def _said(fields: dict[str, str]) -> WebhookIn:
     """What a form asks for. Raises `InvalidFieldsError`."""
     types = [kind for kind in KINDS if fields.get(f"type:{kind}") == "on"]
-    given: dict[str, Any] = {"url": fields.get("url", "").strip(), "description": fields.get("description", "").strip()}
+    given: dict[str, Any] = {"description": fields.get("description", "").strip()}
     if types and len(types) < len(KINDS):
         given["types"] = types
+    for name in ("url", "adapter"):
+        if written := fields.get(name, "").strip():
+            given[name] = written
     if seller := fields.get("seller", "").strip():
         given["seller"] = seller
     try:
@@ -174,6 +176,7 @@ async def _list(
         given=fields or {},
         every=every,
         kinds=KINDS,
+        adapters=await runtime.call(runtime.adapters.names),
         networks=runtime.settings.webhook_networks,
         **_words(lang),
     )

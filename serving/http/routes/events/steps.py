@@ -21,10 +21,17 @@ def checked(runtime: Runtime, url: str) -> str:
     return parse(url.strip(), runtime.settings.own_networks).url
 
 
-async def make(runtime: Runtime, by: By, url: str, **values: Any) -> Endpoint:
-    """Make a webhook; see `Endpoints.add`."""
+async def make(runtime: Runtime, by: By, url: str | None, **values: Any) -> Endpoint:
+    """Make a webhook; see `Endpoints.add`. With an adapter, what is left out of address and types is as its file has
+    it. Raises `InvalidFieldsError`, and `AdapterError`."""
     runtime.disk.refuse()
-    made = await runtime.call(runtime.webhooks.add, url, by, **values)
+    if (name := values.get("adapter")) is not None:
+        adapter = await runtime.call(runtime.adapters.usable, name)
+        url = url or adapter.url
+        values["types"] = values.get("types") or adapter.events
+    if url is None:
+        raise InvalidFieldsError("invalid-request", "request", [FieldFault("url", Message("fault.webhook_url"))])
+    made = await runtime.call(runtime.webhooks.add, checked(runtime, url), by, **values)
     runtime.dispatcher.wake()
     return made
 
@@ -45,6 +52,9 @@ async def change(runtime: Runtime, webhook_id: str, by: By, values: dict[str, An
 async def ping(runtime: Runtime, webhook_id: str) -> Answer:
     """Send a test event, apart from what is on its way."""
     endpoint = await runtime.call(runtime.webhooks.get, webhook_id)
+    if endpoint.adapter is not None:
+        fault = FieldFault("adapter", Message("fault.adapter_ping"))
+        raise InvalidFieldsError("invalid-request", "request", [fault])
     event_id, now = new_id(), datetime.now(UTC).isoformat()
     told = {"id": event_id, "type": "webhook.ping", "created_at": now, "data": {}}
     return await runtime.dispatcher.ping(endpoint, event_id, json.dumps(told).encode())

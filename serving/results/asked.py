@@ -1,0 +1,108 @@
+"""Which inspections somebody asks for, and which of them they may see. All questions of this wing go by `fitting`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from regrade.serving.inspections.visibility import Viewer, hidden_from
+from regrade.serving.review.quality.decision_rows import AUTOMATIC
+from regrade.serving.storage.tables import inspections
+
+By = Literal["automatic", "person"]
+BY: Final[tuple[By, ...]] = get_args(By)
+EXACT: Final = ("rma", "sku", "seller", "station", "category", "condition", "disposition", "status")
+LEADS: Final = ("rma", "sku", "decided_by", "seller", "station", "category", "disposition", "condition", "status")
+"""By which column's index rows are found where several are asked for: the fewer have a value, the sooner."""
+MOMENTS: Final = ("since", "until", "updated_since", "updated_until")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which inspections; None is any, and an empty text those that have none.
+
+    `category` is the one that the item was graded as; `condition` and `disposition` (an action) are those that stand
+    now. `since` to before `until` is when it came in, `updated_since` to before `updated_until` when it was last
+    changed. `person` is the id of the key that made the newest decision that counts, `by` whether a person made one or
+    the item went without (`automatic`).
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    updated_since: datetime | None = None
+    updated_until: datetime | None = None
+    rma: str | None = None
+    sku: str | None = None
+    seller: str | None = None
+    station: str | None = None
+    category: str | None = None
+    condition: str | None = None
+    disposition: str | None = None
+    status: str | None = None
+    person: str | None = None
+    by: By | None = None
+
+
+FILTERS: Final = tuple(field.name for field in fields(Asked))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What somebody may see. `viewer`: items that they might still look at blind are left out, all the same what they
+    ask for; None sees all. `sellers`: those whose items they may see; None sees all sellers', and items without one."""
+
+    viewer: Viewer | None = None
+    sellers: frozenset[str] | None = None
+
+
+EVERYTHING: Final = Scope()
+
+
+def fitting(asked: Asked, scope: Scope) -> list[ColumnElement[bool]]:
+    """The conditions on a row of `inspections`, all of which must hold."""
+    table = inspections.c
+    found: list[ColumnElement[bool]] = []
+    given = {name: getattr(asked, name) for name in EXACT if getattr(asked, name) is not None}
+    if asked.person is not None:
+        given["decided_by"] = asked.person
+    first = next((name for name in LEADS if name in given), None)
+    for name, wanted in given.items():
+        if name != first:  # not the bare column, so that no database goes by its index
+            found.append(func.coalesce(table[name], "") == wanted)
+        else:
+            found.append(table[name] == wanted if wanted else table[name].is_(None))
+    if asked.status == "needs_review":  # what was erased waits for nobody
+        found.append(table.erased_at.is_(None))
+    for column, begin, end in ((table.created_at, "since", "until"), (table.updated_at, *MOMENTS[2:])):
+        if (moment := getattr(asked, begin)) is not None:
+            found.append(column >= moment)
+        if (moment := getattr(asked, end)) is not None:
+            found.append(column < moment)
+    if asked.updated_until is not None:  # nothing changes before it comes in
+        found.append(table.created_at < asked.updated_until)
+    if asked.by == "person":
+        found.append(table.decided_by.is_not(None))
+    elif asked.by == "automatic":
+        found += [table.decided_by.is_(None), AUTOMATIC]
+    return found + _allowed(scope)
+
+
+def among(ids: Sequence[str], scope: Scope) -> list[ColumnElement[bool]]:
+    """Conditions likewise, for the inspections `ids`."""
+    return [inspections.c.id.in_(ids), *_allowed(scope)]
+
+
+def chosen(where: Sequence[ColumnElement[bool]], *columns: ColumnElement[object]) -> Select[tuple[object, ...]]:
+    """`columns` of the rows of `inspections` that fit."""
+    return select(*columns).select_from(inspections).where(*where)
+
+
+def _allowed(scope: Scope) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if scope.sellers is not None:
+        found.append(inspections.c.seller.in_(sorted(scope.sellers)))
+    if (hidden := hidden_from(scope.viewer)) is not None:
+        found.append(~hidden)
+    return found
