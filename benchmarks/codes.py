@@ -26,6 +26,7 @@ import zxingcpp
 from numpy.typing import NDArray
 from PIL import Image
 
+from regrade.models.codes.identity import ExpectedCodes
 from regrade.models.codes.reader import SECONDS, read_codes
 from regrade.models.codes.reader_main import _read
 from regrade.models.grader import Grader
@@ -34,7 +35,6 @@ from regrade.models.types import Photo
 from regrade.serving.identity.compare import identify
 from regrade.serving.identity.look import look_for_codes
 from regrade.serving.identity.papers import NO_PAPERS
-from regrade.serving.storage.identity import ExpectedCodes
 
 RESULTS: Final = Path(__file__).parent / "results" / "codes.json"
 KINDS: Final = ("EAN13", "UPCA", "Code128", "QRCode", "DataMatrix")

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, exists, insert, select
 
+from regrade.models.codes.identity import ExpectedCodes
 from regrade.serving.catalogue.entries import RmaEntry, SkuEntry
 from regrade.serving.grading.item import DeclaredValue, Item
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.identity import ExpectedCodes
 from regrade.serving.storage.tables import catalogue_gtins, catalogue_rmas, catalogue_skus
 
 BATCH: Final = 1_000

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Row, delete, select, update
 
+from regrade.models.codes.identity import only_verdict
 from regrade.serving.base.dispositions import Decision, Disposition, Reason
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.evidence import withhold
 from regrade.serving.inspections.regrade import NOBODY
-from regrade.serving.storage.identity import only_verdict
 from regrade.serving.storage.records import DECISION
 from regrade.serving.storage.reviews import DISPOSITION
 from regrade.serving.storage.tables import (

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from regrade.models.codes.identity import ExpectedCodes, Identity
 from regrade.models.codes.types import Code
 from regrade.models.grader import Grader
 from regrade.models.photo_evidence import PhotoEvidence
@@ -29,7 +30,6 @@ from regrade.serving.identity.papers import NO_PAPERS, Papers
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy
-from regrade.serving.storage.identity import ExpectedCodes, Identity
 from regrade.serving.storage.photostore import PhotoStore, StagedPhoto
 from regrade.serving.storage.records import Inspection, Status, StoredPhoto, new_id
 from regrade.serving.telemetry.item_clock import ItemClock, below, side_by_side, step

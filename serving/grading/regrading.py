@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from regrade.models.codes.identity import Identity
 from regrade.models.grader import Grader
 from regrade.models.types import ItemResult
 from regrade.serving.access.keys import ApiKey
@@ -20,7 +21,6 @@ from regrade.serving.grading.item_grading import Intake, ItemGrading, Means, See
 from regrade.serving.grading.judges import Judges
 from regrade.serving.grading.workload import work_of
 from regrade.serving.inspections.regrade import Change, RevisionStore
-from regrade.serving.storage.identity import Identity
 from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.records import Cause, Inspection
 from regrade.serving.telemetry.item_clock import ItemClock

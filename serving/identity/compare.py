@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from regrade.models.codes.identity import ExpectedCodes, Identity, Kind, ReadCode, Verdict
 from regrade.models.codes.kinds import (
     RETAIL,
     for_own_use,
@@ -20,7 +21,6 @@ from regrade.models.codes.kinds import (
 )
 from regrade.models.codes.types import Code, bounded
 from regrade.serving.identity.papers import Papers
-from regrade.serving.storage.identity import ExpectedCodes, Identity, Kind, ReadCode, Verdict
 
 MOST: Final = 48
 """Codes of an item that are kept."""

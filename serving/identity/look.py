@@ -1,12 +1,12 @@
 """Looking for codes in a photo: as it was decoded for the networks, and closer where that tells nothing."""
 
+from regrade.models.codes.identity import ExpectedCodes
 from regrade.models.codes.reader import CLOSER, read_codes
 from regrade.models.codes.types import Code
 from regrade.models.errors import PhotoError
 from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.models.types import Photo
 from regrade.serving.identity.compare import tells
-from regrade.serving.storage.identity import ExpectedCodes
 
 
 def look_for_codes(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from regrade.serving.storage.identity import ExpectedCodes
+from regrade.models.codes.identity import ExpectedCodes
 
 
 class Papers(Protocol):

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from regrade.models.codes.identity import stored_identity
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
-from regrade.serving.storage.identity import stored_identity
 from regrade.serving.storage.records import DECISION, RESULT, Inspection, Revision, StoredPhoto
 from regrade.serving.storage.tables import revision_photos, revisions
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from regrade.models.codes.identity import identity_column, stored_identity
 from regrade.serving.base.dispositions import Disposition
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
@@ -18,7 +19,6 @@ from regrade.serving.inspections.selection import held, photos_kept
 from regrade.serving.outbox.writer import note
 from regrade.serving.storage.asks import Ask, asks_of
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.identity import identity_column, stored_identity
 from regrade.serving.storage.records import (
     DECISION,
     RESULT,

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from regrade.models.codes.identity import Identity
 from regrade.models.types import ItemResult
 from regrade.serving.base.dispositions import Decision, Money
 from regrade.serving.base.errors import ErasedError
 from regrade.serving.storage.adjudication import standing, votes_of
 from regrade.serving.storage.asks import Ask
-from regrade.serving.storage.identity import Identity
 from regrade.serving.storage.reviews import Kind, Review
 
 Status = Literal["graded", "needs_review", "reviewed", "retake"]

@@ -4,8 +4,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from regrade.models.codes.identity import Identity, ReadCode, Verdict
 from regrade.serving.base.i18n import text
-from regrade.serving.storage.identity import Identity, ReadCode, Verdict
 from regrade.serving.storage.records import Inspection
 
 _SAID: Final = 40

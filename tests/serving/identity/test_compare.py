@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from regrade.models.codes.identity import ExpectedCodes, Identity
 from regrade.models.codes.types import Code
 from regrade.serving.identity.compare import identify, scanned
-from regrade.serving.storage.identity import ExpectedCodes, Identity
 
 PEN, INK = "04006381333931", "00036000291452"
 SERIAL, OTHER = "C02ZZ9QWJG5J", "C02XK1ABJG5J"
