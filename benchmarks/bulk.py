@@ -37,7 +37,8 @@ def pace(photos: Sequence[Path], blocks: int, size: int) -> dict[str, Any]:
     """Photos a second, bare and into Parquet, of blocks that take turns."""
     grader = Grader.load()
     grader.warm_up()
-    bare, bulk = [], []
+    bare: list[float] = []
+    bulk: list[float] = []
     for block in range(blocks):
         some = [Work(str(path), (str(path),)) for path in photos[block * size : (block + 1) * size]]
         for kept in (True, False) if block % 2 else (False, True):

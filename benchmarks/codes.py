@@ -17,6 +17,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,19 +73,27 @@ def main() -> None:
             RESULTS.write_text(json.dumps(made, indent=1) + "\n")
 
 
+def _looked_at(grader: Grader, data: bytes, limits: IntakeLimits) -> object:
+    return grader.look(open_photo(data, 0, limits))
+
+
 def cost(files: Sequence[Path], limits: IntakeLimits) -> dict[str, Any]:
     """Milliseconds that codes add to a photo: where none is expected, and where one is and a closer look is taken."""
     grader = Grader.load()
     grader.warm_up()
-    without, added, closer, core, sides = [], [], [], [], []
+    without: list[float] = []
+    added: list[float] = []
+    closer: list[float] = []
+    core: list[float] = []
+    sides: list[int] = []
     for number, path in enumerate(files):
         data = path.read_bytes()
         photo = open_photo(data, 0, limits)
         sides.append(max(photo.width, photo.height))
         ways: list[tuple[list[float], Callable[[], object]]] = [
-            (without, lambda data=data: grader.look(open_photo(data, 0, limits))),
-            (added, lambda p=photo, d=data: look_for_codes(p, d, ExpectedCodes(), limits, again=True)),
-            (closer, lambda p=photo, d=data: look_for_codes(p, d, EXPECTED, limits, again=True)),
+            (without, partial(_looked_at, grader, data, limits)),
+            (added, partial(look_for_codes, photo, data, ExpectedCodes(), limits, again=True)),
+            (closer, partial(look_for_codes, photo, data, EXPECTED, limits, again=True)),
         ]
         for times, way in ways if number % 2 else ways[::-1]:
             begun = time.perf_counter()
@@ -141,7 +150,7 @@ def hostile() -> list[dict[str, Any]]:
 
 def read_rate(files: Sequence[Path], limits: IntakeLimits, each: int) -> dict[str, Any]:
     """The share of labels that are read, by format, size and what was done to the photo; OpenCV's detectors beside."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     random = np.random.default_rng(5)
     for kind in KINDS:
         for share in SHARES:

@@ -214,8 +214,8 @@ class ItemGrading:
 
     def _decision(self, result: ItemResult, identity: Identity) -> Decision:
         item, verdict = self._intake.item, identity.verdict
-        told = {"declared_value": item.value, "seller": item.seller, "sku": item.sku, "identity": verdict}
-        return decide(self._intake.policy, result, **told)
+        policy = self._intake.policy
+        return decide(policy, result, declared_value=item.value, seller=item.seller, sku=item.sku, identity=verdict)
 
     @step("store")
     async def _staged_photos(self) -> list[StagedPhoto]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import ColumnElement, Select, func, select
 
@@ -94,7 +94,7 @@ def among(ids: Sequence[str], scope: Scope) -> list[ColumnElement[bool]]:
     return [inspections.c.id.in_(ids), *_allowed(scope)]
 
 
-def chosen(where: Sequence[ColumnElement[bool]], *columns: ColumnElement[object]) -> Select[tuple[object, ...]]:
+def chosen(where: Sequence[ColumnElement[bool]], *columns: ColumnElement[Any]) -> Select[Any]:
     """`columns` of the rows of `inspections` that fit."""
     return select(*columns).select_from(inspections).where(*where)
 

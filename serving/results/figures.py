@@ -191,7 +191,7 @@ def _looks(connection: Connection, where: Sequence[ColumnElement[bool]]) -> tupl
     return count, None if seconds is None else float(seconds)
 
 
-_RECOVERY: Final = (
+_RECOVERY: Final[tuple[ColumnElement[Any], ...]] = (
     func.count().label("items"),
     func.sum(inspections.c.recovery).label("decided"),
     func.sum(inspections.c.policy_recovery).label("policy"),
@@ -215,9 +215,14 @@ def _by_week(connection: Connection, where: Sequence[ColumnElement[bool]]) -> li
 
 
 def _recovery(name: str, rows: Sequence[Any]) -> Recovery:
-    sums = {one: sum(float(getattr(row, one) or 0.0) for row in rows) for one in ("decided", "policy")}
-    counts = {one: sum(int(getattr(row, one)) for row in rows) for one in ("items", "overridden")}
-    return Recovery(name=name, currency=rows[0].currency, **sums, **counts)
+    return Recovery(
+        name=name,
+        currency=rows[0].currency,
+        items=sum(int(row.items) for row in rows),
+        decided=sum(float(row.decided or 0.0) for row in rows),
+        policy=sum(float(row.policy or 0.0) for row in rows),
+        overridden=sum(int(row.overridden) for row in rows),
+    )
 
 
 def _queue(connection: Connection, where: Sequence[ColumnElement[bool]], now: datetime, target: float) -> Queue:

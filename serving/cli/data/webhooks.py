@@ -88,8 +88,9 @@ def add(
         if url is None:
             raise RegradeError("Name the address that events are sent to, or an adapter (--adapter NAME).")
         target = parse(url.strip(), site.settings.own_networks)
-        told = {"types": types, "seller": seller, "description": description[:200], "adapter": adapter}
-        made = site.endpoints.add(target.url, site.by, **told)
+        made = site.endpoints.add(
+            target.url, site.by, types=types, seller=seller, description=description[:200], adapter=adapter
+        )
         # What an adapter sends is not signed: it brings the receiver's own key.
         typer.echo(made.id if adapter is not None else f"{made.id}\n{site.endpoints.secret(made)}")
 

@@ -170,7 +170,8 @@ def test_rules_that_leave_nothing_to_do_are_refused(make_policy: Any) -> None:
         for action in ("relist", "repackage", "refurbish", "clearance", "return_to_origin", "destroy")
     ]
     open_one = [rule for rule in rules if rule["action"] != "clearance"]
-    assert [rule.action for rule in make_policy({"never": open_one}).base.never[1:6]] == [r["action"] for r in open_one]
+    kept = [rule.action for rule in make_policy({"never": open_one}).base.never if "of a test" in str(rule.because)]
+    assert kept == [rule["action"] for rule in open_one]
     with pytest.raises(PolicyError, match=r"nothing to do.*value of 0 USD.*every action"):
         make_policy({"never": rules})
 

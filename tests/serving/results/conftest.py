@@ -78,11 +78,22 @@ class Shelf:
 
     def look(self, row: dict[str, Any], who: ApiKey, at: datetime, seconds: float | None = None, **given: Any) -> str:
         """A decision on an inspection; its id."""
-        own = {"id": new_id(), "inspection_id": row["id"], "decided_at": at, "key_id": who.id, "reviewer": who.name}
-        said = {"condition": "used", "disposition": {}, "disposition_source": "policy", "seconds": seconds}
+        own: dict[str, Any] = {
+            "id": new_id(),
+            "inspection_id": row["id"],
+            "decided_at": at,
+            "key_id": who.id,
+            "reviewer": who.name,
+        }
+        said: dict[str, Any] = {
+            "condition": "used",
+            "disposition": {},
+            "disposition_source": "policy",
+            "seconds": seconds,
+        }
         with self.database.write() as connection:
             connection.execute(insert(reviews).values(**own, **said, **given))
-        return own["id"]
+        return str(own["id"])
 
     def scatter(self, count: int, seed: int = 0) -> None:
         """Store `count` inspections of all kinds, in no order, some at the same moment."""

@@ -1,7 +1,7 @@
 """`GET /v1/photos/…`: a photo by a signed link, for systems that have no key."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -11,7 +11,9 @@ from regrade.serving.http.routes.queries import refuse_unknown
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
-_JPEG = {200: {"description": "The photo.", "content": {"image/jpeg": {"schema": {"type": "string"}}}}}
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The photo.", "content": {"image/jpeg": {"schema": {"type": "string"}}}}
+}
 
 
 @router.get(

@@ -107,7 +107,8 @@ async def _results(
 ) -> Response:
     status = 200 if fault is None else 422
     given = _query(request) if query is None else query
-    cursor, names, found = request.query_params.get("cursor"), SHOWN, Page((), None)
+    cursor, found = request.query_params.get("cursor"), Page((), None)
+    names: tuple[str, ...] = SHOWN
     try:
         asked, names = asked_of(given), columns_in(given)
         found = await runtime.call(page, runtime.database, asked, scope_of(runtime, session), ROWS, cursor)

@@ -49,7 +49,7 @@ def _queue(queue: Queue, lang: str) -> Section:
     names.append(text("results.age_beyond", lang, low=AGES[-1]))
     counted = list(zip(names, queue.ages, strict=True))
     late = queue.late / queue.waiting if queue.waiting else 0.0
-    told = {"late": queue.late, "share": format_percent(late), "target": f"{queue.target:g}"}
+    told: dict[str, str | float] = {"late": queue.late, "share": format_percent(late), "target": f"{queue.target:g}"}
     hint = text("results.queue_hint", lang, waiting=queue.waiting, oldest=f"{queue.oldest:.1f}", **told)
     chart = bars([(name, count, f"{count:,}") for name, count in counted], name=text("results.queue", lang))
     rows = tuple((name, f"{count:,}") for name, count in counted)

@@ -123,8 +123,13 @@ def _decided() -> Iterator[list[dict[str, Any]]]:
 
 
 def _money(disposition: dict[str, Any]) -> dict[str, Any]:
-    """What the action that stands recovers, and what the policy's own would for the condition that was found."""
-    own = disposition["expected_recovery"]
+    """What the action that stands recovers, and what the policy's own would for the condition that was found.
+
+    Nothing where it was not noted what the action recovers.
+    """
+    own = disposition.get("expected_recovery")
+    if own is None:
+        return {"recovery": None, "policy_recovery": None, "currency": None}
     codes = [reason["code"] for reason in disposition["reasons"]]
     options = disposition["alternatives"]
     policy = options[0]["expected_recovery"] if codes == ["reviewer_chose"] and options else own
