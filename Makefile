@@ -9,7 +9,7 @@ PORT ?= 8080
 DATA_DIR ?= data
 ROOMS := datasets labeling models serving training
 
-.PHONY: install install-dev run test test-fast test-postgresql coverage lint types docs constraints demo-photos clean
+.PHONY: install install-dev run test test-fast test-postgresql coverage lint types docs constraints site demo-photos clean
 
 install: $(VENV)/.serve
 
@@ -70,6 +70,10 @@ constraints: install-dev
 # The reference pages, after a change of settings or commands; a test fails while they are stale.
 docs: install-dev
 	$(BIN)/python -m tools.reference
+
+# The documents as a site that fetches nothing: build/site/index.html
+site: install-dev
+	$(BIN)/python -m tools.site
 
 demo-photos: install-dev
 	$(BIN)/python -m tools.scenes.render
