@@ -18,7 +18,7 @@ class ExpectedCodesOut(BaseModel):
     serials: list[str] = Field(description="Serial numbers and IMEI, of which one is to be read.")
 
 
-class CodeOut(BaseModel):
+class ReadCodeOut(BaseModel):
     """A code that was read. Its text is whatever stood there: show it as text."""
 
     text: str = Field(
@@ -43,7 +43,7 @@ class IdentityOut(BaseModel):
     )
     words: str = Field(description="The verdict in a sentence, in the language asked for.")
     expected: ExpectedCodesOut
-    codes: list[CodeOut] = Field(description="Those that were read, what disagrees first; at most 48.")
+    codes: list[ReadCodeOut] = Field(description="Those that were read, what disagrees first; at most 48.")
     looks_like: list[str] = Field(description="SKUs of the catalogue whose GTIN was read in place of an expected one.")
     photos_unread: list[int] = Field(description="Photos whose codes were not read, as that took too long.")
 
@@ -85,12 +85,12 @@ def _short(text: str) -> str:
     return text if len(text) <= _SAID else f"{text[: _SAID - 1]}…"
 
 
-def _code(one: ReadCode) -> CodeOut:
+def _code(one: ReadCode) -> ReadCodeOut:
     box = None
     if one.polygon is not None:
         across, down = zip(*one.polygon, strict=True)
         box = (min(across), min(down), max(across), max(down))
-    return CodeOut(
+    return ReadCodeOut(
         text=one.text,
         cut=one.cut,
         format=one.format,

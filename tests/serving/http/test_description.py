@@ -79,3 +79,11 @@ def test_the_description_names_the_categories_and_currencies_that_there_are(serv
     category = schemas["Item"]["properties"]["category"]
     assert category["enum"] == [*service.runtime.grader.categories, None]
     assert schemas["DeclaredValue"]["properties"]["currency"]["enum"] == sorted(service.runtime.policy.currencies)
+
+
+def test_no_two_models_have_one_name(service: Any) -> None:
+    # Generators of clients name classes after titles, and leave out whichever comes second.
+    schemas = service.client.get("/openapi.json").json()["components"]["schemas"]
+    titles = [schema["title"] for schema in schemas.values() if "title" in schema]
+    assert sorted(titles) == sorted(set(titles))
+    assert not [name for name in schemas if "__" in name], "models of one name in two modules"
