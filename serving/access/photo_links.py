@@ -16,6 +16,7 @@ from regrade.serving.storage.keyfile import load_key
 
 LONGEST: Final = timedelta(days=30)
 """The longest life of a link, also of one that was signed for longer."""
+_LAST: Final = 253_402_300_799
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 
 
@@ -45,7 +46,8 @@ class PhotoLinks:
             raise NotFoundError(Message("problem.no_link", {}))
         moment = now.timestamp()
         if until <= moment or until > moment + LONGEST.total_seconds() + 60:
-            at = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+            # Bounded: years beyond 9999 can be signed, and not be written.
+            at = datetime.fromtimestamp(min(until, _LAST), UTC).strftime("%Y-%m-%d %H:%M UTC")
             raise LinkExpiredError(Message("problem.link_expired", {"at": at}))
 
     def _sign(self, inspection_id: str, index: int, expires: int) -> str:

@@ -44,6 +44,7 @@ def doctor(
     import json
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from regrade.serving.base.settings import load_settings
@@ -60,7 +61,7 @@ def doctor(
     else:
         table = Table("check", "state", "what was found")
         for check in checks:
-            table.add_row(check.name, f"[{_COLOURS[check.state]}]{check.state}[/]", check.detail)
+            table.add_row(check.name, f"[{_COLOURS[check.state]}]{check.state}[/]", escape(check.detail))
         Console().print(table)
     if any(check.state == "failing" for check in checks):
         raise typer.Exit(1)

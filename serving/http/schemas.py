@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     StrictBool,
     StringConstraints,
     model_serializer,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from regrade.models.category.economics import Action
 from regrade.models.category.fields import MACHINE_NAME, Condition
@@ -39,12 +42,37 @@ def _whole(value: Any) -> Any:
 Whole = Annotated[int, BeforeValidator(_whole)]
 
 
+class Sparse(BaseModel):
+    """An answer of which the fields `ABSENT` are left out where they are None, and others are null."""
+
+    ABSENT: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        kept: dict[str, Any] = handler(self)
+        for name in self.ABSENT:
+            if kept.get(name) is None:
+                kept.pop(name, None)
+        return kept
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # Described by its fields: of what a serializer makes pydantic knows no more than that it is an object.
+        fields_alone = {name: part for name, part in core_schema.items() if name != "serialization"}
+        described = handler(cast(CoreSchema, fields_alone))
+        found = handler.resolve_ref_schema(described)
+        found["required"] = [name for name in found.get("required", ()) if name not in cls.ABSENT]
+        return described
+
+
 class MoneyOut(BaseModel):
     amount: float
     currency: str
 
 
-class CategoryOut(BaseModel):
+class CategoryOut(Sparse):
+    ABSENT = ("guess",)
+
     name: str
     source: Literal["declared", "predicted"]
     confidence: Share | None = Field(
@@ -54,12 +82,10 @@ class CategoryOut(BaseModel):
         None, description="Only where another one was declared: the category that the photos look like."
     )
 
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "guess")
 
+class GradeOut(Sparse):
+    ABSENT = ("based_on",)
 
-class GradeOut(BaseModel):
     condition: Condition
     name: str | None = Field(None, description="What the scale of the seller or of the category calls it, if any does.")
     probabilities: dict[str, Share]
@@ -71,10 +97,6 @@ class GradeOut(BaseModel):
         "detector's boxes, also of types that are not shown; or a human's review. Left out of what was graded before "
         "it was kept.",
     )
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "based_on")
 
 
 class ExaminedOut(BaseModel):
@@ -119,7 +141,9 @@ class DecisionOut(BaseModel):
     agreed: bool | None = Field(description="With the model; null while whoever decided must not know.")
 
 
-class ReviewOut(BaseModel):
+class ReviewOut(Sparse):
+    ABSENT = ("decided",)
+
     required: bool
     reasons: list[str]
     who: Literal["nobody", "bench", "desk"] = Field(
@@ -129,10 +153,6 @@ class ReviewOut(BaseModel):
         False, description="Whether the inspector is to decide before the model's word is shown. Drawn by lot."
     )
     decided: DecidedOut | None = Field(None, description="Only where a human has decided.")
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "decided")
 
 
 class QualityOut(BaseModel):
@@ -191,8 +211,10 @@ class BinOut(BaseModel):
     colour: Colour
 
 
-class NowOut(BaseModel):
+class NowOut(Sparse):
     """What is to be done with the item now, by whoever holds it."""
+
+    ABSENT = ("action", "bin")
 
     state: Literal["put", "decide", "aside", "retake"] = Field(
         description="`put`: its disposition stands, and it goes into that bin. `decide`: whoever holds it is asked. "
@@ -200,10 +222,6 @@ class NowOut(BaseModel):
     )
     action: Action | None = Field(None, description="Only with `put`.")
     bin: BinOut | None = Field(None, description="Only with `put` and `aside`.")
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "action", "bin")
 
 
 class RevisionOut(BaseModel):
@@ -243,8 +261,10 @@ class AskedOut(AskOut):
     ended: AskEndOut | None
 
 
-class InspectionOut(BaseModel):
+class InspectionOut(Sparse):
     """A graded item. Boxes and sizes are those of the upright photo."""
+
+    ABSENT = ("retake", "erased", "defects_examined", "decision", "now", "revisions", "ask", "asks", "identity")
 
     id: str
     status: Status
@@ -281,11 +301,6 @@ class InspectionOut(BaseModel):
     )
     ask: AskOut | None = Field(None, description="Only where something is asked of the station or of a reviewer now.")
     asks: list[AskedOut] | None = Field(None, description="Only where something was asked: all of it, the first first.")
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        absent = ("retake", "erased", "defects_examined", "decision", "now", "revisions", "ask", "asks", "identity")
-        return _without(handler(self), *absent)
 
 
 class InspectionsOut(BaseModel):
@@ -521,8 +536,10 @@ class DifferenceOut(BaseModel):
     fields: list[str] = Field(description="What differs in a row, such as `inspection.result`.")
 
 
-class EvidenceOut(BaseModel):
+class EvidenceOut(Sparse):
     """What was seen and decided, signed when it was: all but `consistent` and `differences`, which are of now."""
+
+    ABSENT = ("audience",)
 
     payload: dict[str, Any] = Field(description="What the steps say together.")
     signature: SignatureOut
@@ -533,10 +550,6 @@ class EvidenceOut(BaseModel):
     )
     consistent: bool = Field(description="Whether the database still says what was signed.")
     differences: list[DifferenceOut]
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "audience")
 
 
 class UploadOut(BaseModel):
@@ -564,11 +577,3 @@ class ProblemOut(BaseModel):
     detail: str
     photo: int | None = Field(None, description="Index of the photo at fault.")
     errors: list[FaultOut] | None = Field(None, description="The fields at fault.")
-
-
-def _without(values: Any, *names: str) -> dict[str, Any]:
-    kept: dict[str, Any] = values
-    for name in names:
-        if kept.get(name) is None:
-            kept.pop(name, None)
-    return kept

@@ -43,11 +43,13 @@ def create(
 def show(data_dir: DataDir = None) -> None:
     """List the keys, without their secrets."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("id", "name", "role", "sellers", "created", "revoked")
     for key in _store(data_dir, fresh=False).all_keys():
-        table.add_row(key.id, key.name, key.role, ", ".join(key.sellers), stamp(key.created_at), stamp(key.revoked_at))
+        told = (escape(key.name), key.role, escape(", ".join(key.sellers)))
+        table.add_row(key.id, *told, stamp(key.created_at), stamp(key.revoked_at))
     Console().print(table)
 
 

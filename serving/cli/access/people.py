@@ -24,13 +24,15 @@ def register(app: typer.Typer) -> None:
 def show(data_dir: DataDir = None) -> None:
     """List the people."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("name", "role", "sellers", "state", "last used", "expires", "added by", "id")
     with entrance(data_dir) as (there, _, _):
         for one in there.people.all():
             used, expires = stamp(one.last_used_at), stamp(one.expires_at)
-            table.add_row(one.name, one.role, ", ".join(one.sellers), one.state, used, expires, one.created_by, one.id)
+            name, sellers, by = map(escape, (one.name, ", ".join(one.sellers), one.created_by))
+            table.add_row(name, one.role, sellers, one.state, used, expires, by, one.id)
     Console().print(table)
 
 

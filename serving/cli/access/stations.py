@@ -21,13 +21,14 @@ def register(app: typer.Typer) -> None:
 def show(data_dir: DataDir = None) -> None:
     """List the stations."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("name", "state", "paired", "last used", "added by", "id")
     with entrance(data_dir) as (there, _, _):
         for one in there.stations.all():
             paired, used = stamp(one.paired_at), stamp(one.last_used_at)
-            table.add_row(one.name, one.state, paired, used, one.created_by, one.id)
+            table.add_row(escape(one.name), one.state, paired, used, escape(one.created_by), one.id)
     Console().print(table)
 
 

@@ -84,7 +84,9 @@ async def linked_answer(runtime: Runtime, inspection: Inspection, index: int) ->
     except PhotoDamagedError:
         await _refuse_erased_since(runtime, inspection)
         raise
-    return Response(data, headers={"Cache-Control": "no-store"}, media_type="image/jpeg")
+    # The pages of the systems that are sent such links show them.
+    own = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(data, headers=own, media_type="image/jpeg")
 
 
 async def _refuse_erased_since(runtime: Runtime, inspection: Inspection) -> None:

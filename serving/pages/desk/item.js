@@ -9,7 +9,7 @@ import * as viewer from "./viewer.js";
 import { named, percent, t, use } from "./words.js";
 
 const { strings, item, photos, revision } = document.body.dataset;
-const identity = JSON.parse(document.body.dataset.identity);
+const identity = JSON.parse(document.body.dataset.identity ?? "null"); // not for sellers
 const layers = [...document.querySelectorAll("input[name=layer]")];
 let visible = true;
 let lit = null; // the defect that was picked in the list
@@ -67,7 +67,7 @@ addEventListener("keydown", (event) => {
 
 use(await (await fetch(strings)).json(), document.documentElement.lang);
 const shown = card({ inspection: { id: item, revision, photos: JSON.parse(photos), identity } });
-$("identity").replaceChildren(...[identityNode(identity)].filter(Boolean));
+$("identity")?.replaceChildren(...[identityNode(identity)].filter(Boolean));
 viewer.onView(draw);
 viewer.wire(() => false);
 $("boxes").addEventListener("click", toggle);

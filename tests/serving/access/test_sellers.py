@@ -128,6 +128,18 @@ def test_a_seller_of_two_sees_both(site: dict[str, Any]) -> None:
     assert {one["item"]["seller"] for one in both.get("/v1/inspections").json()["items"]} == {OWN, OTHER}
 
 
+def test_evidence_of_what_was_erased_is_not_for_sellers(site: dict[str, Any]) -> None:
+    # Its last step tells why it was erased, and which of its photos somebody else's item has too.
+    service, made = site["service"], site["made"][OWN]
+    address = f"/v1/inspections/{made['id']}/evidence"
+    assert service.client.delete(f"/v1/inspections/{made['id']}", params={"reason": "asked by Ann"}).is_success
+    for name, client in guests(service):
+        at = address if name == "key" else f"/desk/seller/items/{made['id']}/evidence"
+        answer = client.get(at)
+        assert (answer.status_code, "Ann" in answer.text) == (410, False), name
+    assert service.client.get(address).status_code == 200
+
+
 def test_names_notes_and_stations_are_not_for_sellers(site: dict[str, Any]) -> None:
     service, own = site["service"], site["made"][OWN]["id"]
     for _, client in guests(service):

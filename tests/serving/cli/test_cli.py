@@ -66,6 +66,18 @@ def test_keys_are_listed_without_their_secrets() -> None:
     assert token.split("_", 2)[2] not in listed
 
 
+def test_names_with_brackets_are_text_in_every_list() -> None:
+    odd = "n[/x] [red]me"
+    for kind in ("keys", "people"):
+        name = ("--name", odd) if kind == "keys" else (odd,)
+        verb = "create" if kind == "keys" else "add"
+        run(kind, verb, *name, "--data-dir", "data", "--role", "seller", "--seller", "s[/y]")
+    run("stations", "add", odd, "--data-dir", "data")
+    for kind in ("keys", "people", "stations"):
+        listed = "".join(run(kind, "list", "--data-dir", "data").split())
+        assert "n[/x]" in listed, kind
+
+
 def test_a_revoked_key_says_so_and_cannot_be_revoked_again() -> None:
     key_id = run("keys", "create", "--data-dir", "data", "--role", "station").split("_")[1]
     run("keys", "revoke", key_id, "--data-dir", "data")

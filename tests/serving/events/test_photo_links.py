@@ -31,6 +31,12 @@ def test_no_link_lives_longer_than_thirty_days() -> None:
     assert int(expires) == int((NOW + LONGEST).timestamp())
 
 
+def test_a_link_that_was_signed_for_a_year_that_nobody_can_write_has_ended() -> None:
+    beyond = 253_402_300_800
+    with pytest.raises(LinkExpiredError):
+        LINKS.check("a", 0, str(beyond), LINKS._sign("a", 0, beyond), NOW)
+
+
 def test_a_link_opens_no_other_photo_for_no_longer_and_at_no_other_site() -> None:
     expires, signature = signed(LINKS.link("a", 0, NOW, timedelta(hours=1)))
     others = [("b", 0, expires, signature), ("a", 1, expires, signature), ("a", 0, str(int(expires) + 1), signature)]
@@ -56,6 +62,7 @@ def test_a_photo_is_opened_without_a_key_written_down_and_gone_once_erased(servi
     answer = anybody.get(link)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin", "pages of the receiver show it"
     seen = service.client.get(f"/v1/inspections/{made['id']}/audit", params={"photos": True}).json()["photo_views"]
     assert [(one["key_id"], one["role"], one["photo"]) for one in seen] == [("link", "link", 0)]
     assert anybody.get(link.replace("signature=", "signature=0")).json()["status"] == 404

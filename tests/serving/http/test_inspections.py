@@ -25,7 +25,7 @@ def test_a_graded_item_has_the_documented_shape(service: Any, render_photo: Any)
     assert answer.headers["location"] == f"/v1/inspections/{body['id']}"
     assert set(body) == {
         *("id", "status", "created_at", "item", "category", "grade", "defects", "disposition", "review"),
-        *("photos", "models", "timings_ms", "defects_examined", "revision", "now"),
+        *("photos", "models", "timings_ms", "defects_examined", "revision", "now", "identity"),
     }
     assert body["status"] in ("graded", "needs_review")
     assert body["item"] == ITEM

@@ -84,9 +84,19 @@ def test_an_admin_makes_a_person_of_a_seller_at_the_page(service: Any, sit: Sit)
     page = sit(service, "/desk/people", role="admin", name="Boss")
     page.fill("#new-person", "Sel")
     page.select_option("#people select[name=role] >> nth=0", "seller")
-    page.fill("#people input[name=sellers] >> nth=0", "acme, globex")
+    page.fill("#people textarea[name=sellers] >> nth=0", "acme\nAcme, Inc.")
     page.click("#people .adding button")
-    expect(page.locator("[data-person=Sel]")).to_contain_text("acme, globex")
+    expect(page.locator("[data-person=Sel]")).to_contain_text("acme, Acme, Inc.")
+    assert people_of(service) == {"Sel": ["acme", "Acme, Inc."]}
+    page.locator("[data-person=Sel] summary").filter(has_text="Change").click()
+    page.locator("[data-person=Sel] input[name=expires]").fill("2099-01-01")
+    page.locator("[data-person=Sel] details[open] button").click()
+    expect(page.locator("[data-person=Sel]")).to_contain_text("2099")
+    assert people_of(service) == {"Sel": ["acme", "Acme, Inc."]}, "what was not changed stays"
+
+
+def people_of(service: Any) -> dict[str, list[str]]:
+    return {one["name"]: one["sellers"] for one in service.client.get("/v1/people").json()["people"]}
 
 
 def test_the_filters_narrow_and_pages_go_by_cursor(service: Any, put: Put, seller: httpx.Client) -> None:

@@ -143,8 +143,8 @@ def _change(before: Any, fields: Fields) -> Change:
 
 def _read(fields: Fields, model: type[Any]) -> Any:
     given: dict[str, Any] = dict(fields)
-    if "sellers" in fields:  # a form has them in one field
-        given["sellers"] = [one.strip() for one in fields["sellers"].split(",") if one.strip()]
+    if "sellers" in fields:  # a line each: names of companies have commas in them
+        given["sellers"] = [one.strip() for one in fields["sellers"].splitlines() if one.strip()]
     return read_model(json.dumps(given).encode(), model, "request")
 
 

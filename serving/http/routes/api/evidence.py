@@ -36,7 +36,7 @@ async def evidence_bundle(
     anew, which can be checked by themselves. 410 where something of it was erased since; all of it is still there then.
 
     A seller's has the same steps, with `audience` "seller": names, notes and reasons are withheld, and what is there
-    can be checked against each step's signature.
+    can be checked against each step's signature. 410 once the item was erased.
     """
     if key.sees is not None:
         refuse_internal({"revision": revision})
@@ -58,7 +58,10 @@ async def evidence_out(
     runtime: Runtime, inspection_id: str, revision: int | None = None, *, disclosed: Collection[str] | None = None
 ) -> EvidenceOut:
     """The evidence of an inspection, and whether the database still says the same; errors as of `read_evidence`. With
-    `disclosed`, of what is personal only what has one of these names."""
+    `disclosed`, of what is personal only what has one of these names, and nothing of an item that was erased
+    (`ErasedError`): its last step tells why, and which of its photos another inspection has too."""
+    if disclosed is not None:
+        (await runtime.call(runtime.inspections.get, inspection_id)).refuse_erased()
     found = await runtime.call(read_evidence, runtime.database, runtime.signer, inspection_id, revision, disclosed)
     differences = [{"code": one.code, "message": one.message, "fields": list(one.fields)} for one in found.findings]
     return EvidenceOut.model_validate({**found.bundle, "consistent": not differences, "differences": differences})
