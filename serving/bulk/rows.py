@@ -5,7 +5,7 @@ from typing import Any
 
 from regrade.models.types import CONDITIONS, ItemResult
 from regrade.serving.base.errors import BulkError
-from regrade.serving.bulk.work import Work
+from regrade.serving.bulk.work import Work, readable
 from regrade.serving.storage.records import RESULT
 
 
@@ -35,7 +35,12 @@ def graded_row(work: Work, result: ItemResult) -> dict[str, Any]:
     likely: Mapping[str, float] = {} if grade is None else grade.probabilities
     name = None if category is None else category.name
     return {
-        **{"id": work.id, "photos": list(work.photos), "declared": work.category, "category": name},
+        **{
+            "id": work.id,
+            "photos": [readable(one) for one in work.photos],
+            "declared": work.category,
+            "category": name,
+        },
         "condition": None if grade is None else grade.condition,
         **{f"p_{one}": likely.get(one) for one in CONDITIONS},
         "confidence": None if grade is None else grade.confidence,
@@ -49,7 +54,7 @@ def graded_row(work: Work, result: ItemResult) -> dict[str, Any]:
 
 def bad_row(work: Work, photo: int, code: str, message: str) -> dict[str, Any]:
     """One photo that could not be looked at; its item has no row among the graded ones."""
-    return {"id": work.id, "photo": photo, "file": work.photos[photo], "code": code, "message": message}
+    return {"id": work.id, "photo": photo, "file": readable(work.photos[photo]), "code": code, "message": message}
 
 
 def arrow() -> Any:

@@ -36,7 +36,21 @@ def of_folder(folder: Path) -> Iterator[Work]:
         for name in sorted(files):
             if Path(name).suffix.lower() in SUFFIXES:
                 path = (Path(root) / name).relative_to(folder).as_posix()
-                yield Work(path, (path,))
+                # Names need not be UTF-8, ids must: the path keeps the bytes.
+                yield Work(readable(path), (path,))
+
+
+def read_in(folder: Path, name: str) -> bytes:
+    """The bytes of a photo of `folder`; raises OSError, also for what is no file: a pipe would be waited for."""
+    path = folder / name
+    if path.exists() and not path.is_file():
+        raise OSError(f"{readable(name)} is no file")
+    return path.read_bytes()
+
+
+def readable(path: str) -> str:
+    """A path as text that can be written anywhere: bytes of it that are not UTF-8 as `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def of_store(past: Iterable[Inspection]) -> Iterator[Work]:
@@ -52,7 +66,7 @@ def write_list(items: Iterable[Work], file: Path) -> int:
     unfinished = file.with_suffix(".unfinished")
     with unfinished.open("w", encoding="utf-8") as out:
         for one in items:
-            out.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+            out.write(json.dumps(asdict(one)) + "\n")  # in ASCII, which keeps names that are not UTF-8
             count += 1
     unfinished.replace(file)
     return count

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Row, delete, select, update
+from sqlalchemy import Column, Connection, Row, delete, func, select, update
 
 from regrade.models.codes.identity import only_verdict
 from regrade.serving.base.dispositions import Decision, Disposition, Reason
@@ -54,12 +54,21 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
         "idempotency_key": None if key is None else pseudonyms.of_request(key),
         "decision": None if row.decision is None else _decision(row.decision),
         "identity": only_verdict(row.identity),
+        # Of two actions' amounts the declared value can be told, as of the alternatives.
+        "policy_recovery": inspections.c.recovery,
     }
     # This first: only of what is marked as erased does the database let words be taken out.
     connection.execute(update(inspections).where(inspections.c.id == row.id).values(values))
-    # What was expected of this return names its order.
+    # What was expected of this return names its order; other items of it still need it.
+    others = select(inspections.c.id).where(
+        inspections.c.rma == row.rma,
+        func.coalesce(inspections.c.seller, "") == (row.seller or ""),
+        inspections.c.erased_at.is_(None),
+        inspections.c.id != row.id,
+    )
     whose = catalogue_rmas.c.seller.in_((row.seller or "", ""))
-    connection.execute(delete(catalogue_rmas).where(catalogue_rmas.c.rma == row.rma, whose))
+    expected = delete(catalogue_rmas).where(catalogue_rmas.c.rma == row.rma, whose, ~others.exists())
+    connection.execute(expected)
     for review in connection.execute(select(reviews.c.id, reviews.c.disposition).where(_of(reviews, row))).all():
         kept = {"note": None, "disposition": _disposition(review.disposition)}
         connection.execute(update(reviews).where(reviews.c.id == review.id).values(kept))

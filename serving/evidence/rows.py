@@ -19,7 +19,7 @@ from regrade.serving.evidence.history import (
 )
 from regrade.serving.evidence.statements import REVIEW, moment
 from regrade.serving.evidence.steps import FIRST, Finding, Step
-from regrade.serving.storage.adjudication import standing
+from regrade.serving.storage.adjudication import standing, votes_of
 from regrade.serving.storage.tables import (
     ask_ends,
     asks,
@@ -174,16 +174,36 @@ def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, A
 
 
 def _standing(told: Row, steps: Sequence[Step]) -> dict[str, Any]:
-    """What lists are narrowed by: the condition and the action that stand by the steps, and when it last changed."""
+    """What lists are narrowed by: the condition and the action that stand by the steps, what that recovers, who decided
+    last, and when it last changed."""
     signed, undone = _reviews(steps)
     in_order = sorted(signed.values(), key=lambda one: (one["decided_at"], one["id"]))
     votes: Any = [SimpleNamespace(**one, undone_at=undone.get(one["id"])) for one in in_order]
     stands: Any = standing(told["model_condition"], votes)
     condition = None if told["status"] == "retake" else told["model_condition"]
-    disposition = told["decision"]["disposition"] if told["decision"] else {}
+    graded = told["decision"]["disposition"] if told["decision"] else {}
+    disposition = graded
     if stands is not None:
         condition, disposition = stands.condition, stands.disposition
-    return {"condition": condition, "disposition": disposition.get("action"), "updated_at": _changed(told, steps)}
+    newest = next(reversed(votes_of(votes).values()), None)
+    return {
+        "condition": condition,
+        "disposition": disposition.get("action"),
+        "suggested": graded.get("action"),
+        "decided_by": None if newest is None else newest.key_id,
+        "updated_at": _changed(told, steps),
+        **_recovered(disposition, erased=told["erased_at"] is not None),
+    }
+
+
+def _recovered(disposition: Row, *, erased: bool) -> dict[str, Any]:
+    """What an action recovers, and what the policy's own would: by the alternatives, while they are told."""
+    own = policy = disposition.get("expected_recovery") or {}
+    options = None if erased else disposition.get("alternatives")
+    if options and [reason["code"] for reason in disposition["reasons"]] == ["reviewer_chose"]:
+        policy = options[0]["expected_recovery"]
+    amounts = {"recovery": own.get("amount"), "policy_recovery": policy.get("amount")}
+    return {**amounts, "currency": own.get("currency")}
 
 
 def _changed(told: Row, steps: Sequence[Step]) -> Any:

@@ -68,9 +68,13 @@ def _words(model: type[BaseModel], path: Sequence[Step], detail: Any) -> str:
         key, words = bounds[kind]
         return f"{given!r} is out of range; it must be {words} {detail['ctx'][key]:g}."
     if kind == "string_pattern_mismatch":
-        return f"{given!r} is not legal; it must be {PATTERNS[detail['ctx']['pattern']]}."
+        return f"{given!r} is not legal; it must be {_asked_by(detail['ctx']['pattern'])}."
     if kind.startswith("title_"):
         return f"it {detail['msg']}."
     shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
     asked = _ASKED.get(kind) or detail["msg"].removeprefix("Input should be ")
     return f"it must be {asked}{shown}."
+
+
+def _asked_by(pattern: str) -> str:
+    return PATTERNS.get(pattern, f"text that fits {pattern}")

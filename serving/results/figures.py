@@ -247,7 +247,10 @@ def _came_in(rows: Sequence[Any], asked: Asked, now: datetime) -> list[tuple[dat
         counts[date.fromisoformat(row.day)] += row.items
     if not counts:
         return []
-    begin = min(counts) if asked.since is None else asked.since.astimezone(UTC).date()
+    first = min(counts)
+    asked_from = None if asked.since is None else asked.since.astimezone(UTC).date()
+    # A site that is younger than what is asked for had no items before: those days are none of its own.
+    begin = first if asked_from == first else first + timedelta(days=1)
     last = now.date() if asked.until is None else min(now, asked.until).astimezone(UTC).date()
     whole = [begin + timedelta(days=number) for number in range((last - begin).days)]
     return [(day, counts[day]) for day in whole]

@@ -11,6 +11,7 @@ from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.base.text_forms import Name
+from regrade.serving.base.text_forms import name as fit_name
 from regrade.serving.results.address import asked_of, columns_in, read, written
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import new_id
@@ -46,7 +47,7 @@ def save(database: Database, key: ApiKey, name: Name, query: Mapping[str, str], 
     """Save a view, in place of the person's own of that name; its id. Raises `InvalidFieldsError`."""
     asked_of(query)
     columns_in(query)
-    if not 1 <= len(name) <= LONGEST:
+    if not 1 <= len(name) <= LONGEST or not _can_be_shown(name):
         raise _fault("name", Message("fault.view_name", {"limit": LONGEST}))
     values = {"shared": shared, "query": written(query), "created_at": datetime.now(UTC)}
     table = saved_views.c
@@ -61,6 +62,13 @@ def save(database: Database, key: ApiKey, name: Name, query: Mapping[str, str], 
         made = new_id()
         connection.execute(insert(saved_views).values(id=made, key_id=key.id, name=name, **values))
         return made
+
+
+def _can_be_shown(given: str) -> bool:
+    try:
+        return given == fit_name(given)
+    except ValueError:
+        return False
 
 
 def forget(database: Database, key: ApiKey, view_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +42,7 @@ def regrade(
 
     It may be broken off at any moment (Ctrl-C, kill -9): named again, it goes on, and each item has one row in
     OUT/graded in the end, or its photos that cannot be read are in OUT/bad. `regrade replay --regraded OUT` says what
-    the other model would have changed. Needs `pip install 'regrade[parquet]'`.
+    the other model would have changed. Needs the extra `parquet`.
     """
     from importlib.metadata import version
 
@@ -50,7 +51,7 @@ def regrade(
     from regrade.serving.bulk.output import Made, Output
     from regrade.serving.bulk.rows import arrow
     from regrade.serving.bulk.run import run
-    from regrade.serving.bulk.work import of_folder
+    from regrade.serving.bulk.work import of_folder, read_in
     from regrade.serving.cli.replay import moment
     from regrade.serving.replay.past import Span
     from regrade.serving.storage.photostore import LocalPhotoStore
@@ -64,7 +65,7 @@ def regrade(
     if stored:
         read, items = LocalPhotoStore(settings.data_dir / "photos").read, _of_store(settings, span)
     else:
-        read, items = lambda name: (folder / name).read_bytes(), of_folder(folder)
+        read, items = partial(read_in, folder), of_folder(folder)
     grader = Grader.load(
         settings.bundle_store,
         precision=settings.precision,

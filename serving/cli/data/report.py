@@ -36,7 +36,7 @@ def report(
         str | None, typer.Option(help="Columns of the files, with commas between; all if left out.")
     ] = None,
     target: Annotated[
-        float, typer.Option(min=0.01, help="Age in hours that nothing in the queue should be beyond.")
+        float, typer.Option(min=0.01, max=8760, help="Age in hours that nothing in the queue should be beyond.")
     ] = 24.0,
     csv: Annotated[Path | None, typer.Option(help="Write all rows to this CSV file.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write all rows to this Parquet file.")] = None,
@@ -86,13 +86,15 @@ def report(
         wanted = columns_in({"columns": columns}) if columns else tuple(COLUMNS)
     except InvalidFieldsError as error:
         raise RegradeError(error.to("en")) from error
+    outputs = [path.absolute() for path in (csv, parquet, html) if path is not None]
+    if len(set(outputs)) < len(outputs):
+        raise RegradeError("Each file needs a name of its own: two options name the same.")
     settings = load_settings(data_dir=data_dir)
     words = Language(lang, names(categories_here(settings.data_dir), lang))
     database, now = open_to_read(settings), datetime.now(UTC)
     try:
         found = figures(database, asked, EVERYTHING, now=now, target=target)
         shown = sections(found, words)
-        _print(shown)
         for path, write in ((csv, as_csv), (parquet, as_parquet)):
             if path is not None:
                 _write(path, write(wanted, _watched(every(database, asked, EVERYTHING, wanted), found.items)))
@@ -101,6 +103,7 @@ def report(
             _write(html, iter([page.encode()]))
     finally:
         database.close()
+    _print(shown)
 
 
 def _print(shown: "Sequence[Section]") -> None:
@@ -108,23 +111,38 @@ def _print(shown: "Sequence[Section]") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from regrade.models.errors import RegradeError
+
     console = Console()
-    for one in shown:
-        console.print(Text(one.title, style="bold"))
-        console.print(Text(one.hint, style="dim"))
-        table = Table()
-        for place, name in enumerate(one.head):
-            table.add_column(Text(name), justify="right" if place else "left")
-        for row in one.rows:
-            # As texts: names of sellers and stations are no markup.
-            table.add_row(*(Text(cell) for cell in row))
-        console.print(table)
+    try:
+        for one in shown:
+            console.print(Text(one.title, style="bold"))
+            console.print(Text(one.hint, style="dim"))
+            table = Table()
+            for place, name in enumerate(one.head):
+                table.add_column(Text(name), justify="right" if place else "left")
+            for row in one.rows:
+                # As texts: names of sellers and stations are no markup.
+                table.add_row(*(Text(cell) for cell in row))
+            console.print(table)
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough
+    except OSError as error:
+        raise RegradeError(f"The figures cannot be printed: {error.strerror}.") from error
 
 
 def _write(path: Path, parts: Iterator[bytes]) -> None:
-    """Write `path`, whole or not at all."""
+    """Write `path`, whole or not at all; what is there and no file, such as a pipe, is written into."""
     from regrade.models.errors import RegradeError
 
+    try:
+        path = path.resolve()  # what a link leads to, not the link
+        if path.exists() and not path.is_file():
+            with path.open("wb") as out:
+                out.writelines(parts)
+            return
+    except OSError as error:
+        raise RegradeError(f"Cannot write {path}: {error.strerror}.") from error
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as out:

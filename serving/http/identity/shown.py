@@ -75,7 +75,9 @@ def words_of(identity: Identity, lang: str) -> str:
     if identity.verdict != "mismatch" or wrong is None:
         return text(f"identity.{identity.verdict}", lang)
     of_kind = identity.expected.gtins if wrong.kind == "gtin" else identity.expected.serials
-    told = text("identity.mismatch_read", lang, read=_short(wrong.text), expected=" / ".join(of_kind[:3]))
+    # A GTIN as it is printed: of 13 digits, not filled up to 14.
+    shown = [one.removeprefix("0") if wrong.kind == "gtin" and len(one) == 14 else one for one in of_kind[:3]]
+    told = text("identity.mismatch_read", lang, read=_short(wrong.text), expected=" / ".join(shown))
     if not identity.looks_like:
         return told
     return f"{told} {text('identity.looks_like', lang, skus=' / '.join(identity.looks_like[:3]))}"

@@ -53,6 +53,16 @@ def ids(out: Path) -> tuple[Counter[str], Counter[str]]:
 
 
 @pytest.mark.slow
+def test_names_that_are_not_utf_8_and_pipes_stop_nobody(tmp_path: Path, render_photo: Callable[..., bytes]) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/b\xffd.jpg")).write_bytes(render_photo(0))
+    os.mkfifo(folder / "pipe.jpg")
+    regrade("regrade", "--from", folder, "--out", out, "--data-dir", tmp_path / "data")
+    assert ids(out) == (Counter(["b\\xffd.jpg"]), Counter(["pipe.jpg"]))
+
+
+@pytest.mark.slow
 def test_a_folder_is_graded_and_what_is_no_photo_stands_apart(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert "8 items are in" in regrade("regrade", "--from", photos, "--out", out, "--data-dir", tmp_path / "data")

@@ -144,6 +144,15 @@ def test_erasing_an_item_forgets_what_was_expected_of_its_return(service: Any, p
     assert [one["seller"] for one in others] == ["globex"]
 
 
+def test_what_is_expected_stays_while_another_item_of_the_return_does(service: Any, photo: bytes) -> None:
+    put(service, [SKU], [RMA])
+    made = [service.post([photo], {"rma": "R-1", "seller": "acme"}).json()["id"] for _ in range(2)]
+    for one, left in zip(made, (1, 0), strict=True):
+        assert service.client.delete(f"/v1/inspections/{one}").status_code in (200, 204)
+        expected = service.client.get("/v1/catalogue/rmas", params={"rma": "R-1", "seller": "acme"}).json()["items"]
+        assert len(expected) == left
+
+
 def test_the_command_line_imports_and_shows(service: Any, tmp_path: Path) -> None:
     def run(*words: str) -> Any:
         return CliRunner().invoke(build_app(), [*words, "--data-dir", str(service.settings.data_dir)])

@@ -268,6 +268,7 @@ def test_what_stands_in_a_path_cannot_leave_it() -> None:
         ("link_days: 7", "link_days: 90", "out of range; it must be at most 30"),
         ("inspection.decided]", "inspection.sold]", "'inspection.sold' is not legal"),
         ("name: Loop", "name: Loop\ncolour: red", "no such field"),
+        ("url: https:", "url: ftp:", "it must be text that fits ^https?://"),
         ("name: Loop", "name: Loop\nname: Other", "is already set on line"),
     ],
 )  # fmt: skip

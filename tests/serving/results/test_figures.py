@@ -85,6 +85,14 @@ def test_the_forecast_multiplies_what_was_measured(shelf: Any) -> None:
     assert found.hours_at_most == pytest.approx(24 * 0.5 * 100 / 3600)
 
 
+def test_a_site_that_is_younger_than_what_is_asked_for_had_no_empty_days_before(shelf: Any) -> None:
+    for day in range(3):
+        for hour in range(6):
+            shelf.add(created_at=at(24 * day + hour))
+    asked = Asked(since=START - timedelta(days=84), until=START + timedelta(days=3))
+    assert told(shelf, asked).forecast.a_day == 6.0
+
+
 def test_nothing_is_forecast_of_nothing(shelf: Any) -> None:
     found = told(shelf)
     assert (found.forecast.hours, found.forecast.people, found.forecast.share) == (None, None, None)
@@ -120,7 +128,15 @@ def test_views_are_one_s_own_or_shared(shelf: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "query"), [("", {}), ("x" * 101, {}), ("x", {"status": "done"}), ("x", {"columns": "secret"})]
+    ("name", "query"),
+    [
+        ("", {}),
+        ("x" * 101, {}),
+        ("a\0", {}),
+        ("\u202eevil", {}),
+        ("x", {"status": "done"}),
+        ("x", {"columns": "secret"}),
+    ],
 )
 def test_a_view_that_would_not_open_is_not_saved(shelf: Any, name: str, query: dict[str, str]) -> None:
     with pytest.raises(InvalidFieldsError):
