@@ -266,6 +266,8 @@ class Runtime:
         grader = await self.graders.start(given)
         if given is None:
             self.admission.costs = CostModel(await self.call(measure, grader))
+        # Before anything is graded, so that whoever is told that it can be finds by what.
+        log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         self._pipeline = Pipeline(
             self.graders.judges_at,
             self.inspections,
@@ -280,7 +282,6 @@ class Runtime:
             papers=self.catalogue,
             max_photos=self.settings.max_photos,
         )
-        log.log(logging.WARNING if grader.arithmetic.fallen_back else logging.INFO, "networks: %s", grader.arithmetic)
         log.info("ready: %s", ", ".join(grader.categories))
 
     async def find_key(self, token: str) -> ApiKey | None:
