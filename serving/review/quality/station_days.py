@@ -14,6 +14,8 @@ from regrade.serving.storage.tables import inspection_photos, inspections
 LIGHT: Final = ("brightness", "sharpness", "warmth", "tint")
 MEASURES: Final = (*LIGHT, "confidence")
 """What is charted of each station, every day."""
+DIGITS: Final = 9
+"""Of a mean; beyond them it depends on the order in which a database happens to read."""
 
 
 @dataclass(slots=True)
@@ -70,10 +72,12 @@ def station_days(
             total[1] += row.known
         for (station, written), (total_confidence, known) in sums.items():
             if known:
-                found[station][written].means["confidence"] = total_confidence / known
+                found[station][written].means["confidence"] = round(total_confidence / known, DIGITS)
         light = select(*part, *(func.avg(inspection_photos.c[name]).label(name) for name in LIGHT))
         light = light.join(inspection_photos, inspection_photos.c.inspection_id == inspections.c.id)
         for row in connection.execute(light.where(*wanted).group_by(*part)):
             known_light = {name: getattr(row, name) for name in LIGHT}
-            day_of(row).means |= {name: float(mean) for name, mean in known_light.items() if mean is not None}
+            day_of(row).means |= {
+                name: round(float(mean), DIGITS) for name, mean in known_light.items() if mean is not None
+            }
     return {station: [days[key] for key in sorted(days)] for station, days in sorted(found.items())}
