@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
-from regrade.models.codes.types import Polygon
+from regrade.models.codes.types import Code
 
 Verdict = Literal["match", "mismatch", "nothing_read", "not_expected"]
 """`nothing_read`: no code of a kind that is expected; `not_expected`: the catalogue names no code for this return."""
-VERDICTS: Final[tuple[str, ...]] = get_args(Verdict)
 Kind = Literal["gtin", "serial", "other"]
 
 
@@ -26,16 +25,10 @@ class ExpectedCodes:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadCode:
-    """A code that was read, as of `regrade.models.codes.types.Code`. `kind` is what it was compared as, `agrees`
-    whether it is one that was expected; None where it says nothing of the item."""
+class ReadCode(Code):
+    """A code that was compared: `kind` is as what, `agrees` whether it is one that was expected; None where it says
+    nothing of the item."""
 
-    text: str
-    source: str
-    format: str | None = None
-    photo: int | None = None
-    polygon: Polygon | None = None
-    cut: bool = False
     kind: Kind = "other"
     agrees: bool | None = None
 

@@ -18,8 +18,6 @@ FIRST_FORMAT: Final = "regrade-evidence/1"
 """That of bundles that were signed when they were read, by releases before steps were."""
 SELLER: Final = "seller"
 """The `audience` of a bundle from which what is personal was withheld."""
-MEMBERS: Final = ("payload", "signature", "steps", "keys")
-"""What a bundle consists of. Whatever else stands in a file is not signed."""
 
 
 class BundleFormatError(RegradeError):

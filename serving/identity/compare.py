@@ -72,14 +72,10 @@ def _verdict(expected: ExpectedCodes, codes: Sequence[ReadCode]) -> Verdict:
 
 
 def _looks_like(codes: Sequence[ReadCode], papers: Papers, item: Mapping[str, Any]) -> tuple[str, ...]:
-    others = [gtin for one in codes if one.kind == "gtin" and one.agrees is False and (gtin := gtin_in(_code(one)))]
+    others = [gtin for one in codes if one.kind == "gtin" and one.agrees is False and (gtin := gtin_in(one))]
     if not others:
         return ()
     return tuple(dict.fromkeys(papers.skus_of_gtins(others, item.get("seller")).values()))
-
-
-def _code(one: ReadCode) -> Code:
-    return Code(one.text, one.source, one.format)
 
 
 @dataclass(frozen=True, slots=True)

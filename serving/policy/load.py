@@ -15,7 +15,7 @@ from regrade.serving.policy.categories import filled_where_new, laid_over, with_
 from regrade.serving.policy.faults import FieldPlace, describe
 from regrade.serving.policy.reach import refuse_dead_ends
 from regrade.serving.policy.schema import PolicyFile, Terms
-from regrade.serving.policy.source import Source, Step
+from regrade.serving.policy.source import Source, Step, read_source
 from regrade.serving.policy.terms import Policy
 
 __all__ = ["DEFAULT_POLICY", "Policy", "PolicyDocument", "load_policy", "parse_policy", "read_policy"]
@@ -75,13 +75,7 @@ def load_policy(
 def read_policy(path: Path | None = None) -> PolicyDocument:
     """The file `path`, or the shipped one. Raises `PolicyError` as `load_policy` does."""
     path = DEFAULT_POLICY if path is None else path
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PolicyError(f"Cannot read the policy {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"The policy {path} is not UTF-8 text.") from error
-    return _document(text, str(path))
+    return _document(read_source(path), str(path))
 
 
 def parse_policy(text: str, name: str = "policy", categories: Mapping[str, Category] = NO_CATEGORIES) -> Policy:

@@ -1,6 +1,7 @@
 """YAML with line numbers: the data of a file, and on which line each field of it stands."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,6 +11,16 @@ from regrade.models.errors import PolicyError, RegradeError
 
 Step = str | int
 """A key of a mapping or an index of a list."""
+
+
+def read_source(path: Path, kind: str = "policy", error: Callable[[str], RegradeError] = PolicyError) -> str:
+    """The text of the file `path`, which is to hold a `kind`. Raises `error` where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as fault:
+        raise error(f"Cannot read the {kind} {path}: {fault.strerror}.") from fault
+    except UnicodeDecodeError as fault:
+        raise error(f"The {kind} {path} is not UTF-8 text.") from fault
 
 
 class Source:

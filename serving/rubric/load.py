@@ -12,7 +12,7 @@ from regrade.models.category.schema import Category
 from regrade.models.errors import DatasetError
 from regrade.serving.base.errors import RubricError
 from regrade.serving.policy.faults import FieldPlace, describe
-from regrade.serving.policy.source import Source, Step, dotted
+from regrade.serving.policy.source import Source, Step, dotted, read_source
 from regrade.serving.rubric.definitions import rubric_data
 from regrade.serving.rubric.schema import RubricFile
 from regrade.serving.rubric.sense import misfits
@@ -124,13 +124,7 @@ def _of_definition(path: Path) -> Rubric:
 
 
 def _read(path: Path) -> _Written:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RubricError(f"Cannot read the rubric {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise RubricError(f"The rubric {path} is not UTF-8 text.") from error
-    source = Source(text, str(path), "rubric", RubricError)
+    source = Source(read_source(path, "rubric", RubricError), str(path), "rubric", RubricError)
     return _Written(source.data, path, source)
 
 

@@ -69,11 +69,6 @@ def see_only(sellers: Sequence[str] | None) -> None:
     _sellers.set(None if sellers is None else tuple(sellers))
 
 
-def sellers_seen() -> tuple[str, ...] | None:
-    """Of which sellers rows are read now; None: of everybody."""
-    return _sellers.get()
-
-
 @contextmanager
 def seeing(sellers: Sequence[str] | None) -> Iterator[None]:
     """`see_only` until this is left."""

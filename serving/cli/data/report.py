@@ -125,9 +125,7 @@ def _print(shown: "Sequence[Section]") -> None:
                 # As texts: names of sellers and stations are no markup.
                 table.add_row(*(Text(cell) for cell in row))
             console.print(table)
-    except BrokenPipeError:
-        raise  # whoever reads has seen enough
-    except OSError as error:
+    except OSError as error:  # but for a pipe that is closed, at which the console ends the command
         raise RegradeError(f"The figures cannot be printed: {error.strerror}.") from error
 
 

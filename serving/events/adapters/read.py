@@ -14,7 +14,7 @@ from regrade.serving.base.errors import AdapterError
 from regrade.serving.events.adapters.schema import AdapterFile
 from regrade.serving.events.adapters.words import fault_of, places, word
 from regrade.serving.policy.faults import FieldPlace, describe
-from regrade.serving.policy.source import Source, Step, dotted
+from regrade.serving.policy.source import Source, Step, dotted, read_source
 
 SPECIAL = ("$integer", "$photos")
 """What stands for a value that is no text: a whole number, and links to at most so many photos."""
@@ -38,13 +38,7 @@ def read_adapter(text: str, name: str, defects: Collection[str] = DEFECT_TYPES) 
 
 def read_file(path: Path, defects: Collection[str] = DEFECT_TYPES) -> AdapterFile:
     """The adapter in a file. Raises `AdapterError`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise AdapterError(f"Cannot read the adapter {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise AdapterError(f"The adapter {path} is not UTF-8 text.") from error
-    return read_adapter(text, str(path), defects)
+    return read_adapter(read_source(path, "adapter", AdapterError), str(path), defects)
 
 
 def _error(name: str, faults: Sequence[str]) -> AdapterError:
