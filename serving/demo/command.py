@@ -110,7 +110,8 @@ class DemoService:
     port: int
     station_key: str
     admin_key: str
-    thread: threading.Thread
+    ended: threading.Event
+    """Set once it has ended, by itself or at the end of `running`."""
 
     @property
     def url(self) -> str:
@@ -139,30 +140,37 @@ def running(data_dir: Path, port: int = 0) -> Iterator[DemoService]:
         raise
     app = create_app(settings, runtime=runtime, announce=lambda token: None)
     server = build_server(app, settings)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets}, name="demo-service")
-    thread.start()
+    ended = threading.Event()
+
+    def serve() -> None:
+        try:
+            server.run(sockets=sockets)
+        finally:
+            ended.set()
+
+    threading.Thread(target=serve, name="demo-service").start()
     try:
         end = time.monotonic() + READY_SECONDS
         while not (server.started and runtime.ready):
             if runtime.failure is not None:
                 raise RegradeError(f"The demo cannot start: {runtime.failure}")
-            if not thread.is_alive():
+            if ended.is_set():
                 raise RegradeError("The demo's service ended before it was ready.")
             if time.monotonic() > end:
                 raise RegradeError(f"The service was not ready after {READY_SECONDS:.0f} s.")
             time.sleep(0.02)
         bound = sockets[0].getsockname()[1]
         station, admin = (runtime.keys.create(role, "demo")[0] for role in ("station", "admin"))
-        yield DemoService("127.0.0.1", bound, station, admin, thread)
+        yield DemoService("127.0.0.1", bound, station, admin, ended)
     finally:
         server.should_exit = True
-        thread.join()
+        # Not `Thread.join`: Ctrl-C within it makes Python take the thread for ended (cpython#90882).
+        ended.wait()
 
 
 def _wait(service: DemoService) -> None:
     try:
-        while service.thread.is_alive():
-            service.thread.join(0.5)
+        service.ended.wait()
     except KeyboardInterrupt:
         return
 

@@ -98,17 +98,27 @@ def stored(service: Any) -> Callable[[str], list[dict[str, Any]]]:
     return find
 
 
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""What is looked for, in this order: the first draws no windows, and is quicker for it."""
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Where Chromium is; skips loudly where none is installed."""
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        pytest.skip("PAGES NOT TESTED: no Chromium here; `apt-get install chromium` and run again")
+    return path
+
+
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Chromium without a window; skips loudly where none is installed.
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    """Chromium without a window.
 
     For one module: while it runs, an event loop does too, and other modules want to run their own.
     """
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("PAGES NOT TESTED: no Chromium here; `apt-get install chromium` and run again")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
         yield browser
         browser.close()
 

@@ -41,12 +41,14 @@ def playwright() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(
-    playwright: Any, service: Any, station_key: str, seen: dict[str, Image.Image], tmp_path: Path
+    playwright: Any,
+    chromium_path: str,
+    service: Any,
+    station_key: str,
+    seen: dict[str, Image.Image],
+    tmp_path: Path,
 ) -> Iterator[Opened]:
     """Opens the station with a key, before a camera that sees what is named."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("PAGES NOT TESTED: no Chromium here; `apt-get install chromium` and run again")
     browsers: list[Browser] = []
     errors: list[str] = []
 
@@ -54,7 +56,7 @@ def opened(
         flags = ["--use-fake-ui-for-media-stream"]
         if camera:
             flags = camera_flags(write_video(tmp_path / f"{what}.y4m", [seen[what]] * 3))
-        browsers.append(playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags]))
+        browsers.append(playwright.chromium.launch(executable_path=chromium_path, args=[*FLAGS, *flags]))
         page = (
             browsers[-1]
             .new_context(**{"viewport": {"width": 1366, "height": 768}, "locale": "en-US"} | context)
