@@ -1,7 +1,6 @@
 """The live camera at the station, in a real browser with a fake camera that shows what a test wants it to see."""
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
