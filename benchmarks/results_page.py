@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -171,10 +171,10 @@ def export(folder: Path, kind: str, days: int | None) -> None:
     asked = Asked() if days is None else Asked(since=datetime.now(UTC) - timedelta(days=days))
     names, rows, size = tuple(COLUMNS), 0, 0
 
-    def counted() -> Iterator[list[tuple[Any, ...]]]:
+    def counted() -> Iterator[list[Sequence[Any]]]:
         nonlocal rows
         for chunk in every(database, asked, EVERYTHING, names):
-            rows += len(chunk)
+            rows += len(chunk[0])
             yield chunk
 
     list(page(database, asked, EVERYTHING, 1).rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, and_, or_, select
 
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message
@@ -30,11 +30,6 @@ class Column:
 
     kind: Kind
     read: ColumnElement[Any]
-
-    @property
-    def free(self) -> bool:
-        """Whether somebody may have written in it what they liked."""
-        return self.kind in ("text", "person")
 
 
 COLUMNS: Final[dict[str, Column]] = {
@@ -90,7 +85,7 @@ def page(database: Database, asked: Asked, scope: Scope, limit: int, cursor: str
     after = None if cursor is None else decode_cursor(LIST, cursor)
     with database.read() as connection:
         # First which, for which indexes are enough, then what stands in their rows.
-        found = _next(connection, fitting(asked, scope), (_TABLE.id, _TABLE.created_at), after, limit + 1)
+        found = _next(connection, fitting(asked, scope), (_TABLE.id, _TABLE.created_at), after, limit + 1).all()
         ids = [row[0] for row in found[:limit]]
         stand = select(*(one.read for one in COLUMNS.values())).where(_TABLE.id.in_(ids))
         rows = {row.id: row for row in connection.execute(stand)}
@@ -102,30 +97,45 @@ def page(database: Database, asked: Asked, scope: Scope, limit: int, cursor: str
 
 def every(
     database: Database, asked: Asked, scope: Scope, names: Sequence[str], ids: Sequence[str] | None = None
-) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows, newest first, as values in the order of the columns `names`, some thousand at a time; moments as
-    texts (RFC 3339).
+) -> Iterator[list[Sequence[Any]]]:
+    """All rows, newest first, some thousand at a time: the values of each of the columns `names`, in their order, all
+    equally long and never empty; moments as texts (RFC 3339).
 
     With `ids`, those of these inspections. What comes in meanwhile is not among them; nothing comes twice, and nothing
     that was there is left out, whatever is stored meanwhile.
     """
     where = fitting(asked, scope) if ids is None else among(ids, scope)
+    wanted = tuple(dict.fromkeys((*names, "created_at", "id")))  # a place is a moment and an id
     people: dict[str | None, str | None] = {None: None}
-    at = [place for place, name in enumerate(names) if COLUMNS[name].kind == "person"]
     after: tuple[datetime, str] | None = None
     while True:
         with database.read() as connection:
-            columns = [*(COLUMNS[name] for name in names), COLUMNS["created_at"], COLUMNS["id"]]
+            columns = [COLUMNS[name] for name in wanted]
             read = [written(connection, one.read) if one.kind == "moment" else one.read for one in columns]
-            found = _next(connection, where, read, after, AT_ONCE)
-            for place in at:
-                missing = {row[place] for row in found} - people.keys()
-                people |= dict.fromkeys(missing, "") | names_of(connection, missing)
+            found = _bare(_next(connection, where, read, after, AT_ONCE))
+            values = dict(zip(wanted, zip(*found, strict=True), strict=True)) if found else {}
+            for name in values:
+                if COLUMNS[name].kind == "person":
+                    missing = set(values[name]) - people.keys()
+                    people |= dict.fromkeys(missing, "") | names_of(connection, missing)
         if found:
-            after = datetime.fromisoformat(found[-1][-2]), found[-1][-1]
-            yield [_named(row[:-2], at, people) for row in found] if at else [tuple(row[:-2]) for row in found]
+            after = datetime.fromisoformat(values["created_at"][-1]), values["id"][-1]
+            yield [_told(COLUMNS[name].kind, values[name], people) for name in names]
         if len(found) < AT_ONCE:
             return
+
+
+def _bare(result: CursorResult[Any]) -> list[Any]:
+    """All rows as the driver reads them, with nothing around each: that costs as much as reading them."""
+    cursor = result.cursor
+    assert cursor is not None
+    return list(cursor.fetchall())
+
+
+def _told(kind: Kind, values: Sequence[Any], people: dict[str | None, str | None]) -> Sequence[Any]:
+    if kind == "person":
+        return [people[value] for value in values]
+    return list(map(bool, values)) if kind == "yes" else values  # SQLite has no truth values
 
 
 def names_of(connection: Connection, key_ids: set[Any]) -> dict[str | None, str | None]:
@@ -147,20 +157,13 @@ def _next(
     columns: Sequence[ColumnElement[Any]],
     after: tuple[datetime, str] | None,
     limit: int,
-) -> Sequence[Any]:
+) -> CursorResult[Any]:
     query = chosen(where, *columns)
     if after is not None:
         same = and_(_TABLE.created_at == after[0], _TABLE.id < after[1])
         # The first condition alone is one that an index is entered by.
         query = query.where(_TABLE.created_at <= after[0], or_(_TABLE.created_at < after[0], same))
-    return connection.execute(query.order_by(_TABLE.created_at.desc(), _TABLE.id.desc()).limit(limit)).all()
-
-
-def _named(row: Any, at: Sequence[int], people: dict[str | None, str | None]) -> tuple[Any, ...]:
-    values = list(row)
-    for place in at:
-        values[place] = people[values[place]]
-    return tuple(values)
+    return connection.execute(query.order_by(_TABLE.created_at.desc(), _TABLE.id.desc()).limit(limit))
 
 
 def _shown(row: Any, names: dict[str | None, str | None]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _write(path: Path, parts: Iterator[bytes]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _watched(chunks: "Iterator[list[tuple[object, ...]]]", total: int) -> "Iterator[list[tuple[object, ...]]]":
+def _watched(chunks: "Iterator[list[Sequence[object]]]", total: int) -> "Iterator[list[Sequence[object]]]":
     """`chunks`, with a bar on standard error while they are read."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -163,4 +163,4 @@ def _watched(chunks: "Iterator[list[tuple[object, ...]]]", total: int) -> "Itera
         task = progress.add_task("Writing", total=total)
         for chunk in chunks:
             yield chunk
-            progress.advance(task, len(chunk))
+            progress.advance(task, len(chunk[0]))

@@ -18,7 +18,7 @@ from regrade.serving.storage.tables import inspections, reviews, tasks
 from tests.databases import NewDatabase
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
-HOSTILE = ("=1+1", "+x", "-x", "@x", 'say "hi"', "a,b", "你好", "a'b", "\u05d0\u05d1", "<b>&amp;")
+HOSTILE = ("=1+1", "+x", "-x", "@x", "＝1", 'say "hi"', "a,b", "你好", "a'b", "\u05d0\u05d1", "<b>&amp;")
 
 
 @dataclass

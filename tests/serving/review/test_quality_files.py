@@ -9,7 +9,9 @@ from regrade.serving.base.sheets import harmless
 from regrade.serving.http.routes.desk.quality_files import as_csv
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", " =1", "\u00a0=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", " =1", "\u00a0=1", "＝1", "\u3000＠x"]
+)
 def test_a_text_that_a_spreadsheet_would_reckon_is_quoted(text: str) -> None:
     assert harmless(text) == f"'{text}"
 
