@@ -128,11 +128,21 @@ def _read(file: Path) -> Made:
         raise BulkError(f"{file} is no manifest of `regrade regrade`: {error}") from error
 
 
-def _difference(begun: Made, now: Made) -> tuple[str, Any, Any] | None:
+def _difference(begun: Made, now: Made) -> tuple[str, str, str] | None:
+    """What differs first, as it was and as it is, in words."""
     for name in ("source", "bundles", "arithmetic", "software"):
-        if getattr(begun, name) != getattr(now, name):
-            return name, getattr(begun, name), getattr(now, name)
+        was, is_now = getattr(begun, name), getattr(now, name)
+        if was != is_now:
+            return name, _said(was, is_now), _said(is_now, was)
     return None
+
+
+def _said(made: Mapping[str, str | None] | str, other: Mapping[str, str | None] | str) -> str:
+    """What `made` is, and of several entries those that are not so in `other`."""
+    if isinstance(made, str) or isinstance(other, str):
+        return str(made)
+    differing = [name for name in {**made, **other} if made.get(name) != other.get(name)]
+    return ", ".join(f"{name} {made.get(name) or '(none)'}" for name in differing)
 
 
 def _parquet(rows: Sequence[Mapping[str, Any]], schema: Any) -> bytes:

@@ -40,7 +40,11 @@ export function restore(pairs) {
   for (const [id, value] of pairs ?? []) filled.set(id, value);
 }
 
+/** Whether somebody has entered the SKU: which line of the return it is. */
+export const skuEntered = () => $("sku").value.trim() !== "" && filled.get("sku") !== $("sku").value;
+
 function fill(expected) {
+  unfill(); // what was of another line
   const sku = $("sku").value.trim();
   const line = expected.lines.find((one) => one.sku === sku) ?? (!sku && expected.lines.length === 1 ? expected.lines[0] : null);
   offer("seller", expected.seller);

@@ -7,6 +7,11 @@ import { named, t } from "./words.js";
 
 const SIDE = 1 / 8; // of the photo's long side: a tap says where a defect is, and roughly how large they are
 let kept = { id: null };
+let giveUp = null; // takes back the defect of which it is asked what it is
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.defaultPrevented) giveUp?.();
+});
 
 /** What was entered of this inspection so far; of another one nothing is left. `pending` is {photo, where} of a defect of
  * which it is not said yet what it is. */
@@ -50,7 +55,7 @@ export function marker(inspection) {
     if (mine.pending?.photo === photo.index) choose(mine.pending.where);
 
     function over() {
-      mine.pending = null;
+      mine.pending = giveUp = null;
       for (const place of document.querySelectorAll("#bench-error")) place.textContent = "";
       draw();
     }
@@ -67,17 +72,19 @@ export function marker(inspection) {
     }
 
     async function choose(where) {
-      mine.pending = { photo: photo.index, where };
+      const pending = mine.pending = { photo: photo.index, where };
+      giveUp = () => { over(); below.querySelector("#mark").focus(); };
       layer.querySelector(".pending")?.remove();
       if (where) layer.append(svg("rect", { class: "pending", x: where[0], y: where[1], width: where[2] - where[0], height: where[3] - where[1] }));
       const rubric = await rubricOf(inspection);
+      if (mine.pending !== pending) return; // taken back, or tapped elsewhere
       const kinds = rubric?.defects ?? inspection.defects.map(({ type, severity }) => ({ code: type, title: named("defect", type), severity }));
       const take = ({ code, severity }) => () => {
         mine.marks.push({ photo: photo.index, type: code, severity, box: where });
         over();
         below.querySelector("#mark").focus();
       };
-      const cancel = el("button", { type: "button", class: "quiet", onclick: over }, t("station.mark_cancel"));
+      const cancel = el("button", { type: "button", class: "quiet", onclick: () => giveUp() }, t("station.mark_cancel"));
       below.replaceChildren(...[el("div", { class: "kinds", role: "group", "aria-label": t("station.mark_kind") },
         ...kinds.map((kind) => el("button", { type: "button", class: "secondary", title: kind.text, "data-kind": kind.code, onclick: take(kind) }, named("defect", kind.code))),
         cancel), rubric ? null : el("p", { class: "mark-hint" }, t("station.rubric_offline"))].filter(Boolean));

@@ -5,7 +5,7 @@ import { benchDecides, choices, decidesFirst, decisionOf, tell } from "./bench.j
 import * as camera from "./camera.js";
 import { $, el } from "./dom.js";
 import { earlierWords } from "./earlier.js";
-import { expect, given, restore, unfill } from "./expected.js";
+import { expect, given, restore, skuEntered, unfill } from "./expected.js";
 import * as hand from "./hand.js";
 import { asksForKind } from "./marks.js";
 import { categoryTap, changeOf, sendCategory } from "./mend.js";
@@ -430,6 +430,7 @@ photos.onTake(openCamera);
 $("rma").addEventListener("keydown", scanned);
 $("rma").addEventListener("input", anotherRma);
 $("rma").addEventListener("change", lookUp);
+$("sku").addEventListener("change", () => skuEntered() && lookUp());
 listenForScans(takeCode);
 wireSound();
 wireRecent();

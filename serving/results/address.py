@@ -35,7 +35,7 @@ def asked_of(given: Mapping[str, str]) -> Asked:
     """What the filters in `given` ask for; empty values and other names count for nothing.
 
     Moments are days (UTC; `until` and `updated_until` to their end) or RFC 3339. Raises `InvalidFieldsError` for what
-    makes no sense.
+    makes no sense, also for a time that ends before it begins.
     """
     found: dict[str, Any] = {}
     for name in FILTERS:
@@ -52,6 +52,9 @@ def asked_of(given: Mapping[str, str]) -> Asked:
             found[name] = "" if written == NONE else _label(name, written)
         else:
             found[name] = _label(name, written)
+    for begin, end in (MOMENTS[:2], MOMENTS[2:]):
+        if begin in found and end in found and found[end] <= found[begin]:
+            raise _fault(end, Message("fault.ends_before", {"begin": given[begin].strip(), "end": given[end].strip()}))
     return Asked(**found)
 
 

@@ -48,15 +48,16 @@ class Share:
     automatic: int
 
     @property
-    def share(self) -> float:
-        """In [0, 1]."""
-        return self.automatic / self.graded if self.graded else 0.0
+    def share(self) -> float | None:
+        """In [0, 1]; None of nothing."""
+        return self.automatic / self.graded if self.graded else None
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """What the actions that stand are expected to recover, and what the policy's own would for the conditions that
-    stand; `overridden` items have another action than the policy's. Amounts are sums, in `currency`."""
+    stand; `overridden` items have another action than the policy's. Amounts are sums, in `currency`. What waits for a
+    person is not among them."""
 
     name: str
     currency: str
@@ -199,17 +200,25 @@ _RECOVERY: Final[tuple[ColumnElement[Any], ...]] = (
 )
 
 
+_SETTLED: Final = (
+    inspections.c.currency.is_not(None),
+    # Not the bare column, so that no database goes by its index.
+    func.coalesce(inspections.c.status, "") != "needs_review",
+)
+"""What has an action that stands, by a person or without one."""
+
+
 def _by_seller(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list[Recovery]:
     # Not the bare column: SQLite would go by its index, and read a row for each of its entries.
     part = func.coalesce(inspections.c.seller, "").label("seller"), inspections.c.currency
-    rows = connection.execute(chosen([*where, part[1].is_not(None)], *part, *_RECOVERY).group_by(*part))
+    rows = connection.execute(chosen([*where, *_SETTLED], *part, *_RECOVERY).group_by(*part))
     return sorted((_recovery(row.seller, [row]) for row in rows), key=lambda one: (-one.lost, one.name))
 
 
 def _by_week(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list[Recovery]:
     part = day_of(connection, inspections.c.created_at), inspections.c.currency
     weeks: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
-    for row in connection.execute(chosen([*where, part[1].is_not(None)], *part, *_RECOVERY).group_by(*part)):
+    for row in connection.execute(chosen([*where, *_SETTLED], *part, *_RECOVERY).group_by(*part)):
         weeks[week_of(date.fromisoformat(row.day)), row.currency].append(row)
     return [_recovery(week, weeks[week, currency]) for week, currency in sorted(weeks)]
 

@@ -47,6 +47,7 @@ def regrade(
     from importlib.metadata import version
 
     from regrade.models.grader import Grader
+    from regrade.serving.base.errors import BulkError
     from regrade.serving.base.settings import load_settings
     from regrade.serving.bulk.output import Made, Output
     from regrade.serving.bulk.rows import arrow
@@ -61,6 +62,13 @@ def regrade(
     stored = source == "store"
     span = Span(moment(since, "--since"), moment(until, "--until", whole_day=True), seller)
     folder = Path(source)
+    if not stored and (span.since or span.until or seller):
+        raise BulkError(
+            "--since, --until and --seller narrow the items of the service. Leave them out for a folder of photos, or "
+            "say --from store."
+        )
+    if not stored and out.resolve().is_relative_to(folder.resolve()):
+        raise BulkError(f"{out} lies within {folder}, which is read. Name a folder beside it with --out.")
     read: Callable[[str], bytes]
     if stored:
         read, items = LocalPhotoStore(settings.data_dir / "photos").read, _of_store(settings, span)

@@ -1,8 +1,9 @@
-// Moments in the time zone and the manner of whoever reads them.
+// Moments in the time zone and the manner of whoever reads them; days are those of UTC.
 
 const language = document.documentElement.lang;
-const date = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
 for (const node of document.querySelectorAll("main time")) {
   node.title = node.textContent;
-  node.textContent = date.format(new Date(node.dateTime));
+  node.textContent = ("day" in node.dataset ? day : moment).format(new Date(node.dateTime));
 }

@@ -77,7 +77,7 @@ def test_a_folder_is_graded_and_what_is_no_photo_stands_apart(photos: Path, tmp_
     assert ids(out) == (good, bad)
     (tmp_path / "other").mkdir()
     said = regrade("regrade", "--from", tmp_path / "other", "--out", out, "--data-dir", tmp_path / "data", fails=True)
-    assert "begun with another source" in said
+    assert f"begun with another source: at {photos}; now it is at {tmp_path / 'other'}." in said
 
 
 def test_what_is_not_there_is_said(photos: Path, tmp_path: Path) -> None:
@@ -87,6 +87,12 @@ def test_what_is_not_there_is_said(photos: Path, tmp_path: Path) -> None:
         "regrade", "--from", photos, "--bundle", "1999.1.1", *out, fails=True
     )
     assert "There is no database" in regrade("regrade", "--from", "store", *out, fails=True)
+    for narrowed in ("--since", "--until", "--seller"):
+        said = regrade("regrade", "--from", photos, narrowed, "2026-11-01", *out, fails=True)
+        assert "Leave them out for a folder of photos" in said
+    within = regrade("regrade", "--from", photos, "--out", photos / "out", *out[2:], fails=True)
+    assert "Name a folder beside it" in within
+    assert not (photos / "out").exists()
 
 
 def test_nobody_goes_on_with_another_bundle_or_beside_another_process(tmp_path: Path) -> None:
@@ -95,7 +101,10 @@ def test_nobody_goes_on_with_another_bundle_or_beside_another_process(tmp_path: 
         with pytest.raises(BulkError, match="Another process"), Output(tmp_path):
             pass
     other = Made(MADE.source, {"footwear": "2"}, "int8", "1")
-    with Output(tmp_path) as output, pytest.raises(BulkError, match="begun with another bundles"):
+    with (
+        Output(tmp_path) as output,
+        pytest.raises(BulkError, match="another bundles: footwear 1; now it is footwear 2"),
+    ):
         output.begin(other, [])
 
 

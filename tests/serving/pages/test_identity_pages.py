@@ -36,7 +36,7 @@ def test_the_station_says_that_it_is_another_item(page: Page, service: Any, shar
     expect_pen(service)
     grade(page, "ID-1", labelled(sharp, "UPCA", "036000291452"))
     banner = page.locator(".identity.mismatch")
-    expect(banner).to_contain_text("does not look like the item of this RMA: code 0036000291452 was read")
+    expect(banner).to_contain_text("does not look like the declared item: code 0036000291452 was read")
     expect(banner).to_contain_text("SKU INK")
     expect(page.locator(".picture .code.wrong polygon.line")).to_have_count(1)
 

@@ -58,6 +58,7 @@ def test_recovery_is_beside_what_the_policy_s_own_actions_would_recover(shelf: A
     shelf.add(seller="acme", recovery=30.0, policy_recovery=40.0)
     shelf.add(seller="acme")
     shelf.add(seller="zenith", currency="EUR", recovery=-2.0, policy_recovery=-2.0)
+    shelf.add(seller="acme", status="needs_review", recovery=7.0)  # nobody has decided yet
     shelf.add(seller="acme", recovery=None, policy_recovery=None, currency=None, condition=None)
     sellers = [(one.name, one.currency, one.items, one.lost, one.overridden) for one in told(shelf).recovery_sellers]
     assert sellers == [("acme", "USD", 2, 10.0, 1), ("zenith", "EUR", 1, 0.0, 0)]
@@ -97,6 +98,7 @@ def test_nothing_is_forecast_of_nothing(shelf: Any) -> None:
     found = told(shelf)
     assert (found.forecast.hours, found.forecast.people, found.forecast.share) == (None, None, None)
     assert (found.stations, found.people, found.queue.ages) == ([], [], (0, 0, 0, 0, 0))
+    assert found.automatic.share is None
 
 
 def test_figures_are_of_one_s_own_sellers_alone(shelf: Any) -> None:

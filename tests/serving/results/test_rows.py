@@ -100,7 +100,7 @@ def test_pages_have_no_gap_and_nothing_twice_while_items_come_in(shelf: Any) -> 
 def test_a_file_has_no_gap_and_nothing_twice_while_items_come_in(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "AT_ONCE", 7)
     shelf.scatter(60)
-    before, found = naive(shelf.rows, Asked()), []
+    before, found = naive(shelf.rows, Asked()), list[str]()
     for (ids,) in every(shelf.database, Asked(), EVERYTHING, ["id"]):
         found += ids
         shelf.add(created_at=DAY + timedelta(days=30, minutes=len(found)))
@@ -150,12 +150,14 @@ def test_a_cursor_of_another_list_is_refused(shelf: Any) -> None:
         {"rma": "a\u202eb"},
         {"seller": "x" * 129},
         {"station": "a\x00b"},
+        {"until": "2026-11-02", "since": "2026-11-03"},
+        {"updated_until": "2026-11-02T10:00:00Z", "updated_since": "2026-11-02T10:00:00Z"},
     ],
 )
 def test_what_makes_no_sense_is_refused_by_its_name(given: dict[str, str]) -> None:
     with pytest.raises(InvalidFieldsError) as told:
         asked_of(given)
-    assert [fault.field for fault in told.value.faults] == list(given)
+    assert [fault.field for fault in told.value.faults] == list(given)[:1]
 
 
 def test_days_reach_to_their_end_and_other_names_count_for_nothing() -> None:

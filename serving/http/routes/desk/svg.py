@@ -8,6 +8,7 @@ what is promised is dashed, what has changed is thicker and begins at a mark, an
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 from xml.sax.saxutils import escape, quoteattr
 
 
@@ -236,23 +237,26 @@ def bars(
     width: int = 560,
     left: int = 150,
     each: int = 24,
+    above: bool = False,
 ) -> str:
     """Bars below one another from 0 on: what each is of, its length, and its value as it is written beside it.
 
-    `level` is a vertical, dashed line.
+    What a bar is of stands `left` of it, or `above` it, which takes less width. `level` is a vertical, dashed line.
     """
     top = max([*(value for _, value, _ in rows), level or 0.0, 1e-9])
+    if above:
+        left, each = 0, each + 16
     x = Scale(0.0, top, left, width - 90)
     parts = []
     for place, (label, value, shown) in enumerate(rows):
-        middle = place * each + each / 2
-        parts.append(
-            f'<text class="tick end" x="{left - 6}" y="{middle + 4:.1f}">{escape(_short(label, left // 7))}</text>'
-        )
-        parts.append(_box("range", left, middle - 7, max(1.0, x(value) - left), 14))
-        parts.append(
-            f'<text class="tick" x="{max(x(value), left) + 6:.1f}" y="{middle + 4:.1f}">{escape(shown)}</text>'
-        )
+        middle = (place + 1) * each - 12
+        if above:
+            said = f'<text class="tick" x="0" y="{middle - 11}">{escape(_short(label, width // 7))}</text>'
+        else:
+            said = f'<text class="tick end" x="{left - 6}" y="{middle + 4}">{escape(_short(label, left // 7))}</text>'
+        beside = max(x(value), left) + 6
+        parts += [said, _box("range", left, middle - 7, max(1.0, x(value) - left), 14)]
+        parts.append(f'<text class="tick" x="{beside:.1f}" y="{middle + 4}">{escape(shown)}</text>')
     height = each * max(1, len(rows))
     if level is not None:
         parts.append(_line("level", x(level), 0, x(level), height))
@@ -260,4 +264,10 @@ def bars(
 
 
 def _short(label: str, most: int) -> str:
-    return label if len(label) <= most else f"{label[: most - 1]}…"
+    """`label`, cut to about `most` letters of this one's size: Chinese ones count for two."""
+    wide = 0
+    for place, letter in enumerate(label):
+        wide += 2 if east_asian_width(letter) in "WF" else 1
+        if wide > most:
+            return f"{label[: max(1, place - 1)]}…"
+    return label

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Final
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
@@ -15,7 +14,9 @@ from regrade.serving.base.i18n import Message, text
 from regrade.serving.base.problems import Problem, ProblemError
 from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_desk
-from regrade.serving.http.routes.results.page import PAGE, ROWS, scope_of
+from regrade.serving.http.routes.home import wants_page
+from regrade.serving.http.routes.results.faults import shown_fault
+from regrade.serving.http.routes.results.page import PAGE, ROWS, query_of, results_page, scope_of
 from regrade.serving.results.address import COLUMNS_FIELD, asked_of, columns_in
 from regrade.serving.results.files import FORMATS, NoParquetError, as_csv, as_parquet
 from regrade.serving.results.rows import COLUMNS, every
@@ -30,26 +31,36 @@ _TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.a
 @router.get("/export/{kind}")
 async def export(kind: str, request: Request, session: FileDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """All rows that the filters in the address ask for, or those of the ids named by `id`, with all columns or those
-    that `columns` names. What is in memory does not grow with them."""
+    that `columns` names. What is in memory does not grow with them. Faults are told on a page to who asked for one."""
     if kind not in FORMATS:
         raise NotFoundError(Message("problem.no_format", {"format": kind[:40], "legal": ", ".join(FORMATS)}))
-    query = dict(parse_qsl(request.url.query))
-    query[COLUMNS_FIELD] = ",".join(request.query_params.getlist(COLUMNS_FIELD))
-    asked, ids = asked_of(query), request.query_params.getlist("id")
-    if len(ids) > ROWS:
-        raise InvalidFieldsError(
-            "invalid-query", "query", [FieldFault("id", Message("fault.too_many", {"limit": ROWS}))]
-        )
-    names = columns_in(query) if query[COLUMNS_FIELD] else tuple(COLUMNS)
-    chunks = every(runtime.database, asked, scope_of(runtime, session), names, ids or None)
     try:
-        parts = as_csv(names, chunks) if kind == "csv" else as_parquet(names, chunks)
+        parts = _parts(kind, request, session, runtime)
+    except InvalidFieldsError as error:
+        if not wants_page(request):
+            raise
+        return await results_page(request, session, runtime, lang, fault=shown_fault(error, lang))
     except NoParquetError:
-        raise ProblemError(Problem("not-installed", text("problem.no_parquet", lang))) from None
+        fault = text("problem.no_parquet", lang)
+        if not wants_page(request):
+            raise ProblemError(Problem("not-installed", fault)) from None
+        return await results_page(request, session, runtime, lang, fault=fault)
     await runtime.call(_note, runtime, session, kind)
     name = f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingResponse(_sent(runtime, parts), media_type=_TYPES[kind], headers=headers)
+
+
+def _parts(kind: str, request: Request, session: Session, runtime: Runtime) -> Iterator[bytes]:
+    query, ids = query_of(request), request.query_params.getlist("id")
+    asked = asked_of(query)
+    if len(ids) > ROWS:
+        raise InvalidFieldsError(
+            "invalid-query", "query", [FieldFault("id", Message("fault.too_many", {"limit": ROWS}))]
+        )
+    names = columns_in(query) if COLUMNS_FIELD in query else tuple(COLUMNS)
+    chunks = every(runtime.database, asked, scope_of(runtime, session), names, ids or None)
+    return as_csv(names, chunks) if kind == "csv" else as_parquet(names, chunks)
 
 
 async def _sent(runtime: Runtime, parts: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -14,9 +14,10 @@ from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_page, read_own_form, see
 from regrade.serving.http.routes.desk.item_words import stamp
 from regrade.serving.http.routes.desk.templates import DESK, desk_page
+from regrade.serving.http.routes.results.faults import shown_fault
 from regrade.serving.http.routes.results.sections import sections
 from regrade.serving.results.address import COLUMNS_FIELD, NONE, STATUSES, asked_of, columns_in, kept, read, written
-from regrade.serving.results.asked import BY, Asked, Scope
+from regrade.serving.results.asked import BY, Scope
 from regrade.serving.results.figures import TARGET, figures
 from regrade.serving.results.files import writes_parquet
 from regrade.serving.results.rows import COLUMNS, SHOWN, Page, page, people
@@ -31,7 +32,6 @@ PageDep = Annotated[Session, Depends(at_page("reviewer", "engineer"))]
 ROWS: Final = 50
 SPAN: Final = timedelta(weeks=12)
 """What figures are of where no moment is named."""
-TARGETS: Final = (4, 8, 24, 48, 72)
 MOST_HOURS: Final = 24 * 365
 
 
@@ -44,13 +44,13 @@ def scope_of(runtime: Runtime, session: Session) -> Scope:
 @router.get("")
 async def results(request: Request, session: PageDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """A page of the list, newest first; filters and columns stand in the address."""
-    return await _results(request, session, runtime, lang)
+    return await results_page(request, session, runtime, lang)
 
 
 @router.get("/figures")
 async def shown_figures(request: Request, session: PageDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Figures of what the filters in the address ask for, else of the last twelve weeks."""
-    query, fault, status, target = _query(request), None, 200, TARGET
+    query, fault, status, target = query_of(request), None, 200, TARGET
     now = datetime.now(UTC)
     default = {"since": f"{now - SPAN:%Y-%m-%d}"}
     if not any(query.get(name) for name in ("since", "until", "updated_since", "updated_until")):
@@ -58,12 +58,12 @@ async def shown_figures(request: Request, session: PageDep, runtime: RuntimeDep,
     try:
         asked, target = asked_of(query), _target(request.query_params.get("target", ""))
     except InvalidFieldsError as error:
-        asked, fault, status = asked_of(default), error.to(lang), 422
+        asked, fault, status = asked_of(default), shown_fault(error, lang), 422
     found = await runtime.call(figures, runtime.database, asked, scope_of(runtime, session), now=now, target=target)
     shown = await runtime.call(sections, found, lang)
     values = await _common(runtime, session, query)
-    values |= {"sections": shown, "items": found.items, "target": f"{target:g}", "targets": TARGETS}
-    return desk_page(request, "figures.html", lang, session, status=status, fault=fault, **values)
+    values |= {"sections": shown, "items": found.items, "target": f"{target:g}", "since": asked.since}
+    return desk_page(request, "figures.html", lang, session, status=status, fault=fault, stamp=stamp, **values)
 
 
 @router.get("/views")
@@ -82,7 +82,7 @@ async def save_view(request: Request, session: PageDep, runtime: RuntimeDep, lan
     try:
         await runtime.call(save, runtime.database, session.key, name, query, shared="shared" in fields)
     except InvalidFieldsError as error:
-        return await _results(request, session, runtime, lang, fault=error.to(lang), query=query)
+        return await results_page(request, session, runtime, lang, fault=shown_fault(error, lang), query=query)
     return see(request, f"{PAGE}?{written(query)}" if query else PAGE)
 
 
@@ -96,7 +96,7 @@ async def delete_view(
     return see(request, PAGE)
 
 
-async def _results(
+async def results_page(
     request: Request,
     session: Session,
     runtime: Runtime,
@@ -105,15 +105,16 @@ async def _results(
     fault: str | None = None,
     query: dict[str, str] | None = None,
 ) -> Response:
+    """The list, of `query` or else of what the address asks for; `fault` is what is wrong with something else."""
     status = 200 if fault is None else 422
-    given = _query(request) if query is None else query
+    given = query_of(request) if query is None else query
     cursor, found = request.query_params.get("cursor"), Page((), None)
     names: tuple[str, ...] = SHOWN
     try:
         asked, names = asked_of(given), columns_in(given)
         found = await runtime.call(page, runtime.database, asked, scope_of(runtime, session), ROWS, cursor)
     except InvalidFieldsError as error:
-        fault, status = error.to(lang), 422
+        fault, status = shown_fault(error, lang), 422
     values = await _common(runtime, session, given)
     values |= {"page": found, "names": names, "cursor": cursor, "columns": COLUMNS, "parquet": writes_parquet()}
     return desk_page(request, "results.html", lang, session, status=status, fault=fault, stamp=stamp, **values)
@@ -133,18 +134,11 @@ async def _common(runtime: Runtime, session: Session, query: dict[str, str]) -> 
         "statuses": STATUSES,
         "by": BY,
         "without": NONE,
-        "narrowed": asked_of({}) != _asked_or_all(query),
+        "narrowed": bool(query.keys() - {COLUMNS_FIELD}),
     }
 
 
-def _asked_or_all(query: dict[str, str]) -> Asked:
-    try:
-        return asked_of(query)
-    except InvalidFieldsError:
-        return Asked()
-
-
-def _query(request: Request) -> dict[str, str]:
+def query_of(request: Request) -> dict[str, str]:
     """The filters and columns in the address; columns may be named one by one, as boxes that are ticked are sent."""
     query = dict(request.query_params)
     query[COLUMNS_FIELD] = ",".join(request.query_params.getlist(COLUMNS_FIELD))

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from regrade.serving.base.i18n import text
 from regrade.serving.http.routes.desk.item_words import stamp
 from regrade.serving.http.routes.desk.templates import PAGES
+from regrade.serving.http.routes.results.faults import labels
 from regrade.serving.http.routes.results.sections import Section
 
 _STYLES = (PAGES / "tokens.css", *(PAGES / "desk" / name for name in ("desk.css", "quality.css", "results.css")))
@@ -35,6 +36,7 @@ def report_page(
         section=macros.section,  # type: ignore[attr-defined]  # a macro of the template
         sections=sections,
         asked=asked,
+        labels=labels(lang),
         items=items,
         made=stamp(made),
         style=style,

@@ -1,6 +1,6 @@
 """Figures of results as sections to be shown: each a title, charts and the table of what they show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,10 @@ from regrade.serving.results.forecast import SHIFT, Forecast
 
 DRAWN: Final = 20
 """Bars of a chart at most; the table has all."""
-_LABELS: Final = 13
+NARROW: Final = 300
+"""Width of a chart on a telephone, in pixels: one that is shrunk would have letters that nobody can read."""
+_LABEL: Final = 37
+"""Pixels that a week takes below a chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,10 @@ def _queue(queue: Queue, lang: str) -> Section:
     names = [text("results.age_between", lang, low=low, high=high) for low, high in zip(edges, AGES, strict=False)]
     names.append(text("results.age_beyond", lang, low=AGES[-1]))
     counted = list(zip(names, queue.ages, strict=True))
-    late = queue.late / queue.waiting if queue.waiting else 0.0
-    told: dict[str, str | float] = {"late": queue.late, "share": format_percent(late), "target": f"{queue.target:g}"}
+    late = _share(queue.late / queue.waiting if queue.waiting else None)
+    told: dict[str, str | float] = {"late": queue.late, "share": late, "target": f"{queue.target:g}"}
     hint = text("results.queue_hint", lang, waiting=queue.waiting, oldest=f"{queue.oldest:.1f}", **told)
-    chart = bars([(name, count, f"{count:,}") for name, count in counted], name=text("results.queue", lang))
+    chart = _bars([(name, count, f"{count:,}") for name, count in counted], text("results.queue", lang))
     rows = tuple((name, f"{count:,}") for name, count in counted)
     return _section("queue", hint, [("", chart)], ("results.age", "results.waiting"), rows, lang)
 
@@ -59,7 +62,7 @@ def _queue(queue: Queue, lang: str) -> Section:
 def _forecast(found: Forecast, lang: str) -> Section:
     shown = (
         ("results.forecast_items", _number(found.a_day, 1)),
-        ("results.forecast_share", "–" if found.share is None else format_percent(found.share)),
+        ("results.forecast_share", _share(found.share)),
         ("results.forecast_looks", _number(found.looks, 3)),
         ("results.forecast_seconds", _number(found.seconds, 1)),
         ("results.forecast_hours", _number(found.hours, 1)),
@@ -73,7 +76,7 @@ def _forecast(found: Forecast, lang: str) -> Section:
         for key, hours in (("results.forecast_hours", found.hours), ("results.forecast_most", found.hours_at_most))
         if hours is not None
     ]
-    chart = bars(drawn, name=text("results.forecast", lang), level=SHIFT, left=230) if drawn else None
+    chart = _bars(drawn, text("results.forecast", lang), level=SHIFT, left=230) if drawn else None
     caption = text("results.forecast_level", lang, hours=f"{SHIFT:g}")
     charts = [(caption, chart)] if chart else []
     return _section("forecast", hint, charts, ("results.figure", "results.value"), rows, lang)
@@ -81,17 +84,18 @@ def _forecast(found: Forecast, lang: str) -> Section:
 
 def _automatic(figures: Figures, lang: str) -> Section:
     def row(name: str, one: Share) -> tuple[str, ...]:
-        return name, f"{one.graded:,}", f"{one.automatic:,}", format_percent(one.share)
+        return name, f"{one.graded:,}", f"{one.automatic:,}", _share(one.share)
 
     weeks = figures.automatic_weeks
     categories = [(_category(one.name, lang), one) for one in figures.automatic_categories]
     title = text("results.automatic", lang)
     charts = []
-    if len(weeks) > 1:
-        drawn = _weekly([(one.name, one.share) for one in weeks], title, (0.0, 1.0), format_percent)
+    known = [(one.name, one.share) for one in weeks if one.share is not None]
+    if len(known) > 1:
+        drawn = _weekly(known, title, (0.0, 1.0), format_percent)
         charts.append((text("results.by_week", lang), drawn))
     if categories:
-        by = bars([(name, one.share, format_percent(one.share)) for name, one in categories[:DRAWN]], name=title)
+        by = _bars([(name, one.share or 0.0, _share(one.share)) for name, one in categories[:DRAWN]], title)
         charts.append((text("results.by_category", lang), by))
     every = [row(text("results.all", lang), figures.automatic)]
     rows = [*every, *(row(name, one) for name, one in categories), *(row(one.name, one) for one in weeks)]
@@ -102,7 +106,7 @@ def _automatic(figures: Figures, lang: str) -> Section:
 def _pace(key: str, found: Sequence[Pace], lang: str) -> Section:
     timed = key == "people"
     fastest = sorted(found, key=lambda one: -one.an_hour)[:DRAWN]
-    drawn = bars([(one.name, one.an_hour, f"{one.an_hour:.1f}") for one in fastest], name=text(f"results.{key}", lang))
+    drawn = _bars([(one.name, one.an_hour, f"{one.an_hour:.1f}") for one in fastest], text(f"results.{key}", lang))
     rows = [
         (
             one.name,
@@ -130,7 +134,7 @@ def _recovery(key: str, found: Sequence[Recovery], lang: str) -> Section:
         charts.append((text("results.recovered_share", lang), drawn))
     elif key == "sellers" and found:
         most = [(one.name or "–", max(0.0, one.lost), format_money(one.lost, one.currency, lang)) for one in found]
-        charts.append((text("results.lost", lang), bars(most[:DRAWN], name=title)))
+        charts.append((text("results.lost", lang), _bars(most[:DRAWN], title)))
     rows = [
         (
             one.name or "–",
@@ -146,15 +150,33 @@ def _recovery(key: str, found: Sequence[Recovery], lang: str) -> Section:
     return _section(key, text("results.recovery_hint", lang), charts, (*head, "results.overridden"), rows, lang)
 
 
+def _bars(rows: Sequence[tuple[str, float, str]], name: str, *, level: float | None = None, left: int = 150) -> str:
+    wide = bars(rows, name=name, level=level, left=left)
+    return _either(wide, bars(rows, name=name, level=level, width=NARROW, above=True))
+
+
 def _weekly(
-    values: Sequence[tuple[str, float]], name: str, limits: tuple[float, float], written: object, **more: float
+    values: Sequence[tuple[str, float]],
+    name: str,
+    limits: tuple[float, float],
+    written: Callable[[float], str],
+    *,
+    level: float | None = None,
 ) -> str:
-    assert callable(written)
-    step = -(-len(values) // _LABELS)
     marks = [Mark(float(place), value) for place, (_, value) in enumerate(values)]
-    labels = [Label(float(at), week[5:], week[:4]) for at, (week, _) in enumerate(values) if at % step == 0]
-    ticks = [(tick, str(written(tick))) for tick in round_ticks(*limits)]
-    return line_chart(marks, name=name, ticks=ticks, labels=labels, limits=limits, **more)  # type: ignore[arg-type]
+    ticks = [(tick, written(tick)) for tick in round_ticks(*limits)]
+
+    def drawn(width: int) -> str:
+        step = -(-len(values) * _LABEL // (width - 88))
+        labels = [Label(float(at), week[5:], week[:4]) for at, (week, _) in enumerate(values) if at % step == 0]
+        return line_chart(marks, name=name, ticks=ticks, labels=labels, limits=limits, level=level, width=width)
+
+    return _either(drawn(560), drawn(NARROW))
+
+
+def _either(wide: str, narrow: str) -> str:
+    """The style shows the one that fits the screen."""
+    return f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 
 def _section(
@@ -172,6 +194,10 @@ def _section(
 
 def _category(name: str, lang: str) -> str:
     return name_of("category", name, lang) if name else "–"
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else format_percent(share)
 
 
 def _number(value: float | None, digits: int) -> str:
