@@ -184,8 +184,12 @@ def test_a_mark_without_a_type_is_asked_for_before_the_decision_goes(
 
 def test_a_mark_that_was_cancelled_keeps_nobody(page: Page, service: Any, sharp: FilePayload) -> None:
     grade(page, "R-62", sharp)
-    page.click("#mark")
-    page.locator(".kinds .quiet").click()
+    for cancel in (page.locator(".kinds .quiet").click, lambda: page.keyboard.press("Escape")):
+        page.click("#mark")
+        expect(page.locator(".kinds [data-kind]").first).to_be_focused()
+        cancel()
+        expect(page.locator("#mark")).to_be_focused()
+        expect(page.locator(".kinds")).to_have_count(0)
     page.locator(".choice.said").click()
     expect(page.locator("#bench-done")).to_be_visible()
 
@@ -237,7 +241,7 @@ def test_without_a_network_the_rubric_is_missed_and_the_item_decided(
     expect(page.locator("#bench-done")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", [(390, 844), (820, 1180), (1366, 768)], ids=["phone", "tablet", "desktop"])
+@pytest.mark.parametrize("size", [(390, 844), (1024, 768), (1366, 768)], ids=["phone", "tablet", "desktop"])
 def test_targets_are_large_and_all_can_use_them(
     page: Page, sharp: FilePayload, violations: Violations, size: tuple[int, int]
 ) -> None:
@@ -245,6 +249,8 @@ def test_targets_are_large_and_all_can_use_them(
     grade(page, "R-7", sharp)
     boxes = page.locator(".choice").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
     assert min(boxes) >= 44
+    lines = "all => all.map(one => [one.offsetHeight <= 46, one.scrollWidth <= one.clientWidth])"
+    assert page.locator(".drop-buttons button").evaluate_all(lines) == [[True, True]] * 2
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert violations(page) == []
     page.click("[data-language='zh-CN']")

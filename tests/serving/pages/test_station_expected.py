@@ -39,6 +39,19 @@ def test_an_rma_fills_in_the_rest_until_the_next_item(page: Page, service: Any, 
         expect(page.locator(field)).to_have_value("")
 
 
+def test_an_sku_that_is_entered_fills_in_the_rest_of_its_line(page: Page, service: Any) -> None:
+    tell(service, {"rma": "EXP-6", "seller": "acme", "lines": [{"sku": "BX-1"}, {"sku": "MUG"}]})
+    scan(page, "EXP-6")
+    expect(page.locator("#seller")).to_have_value("acme")
+    expect(page.locator("#category")).to_have_value("")
+    for sku, category, amount in (("BX-1", "packaging", "25"), ("MUG", "", ""), ("BX-1", "packaging", "25")):
+        page.fill("#sku", sku)
+        page.press("#sku", "Tab")
+        expect(page.locator("#category")).to_have_value(category)
+        expect(page.locator("#amount")).to_have_value(amount)
+        expect(page.locator("#seller")).to_have_value("acme")
+
+
 def test_what_the_inspector_chose_stays(page: Page, service: Any) -> None:
     tell(service, {"rma": "EXP-2", "seller": "acme", "lines": [{"sku": "BX-1"}]})
     page.select_option("#category", "footwear")
