@@ -29,6 +29,8 @@ $(VENV)/.dev: $(VENV)/.serve
 	@# Two packages bring the same cv2: keep the one that needs no screen, whole.
 	$(BIN)/python -m pip uninstall --quiet --yes opencv-python
 	$(PIP) --force-reinstall --no-deps opencv-python-headless
+	@# A generator of clients, for a test. It bounds typer for its command line alone, which nobody calls here.
+	$(PIP) --no-deps openapi-python-client ruamel.yaml
 	@touch $@
 
 run: install
