@@ -38,6 +38,7 @@ from sqlalchemy import func, select
 
 from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.base.settings import Settings
+from regrade.serving.events.attempts import Reach, Told
 from regrade.serving.events.dispatcher import Dispatcher
 from regrade.serving.events.endpoints import By, Endpoints
 from regrade.serving.events.queue import Schedule
@@ -128,7 +129,7 @@ class Site:
         self.desk = Desk(self.database, lambda: rules, lottery, signer=signer, **times)
         secrets = Secrets.load(keys)
         self.endpoints = Endpoints(self.database, secrets)
-        self.dispatcher = Dispatcher(self.database, secrets, HERE, alone=True, days=90, schedule=FAST)
+        self.dispatcher = Dispatcher(self.database, secrets, Reach(HERE), alone=True, days=90, schedule=FAST)
         self.write = lambda event: event_bytes(event, rules.rubrics)
 
     def undecided(self) -> list[str]:
@@ -161,7 +162,7 @@ class Site:
 def work(folder: Path) -> None:
     """Decide on all there is, take every tenth back and decide anew, and go on delivering until killed."""
     site = Site(folder)
-    site.dispatcher.start(site.write)
+    site.dispatcher.start(Told(site.write, site.write))
     reviewer = site.reviewers()[0]
     for number, inspection_id in enumerate(site.undecided()):
         site.decide(inspection_id, reviewer)
@@ -259,7 +260,7 @@ def cost(folder: Path, blocks: int, size: int) -> dict[str, Any]:
     site = Site(folder)
     receiver = Receiver("well")
     made = site.endpoints.add(receiver.url, BY)
-    site.dispatcher.start(site.write)
+    site.dispatcher.start(Told(site.write, site.write))
     reviewer, left = site.reviewers()[0], iter(site.undecided())
     for _ in range(20):  # what is done for the first time
         site.decide(next(left), reviewer)

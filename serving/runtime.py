@@ -39,6 +39,7 @@ from regrade.serving.erasure.keeper import Keeper
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.erasure.records import Actor
 from regrade.serving.events.adapters.shelf import Shelf
+from regrade.serving.events.attempts import Reach
 from regrade.serving.events.deliveries import Deliveries
 from regrade.serving.events.dispatcher import Dispatcher
 from regrade.serving.events.endpoints import Endpoints
@@ -106,7 +107,8 @@ class Runtime:
             self.sessions = SessionStore(self.database)
             self.entrance = Entrance.open(self.database, settings.data_dir)
             lottery = Lottery.load(settings.data_dir / "keys")
-            pseudonym = Pseudonyms.load(settings.data_dir / "keys").of_request
+            pseudonyms = Pseudonyms.load(settings.data_dir / "keys")
+            pseudonym, self.seller_alias = pseudonyms.of_request, pseudonyms.of_seller
             secrets = Secrets.load(settings.data_dir / "keys")
             self.photo_links = PhotoLinks.load(settings.data_dir / "keys")
             private.mend(settings.data_dir)
@@ -165,11 +167,12 @@ class Runtime:
         self.dispatcher = Dispatcher(
             self.database,
             secrets,
-            settings.own_networks,
+            Reach(settings.own_networks, settings.seller_networks),
             # What another service may be using is no file of this machine's.
             alone=self.database.file is not None,
             days=settings.event_days,
             shelf=self.adapters,
+            alias=self.seller_alias,
             count=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
         )
         self.desk = Desk(

@@ -227,6 +227,11 @@ class Settings(BaseSettings):
         description="Networks of one's own, commas between, to which webhooks may go beside public addresses, there "
         "also over plain HTTP, such as 10.20.0.0/16; by default none.",
     )
+    seller_webhook_networks: str = Field(
+        "",
+        description="Networks of one's own, commas between, to which webhooks that sellers make may go beside public "
+        "addresses; by default none: `webhook_networks` is for those of the site.",
+    )
     event_days: Annotated[float, Unit("days")] = Field(
         90.0, ge=4, le=3650, description="How long events are kept, to be read and sent again."
     )
@@ -267,7 +272,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{one} is everybody: any client could claim any address. Name the proxies alone.")
         return proxies
 
-    @field_validator("webhook_networks")
+    @field_validator("webhook_networks", "seller_webhook_networks")
     @classmethod
     def _own_networks(cls, networks: str) -> str:
         """Refuse what is no network, and everybody's (0.0.0.0/0)."""
@@ -356,7 +361,12 @@ class Settings(BaseSettings):
     @property
     def own_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """What `webhook_networks` names."""
-        return tuple(ip_network(one.strip()) for one in self.webhook_networks.split(",") if one.strip())
+        return _networks(self.webhook_networks)
+
+    @property
+    def seller_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """What `seller_webhook_networks` names."""
+        return _networks(self.seller_webhook_networks)
 
     @property
     def retention_rules(self) -> Rules:
@@ -398,6 +408,10 @@ class Settings(BaseSettings):
         from regrade.serving.base.database_url import file_of
 
         return file_of(make_url(self.database_url))
+
+
+def _networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(one.strip()) for one in written.split(",") if one.strip())
 
 
 def load_settings(**given: object) -> Settings:

@@ -8,6 +8,7 @@ from sqlalchemy import Row, select, update
 
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
+from regrade.serving.events.endpoints import By, changing, note_step
 from regrade.serving.events.queue import GIVE_UP
 from regrade.serving.outbox.tables import webhook_deliveries, webhooks
 from regrade.serving.storage.database import Database
@@ -64,18 +65,19 @@ class Deliveries:
         found = tuple(_delivery(row) for row in rows[:limit])
         return DeliveryPage(found, found[-1].number if len(rows) > limit else None)
 
-    def send_again(self, webhook_id: str, number: int) -> Delivery:
+    def send_again(self, webhook_id: str, number: int, by: By) -> Delivery:
         """Have one delivery tried again at once, whatever became of it; also after later ones of its inspection."""
         now = datetime.now(UTC)
         this = webhook_deliveries.c
         mine = (this.webhook_id == webhook_id.replace("\0", ""), this.number == number)
         again = {"state": "pending", "next_at": now, "give_up_at": now + GIVE_UP}
-        with self._database.write() as connection:
+        with changing(self._database, webhook_id, by) as connection:
             connection.execute(update(webhook_deliveries).where(*mine).values(again))
             row = connection.execute(select(webhook_deliveries).where(*mine)).first()
             if row is None:
                 raise NotFoundError(Message("problem.no_delivery", {"webhook": webhook_id, "delivery": number}))
             connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(resume_at=None))
+            note_step(connection, now, by, webhook_id, "retry", {"delivery": number})
         return _delivery(row)
 
 

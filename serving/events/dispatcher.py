@@ -16,17 +16,14 @@ from typing import Any, Final, ParamSpec, TypeVar
 from sqlalchemy import Row
 
 from regrade.models.errors import RegradeError
-from regrade.serving.events.adapted import Adapted
 from regrade.serving.events.adapters.shelf import Shelf
+from regrade.serving.events.attempts import Attempts, Reach, Told
 from regrade.serving.events.endpoints import Endpoint, endpoint_of
 from regrade.serving.events.line import Line
 from regrade.serving.events.log import EventLog
-from regrade.serving.events.moments import Event
-from regrade.serving.events.outgoing import outgoing
-from regrade.serving.events.queue import HOLD, Queue, Result, Schedule, Standing, lane_of
-from regrade.serving.events.sender import Answer, Sender
+from regrade.serving.events.queue import HOLD, Alias, Queue, Result, Schedule, Standing, lane_of
+from regrade.serving.events.sender import Answer
 from regrade.serving.events.signing import Secrets
-from regrade.serving.events.targets import Networks
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import new_id
 
@@ -40,20 +37,13 @@ EVERY: Final = 0.5
 BUSY: Final = 0.2
 """The same while something is."""
 AT_ONCE: Final = 8
-"""Attempts under way at once for one webhook; one where its receiver has failed."""
+OF_SELLERS: Final = 2
+"""Attempts under way at once for one webhook, and for one of a seller's; one where its receiver has failed."""
 BATCH: Final = 64
 """Deliveries that are taken up for a webhook at once."""
-TROUBLED: Final = 5
-"""Attempts that failed one after another, after which a receiver is taken to be down whatever it answers."""
 SWEEP: Final = 60.0
 TIDY: Final = 3600.0
 """Seconds from one look for what has waited too long to the next, and for what is older than it is kept."""
-
-HOPELESS: Final = ("expired", "unmapped")
-"""What no further attempt would change, and what says nothing of the receiver."""
-
-Write = Callable[[Event], bytes]
-"""Writes an event as it is sent, in JSON."""
 
 
 class Dispatcher:
@@ -64,23 +54,23 @@ class Dispatcher:
         self,
         database: Database,
         secrets: Secrets,
-        networks: Networks,
+        reach: Reach,
         *,
         alone: bool,
         days: float,
         shelf: Shelf | None = None,
+        alias: Alias | None = None,
         count: Callable[[str], None] = lambda outcome: None,
         schedule: Schedule | None = None,
         seconds: float | None = None,
     ) -> None:
         self._schedule = schedule or Schedule()
-        self._database, self._queue, self._log = database, Queue(database, self._schedule), EventLog(database)
-        self._secrets, self._networks = secrets, networks
+        self._queue, self._log = Queue(database, self._schedule, alias), EventLog(database)
         self._alone, self._days, self._count = alone, timedelta(days=days), count
-        self._adapted = None if shelf is None else Adapted(shelf, self._call)
-        self._limits: dict[str, Any] = {} if seconds is None else {"seconds": seconds}
         self._holder = new_id()
-        self._write: Write = lambda event: b""
+        self._attempts = Attempts(
+            database, secrets, reach, self._call, self._holder, shelf=shelf, alias=alias, seconds=seconds
+        )
         self._over = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
@@ -89,12 +79,11 @@ class Dispatcher:
         self._lines: dict[str, Line] = {}
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sender: Sender | None = None
         self._tidied_at = self._swept_at = time.monotonic()
 
-    def start(self, write: Write) -> None:
-        """Begin; `write` says what is sent of an event."""
-        self._write = write
+    def start(self, told: Told) -> None:
+        """Begin; `told` says what is sent of an event."""
+        self._attempts.told = told
         self._thread.start()
 
     def stop(self) -> None:
@@ -114,7 +103,7 @@ class Dispatcher:
     async def ping(self, endpoint: Endpoint, event_id: str, body: bytes) -> Answer:
         """Send something to a webhook at once, signed, apart from what is on its way; from any event loop."""
         assert self._loop is not None
-        sending = self._signed(endpoint, event_id, body)
+        sending = self._attempts.signed(endpoint, event_id, body)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
 
     def _run(self) -> None:
@@ -123,7 +112,6 @@ class Dispatcher:
 
     async def _main(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
-        self._sender = Sender(self._networks, **self._limits)
         if self._alone:
             await self._safely(self._call(self._queue.release_all))
         while not self._over.is_set():
@@ -139,7 +127,7 @@ class Dispatcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._safely(self._turn())
         await self._safely(self._call(self._queue.let_go, self._holder))
-        await self._sender.close()
+        await self._attempts.close()
 
     async def _safely(self, doing: Any) -> bool:
         """Nobody waits for it, and the next time may do better, such as once a database is back."""
@@ -181,7 +169,7 @@ class Dispatcher:
         for row in rows:
             found, line = endpoint_of(row, now), self._lines.get(row.id)
             if line is None:
-                free = asyncio.Semaphore(AT_ONCE)
+                free = asyncio.Semaphore(AT_ONCE if found.owner is None else OF_SELLERS)
                 self._lines[row.id] = Line(found, set(), found.failures, found.resume_at, free)
             else:
                 line.endpoint, line.idle = found, False
@@ -217,9 +205,7 @@ class Dispatcher:
             return
         rows = await self._call(self._queue.due, line.endpoint.id, now, limit, frozenset(line.flying))
         line.flying |= {lane_of(row) for row in rows}
-        most = 1
-        if rows and line.endpoint.adapter is not None and self._adapted is not None:
-            most = await self._adapted.most(line.endpoint)
+        most = await self._attempts.most(line.endpoint) if rows else 1
         for start in range(0, len(rows), most):
             task = asyncio.create_task(self._attempt(line, rows[start : start + most]))
             self._tasks.add(task)
@@ -229,7 +215,7 @@ class Dispatcher:
         answers: dict[int, Answer] = {}
         try:
             async with line.waiting:
-                answers = await self._sent(line, rows)
+                answers = await self._attempts.sent(line, rows)
         except RegradeError as error:
             log.warning("a webhook waits: %s", error)
         except Exception:
@@ -242,79 +228,12 @@ class Dispatcher:
             else:
                 line.flying.discard(lane_of(row))
 
-    async def _sent(self, line: Line, rows: Sequence[Row[Any]]) -> dict[int, Answer]:
-        """Send deliveries as they are now, several only by an adapter; none of what is not to be sent any more, or not
-        yet."""
-        now = datetime.now(UTC)
-        if line.idle or line.stopped or (line.resume_at is not None and line.resume_at > now):
-            return {}  # found to be down meanwhile
-        found = [(row, ready) for row in rows if (ready := await self._call(self._ready, row.number, now)) is not None]
-        # What was kept for shorter than it waited has no body.
-        answers = {row.number: Answer(None, "expired", 0.0) for row, (_, body) in found if body is None}
-        bodies = {row.number: body for row, (_, body) in found if body is not None}
-        if not bodies:
-            return answers
-        endpoint = found[0][1][0]
-        if endpoint.adapter is None:
-            return answers | {
-                row.number: await self._signed(endpoint, row.event_id, bodies[row.number]) for row in rows
-            }
-        assert self._adapted is not None
-        assert self._sender is not None
-        return answers | await self._adapted.send(self._sender, endpoint, bodies)
-
-    def _ready(self, number: int, now: datetime) -> tuple[Endpoint, bytes | None] | None:
-        found = outgoing(self._database, self._holder, number, now)
-        if found is None:
-            return None
-        return found.endpoint, None if found.event is None else self._write(found.event)
-
-    async def _signed(self, endpoint: Endpoint, event_id: str, body: bytes) -> Answer:
-        assert self._sender is not None
-        headers = self._secrets.sign(endpoint.id, endpoint.generations, event_id, datetime.now(UTC), body)
-        return await self._sender.send(endpoint.url, headers, body)
-
     def _note(self, line: Line, row: Row[Any], answer: Answer) -> None:
         """Decide what follows from an attempt; it is written down with the next turn."""
-        now = datetime.now(UTC)
-        next_at = None
-        told = answer.error not in HOPELESS and (answer.error, answer.status) != (None, None)
-        if not told:
-            pass
-        elif answer.error is None:
-            line.failures, line.resume_at = 0, None
-        else:
-            line.failures += 1
-            next_at = self._next(line, row, answer, now)
-        if told:
-            stopped = "gone" if answer.error == "gone" else None
-            line.stopped |= stopped is not None
-            shown = (line.failures, line.resume_at, now, answer.status, answer.error, stopped)
-            line.standing = Standing(line.endpoint.id, *shown)
-        self._results.append(
-            Result(
-                row.number,
-                row.webhook_id,
-                row.inspection_id,
-                row.event_number,
-                now,
-                answer.status,
-                answer.error,
-                answer.ms,
-                next_at,
-            )
-        )
-        self._count("delivered" if answer.error is None else "failed" if next_at is not None else "dead")
-
-    def _next(self, line: Line, row: Row[Any], answer: Answer, now: datetime) -> datetime | None:
-        """When a delivery is tried again; None where it is given up. Tells too until when its receiver is let alone."""
-        asked = timedelta(seconds=answer.retry_after or 0.0)
-        if answer.silent or line.failures >= TROUBLED:
-            line.resume_at = now + max(asked, self._schedule.silence(line.failures))
-        next_at = line.resume_at if answer.silent else now + max(asked, self._schedule.after(row.attempts + 1))
-        if answer.error == "gone":
-            return now
-        return None if now >= row.give_up_at else next_at
+        result = line.noted(row, answer, self._schedule, datetime.now(UTC))
+        self._results.append(result)
+        again = result.next_at is not None
+        self._count("delivered" if answer.error is None else "failed" if again else "dead")
 
     async def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()

@@ -19,10 +19,11 @@ BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events; None does not narrow. `types` are those of `regrade.serving.outbox.kinds`."""
+    """Which events; None does not narrow. `types` are those of `regrade.serving.outbox.kinds`, `sellers` those of whose
+    items they are."""
 
     types: tuple[str, ...] | None = None
-    seller: str | None = None
+    sellers: tuple[str, ...] | None = None
     station: str | None = None
     inspection_id: str | None = None
 
@@ -102,12 +103,21 @@ def before(connection: Connection, moment: datetime) -> int:
     return newest(connection) if found is None else found - 1
 
 
+def count_after(connection: Connection, wanted: Wanted, after: int) -> int:
+    """How many events are wanted after the number `after`."""
+    query = select(func.count()).select_from(events).where(events.c.number > after, *fitting(wanted))
+    found: int = connection.execute(query).scalar_one()
+    return found
+
+
 def fitting(wanted: Wanted) -> list[ColumnElement[bool]]:
     """Whether a row of `events` is wanted."""
     found: list[ColumnElement[bool]] = []
     if wanted.types is not None:
         found.append(events.c.type.in_(wanted.types))
-    for name in ("seller", "station", "inspection_id"):
+    if wanted.sellers is not None:
+        found.append(events.c.seller.in_(wanted.sellers))
+    for name in ("station", "inspection_id"):
         if (value := getattr(wanted, name)) is not None:
             found.append(events.c[name] == value)
     return found

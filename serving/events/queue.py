@@ -1,14 +1,15 @@
 """What is on its way to webhooks: in which order, when it is tried again, and until when."""
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, exists, insert, literal, or_, select, update
 
 from regrade.serving.events.log import Wanted, fitting, newest
+from regrade.serving.events.owners import kinds_of, sendable
 from regrade.serving.outbox.tables import events, webhook_deliveries, webhooks
 from regrade.serving.storage.database import Database
 
@@ -19,6 +20,9 @@ FAN_OUT: Final = 2000
 HOLD: Final = timedelta(seconds=45)
 """How long a process sends for a webhook without saying again that it does."""
 _PENDING: Final = webhook_deliveries.c.state == "pending"
+
+Alias = Callable[[str], str]
+"""What stands in place of a seller's name once all of their items were erased, which they are still told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,8 @@ class Standing:
 class Queue:
     """Deliveries of an installation. Methods block on the database; each is one transaction."""
 
-    def __init__(self, database: Database, schedule: Schedule) -> None:
-        self._database, self._schedule = database, schedule
+    def __init__(self, database: Database, schedule: Schedule, alias: Alias | None = None) -> None:
+        self._database, self._schedule, self._alias = database, schedule, alias
 
     def release_all(self) -> None:
         """Forget who sends for which webhook: for a start where no other process can be sending."""
@@ -91,10 +95,11 @@ class Queue:
             connection.execute(mine.values(held_by=None, held_until=None))
 
     def standing(self) -> tuple[list[Row[Any]], int]:
-        """All webhooks that are not stopped, and the number of the newest event."""
+        """All webhooks that are sent something, and the number of the newest event."""
         with self._database.read() as connection:
-            rows = connection.execute(select(webhooks).where(webhooks.c.stopped.is_(None)).order_by(webhooks.c.id))
-            return list(rows), newest(connection)
+            query = select(webhooks).where(webhooks.c.stopped.is_(None)).order_by(webhooks.c.id)
+            rows = sendable(connection, connection.execute(query).all(), datetime.now(UTC))
+            return rows, newest(connection)
 
     def turn(self, holder: str, now: datetime, results: Sequence[Result], standings: Sequence[Standing]) -> bool:
         """Write down what came of attempts, take up the webhooks that nobody else sends for, and put what happened
@@ -109,7 +114,7 @@ class Queue:
             connection.execute(take.values(held_by=holder, held_until=now + HOLD))
             head = newest(connection)
             mine = select(webhooks).where(webhooks.c.held_by == holder, webhooks.c.stopped.is_(None))
-            for row in connection.execute(mine).all():
+            for row in sendable(connection, connection.execute(mine).all(), now):
                 if row.position < head:
                     more |= self._fan_out(connection, row, head, now)
         return more
@@ -131,9 +136,10 @@ class Queue:
 
     def give_up(self, now: datetime) -> int:
         """Give up what has waited too long for a receiver; returns how much."""
-        on = select(webhooks.c.id).where(webhooks.c.stopped.is_(None))
-        late = (_PENDING, webhook_deliveries.c.give_up_at < now, webhook_deliveries.c.webhook_id.in_(on))
         with self._database.read() as connection:
+            on = connection.execute(select(webhooks).where(webhooks.c.stopped.is_(None))).all()
+            ids = [row.id for row in sendable(connection, on, now)]
+            late = (_PENDING, webhook_deliveries.c.give_up_at < now, webhook_deliveries.c.webhook_id.in_(ids))
             if connection.execute(select(webhook_deliveries.c.number).where(*late).limit(1)).first() is None:
                 return 0
         with self._database.write() as connection:
@@ -142,7 +148,7 @@ class Queue:
     def _fan_out(self, connection: Connection, row: Row[Any], head: int, now: datetime) -> bool:
         """Put the next events on their way to one webhook; returns whether there are more."""
         last: int = min(head, row.position + FAN_OUT)
-        wanted = Wanted(None if row.types is None else tuple(row.types), row.seller)
+        wanted = wanted_by(row, self._alias)
         columns = {
             **{"webhook_id": literal(row.id), "event_number": events.c.number, "event_id": events.c.id},
             **{"type": events.c.type, "inspection_id": events.c.inspection_id, "state": literal("pending")},
@@ -154,6 +160,13 @@ class Queue:
         connection.execute(insert(webhook_deliveries).from_select(list(columns), found))
         connection.execute(update(webhooks).where(webhooks.c.id == row.id).values(position=last))
         return last < head
+
+
+def wanted_by(row: Row[Any], alias: Alias | None = None) -> Wanted:
+    """The events that the webhook in `row` is sent."""
+    seller: str | None = row.seller
+    names = () if seller is None or alias is None else (alias(seller),)
+    return Wanted(kinds_of(row), None if seller is None else (seller, *names))
 
 
 def lane_of(delivery: Row[Any] | Result) -> str:

@@ -31,9 +31,9 @@ AT_FAULT: Final = frozenset((408, 425, 429, 502, 503, 504))
 class Answer:
     """What came of an attempt. `error` is None where it arrived, else a code: `refused` (an address that webhooks may
     not go to), `dns`, `connection`, `tls`, `timeout`, `redirect`, `gone` or `status`; `status` is that of HTTP, None
-    without an answer. Without an attempt: `expired` (no longer kept), `unmapped` (an adapter has no
-    words for the item) and `adapter` (which cannot be used now). `retry_after` is in seconds, where the receiver asked
-    for it."""
+    without an answer. Without an attempt: `expired` (no longer kept), `unmapped` (an adapter has no words for the
+    item), `adapter` (which cannot be used now) and `unwritable` (what is stored cannot be put into an event).
+    `retry_after` is in seconds, where the receiver asked for it."""
 
     status: int | None
     error: str | None

@@ -62,15 +62,17 @@ class Target:
     port: int
 
 
-def parse(url: str, networks: Networks) -> Target:
+def parse(url: str, networks: Networks, *, by_seller: bool = False) -> Target:
     """`url` as a place for webhooks, as far as can be told without looking up its name.
 
-    Raises `InvalidFieldsError` that says what is wrong with it.
+    Raises `InvalidFieldsError` that says what is wrong with it; to whom `by_seller` is true, without the settings that
+    only the site can change.
     """
     try:
         return _parsed(url, networks)
     except _FaultError as fault:
-        found = FieldFault("url", Message(f"fault.webhook_{fault.code}"))
+        code = f"{fault.code}_seller" if by_seller and fault.code in ("https", "private") else fault.code
+        found = FieldFault("url", Message(f"fault.webhook_{code}"))
         raise InvalidFieldsError("invalid-request", "request", [found]) from None
 
 

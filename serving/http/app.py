@@ -22,6 +22,7 @@ from regrade.serving.base.fields import describe_fault
 from regrade.serving.base.problems import Problem, problem_of
 from regrade.serving.base.settings import Settings, load_settings
 from regrade.serving.connections.descriptors import shortage_of
+from regrade.serving.events.attempts import Told
 from regrade.serving.http.front import Front, method_not_allowed
 from regrade.serving.http.middleware import Wrap, asked_method, own_path
 from regrade.serving.http.openapi import describe
@@ -52,7 +53,7 @@ from regrade.serving.http.routes.desk import quality as desk_quality
 from regrade.serving.http.routes.desk.access import TurnedAway, answer_turned_away
 from regrade.serving.http.routes.events import feed, photo_links, webhooks
 from regrade.serving.http.routes.events import page as desk_webhooks
-from regrade.serving.http.routes.events.out import event_bytes
+from regrade.serving.http.routes.events.out import event_bytes, seller_event_bytes
 from regrade.serving.http.routes.inference import infer
 from regrade.serving.http.routes.inference import models as inference_models
 from regrade.serving.http.routes.results import files as desk_result_files
@@ -148,7 +149,12 @@ def create_app(
                 announce(first)
             running.keeper.start()
             running.nightly.start()
-            running.dispatcher.start(lambda event: event_bytes(event, running.rubrics))
+            running.dispatcher.start(
+                Told(
+                    lambda event: event_bytes(event, running.rubrics),
+                    lambda event: seller_event_bytes(event, running.rubrics),
+                )
+            )
             loading = asyncio.create_task(_load(running, grader, on_failure))
             loading.add_done_callback(lambda _: on_loaded())
             watching = [

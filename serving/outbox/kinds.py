@@ -11,6 +11,13 @@ Kind = Literal[
     "promise.broken",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+SELLER_KINDS: Final[tuple[Kind, ...]] = (
+    "inspection.graded",
+    "inspection.decided",
+    "inspection.reopened",
+    "inspection.erased",
+)
+"""Events of their own items that sellers are told of; one that is added is not among them by itself."""
 
 MEANINGS: Final[dict[Kind, str]] = {
     "inspection.graded": "graded, also anew; `data.status` says whether that is all, or somebody must look, or photos "

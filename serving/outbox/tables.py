@@ -35,7 +35,8 @@ events = Table(
 # Where events are sent. `types` and `seller` narrow what is sent, NULL: all. `position` is the number of the last event
 # that has been looked at for it, `generation` which of its secrets is in use; the one before signs too until
 # `overlap_until`. `failures` are attempts that failed one after another; until `resume_at` nothing is sent.
-# `adapter` names the file that says what is sent there, NULL: the event itself, signed.
+# `adapter` says what is sent there: NULL, the event itself, signed; `seller:` and the id of a key, the same as sellers
+# are shown it, for whoever holds that key; else it names a file. What is a seller's own has no column of its own.
 # `stopped` says why nothing is sent at all: `paused`, or `gone` where the receiver has answered 410. `held_by` is the
 # process that sends for it, until `held_until`.
 webhooks = Table(

@@ -29,7 +29,11 @@ T = TypeVar("T")
 _OF_ITEM: Final = "EXISTS (SELECT 1 FROM inspections AS own WHERE own.id = them.inspection_id)"
 _OF_REVIEW: Final = "EXISTS (SELECT 1 FROM reviews AS own WHERE own.id = them.review_id)"
 _OF_ASK: Final = "EXISTS (SELECT 1 FROM asks AS own WHERE own.id = them.ask_id)"
+_OF_WEBHOOK: Final = "EXISTS (SELECT 1 FROM webhooks AS own WHERE own.id = them.webhook_id)"
 _SELLERS: Final = "them.seller IN ({sellers})"
+
+OWN_WEBHOOK: Final = "seller:"
+"""How the column `adapter` of a webhook begins that is a seller's own, and none of the site's for that seller."""
 
 RULES: Final = {
     "inspections": _SELLERS,
@@ -47,6 +51,8 @@ RULES: Final = {
     "events": _OF_ITEM,
     "catalogue_skus": _SELLERS,
     "catalogue_rmas": _SELLERS,
+    "webhooks": f"{_SELLERS} AND substr(them.adapter, 1, {len(OWN_WEBHOOK)}) = '{OWN_WEBHOOK}'",
+    "webhook_deliveries": _OF_WEBHOOK,
     # One number, which leaves the service in no answer: events up to it have been committed.
     "event_head": "1 = 1",
 }
@@ -135,4 +141,4 @@ def _tables(schema: str, marks: str) -> str:
 @cache
 def _places() -> int:
     """How often the sellers stand in it."""
-    return sum(rule == _SELLERS for rule in RULES.values())
+    return sum(rule.count("{sellers}") for rule in RULES.values())

@@ -36,6 +36,7 @@ def show(data_dir: DataDir = None) -> None:
             told = f"waiting={waiting} given_up={one.dead} seller={one.seller or 'all'} events={types}"
             # Whole ids, a line each: they are copied into the next command.
             told += f" adapter={one.adapter}" if one.adapter else ""
+            told += f" owner={one.owner_name}" if one.owner else ""
             typer.echo(f"{one.id}  {_state(one):10}  {one.url}  {told}")
 
 
@@ -141,7 +142,7 @@ def retry(
 ) -> None:
     """Send one event again, whatever became of it."""
     with _at(data_dir) as site:
-        site.deliveries.send_again(webhook_id, number)
+        site.deliveries.send_again(webhook_id, number, site.by)
     typer.echo(f"Delivery {number} is sent again.")
 
 

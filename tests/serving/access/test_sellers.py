@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from regrade.serving.storage.records import new_id
 from regrade.serving.storage.scope import RULES, OutOfScopeError, seeing
 from regrade.serving.storage.tables import api_keys, metadata
 from tests.serving.access.test_roles_and_routes import seat
+from tests.serving.events.test_delivery import until
 
 OWN, OTHER = "acme", "globex"
 NOTE, REVIEWER = "between ourselves", "Rita Reviewer"
@@ -44,10 +46,26 @@ def site(service: Any, render_photo: Any) -> dict[str, Any]:
     assert service.client.post("/v1/catalogue/skus", json={"items": skus}).status_code == 200
     assert service.client.post("/v1/catalogue/rmas", json={"items": rmas}).status_code == 200
     events = service.client.get("/v1/events").json()["items"]
+    hooks = {}
+    for seller in (OWN, OTHER):
+        client = service.as_role("seller", f"of {seller}", sellers=(seller,))
+        answer = client.post("/v1/webhooks", json={"url": f"https://{seller}.example/hooks", "description": seller})
+        assert answer.status_code == 201
+        hooks[seller] = answer.json()["id"]
+        since = {"since": "2026-01-01T00:00:00Z"}
+        place = f"/v1/webhooks/{hooks[seller]}"
+        assert client.post(f"{place}/replay", json=since).json() == {"events": 2}
+        until(partial(_tried, client, place))  # nobody answers: from now on nothing changes by itself
+        client.patch(place, json={"enabled": False})
+    sites = service.client.post("/v1/webhooks", json={"url": "https://site.example/hooks", "seller": OWN}).json()["id"]
     foreign = made[OTHER]
-    theirs = {OTHER, foreign["id"], foreign["photos"][0]["sha256"]}
+    theirs = {OTHER, hooks[OTHER], sites, foreign["id"], foreign["photos"][0]["sha256"]}
     theirs |= {one["id"] for one in events if one["data"]["id"] == foreign["id"]}
-    return {"service": service, "made": made, "theirs": theirs, "events": events}
+    return {"service": service, "made": made, "theirs": theirs, "events": events, "hooks": hooks, "sites": sites}
+
+
+def _tried(client: httpx.Client, place: str) -> bool:
+    return client.get(place).json()["last_at"] is not None
 
 
 def guests(service: Any) -> Iterator[tuple[str, httpx.Client]]:
@@ -56,9 +74,17 @@ def guests(service: Any) -> Iterator[tuple[str, httpx.Client]]:
     yield "session", seat(service, service.key("seller", "of acme too"))
 
 
-def addresses(service: Any, inspection_id: str, other: str, event: str) -> Iterator[str]:
+def addresses(service: Any, inspection_id: str, other: str, event: str, webhook: str) -> Iterator[str]:
     """Every address that may be read, about one inspection and another seller, in all ways that there are to ask."""
-    values = {"inspection_id": inspection_id, "index": "0", "number": "1", "table": "errors", "category": "packaging"}
+    values = {
+        "inspection_id": inspection_id,
+        "webhook_id": webhook,
+        "act": "ping",
+        "index": "0",
+        "number": "1",
+        "table": "errors",
+        "category": "packaging",
+    }
     described = service.client.get("/openapi.json").json()["paths"]
     asked = {
         "seller": [other], "rma": [f"RMA-{other}", "R-1"], "sku": [f"SKU-{other}"], "station": [f"bench {other}"],
@@ -83,24 +109,25 @@ def test_no_address_tells_of_another_seller(site: dict[str, Any]) -> None:
     event = next(one["id"] for one in site["events"] if one["data"]["id"] == foreign)
     told, count = [], 0
     for who, client in guests(service):
-        there = addresses(service, foreign, OTHER, event)
-        absent = addresses(service, ABSENT, UNKNOWN, ABSENT)
+        hook = site["hooks"][OTHER]
+        there = addresses(service, foreign, OTHER, event, hook)
+        absent = addresses(service, ABSENT, UNKNOWN, ABSENT, ABSENT)
         for address, other in zip(there, absent, strict=True):
             answer, nothing = client.get(address), client.get(other)
             count += 1
-            asked = {foreign, OTHER, event}
+            asked = {foreign, OTHER, event, hook}
             body = answer.text
             for word in asked:
                 body = body.replace(f"{word}", "") if word in address else body
             leaks = [word for word in site["theirs"] if word in body]
-            same = (_blank(answer, (foreign, OTHER, event)), answer.status_code)
-            if leaks or same != (_blank(nothing, (ABSENT, UNKNOWN, ABSENT)), nothing.status_code):
+            same = (_blank(answer, (foreign, OTHER, event, hook)), answer.status_code)
+            if leaks or same != (_blank(nothing, (ABSENT, UNKNOWN, ABSENT, ABSENT)), nothing.status_code):
                 told.append((who, address, answer.status_code, nothing.status_code, leaks))
     assert told == [], [one[1:4] for one in told]
     assert count > 150
 
 
-def _blank(answer: httpx.Response, asked: tuple[str, str, str]) -> str:
+def _blank(answer: httpx.Response, asked: tuple[str, ...]) -> str:
     """What is answered, without what was asked and what is of the moment."""
     body = answer.text + str(sorted(answer.headers.get("etag", "")))
     for word in asked:
@@ -123,6 +150,77 @@ def test_a_seller_finds_all_that_is_theirs(site: dict[str, Any]) -> None:
     assert client.get("/v1/rubrics/packaging").json()["economics"] is None
 
 
+def test_nothing_can_be_done_to_another_sellers_webhook_nor_to_the_sites(site: dict[str, Any]) -> None:
+    """Each route that changes one, by key and at the desk: as if there were none, and nothing is changed."""
+    service, count = site["service"], 0
+    before = service.client.get("/v1/webhooks").json()
+    number = service.client.get(f"/v1/webhooks/{site['hooks'][OTHER]}/deliveries").json()["items"][0]["number"]
+    bodies = {"PATCH": {"enabled": False}, "POST": {"since": "2026-01-01T00:00:00Z"}}
+    acts = ("rotate", "ping", "remove", "pause", "resume", "replay", "retry")
+    form = {"generation": "1", "since": "2026-01-01T00:00", "number": str(number)}
+    for who, client in guests(service):
+        for method, path in service.routes():
+            if "{webhook_id}" not in path or method == "GET" or path.startswith("/v1") != (who == "key"):
+                continue
+            for act in acts if "{act}" in path else ("",):
+                told = set()
+                for hook in (site["hooks"][OTHER], site["sites"], ABSENT):
+                    at = path.format(webhook_id=hook, number=number, act=act)
+                    given: dict[str, Any] = {"json": bodies.get(method)} if who == "key" else {"data": form}
+                    answer = client.request(method, at, **given)
+                    told.add((answer.status_code, _blank(answer, (hook,))))
+                    count += 1
+                assert len(told) == 1, path
+                assert told.pop()[0] == 404, path
+    assert count == (6 + len(acts)) * 3
+    after = service.client.get("/v1/webhooks").json()
+    moving = ("pending", "dead", "behind", "failures", "last_at", "last_error", "last_status", "resume_at")
+    assert [{k: v for k, v in one.items() if k not in moving} for one in before] == [
+        {k: v for k, v in one.items() if k not in moving} for one in after
+    ]
+
+
+def test_a_seller_manages_their_own_webhooks_and_all_of_it_is_written_down(site: dict[str, Any]) -> None:
+    service, client = site["service"], site["service"].as_role("seller", "Sel")
+    (listed,) = client.get("/v1/webhooks").json()
+    assert (listed["seller"], listed["owner"], listed["description"]) == (OWN, f"of {OWN}", OWN)
+    made = client.post("/v1/webhooks", json={"url": "https://two.example/", "types": ["inspection.decided"]}).json()
+    place = f"/v1/webhooks/{made['id']}"
+    assert made["secret"].startswith("whsec_")
+    assert client.patch(place, json={"enabled": False}).json()["stopped"] == "paused"
+    assert client.post(f"{place}/rotate").json()["secret"] != made["secret"]
+    assert client.post(f"{place}/ping").json()["delivered"] is False
+    assert client.post(f"{place}/replay", json={"since": "2026-01-01T00:00:00Z"}).json() == {"events": 1}
+    assert client.patch(place, json={"enabled": True}).json()["enabled"] is True
+    until(lambda: client.get(f"{place}/deliveries").json()["items"] != [])
+    (line,) = client.get(f"{place}/deliveries").json()["items"]
+    assert line["inspection_id"] == site["made"][OWN]["id"]
+    assert client.post(f"{place}/deliveries/{line['number']}/retry").status_code == 202
+    assert client.delete(place).status_code == 204
+    with service.runtime.desk.trail() as trail:
+        mine = [one for one in trail if one.action == "webhook" and one.detail["webhook"] == made["id"]]
+    assert {one.name for one in mine} == {"Sel"}
+    steps = ["add", "change", "rotate", "ping", "replay", "change", "retry", "remove"]
+    assert [one.detail["step"] for one in mine] == steps
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"seller": OTHER}, {"seller": UNKNOWN}, {"types": ["station.changed"]}, {"types": ["promise.broken"]}),
+        *({"adapter": "loop"}, {"url": "http://acme.example/"}, {"url": "https://10.0.0.1/"}),
+        *({"url": "https://127.0.0.1/"}, {"url": "http://127.0.0.1:8000/"}),
+    ],
+)
+def test_a_webhook_that_is_not_for_sellers_is_refused(serve: Any, given: dict[str, Any]) -> None:
+    service = serve(webhook_networks="127.0.0.0/8,10.0.0.0/8")  # the site's own network is not for them
+    client = service.as_role("seller")
+    answer = client.post("/v1/webhooks", json={"url": "https://acme.example/hooks"} | given)
+    assert answer.status_code == 422
+    assert "REGRADE_" not in answer.text
+    assert client.get("/v1/webhooks").json() == []
+
+
 def test_a_seller_of_two_sees_both(site: dict[str, Any]) -> None:
     both = site["service"].as_role("seller", sellers=(OWN, OTHER))
     assert {one["item"]["seller"] for one in both.get("/v1/inspections").json()["items"]} == {OWN, OTHER}
@@ -143,7 +241,7 @@ def test_evidence_of_what_was_erased_is_not_for_sellers(site: dict[str, Any]) ->
 def test_names_notes_and_stations_are_not_for_sellers(site: dict[str, Any]) -> None:
     service, own = site["service"], site["made"][OWN]["id"]
     for _, client in guests(service):
-        for address in addresses(service, own, OWN, ABSENT):
+        for address in addresses(service, own, OWN, ABSENT, site["hooks"][OWN]):
             answer = client.get(address)
             body = answer.text.replace("bench acme", "") if "bench" in address else answer.text
             assert not [word for word in (NOTE, REVIEWER, f"bench {OWN}") if word in body], address

@@ -18,6 +18,7 @@ from regrade.models.types import CONDITIONS, CategoryCall, Defect, Grade, ItemRe
 from regrade.serving.access.keys import ApiKey, KeyStore
 from regrade.serving.erasure.eraser import Eraser
 from regrade.serving.erasure.pseudonyms import Pseudonyms
+from regrade.serving.events.attempts import Reach, Told
 from regrade.serving.events.dispatcher import Dispatcher
 from regrade.serving.events.endpoints import By, Endpoint, Endpoints
 from regrade.serving.events.log import EventLog, Wanted
@@ -130,6 +131,8 @@ class Site:
         keys = KeyStore(self.database)
         self.station, self.ann = (keys.create(role, role)[1] for role in ("station", "reviewer"))
         self.by = By(user="test")
+        self.pseudonyms = Pseudonyms(b"p" * 32)
+        self.alias = self.pseudonyms.of_seller
         self.log, self.endpoints = EventLog(self.database), Endpoints(self.database, self.secrets)
 
     def graded(
@@ -184,7 +187,7 @@ def site(tmp_path: Path, new_database: Any) -> Iterator[Site]:
 def eraser(site: Site, tmp_path: Path) -> Eraser:
     """What erases at the site."""
     photos = LocalPhotoStore(tmp_path / "photos")
-    return Eraser(site.database, photos, lambda sha256: None, site.signer, Pseudonyms(b"p" * 32))
+    return Eraser(site.database, photos, lambda sha256: None, site.signer, site.pseudonyms)
 
 
 def written(event: Event) -> bytes:
@@ -202,10 +205,10 @@ def deliver(site: Site) -> Iterator[Deliver]:
     started: list[Dispatcher] = []
 
     def start(write: Callable[[Event], bytes] = written, **more: Any) -> Dispatcher:
-        given = {"alone": True, "days": 90.0, "schedule": SOON, **more}
-        dispatcher = Dispatcher(site.database, site.secrets, given.pop("networks", HERE), **given)
+        given = {"alone": True, "days": 90.0, "schedule": SOON, "alias": site.alias, **more}
+        dispatcher = Dispatcher(site.database, site.secrets, Reach(HERE, HERE), **given)
         started.append(dispatcher)
-        dispatcher.start(write)
+        dispatcher.start(Told(write, write))
         return dispatcher
 
     yield start

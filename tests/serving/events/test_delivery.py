@@ -140,7 +140,7 @@ def test_after_three_days_it_is_given_up_kept_and_can_be_sent_again(
     log = Deliveries(site.database)
     first = log.page(made.id, 10).items[-1]
     assert (first.status, first.error, first.next_at) == (422, "status", None)
-    log.send_again(made.id, first.number)
+    log.send_again(made.id, first.number, site.by)
     dispatcher.wake()
     until(lambda: states(site, made.id) == ["delivered", "dead"])
 

@@ -105,10 +105,10 @@ def test_a_page_is_narrowed_and_its_cursor_moves_on_past_what_was_not_wanted(sit
         page = site.log.page(Wanted(**wanted), 10, None)
         return [f"{event.inspection.item['rma']} {event.type}" for event in page.items]
 
-    assert found(seller="acme") == ["1 inspection.graded", "1 inspection.decided"]
+    assert found(sellers=("acme",)) == ["1 inspection.graded", "1 inspection.decided"]
     assert found(station="LA-02") == ["2 inspection.graded"]
     assert found(types=("inspection.decided",), inspection_id=first.id) == ["1 inspection.decided"]
-    nothing = site.log.page(Wanted(seller="nobody"), 10, None)
+    nothing = site.log.page(Wanted(sellers=("nobody",)), 10, None)
     assert nothing.items == ()
     assert nothing.next_cursor == site.told()[-1].id
 

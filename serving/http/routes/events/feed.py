@@ -9,8 +9,9 @@ from regrade.serving.base.text_forms import Name
 from regrade.serving.events.log import Wanted
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, problems
 from regrade.serving.http.routes.events.out import EventsOut, event_out, seller_event_out
-from regrade.serving.http.routes.sellers.out import KINDS, refuse_internal
-from regrade.serving.outbox.kinds import MEANINGS, Kind
+from regrade.serving.http.routes.sellers.out import refuse_internal
+from regrade.serving.outbox.kinds import MEANINGS, SELLER_KINDS, Kind
+from regrade.serving.storage.scope import seeing
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -45,8 +46,12 @@ async def read(
     show = event_out
     if key.sees is not None:
         refuse_internal({"station": station})
-        kinds = tuple(kind for kind in KINDS if type in (None, kind))
+        kinds = tuple(kind for kind in SELLER_KINDS if type in (None, kind))
         show = seller_event_out
-    page = await runtime.call(runtime.events.page, Wanted(kinds, seller, station, inspection), limit, after)
+    # Once all items of a seller were erased, a pseudonym stands in place of the name: of that they are told too.
+    of = None if seller is None else (seller, runtime.seller_alias(seller))
+    sees = None if key.sees is None else (*key.sees, *map(runtime.seller_alias, key.sees))
+    with seeing(sees):
+        page = await runtime.call(runtime.events.page, Wanted(kinds, of, station, inspection), limit, after)
     rubrics = runtime.rubrics
     return EventsOut(items=[show(one, lang, rubrics) for one in page.items], next_cursor=page.next_cursor)

@@ -49,7 +49,11 @@ class WebhookIn(BaseModel):
         None, description="The adapter that says what is sent there, such as `loop`; null: the event itself, signed."
     )
     types: list[Kind] | None = Field(None, min_length=1, description="Only these events; null: all.")
-    seller: Name | None = Field(None, description="Only events of this seller's items; null: all, and the site's own.")
+    seller: Name | None = Field(
+        None,
+        description="Only events of this seller's items; null: all, and the site's own. Who is bound to several "
+        "sellers names one of them.",
+    )
     description: BriefNote = ""
 
 
@@ -81,11 +85,13 @@ class WebhookOut(BaseModel):
     url: str
     types: list[Kind] | None
     seller: str | None
+    owner: str | None = Field(description="Whose it is, where a seller's; null: the site's.")
     description: str
     adapter: str | None
     enabled: bool
-    stopped: Literal["paused", "gone"] | None = Field(
-        description="Why nothing is sent; `gone`: the receiver answered 410."
+    stopped: Literal["paused", "gone", "owner"] | None = Field(
+        description="Why nothing is sent; `gone`: the receiver answered 410; `owner`: whose it is no longer sees this "
+        "seller's items. Somebody else of the seller who enables it takes it over: look at its address first."
     )
     overlap_until: datetime | None = Field(description="Until when the secret before signs too.")
     failures: int = Field(description="Attempts that failed one after another.")
@@ -95,7 +101,7 @@ class WebhookOut(BaseModel):
     last_error: str | None
     pending: int
     dead: int
-    behind: int = Field(description="Events not yet looked at for it.")
+    behind: int = Field(description="Events not yet looked at for it; of a seller's, those alone that it is sent.")
 
 
 class SecretOut(WebhookOut):
@@ -136,7 +142,7 @@ class PingOut(BaseModel):
 
 
 class ReplayOut(BaseModel):
-    events: int = Field(description="How many events are looked through again.")
+    events: int = Field(description="How many events are looked through again; of a seller's, how many are sent.")
 
 
 def event_out(event: Event, lang: str, rubrics: Rubrics) -> EventOut:
@@ -157,3 +163,8 @@ def seller_event_out(event: Event, lang: str, rubrics: Rubrics) -> EventOut:
 def event_bytes(event: Event, rubrics: Rubrics) -> bytes:
     """An event as webhooks are sent it."""
     return event_out(event, LANGUAGE, rubrics).model_dump_json().encode()
+
+
+def seller_event_bytes(event: Event, rubrics: Rubrics) -> bytes:
+    """An event as webhooks of sellers are sent it."""
+    return seller_event_out(event, LANGUAGE, rubrics).model_dump_json().encode()

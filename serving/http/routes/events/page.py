@@ -1,4 +1,7 @@
-"""`/desk/webhooks`: where events are sent, how each receiver does, and what became of every event."""
+"""`/desk/webhooks`: where events are sent, how each receiver does, and what became of every event.
+
+Admins see all of them, somebody of a seller those of their sellers: what is found and changed is no matter of routes.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, Final, get_args
@@ -23,12 +26,12 @@ from regrade.serving.http.routes.desk.templates import DESK, desk_page
 from regrade.serving.http.routes.events import shown, steps
 from regrade.serving.http.routes.events.out import WebhookIn
 from regrade.serving.http.routes.queries import moment
-from regrade.serving.outbox.kinds import KINDS
+from regrade.serving.outbox.kinds import KINDS, SELLER_KINDS
 from regrade.serving.runtime import Runtime
 
 router = APIRouter(include_in_schema=False)
 
-AdminDep = Annotated[Session, Depends(at_page())]
+OwnerDep = Annotated[Session, Depends(at_page("seller"))]
 
 PAGE: Final = f"{DESK}/webhooks"
 LINES: Final = 50
@@ -36,13 +39,13 @@ STATES: Final = get_args(State)
 
 
 @router.get(PAGE)
-async def webhooks(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+async def webhooks(request: Request, session: OwnerDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """All webhooks, and a form for another."""
     return await _list(request, session, runtime, lang)
 
 
 @router.post(PAGE)
-async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
+async def make(request: Request, session: OwnerDep, runtime: RuntimeDep, lang: DeskLanguageDep) -> Response:
     """Make one, and show its secret on its page."""
     fields = await read_own_form(request, session, lang)
     try:
@@ -55,7 +58,7 @@ async def make(request: Request, session: AdminDep, runtime: RuntimeDep, lang: D
 
 @router.get(f"{PAGE}/{{webhook_id}}")
 async def webhook(
-    webhook_id: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
+    webhook_id: str, request: Request, session: OwnerDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
     """One webhook and its delivery log."""
     try:
@@ -67,14 +70,14 @@ async def webhook(
 
 
 @router.get(f"{PAGE}/{{webhook_id}}/{{act}}")
-async def back(webhook_id: str, act: str, request: Request, session: AdminDep) -> Response:
+async def back(webhook_id: str, act: str, request: Request, session: OwnerDep) -> Response:
     """What a button does is not done by an address, such as after having had to log in again: to its page."""
     return see(request, f"{PAGE}/{quote(webhook_id, safe='')}")
 
 
 @router.post(f"{PAGE}/{{webhook_id}}/{{act}}")
 async def act_on(
-    webhook_id: str, act: str, request: Request, session: AdminDep, runtime: RuntimeDep, lang: DeskLanguageDep
+    webhook_id: str, act: str, request: Request, session: OwnerDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
     """Do what a button of the page says; then the page again."""
     fields = await read_own_form(request, session, lang)
@@ -87,7 +90,7 @@ async def act_on(
         if act == "rotate":
             return await _turn(request, session, runtime, by, found, fields.get("generation", ""))
         if act == "ping":
-            return await _one(request, session, runtime, lang, found, tried=await steps.ping(runtime, webhook_id))
+            return await _one(request, session, runtime, lang, found, tried=await steps.ping(runtime, webhook_id, by))
         if act == "remove":
             await runtime.call(runtime.webhooks.remove, webhook_id, by)
             return see(request, PAGE)
@@ -96,7 +99,7 @@ async def act_on(
         elif act == "replay":
             await steps.replay(runtime, webhook_id, by, _since(fields))
         elif act == "retry" and fields.get("number", "").isdigit():
-            await steps.send_again(runtime, webhook_id, int(fields["number"][:19]))
+            await steps.send_again(runtime, webhook_id, int(fields["number"][:19]), by)
         else:
             raise NotFoundError(Message("problem.no_webhook_step", {"act": act[:40]}))
     except NotFoundError as error:
@@ -166,6 +169,7 @@ async def _list(
     fields: dict[str, str] | None = None,
 ) -> Response:
     every = await runtime.call(runtime.webhooks.all)
+    sellers, settings = session.key.sees, runtime.settings
     return desk_page(
         request,
         "webhooks.html",
@@ -175,9 +179,10 @@ async def _list(
         fault=fault,
         given=fields or {},
         every=every,
-        kinds=KINDS,
-        adapters=await runtime.call(runtime.adapters.names),
-        networks=runtime.settings.webhook_networks,
+        kinds=KINDS if sellers is None else SELLER_KINDS,
+        sellers=sellers,
+        adapters=[] if sellers is not None else await runtime.call(runtime.adapters.names),
+        networks=settings.webhook_networks if sellers is None else settings.seller_webhook_networks,
         **_words(lang),
     )
 
@@ -191,6 +196,7 @@ async def _one(
     log = await runtime.call(runtime.deliveries.page, found.id, LINES, before, state)
     values = {"secret": None, "tried": None, "fault": None, **more}
     about = {"log": log, "state": state, "states": STATES, "page": f"{PAGE}/{found.id}"}
+    about["items"] = f"{DESK}/items/" if session.key.sees is None else f"{DESK}/seller/items/"
     return desk_page(
         request, "webhook.html", lang, session, status=status, hook=found, **about, **values, **_words(lang)
     )

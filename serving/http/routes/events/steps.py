@@ -16,22 +16,24 @@ from regrade.serving.storage.records import new_id
 BIGGEST = 2**63 - 1
 
 
-def checked(runtime: Runtime, url: str) -> str:
-    """`url` where webhooks may go there. Raises `InvalidFieldsError`."""
-    return parse(url.strip(), runtime.settings.own_networks).url
+def checked(runtime: Runtime, url: str, *, sellers: bool) -> str:
+    """`url` where webhooks, of the site or of `sellers`, may go there. Raises `InvalidFieldsError`."""
+    networks = runtime.settings.seller_networks if sellers else runtime.settings.own_networks
+    return parse(url.strip(), networks, by_seller=sellers).url
 
 
 async def make(runtime: Runtime, by: By, url: str | None, **values: Any) -> Endpoint:
     """Make a webhook; see `Endpoints.add`. With an adapter, what is left out of address and types is as its file has
     it. Raises `InvalidFieldsError`, and `AdapterError`."""
     runtime.disk.refuse()
-    if (name := values.get("adapter")) is not None:
+    if (name := values.get("adapter")) is not None and by.sees is None:  # else it is refused
         adapter = await runtime.call(runtime.adapters.usable, name)
         url = url or adapter.url
         values["types"] = values.get("types") or adapter.events
     if url is None:
         raise InvalidFieldsError("invalid-request", "request", [FieldFault("url", Message("fault.webhook_url"))])
-    made = await runtime.call(runtime.webhooks.add, checked(runtime, url), by, **values)
+    place = checked(runtime, url, sellers=by.sees is not None)
+    made = await runtime.call(runtime.webhooks.add, place, by, **values)
     runtime.dispatcher.wake()
     return made
 
@@ -43,18 +45,20 @@ async def change(runtime: Runtime, webhook_id: str, by: By, values: dict[str, An
             fault = FieldFault(name, Message("fault.webhook_null"))
             raise InvalidFieldsError("invalid-request", "request", [fault])
     if "url" in values:
-        values["url"] = checked(runtime, values["url"])
+        before = await runtime.call(runtime.webhooks.get, webhook_id)
+        values["url"] = checked(runtime, values["url"], sellers=before.owner is not None)
     changed = await runtime.call(runtime.webhooks.change, webhook_id, by, values)
     runtime.dispatcher.wake()
     return changed
 
 
-async def ping(runtime: Runtime, webhook_id: str) -> Answer:
+async def ping(runtime: Runtime, webhook_id: str, by: By) -> Answer:
     """Send a test event, apart from what is on its way."""
     endpoint = await runtime.call(runtime.webhooks.get, webhook_id)
     if endpoint.adapter is not None:
         fault = FieldFault("adapter", Message("fault.adapter_ping"))
         raise InvalidFieldsError("invalid-request", "request", [fault])
+    await runtime.call(runtime.webhooks.noted, webhook_id, by, "ping")
     event_id, now = new_id(), datetime.now(UTC).isoformat()
     told = {"id": event_id, "type": "webhook.ping", "created_at": now, "data": {}}
     return await runtime.dispatcher.ping(endpoint, event_id, json.dumps(told).encode())
@@ -67,8 +71,8 @@ async def replay(runtime: Runtime, webhook_id: str, by: By, since: datetime) -> 
     return count
 
 
-async def send_again(runtime: Runtime, webhook_id: str, number: int) -> Delivery:
+async def send_again(runtime: Runtime, webhook_id: str, number: int, by: By) -> Delivery:
     """Send one event again; see `Deliveries.send_again`."""
-    found = await runtime.call(runtime.deliveries.send_again, webhook_id, max(-1, min(number, BIGGEST)))
+    found = await runtime.call(runtime.deliveries.send_again, webhook_id, max(-1, min(number, BIGGEST)), by)
     runtime.dispatcher.wake()
     return found

@@ -30,7 +30,8 @@ router = APIRouter(prefix="/v1/webhooks", tags=["events"])
 
 BODIES = (WebhookIn, WebhookChangeIn, ReplayIn)
 
-AdminDep = Annotated[ApiKey, Depends(caller())]
+OwnerDep = Annotated[ApiKey, Depends(caller("seller"))]
+"""An admin, who manages all; or a seller, who sees and changes those of their own sellers alone: see `Endpoints`."""
 _CHANGES = (401, 403, 404, 422, 507)
 _NUMBER = r"^[1-9][0-9]{0,17}$"
 
@@ -42,7 +43,7 @@ _NUMBER = r"^[1-9][0-9]{0,17}$"
     openapi_extra=json_body(WebhookIn),
     responses=problems(401, 403, 409, 413, 422, 507),
 )
-async def make(request: Request, runtime: RuntimeDep, key: AdminDep) -> SecretOut:
+async def make(request: Request, runtime: RuntimeDep, key: OwnerDep) -> SecretOut:
     """What happens from now on is sent there, as `GET /v1/events` has it, signed after the Standard Webhooks
     specification with the `secret` of this answer, which is shown once.
 
@@ -52,19 +53,23 @@ async def make(request: Request, runtime: RuntimeDep, key: AdminDep) -> SecretOu
 
     With an `adapter`, what it makes of the items that stand is sent in place of that, by the calls of the receiver's
     own API: several in one call where that takes them. 409 where its file or its secret is not in order.
+
+    A seller makes webhooks of one of their own sellers, five for each, without an adapter and to public addresses
+    alone. They are sent `inspection.…` as `GET /v1/events` has it for sellers, as long as whoever made them may see
+    these items.
     """
     body = await read_json(request, WebhookIn)
     return _with_secret(runtime, await steps.make(runtime, By(key), **body.model_dump()))
 
 
 @router.get("", summary="List the webhooks", responses=problems(401, 403, 422))
-async def list_webhooks(runtime: RuntimeDep, key: AdminDep) -> list[WebhookOut]:
-    """All of them, oldest first, with how each stands."""
+async def list_webhooks(runtime: RuntimeDep, key: OwnerDep) -> list[WebhookOut]:
+    """All of them, oldest first, with how each stands; for a seller, those that somebody of their sellers has made."""
     return [webhook_out(one) for one in await runtime.call(runtime.webhooks.all)]
 
 
 @router.get("/{webhook_id}", summary="Read a webhook", responses=problems(401, 403, 404, 422))
-async def read(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> WebhookOut:
+async def read(webhook_id: str, runtime: RuntimeDep, key: OwnerDep) -> WebhookOut:
     """How it stands."""
     return webhook_out(await runtime.call(runtime.webhooks.get, webhook_id))
 
@@ -75,9 +80,9 @@ async def read(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> WebhookOu
     openapi_extra=json_body(WebhookChangeIn),
     responses=problems(*_CHANGES, 413),
 )
-async def change(webhook_id: str, request: Request, runtime: RuntimeDep, key: AdminDep) -> WebhookOut:
-    """Sets what is given. `enabled: false` pauses it: what happens meanwhile is sent once it is enabled again, as long
-    as events are kept. Whatever waits is tried at once."""
+async def change(webhook_id: str, request: Request, runtime: RuntimeDep, key: OwnerDep) -> WebhookOut:
+    """Sets what is given; of a seller's, the seller stays. `enabled: false` pauses it: what happens meanwhile is sent
+    once it is enabled again, as long as events are kept. Whatever waits is tried at once."""
     body = await read_json(request, WebhookChangeIn)
     return webhook_out(await steps.change(runtime, webhook_id, By(key), body.model_dump(exclude_unset=True)))
 
@@ -85,23 +90,23 @@ async def change(webhook_id: str, request: Request, runtime: RuntimeDep, key: Ad
 @router.delete(
     "/{webhook_id}", summary="Remove a webhook", status_code=204, responses=problems(401, 403, 404, 422, 507)
 )
-async def remove(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> Response:
+async def remove(webhook_id: str, runtime: RuntimeDep, key: OwnerDep) -> Response:
     """Nothing is sent there any more; what was on its way is forgotten."""
     await runtime.call(runtime.webhooks.remove, webhook_id, By(key))
     return Response(status_code=204)
 
 
 @router.post("/{webhook_id}/rotate", summary="Turn to another secret", responses=problems(*_CHANGES, 409))
-async def rotate(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> SecretOut:
+async def rotate(webhook_id: str, runtime: RuntimeDep, key: OwnerDep) -> SecretOut:
     """Answers with a new secret, shown once. For 24 hours each attempt is signed with both, so that the receiver can
     change over without missing anything; until then there is no other new one (409)."""
     return _with_secret(runtime, await runtime.call(runtime.webhooks.rotate, webhook_id, By(key)))
 
 
-@router.post("/{webhook_id}/ping", summary="Try a webhook", responses=problems(401, 403, 404, 422))
-async def ping(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> PingOut:
+@router.post("/{webhook_id}/ping", summary="Try a webhook", responses=problems(*_CHANGES))
+async def ping(webhook_id: str, runtime: RuntimeDep, key: OwnerDep) -> PingOut:
     """Sends an event of the type `webhook.ping` at once, signed, and says what came of it."""
-    answer = await steps.ping(runtime, webhook_id)
+    answer = await steps.ping(runtime, webhook_id, By(key))
     return PingOut(delivered=answer.error is None, status=answer.status, error=answer.error, ms=answer.ms)
 
 
@@ -112,7 +117,7 @@ async def ping(webhook_id: str, runtime: RuntimeDep, key: AdminDep) -> PingOut:
     openapi_extra=json_body(ReplayIn),
     responses=problems(*_CHANGES, 413),
 )
-async def replay(webhook_id: str, request: Request, runtime: RuntimeDep, key: AdminDep) -> ReplayOut:
+async def replay(webhook_id: str, request: Request, runtime: RuntimeDep, key: OwnerDep) -> ReplayOut:
     """All that it wants and that happened since, in order, under the ids of the first time."""
     body = await read_json(request, ReplayIn)
     try:
@@ -127,7 +132,7 @@ async def replay(webhook_id: str, request: Request, runtime: RuntimeDep, key: Ad
 async def deliveries(
     webhook_id: str,
     runtime: RuntimeDep,
-    key: AdminDep,
+    key: OwnerDep,
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(pattern=_NUMBER, description="`next_cursor` of the page before.")] = None,
@@ -145,9 +150,9 @@ async def deliveries(
     summary="Send an event again",
     responses=problems(*_CHANGES),
 )
-async def retry(webhook_id: str, number: int, runtime: RuntimeDep, key: AdminDep) -> DeliveryOut:
+async def retry(webhook_id: str, number: int, runtime: RuntimeDep, key: OwnerDep) -> DeliveryOut:
     """At once, whatever became of it, and for three days again; also one that was given up."""
-    return _delivery_out(await steps.send_again(runtime, webhook_id, number))
+    return _delivery_out(await steps.send_again(runtime, webhook_id, number, By(key)))
 
 
 def webhook_out(endpoint: Endpoint) -> WebhookOut:
@@ -160,8 +165,8 @@ def _with_secret(runtime: Runtime, endpoint: Endpoint) -> SecretOut:
 
 
 def _shown(endpoint: Endpoint) -> dict[str, object]:
-    same = {name: getattr(endpoint, name) for name in WebhookOut.model_fields if name != "enabled"}
-    return {**same, "enabled": endpoint.stopped is None}
+    same = {name: getattr(endpoint, name) for name in WebhookOut.model_fields if name not in ("enabled", "owner")}
+    return {**same, "owner": endpoint.owner_name, "enabled": endpoint.stopped is None}
 
 
 def _delivery_out(delivery: Delivery) -> DeliveryOut:

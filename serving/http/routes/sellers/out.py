@@ -18,14 +18,9 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.grading.item import DeclaredValue
 from regrade.serving.http.render import inspection_out
 from regrade.serving.http.schemas import InspectionOut, MoneyOut, PhotoOut, RetakeOut
-from regrade.serving.outbox.kinds import Kind
 from regrade.serving.rubric.types import Rubrics
 from regrade.serving.storage.records import Inspection, Status
 
-KINDS: Final[tuple[Kind, ...]] = (
-    "inspection.graded", "inspection.decided", "inspection.reopened", "inspection.erased",
-)  # fmt: skip
-"""Events that sellers read."""
 INTERNAL: Final = ("station", "ask", "revision")
 """Query parameters that would tell what a seller is not shown."""
 DISCLOSED: Final = frozenset({"rma", "seller", "sku", "category", "declared_value"})
