@@ -6,6 +6,7 @@ and taken back where a promise breaks.
 | `pairs` | items that both bundles have judged, and what people made of them |
 | `comparison` | both in figures, and what is shown of the candidate at any time |
 | `broken` | whether what a bundle lets go breaks a promise |
+| `of_seller` | what is promised of a seller's items, and what blind looks found of them |
 | `announced` | a broken promise as an event |
 | `rules` | what follows: proposed, canary, promoted, taken back |
 | `overview` | all of it, a category, for the page of models |

@@ -59,7 +59,7 @@ def watched(
     if found is not None and found.threshold is not None:
         economics, _ = economics_of(policy.base, category)
         limits = limits_of(policy.base, economics, economics.default_value)
-        opinions = _opinions(database, ids)
+        opinions = opinions_of(database, ids)
         told = [(row.seller, opinions[name], truths[name].condition) for name, row in zip(ids, rows, strict=True)]
         loss, harm, _ = losses(policy, category, told)
         needed = (1 if limits.harm is None else 2) / limits.delta
@@ -89,7 +89,8 @@ def _watched(
     return Watched(what, len(path), limit, mean, capital, needed, bool(path.max() >= np.log(needed)))
 
 
-def _opinions(database: Database, ids: Sequence[str]) -> Mapping[str, Opinion]:
+def opinions_of(database: Database, ids: Sequence[str]) -> Mapping[str, Opinion]:
+    """What was said of the inspections `ids`."""
     result, found = inspections.c.result, dict[str, Opinion]()
     with database.read() as connection:
         for start in range(0, len(ids), BATCH):

@@ -59,6 +59,7 @@ from regrade.serving.http.routes.inference import models as inference_models
 from regrade.serving.http.routes.results import files as desk_result_files
 from regrade.serving.http.routes.results import page as desk_results
 from regrade.serving.http.routes.sellers import page as seller_pages
+from regrade.serving.http.routes.sellers import promise as seller_promises
 from regrade.serving.http.routes.station import offline, pages
 from regrade.serving.runtime import Runtime
 from regrade.serving.storage.disk import fault_of, first_line
@@ -111,7 +112,7 @@ def _routes() -> list[BaseRoute]:
     )
     accounts = (sign_in, accounts_page)
     figures = (desk_quality, desk_results, desk_result_files)
-    desks = (*figures, desk_models, desk_webhooks, seller_pages, desk_api, desk)
+    desks = (*figures, desk_models, desk_webhooks, seller_pages, seller_promises, desk_api, desk)
     rooms = APIRouter()
     for room in (*api, home, docs, offline, pages, *accounts, *desks):
         rooms.include_router(room.router)

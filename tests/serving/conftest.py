@@ -243,8 +243,10 @@ def _put_judged(
     truth: str,
     other: str | None = None,
     category: str = "packaging",
+    seller: str | None = None,
 ) -> None:
-    """`n` items that went alone as `said`, of which `beside` thinks `other`, and that turned out as `truth`, blind."""
+    """`n` items that went alone as `said`, of which `beside` thinks `other`, and that turned out as `truth`, blind; of
+    another `seller` than the one that they are like."""
     now = datetime.now(UTC)
     likely = {c: 0.97 if c == said else 0.01 for c in CONDITIONS}
     with service.runtime.database.write() as connection:
@@ -253,6 +255,8 @@ def _put_judged(
         result["models"], result["defects"] = {category: graded_by}, []
         result["category"] |= {"name": category, "best_guess": category}
         result["grade"] |= {"condition": said, "probabilities": likely, "promised_error": 0.05}
+        if seller is not None:
+            like |= {"seller": seller, "item": like["item"] | {"seller": seller}}
         rows = [
             like
             | {"id": new_id(), "created_at": now + timedelta(microseconds=i), "status": "graded", "sample_share": 1.0}

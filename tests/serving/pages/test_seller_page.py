@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from regrade.serving.events.endpoints import By
 from tests.serving.access.test_roles_and_routes import seat
 
 Put = Callable[..., list[str]]
@@ -27,6 +28,11 @@ def seller(service: Any) -> httpx.Client:
     return seat(service, service.key("seller", "Sel"))
 
 
+def session_key(service: Any, name: str) -> Any:
+    """The key of that name."""
+    return next(key for key in service.runtime.keys.all_keys() if key.name == name)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_nothing_is_wrong_with_the_pages(
@@ -35,7 +41,10 @@ def test_nothing_is_wrong_with_the_pages(
     one, *_ = put(service, 3, seller="acme", declared_value={"amount": 40, "currency": "USD"})
     page = sit(service, "/desk/seller", role="seller", name="Sel", color_scheme=scheme, **SCREENS[screen])
     expect(page.locator(".came-back li")).to_have_count(3)
-    for path in ("/desk/seller", f"/desk/seller/items/{one}", "/desk/seller/items/none", "/desk/seller?condition=x"):
+    hook = service.runtime.webhooks.add("https://acme.example/hooks", By(session_key(service, "Sel")))
+    also = ("/desk/seller/promise", "/desk/webhooks", f"/desk/webhooks/{hook.id}")
+    items = ("/desk/seller", f"/desk/seller/items/{one}", "/desk/seller/items/none", "/desk/seller?condition=x")
+    for path in (*items, *also):
         page.goto(f"{service.url}{path}")
         page.wait_for_load_state("networkidle")
         assert violations(page, every=True) == [], path
@@ -59,7 +68,9 @@ def test_the_page_speaks_chinese(service: Any, put: Put, sit: Sit) -> None:
     put(service, 1, seller="acme")
     page = sit(service, "/desk/seller", role="seller", name="Sel", locale="zh-CN")
     expect(page.locator("h1")).to_have_text("退回的商品")
-    expect(page.locator("nav a")).to_have_text(["退回的商品"])
+    expect(page.locator("nav a")).to_have_text(["退回的商品", "承诺", "Webhook 推送"])
+    page.goto(f"{service.url}/desk/seller/promise")
+    expect(page.locator(".promised").first).to_contain_text("商品太少，无法判断：")
 
 
 def test_who_logs_in_for_a_seller_lands_there(service: Any) -> None:
@@ -124,3 +135,31 @@ def test_the_csv_has_all_rows_and_no_formula(service: Any, put: Put, seller: htt
     assert {row[2] for row in rows[1:]} == {'\'=HYPERLINK("http://x")'}
     assert {row[3] for row in rows[1:]} == {"acme"}
     assert seller.get("/desk/seller/items.csv?from=x").status_code == 422
+
+
+def test_a_seller_of_two_makes_a_webhook_of_one_and_sees_its_secret_once(service: Any) -> None:
+    browser = seat(service, service.key("seller", "Sel", sellers=("acme", "globex")))
+    page = browser.get("/desk/webhooks").text
+    assert 'name="adapter"' not in page
+    assert "promise.broken" not in page
+    form = {"url": "https://wms.example.com/", "seller": "globex", "type:inspection.decided": "on"}
+    refused = browser.post("/desk/webhooks", data=form | {"seller": "other"})
+    assert (refused.status_code, "acme, globex" in refused.text) == (422, True)
+    made = browser.post("/desk/webhooks", data=form)
+    assert made.status_code == 303
+    shown = browser.get(made.headers["location"]).text
+    assert "whsec_" in shown
+    assert "Items of globex" in shown
+    (hook,) = service.client.get("/v1/webhooks").json()
+    assert (hook["seller"], hook["owner"], hook["types"]) == ("globex", "Sel", ["inspection.decided"])
+
+
+def test_a_webhook_without_an_owner_says_so_and_a_colleague_resumes_it(service: Any) -> None:
+    before = seat(service, service.key("seller", "Ann"))
+    place = before.post("/desk/webhooks", data={"url": "https://wms.example.com/"}).headers["location"]
+    service.runtime.keys.revoke(session_key(service, "Ann").id)
+    assert before.get(place).status_code == 303  # to log in
+    after = seat(service, service.key("seller", "Bo"))
+    assert "Ann no longer sees the items of acme" in after.get(place).text
+    assert after.post(f"{place}/resume").status_code == 303
+    assert "Made by Bo" in after.get(place).text
