@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from regrade.serving.erasure.records import Actor
+from regrade.serving.inspections.selection import Criteria
 from tests.serving.events.conftest import Receiver
 from tests.serving.events.test_delivery import until
 
@@ -181,7 +183,7 @@ def test_replay_wants_a_moment_with_its_zone(service: Any, listen: Listen, since
 
 
 def test_there_are_only_so_many_webhooks(service: Any, monkeypatch: pytest.MonkeyPatch, listen: Listen) -> None:
-    monkeypatch.setattr("regrade.serving.events.endpoints.MOST", 1)
+    monkeypatch.setattr("regrade.serving.events.owners.MOST", 1)
     receiver = listen()
     make(service, receiver)
     assert service.client.post("/v1/webhooks", json={"url": receiver.url}).status_code == 409
@@ -211,3 +213,17 @@ def test_an_adapter_is_refused_until_all_it_needs_is_there_and_brings_its_own_ad
     assert made["types"] == ["inspection.decided", "inspection.graded"]
     assert "its-own-key" not in service.client.get("/v1/webhooks").text
     assert service.client.post(f"/v1/webhooks/{made['id']}/ping").status_code == 422
+
+
+def test_a_seller_reads_that_all_of_theirs_was_erased_and_the_name_with_it(service: Any, photo: bytes) -> None:
+    made = service.post([photo], {"rma": "RMA-1", "seller": "acme"}).json()
+    service.post([photo], {"rma": "RMA-2", "seller": "other"})
+    eraser = service.runtime.eraser
+    assert sum(eraser.erase_all(Criteria(seller="acme"), Actor("test"), None)) == 1
+    assert eraser.rename("acme")
+    seller = service.as_role("seller")
+    told = [(one["type"], one["data"]["id"]) for one in seller.get("/v1/events").json()["items"]]
+    assert told == [("inspection.graded", made["id"]), ("inspection.erased", made["id"])]
+    staff = service.client.get("/v1/events", params={"seller": "acme"}).json()["items"]
+    assert [(one["type"], one["data"]["id"]) for one in staff] == told
+    assert seller.get("/v1/inspections").json()["items"] == []
