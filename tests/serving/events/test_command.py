@@ -47,7 +47,7 @@ def test_what_cannot_be_is_refused_in_words(regrade: Any) -> None:
     assert "public address" in regrade("add", "https://127.0.0.1/", fails=True)
     assert "Legal values" in regrade("add", "https://a.example", "--event", "lost", fails=True)
     assert "There is no webhook x" in regrade("rotate", "x", fails=True)
-    assert "has no delivery 7" in regrade("retry", "x", "7", fails=True)
+    assert "There is no webhook x" in regrade("retry", "x", "7", fails=True)
 
 
 def test_an_adapter_is_listed_printed_and_used_once_all_it_needs_is_there(
