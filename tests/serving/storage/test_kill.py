@@ -32,8 +32,8 @@ from kill_rounds import Server, rounds
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("REGRADE_KILLS", "50"))
-FEW = 16
-"""Each aim twice."""
+FEW = 8
+"""Each aim once."""
 
 
 @pytest.mark.timeout(180 + 15 * KILLS)
