@@ -4,13 +4,14 @@
 
 A process decides on items at the desk and delivers, as the service does, and is killed (SIGKILL) at random moments
 after its first decision, and started again until all is decided. Of its receivers one is well, one is down for half of
-the time, one takes 0.3 s to answer and one answers 500 to three in ten. Then what they were sent is compared with what
-the database says happened. What each kill interrupted is noted: where fewer than three in four found work, or nothing
-at all came twice, they have proven nothing, and that is an error.
+the time (it closes connections without a word), one takes 0.3 s to answer and one answers 500 to three in ten. Then
+what they were sent is compared with what the database says happened. What each kill interrupted is noted: where fewer
+than three in four found work, or nothing at all came twice, they have proven nothing, and that is an error.
 Delays are shortened: 0.05 to 2 s in place of 5 s to 20 h.
 
 Beside it, what a decision costs: blocks of decisions with a webhook that is sent all of it, and blocks with none, take
-turns in one process; 95th percentiles of neighbours are compared.
+turns in one process, the receiver is another; 95th percentiles of neighbours are compared. Once decisions follow one
+another without a pause, as at no desk, and once there are 0.05 s between them, as at a desk of a hundred people.
 """
 
 import argparse
@@ -55,6 +56,7 @@ from regrade.serving.storage.tables import tasks
 HERE: Final = (ip_network("127.0.0.0/8"),)
 FAST: Final = Schedule(delays=(0.05, 0.1, 0.2, 0.5, 1.0, 2.0), longest_silence=2.0)
 BY: Final = By(user="benchmark")
+DOWN: Final = 0
 Seen = list[tuple[str, str, str]]
 """What came, in its order: the event's id, its type, and the inspection's id."""
 
@@ -81,10 +83,10 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def taken(self, body: bytes) -> int:
-        """The status that an event is answered with; what is taken is noted first."""
+        """The status that an event is answered with, `DOWN` for none; what is taken is noted first."""
         event = json.loads(body)
         if self.kind == "down" and int(time.monotonic() - self.begun) % 20 < 10:
-            return 503
+            return DOWN
         if self.kind == "slow":
             time.sleep(0.3)
         with self._lock:
@@ -105,7 +107,9 @@ class Receiver:
                 if len(body) < length:  # whoever sent it was killed amid it
                     self.close_connection = True
                     return
-                status = taken(body)
+                if (status := taken(body)) == DOWN:
+                    self.close_connection = True
+                    return
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -195,8 +199,9 @@ def worker(folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def delivered(folder: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Decide and deliver through `kills` kills; what every receiver was sent, against what happened."""
+def delivered(folder: Path, kills: int, seed: int, longest: float) -> dict[str, Any]:
+    """Decide and deliver through `kills` kills, each after `longest` seconds at the most; what every receiver was sent,
+    against what happened. Where that is a second or less, only whether it runs is tried."""
     receivers = [Receiver(kind) for kind in ("well", "down", "slow", "500")]
     site = Site(folder)
     hooks = {one.kind: site.endpoints.add(one.url, BY).id for one in receivers}
@@ -205,7 +210,7 @@ def delivered(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         with worker(folder) as process:
             if (said := _next(process)) != "started":
                 raise RuntimeError(f"{said!r} before the last kill: give it more items, or fewer kills")
-            time.sleep(chance.uniform(0.2, 8.0))
+            time.sleep(chance.uniform(0.2, longest))
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
         interrupted.append({"undecided": len(site.undecided()), "on_their_way": site.waiting()})
@@ -221,7 +226,7 @@ def delivered(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     decided = sum(row.type == "inspection.decided" for row in rows)
     busy = sum(one["undecided"] > 0 and one["on_their_way"] > 0 for one in interrupted)
     again = sum(one["more_than_once"] for one in found.values())
-    if busy < 0.75 * kills or not again:
+    if longest > 1 and (busy < 0.75 * kills or not again):
         raise RuntimeError(f"{busy} of {kills} kills found work, {again} events came twice: nothing is proven")
     return {
         **{"decisions": decided, "undecided": undecided, "events": len(rows), "webhooks": len(hooks)},
@@ -255,11 +260,23 @@ def _judged(seen: Seen, rows: Any) -> dict[str, int]:
     }
 
 
-def cost(folder: Path, blocks: int, size: int) -> dict[str, Any]:
-    """What a decision costs with a webhook that is sent all, and with none: blocks that take turns."""
+@contextmanager
+def elsewhere() -> Iterator[str]:
+    """A receiver that is well, in a process of its own: the address."""
+    command = [sys.executable, __file__, "--receiver"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield _next(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def cost(folder: Path, url: str, blocks: int, size: int, pause: float) -> dict[str, Any]:
+    """What a decision costs with a webhook at `url` that is sent all, and with none: blocks that take turns, with
+    `pause` seconds between decisions."""
     site = Site(folder)
-    receiver = Receiver("well")
-    made = site.endpoints.add(receiver.url, BY)
+    made = site.endpoints.add(url, BY)
     site.dispatcher.start(Told(site.write, site.write))
     reviewer, left = site.reviewers()[0], iter(site.undecided())
     for _ in range(20):  # what is done for the first time
@@ -271,7 +288,10 @@ def cost(folder: Path, blocks: int, size: int) -> dict[str, Any]:
             site.endpoints.change(made.id, BY, {"enabled": on})
             while on and site.waiting():  # what happened during the pause is no cost of these decisions
                 time.sleep(0.1)
-            times[on] = [site.decide(next(left), reviewer) for _ in range(size)]
+            times[on] = []
+            for _ in range(size):
+                times[on].append(site.decide(next(left), reviewer))
+                time.sleep(pause)
         pairs.append(times)
     site.dispatcher.stop()
     site.database.close()
@@ -279,6 +299,7 @@ def cost(folder: Path, blocks: int, size: int) -> dict[str, Any]:
     return {
         "blocks": blocks,
         "decisions_a_block": size,
+        "pause_s": pause,
         "with_ms": percentiles([value for pair in pairs for value in pair[True]], digits=2),
         "without_ms": percentiles([value for pair in pairs for value in pair[False]], digits=2),
         "p95_with_over_without": interval(bootstrap_ratio(each[True], each[False])),
@@ -288,6 +309,7 @@ def cost(folder: Path, blocks: int, size: int) -> dict[str, Any]:
 def main() -> None:
     made: argparse.ArgumentParser = parser(__doc__, service=False)
     made.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    made.add_argument("--receiver", action="store_true", help=argparse.SUPPRESS)
     made.add_argument("--items", type=int, default=10_000, help="items that are decided on")
     made.add_argument("--kills", type=int, default=20)
     made.add_argument("--blocks", type=int, default=20, help="pairs of blocks of decisions whose time is compared")
@@ -295,14 +317,22 @@ def main() -> None:
     if options.worker is not None:
         work(options.worker)
         return
+    if options.receiver:
+        _say(Receiver("well").url)
+        threading.Event().wait()
     if options.quick:
         options.items, options.kills, options.blocks = 60, 2, 2
-    size = 20 if options.quick else 100
+    size, longest = (20, 0.6) if options.quick else (100, 8.0)
     with tempfile.TemporaryDirectory() as folder:
-        place, other = Path(folder) / "delivered", Path(folder) / "cost"
-        for data, count in ((place, options.items), (other, options.blocks * size * 2 + 20)):
-            fill(data, Size(count, count, 0, 0, 0))[0].close()
-        found = {"cost": cost(other, options.blocks, size), "delivery": delivered(place, options.kills, seed=16)}
+        place, found = Path(folder) / "delivered", dict[str, Any]()
+        for name, pause in (("cost_without_a_pause", 0.0), ("cost_at_a_desk", 0.05)):
+            count = options.blocks * size * 2 + 20
+            fill(Path(folder) / name, Size(count, count, 0, 0, 0))[0].close()
+            with elsewhere() as url:
+                found[name] = cost(Path(folder) / name, url, options.blocks, size, pause)
+            print(name, json.dumps(found[name]), flush=True)
+        fill(place, Size(options.items, options.items, 0, 0, 0))[0].close()
+        found["delivery"] = delivered(place, options.kills, seed=16, longest=longest)
     print(json.dumps(found, indent=1))
     print(write(found | {"at": datetime.now(UTC).isoformat(timespec="seconds")}, "events", out=options.out))
 
