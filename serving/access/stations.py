@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from regrade.serving.access.audit import name_of, record, record_by
 from regrade.serving.access.codes import Codes
 from regrade.serving.access.keys import NO_SECRET, ApiKey, add_key, new_secret
-from regrade.serving.access.names import folded, taken
+from regrade.serving.access.names import folded, refuse_alike, taken
 from regrade.serving.base.errors import CodeError, NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.storage.database import Database
@@ -79,9 +79,10 @@ class Stations:
         return self._station(row)
 
     def add(self, name: str, by: ApiKey | str) -> Station:
-        """Make a station. Raises `AccountError` where the name is taken."""
+        """Make a station. Raises `AccountError` where the name is taken, or looks like one that is."""
         try:
             with self._database.write() as connection:
+                refuse_alike(connection, name, stations.c.key_id)
                 _, key = add_key(connection, "station", name, secret=False)
                 values = {"key_id": key.id, "folded": folded(name), "created_by": name_of(by)}
                 connection.execute(insert(stations).values(values))
@@ -92,10 +93,11 @@ class Stations:
 
     def rename(self, station_id: str, name: str, by: ApiKey | str) -> Station:
         """Give a station another name, which what comes from now on carries. Raises `NotFoundError` and
-        `AccountError` where the name is taken."""
+        `AccountError` where the name is taken, or looks like one that is."""
         try:
             with self._database.write() as connection:
                 before = self._get(connection, station_id)
+                refuse_alike(connection, name, stations.c.key_id, station_id)
                 connection.execute(_of(station_id).values(folded=folded(name)))
                 connection.execute(update(api_keys).where(api_keys.c.id == station_id).values(name=name))
                 detail = {"station": name, "id": station_id, "before": before.name}

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from regrade.serving.access.audit import name_of, record_by
 from regrade.serving.access.codes import Codes
 from regrade.serving.access.keys import NO_SECRET, ApiKey, Role, add_key, bound_to
-from regrade.serving.access.names import folded, taken
+from regrade.serving.access.names import folded, refuse_alike, taken
 from regrade.serving.base.errors import AccountError, FieldFault, InvalidFieldsError, NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.storage.database import Database
@@ -104,13 +104,14 @@ class People:
     ) -> Person:
         """Make a person, who is then invited.
 
-        Raises `AccountError` where the name is taken, `InvalidFieldsError` where their access would be over already, or
-        `sellers` do not go with the role.
+        Raises `AccountError` where the name is taken, or looks like one that is; `InvalidFieldsError` where access
+        would be over already, or `sellers` do not go with the role.
         """
         self._refuse_past(expires_at)
         bound = bound_to(role, sellers)
         try:
             with self._database.write() as connection:
+                refuse_alike(connection, name, people.c.key_id)
                 _, key = add_key(connection, role, name, bound, secret=False)
                 values = {"key_id": key.id, "folded": folded(name), "created_by": name_of(by), "expires_at": expires_at}
                 connection.execute(insert(people).values(values))
@@ -132,6 +133,8 @@ class People:
         try:
             with self._database.write() as connection:
                 before = self._get(connection, person_id)
+                if change.name is not None:
+                    refuse_alike(connection, change.name, people.c.key_id, person_id)
                 if change.takes_access:
                     self._refuse_lockout(connection, before, by)
                 self._apply(connection, before, change)
@@ -146,7 +149,8 @@ class People:
         """A code by which a person chooses a password or passkey within `INVITATION_LIFE`, and until when.
 
         What they had before is void, their sessions end, and so does an invitation that waited. Raises `NotFoundError`,
-        and `AccountError` as `change` does, and where they are disabled.
+        and `AccountError` as `change` does, and where they are disabled or their access is over: whoever took the code
+        would come in nowhere.
         """
         code, digest = self._codes.make("invite")
         now = self._now()
@@ -154,6 +158,9 @@ class People:
             found = self._get(connection, person_id)
             if found.disabled_at is not None:
                 raise AccountError(Message("problem.person_disabled", {"person": found.name}))
+            if found.expires_at is not None and found.expires_at <= now:
+                at = found.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+                raise AccountError(Message("problem.person_expired", {"person": found.name, "at": at}))
             self._refuse_lockout(connection, found, by)
             waits = {"invite_hash": digest, "invite_expires_at": now + INVITATION_LIFE, "password_hash": None}
             connection.execute(update(people).where(people.c.key_id == person_id).values(waits))

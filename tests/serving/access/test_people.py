@@ -135,6 +135,8 @@ def test_access_ends_on_its_day_for_sessions_too(
     with pytest.raises(SignInError):
         sign_in.passkey(b"Ann")
     assert people.get(ann).state == "expired"
+    with pytest.raises(AccountError, match="Set a later end first"):
+        people.invite(ann, BY)
     assert people.change(ann, Change(expires_at=(None,)), BY).state == "active"
 
 

@@ -55,6 +55,29 @@ def test_names_are_unique_whatever_their_case_and_form(stations: Stations) -> No
     assert len(stations.all()) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Dock O7", "D\u043eck 07", "DOCK\u00a0 07", "D\u03bfck 07", "\uff24ock 07"),
+        *("Bench\u20112", "bench\u22122", "B\u0435nch-2", "Gate l", "Gate I", "gate \u0406", "\u0406van", "\u0456van"),
+    ],
+)
+def test_a_name_that_looks_like_another_is_refused(stations: Stations, name: str) -> None:
+    for there in ("Dock 07", "Bench-2", "Gate 1", "Ivan"):
+        stations.add(there, BY)
+    with pytest.raises(AccountError, match=r"looks like|taken"):
+        stations.add(name, BY)
+    other = stations.add("LA-01", BY)
+    with pytest.raises(AccountError, match=r"looks like|taken"):
+        stations.rename(other.id, name, BY)
+    assert stations.rename(other.id, "LA-O1", BY).name == "LA-O1"  # nobody else's, however it looks
+
+
+def test_names_that_can_be_told_apart_are_fine(stations: Stations) -> None:
+    for name in ("LA-1", "LA-2", "LA-11", "LA-7", "Ila", "Lia", "李安", "李按", "Анна", "Bo", "Bob"):
+        stations.add(name, BY)
+
+
 def test_a_code_is_good_once(stations: Stations) -> None:
     code, _ = stations.open_pairing(stations.add("LA-07", BY).id, BY)
     stations.pair(code, "", "")

@@ -8,6 +8,7 @@ import pytest
 from regrade.serving.access.entrance import OF_A_NAME_HERE, OF_CODES_HERE
 from regrade.serving.http.routes.accounts.page import device_of
 from tests.serving.access.authenticator import PRESENT, Authenticator
+from tests.serving.access.test_roles_and_routes import seat
 
 PASSWORD = "three words suffice"
 HOST = "grade.example.com"
@@ -145,6 +146,38 @@ def test_a_name_that_is_taken_is_refused(service: Any) -> None:
     add_station(service)
     answer = service.client.post("/v1/stations", json={"name": "la-07"})
     assert (answer.status_code, answer.json()["detail"]) == (409, "la-07 is taken. Choose another name.")
+
+
+def test_a_name_that_looks_like_somebody_elses_is_refused_with_both(service: Any) -> None:
+    assert service.client.post("/v1/people", json={"name": "Ann Li", "role": "reviewer"}).status_code == 201
+    answer = service.client.post("/v1/people", json={"name": "\u0410nn  Li", "role": "reviewer"})
+    assert (answer.status_code, "looks like Ann Li" in answer.json()["detail"]) == (409, True)
+
+
+def test_as_many_sellers_as_there_may_be_fit_into_the_form(service: Any) -> None:
+    sellers = [f"{number:02}" + 126 * "卖" for number in range(50)]
+    desk = seat(service, service.key("admin"))
+    form = {"name": "Sel", "role": "seller", "sellers": "\n".join(sellers)}
+    assert desk.post("/desk/people/people/add", data=form).status_code == 303
+    (made,) = service.client.get("/v1/people").json()["people"]
+    assert made["sellers"] == sellers
+
+
+@pytest.mark.parametrize(
+    ("role", "wanted", "there"),
+    [
+        *(("engineer", "/desk", "/desk/quality"), ("seller", "/desk?category=x", "/desk/seller")),
+        *(("reviewer", "/desk?category=x", "/desk?category=x"), ("engineer", "/desk/models", "/desk/models")),
+    ],
+)
+def test_who_logs_in_lands_where_their_role_begins_and_not_at_a_refusal(
+    service: Any, role: Any, wanted: str, there: str
+) -> None:
+    visitor = Visitor(service)
+    answer = visitor.post("login", key=service.key(role), next=wanted)
+    assert (answer.status_code, answer.headers["location"]) == (303, there)
+    again = visitor.client.get("/desk/login", params={"next": wanted})
+    assert (again.status_code, again.headers["location"]) == (303, there)
 
 
 def test_guessing_codes_ends_soon_even_for_who_then_has_the_right_one(service: Any) -> None:

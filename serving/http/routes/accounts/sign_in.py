@@ -24,6 +24,7 @@ from regrade.serving.http.routes.desk.access import (
     SessionDep,
     cookie_name,
     cookie_options,
+    landing,
     local_path,
     read_form,
     refuse_foreign,
@@ -47,7 +48,7 @@ async def login_page(request: Request, session: SessionDep, runtime: RuntimeDep,
     """Asks who somebody is; who is logged in already goes on."""
     wanted = local_path(request.query_params.get("next"))
     if session is not None:
-        return see(request, wanted or HOME[session.key.role])
+        return see(request, landing(wanted, session.key))
     return await _login_page(request, runtime, lang, wanted)
 
 
@@ -68,7 +69,7 @@ async def log_in(request: Request, runtime: RuntimeDep, lang: DeskLanguageDep) -
         page = await _login_page(request, runtime, lang, wanted, problem=problem, name=name)
         page.headers.update(problem.headers)
         return page
-    return _seated(request, session, see(request, wanted or HOME[key.role]))
+    return _seated(request, session, see(request, landing(wanted, key)))
 
 
 @router.post("/login/passkey/begin")
@@ -96,7 +97,7 @@ async def by_passkey(request: Request, runtime: RuntimeDep, lang: DeskLanguageDe
         raise
     entrance.guesses.right(scopes)
     session = await _begin(request, runtime, key, "passkey")
-    return _seated(request, session, _go_to(request, local_path(body.next) or HOME[key.role]))
+    return _seated(request, session, _go_to(request, landing(local_path(body.next), key)))
 
 
 @router.post("/logout")

@@ -14,7 +14,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from regrade.models.errors import RegradeError
-from regrade.serving.access.keys import Role
+from regrade.serving.access.keys import ApiKey, Role
 from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import LANGUAGES, Message, pick, text
@@ -22,13 +22,16 @@ from regrade.serving.base.problems import Problem, ProblemError
 from regrade.serving.connections.table import trust
 from regrade.serving.http.middleware import asked_method
 from regrade.serving.http.routes.common import RuntimeDep, in_use, read_bytes
-from regrade.serving.http.routes.desk.templates import DESK, SECURITY_HEADERS, refused
+from regrade.serving.http.routes.desk.templates import DESK, HOME, SECURITY_HEADERS, refused
 from regrade.serving.storage.scope import see_only
 
 CSRF_HEADER: Final = "x-csrf-token"
 CSRF_FIELD: Final = "csrf"
 LANGUAGE_COOKIE: Final = "regrade_language"
 MAX_FORM_BYTES: Final = 8 * 1024
+MAX_OWN_FORM_BYTES: Final = 128 * 1024
+"""Of a form that anybody sends, and of one that somebody sends who is logged in: 50 names of 128 letters, each of which
+is up to 12 bytes on the way."""
 
 _COOKIE: Final = "regrade_desk"
 _LOCAL: Final = re.compile(r"/|/desk(?:[/?][!-\[\]-~]*)?")
@@ -75,6 +78,15 @@ def cookie_options(request: Request) -> dict[str, Any]:
 def local_path(wanted: str | None) -> str | None:
     """`wanted` where it is a page of the desk or the first page, on this host; None for anything else."""
     return wanted if wanted is not None and _LOCAL.fullmatch(wanted) else None
+
+
+def landing(wanted: str | None, key: ApiKey) -> str:
+    """Where somebody goes who has logged in: to the page that they `wanted` (see `local_path`), else where their role
+    begins. The desk's own address is no wish for its queue: it is what everybody types."""
+    home = HOME[key.role]
+    if wanted is None or (wanted.partition("?")[0] == DESK and home != DESK):
+        return home
+    return wanted
 
 
 def same_origin(request: Request) -> bool:
@@ -146,9 +158,10 @@ def see(request: Request, path: str) -> Response:
     return RedirectResponse(f"{root}{path}", 303, {"Cache-Control": "no-store"})
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises `ProblemError` for one that is too long, `InvalidFieldsError` for repeated names."""
-    data = await read_bytes(request, MAX_FORM_BYTES)
+async def read_form(request: Request, most: int = MAX_FORM_BYTES) -> dict[str, str]:
+    """The fields of a form. Raises `ProblemError` for one of more than `most` bytes, `InvalidFieldsError` for repeated
+    names."""
+    data = await read_bytes(request, most)
     fields = parse_qs(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=None)
     if repeated := [FieldFault(name, Message("fault.repeated")) for name, values in fields.items() if values[1:]]:
         raise InvalidFieldsError("invalid-request", "request", repeated)
@@ -158,7 +171,7 @@ async def read_form(request: Request) -> dict[str, str]:
 async def read_own_form(request: Request, session: Session, lang: str) -> dict[str, str]:
     """The fields of a form that a page of the desk, or its script, has sent, without the token that says so. Raises as
     `read_form` does, and `ProblemError` for a form of anybody else."""
-    fields = await read_form(request)
+    fields = await read_form(request, MAX_OWN_FORM_BYTES)
     token = fields.pop(CSRF_FIELD, "") or request.headers.get(CSRF_HEADER, "")
     _refuse_forged(request, session, token, lang)
     return fields
