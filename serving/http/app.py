@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import shlex
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -77,7 +80,7 @@ def announce_on_stdout(token: str, data_dir: str = "DIR") -> None:
         f"First admin key, shown only now: {token}",
         "",
         "It opens /station, /desk and the API. Keep it; if it is lost, make another:",
-        f"regrade keys create --role admin --data-dir {data_dir}",
+        f"{_command()} keys create --role admin --data-dir {shlex.quote(data_dir)}",
         "",
     )
     wide = max(map(len, lines))
@@ -117,6 +120,14 @@ def _routes() -> list[BaseRoute]:
     for room in (*api, home, docs, offline, pages, *accounts, *desks):
         rooms.include_router(room.router)
     return list(rooms.routes)
+
+
+def _command() -> str:
+    """How this shell calls regrade: by its name where it is on the path, else as it was called now (`make run`)."""
+    called = Path(sys.argv[0])
+    if called.name != "regrade" or shutil.which("regrade") is not None:
+        return "regrade"
+    return shlex.quote(str(called))
 
 
 def create_app(
