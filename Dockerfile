@@ -11,7 +11,7 @@ COPY models models
 COPY training training
 COPY serving serving
 RUN python -m venv /opt/regrade \
- && /opt/regrade/bin/pip install --no-cache-dir -c constraints.txt ".[heic]" "psycopg[binary]>=3.2,<4" \
+ && /opt/regrade/bin/pip install --no-cache-dir -c constraints.txt ".[heic,s3]" "psycopg[binary]>=3.2,<4" \
  && /opt/regrade/bin/regrade --help > /dev/null
 
 FROM python:3.11-slim

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,7 +23,7 @@ from regrade.serving.access.photo_views import PhotoViews
 from regrade.serving.access.sessions import LoginBrake, Session, SessionStore
 from regrade.serving.adaptation.nightly import Nightly
 from regrade.serving.base.database_url import is_shared
-from regrade.serving.base.errors import BusyError, DatabaseAwayError, StorageError
+from regrade.serving.base.errors import BusyError, DatabaseAwayError, PhotosAwayError, StorageError
 from regrade.serving.base.health import WATCH_SECONDS, Finding, Health
 from regrade.serving.base.i18n import LANGUAGES, Message, catalogue
 from regrade.serving.base.settings import Settings
@@ -58,6 +57,7 @@ from regrade.serving.grading.workload import CostModel, measure
 from regrade.serving.inspections.regrade import RevisionStore
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
+from regrade.serving.installation.photos import open_photos
 from regrade.serving.installation.simulated import is_simulated
 from regrade.serving.policy.load import Policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
@@ -68,7 +68,7 @@ from regrade.serving.storage.ahead import FOLDER as UPLOADS
 from regrade.serving.storage.ahead import StagedPhotos
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.disk import Disk
-from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.picture_cache import PictureCache
 from regrade.serving.storage.scope import carry
 from regrade.serving.storage.thumbnails import Thumbnails
@@ -113,8 +113,8 @@ class Runtime:
             self.photo_links = PhotoLinks.load(settings.data_dir / "keys")
             private.mend(settings.data_dir)
             self.signer = Signer.load(settings.data_dir / "keys")
-            self.photos = LocalPhotoStore(settings.data_dir / "photos")
-            folders = {"data": settings.data_dir, "photos": self.photos.root, "database": database_dir}
+            self.photos = open_photos(settings)
+            folders = {"data": settings.data_dir, "photos": self.photos.folder, "database": database_dir}
             self.disk = Disk(folders, settings.disk_reserve, lambda: self.admission.unwritten)
             # Before anything reads what is active: an older release kept that in the folder of the package.
             prepare(settings.bundle_store)
@@ -134,7 +134,7 @@ class Runtime:
             self.backfill = Backfill(self.database, self.signer)
             self.backfill.start()
             older = 0.0 if self.lock.alone else LEFT_SECONDS
-            if cleared := self.photos.clear_leftovers(older=older):
+            if cleared := self.photos.clear_leftovers(self.inspections.using, older=older):
                 log.info("removed %d unfinished uploads of an earlier run", cleared)
             self.limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
             self.staged = staged_photos_of(settings, self.limits)
@@ -205,7 +205,7 @@ class Runtime:
         self.login_brake = LoginBrake()
         self._keys_found = Lookups(lambda token: self.call(self.keys.authenticate, token))
         self._sessions_found = Lookups(lambda token: self.call(self.sessions.find, token))
-        self.admission = Admission(settings, self.disk.refuse)
+        self.admission = Admission(settings, self._refuse_if_full)
         self.failure: Exception | None = None
         self.health = Health()
         self._looking: asyncio.Future[tuple[Finding, ...]] | None = None
@@ -307,7 +307,7 @@ class Runtime:
 
     async def failed(self, fault: StorageError) -> None:
         """Note that a write has failed, and see whether it was more than a moment's fault."""
-        if not isinstance(fault, DatabaseAwayError):
+        if not isinstance(fault, DatabaseAwayError | PhotosAwayError):
             self.disk.failed(fault)
         await self.call(self.health.look)
 
@@ -317,6 +317,7 @@ class Runtime:
             await self.call(self.health.look)
             try:
                 await self.call(self.staged.sweep)
+                await self.call(self.photos.clear_leftovers, self.inspections.using, older=LEFT_SECONDS)
             except OSError as error:
                 log.warning("what has expired of photos without items is removed later: %s", error)
             with suppress(SQLAlchemyError):
@@ -369,9 +370,13 @@ class Runtime:
         return Finding("database")
 
     def _look_at_photos(self) -> Finding:
-        if os.access(self.photos.staging, os.W_OK):
-            return Finding("photos")
-        return Finding("photos", "failing", Message("problem.photos_unwritable"), f"{self.photos.staging}")
+        lack = self.photos.look()
+        return Finding("photos") if lack is None else Finding("photos", "failing", *lack)
+
+    def _refuse_if_full(self, size: int) -> None:
+        """Raise `StorageError` where a request of `size` bytes could not be stored, as far as is known."""
+        self.disk.refuse(size)
+        self.photos.refuse()
 
     def _close_to_others(self) -> None:
         if closed := private.mend_thoroughly(self.settings.data_dir):
@@ -414,6 +419,7 @@ class Runtime:
         self._threads.shutdown()
         self._drawers.shutdown()
         self.photo_views.close()
+        self.photos.close()
         with suppress(SQLAlchemyError):
             self.entrance.last_used.flush()
         self.database.close()
@@ -436,7 +442,7 @@ def picture_cache_of(settings: Settings) -> PictureCache:
     return PictureCache(settings.data_dir / "cache" / "thumbnails", settings.picture_cache_bytes)
 
 
-def open_eraser(settings: Settings, database: Database, photos: LocalPhotoStore, signer: Signer) -> Eraser:
+def open_eraser(settings: Settings, database: Database, photos: PhotoStore, signer: Signer) -> Eraser:
     """What erases inspections of an installation, whether a service runs on it or not."""
     pseudonyms = Pseudonyms.load(settings.data_dir / "keys")
     pictures, features = picture_cache_of(settings), FeatureCache(settings.data_dir / FEATURES)

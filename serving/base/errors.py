@@ -154,8 +154,8 @@ class BusyError(SpokenError):
 class StorageError(SpokenError):
     """There is no room for what was asked, or the disk cannot be written; nothing of it was stored.
 
-    `fault` is `full`, `read_only` or `failing` where a write has failed, None where none was tried. `retry_after` is in
-    whole seconds.
+    `fault` is `full`, `read_only` or `failing` where a write has failed, `away` or `photos_away` where a server does
+    not answer, None where none was tried. `retry_after` is in whole seconds.
     """
 
     retry_after = 30
@@ -177,6 +177,22 @@ class DatabaseAwayError(StorageError):
 
     def __init__(self) -> None:
         super().__init__(Message("problem.database_away"), "away")
+
+
+class PhotosAwayError(StorageError):
+    """The bucket that photos are kept in does not answer, or refuses; `told` says to the log what it answered, and
+    `lasting` that asking again is of no use: a key is wrong, or the bucket is not there."""
+
+    retry_after = 5
+
+    def __init__(self, told: str, *, lasting: bool = False, tried: bool = True) -> None:
+        super().__init__(Message("problem.photos_away"), "photos_away" if tried else None)
+        self.told = told
+        self.lasting = lasting
+
+
+class BucketError(RegradeError):
+    """A bucket that photos cannot be kept in as it is; the message says what is wrong with it and what to do."""
 
 
 class NotFoundError(SpokenError):

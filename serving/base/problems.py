@@ -172,7 +172,7 @@ def problem_of(error: RegradeError, lang: str) -> Problem | None:
             if error.reason == "draining":
                 headers["Connection"] = "close"
             return Problem("busy", detail, {"retry_after": error.retry_after}, headers)
-        case errors.DatabaseAwayError():
+        case errors.DatabaseAwayError() | errors.PhotosAwayError():
             detail = text("problem.busy", lang, why=error.to(lang), seconds=error.retry_after)
             headers = {"Retry-After": str(error.retry_after)}
             return Problem("busy", detail, {"retry_after": error.retry_after}, headers)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from regrade.serving.base.bucket import Bucket, checked_endpoint, is_plain, parts_of
 from regrade.serving.base.errors import SettingsError
 from regrade.serving.base.retention_rules import Rules, parse_rules
 
@@ -63,6 +64,49 @@ class Settings(BaseSettings):
         None,
         description="SQLAlchemy URL of the database; by default SQLite in the data directory. Services on one "
         "PostgreSQL (postgresql+psycopg://user:password@host/name) share it and one data directory.",
+    )
+    photos_url: str = Field(
+        "",
+        description="Bucket that photos are kept in, such as s3://bucket/prefix (extra `s3`); by default they are "
+        "files in the data directory. Its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role.",
+    )
+    photos_endpoint: str = Field(
+        "", description="Address of the bucket's server, such as https://minio.example.com:9000; by default AWS's own."
+    )
+    photos_region: str = Field("", description="Region of the bucket; by default AWS_REGION, else us-east-1.")
+    photos_virtual_host: bool = Field(
+        False, description="Whether the bucket's name goes before the host's, rather than into the path."
+    )
+    photos_plain_http: bool = Field(
+        False, description="Whether the bucket's server may be spoken to over plain HTTP, where others can read along."
+    )
+    photos_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) to trust at the bucket's server, beside the system's."
+    )
+    photos_timeout: Seconds = Field(
+        4.0,
+        gt=0,
+        le=300,
+        description="Longest time for what is asked of the bucket at once, repeats included; an item asks twice.",
+    )
+    photos_cache_bytes: Bytes = Field(
+        2048 * MIB,
+        ge=0,
+        description="Size of the copies kept here of photos in a bucket; those unused longest go first.",
+    )
+    photos_versions_days: Annotated[int, Unit("days")] = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="Days after which the bucket's own lifecycle removes versions of what was erased; 0: it keeps no "
+        "versions, and one that does is refused.",
+    )
+    photos_link_seconds: Annotated[int, Unit("s")] = Field(
+        0,
+        ge=0,
+        le=300,
+        description="Life of the signed link to the bucket that an admin is led to asking for a photo as it was sent; "
+        "0: the service sends it itself.",
     )
     policy_file: Path | None = Field(None, description="Disposition policy (YAML); by default the shipped one.")
     rubric_dir: Path | None = Field(
@@ -259,6 +303,20 @@ class Settings(BaseSettings):
             raise ValueError(f"{url!r} is no address of a host. Write https://grade.example.com, without a path.")
         return url.lower()
 
+    @field_validator("photos_url")
+    @classmethod
+    def _a_bucket(cls, url: str) -> str:
+        """Refuse what is no s3://bucket/prefix, and one with keys in it."""
+        if url:
+            parts_of(url)
+        return url.rstrip("/")
+
+    @field_validator("photos_endpoint")
+    @classmethod
+    def _a_host(cls, url: str) -> str:
+        """Refuse what is no http or https address of a host."""
+        return checked_endpoint(url)
+
     @field_validator("forwarded_allow_ips")
     @classmethod
     def _few_proxies(cls, proxies: str) -> str:
@@ -306,7 +364,9 @@ class Settings(BaseSettings):
         `max_bytes_in_flight` below `max_body_bytes`: the largest legal request would never be accepted;
         `deadline` above `max_deadline`;
         `waiting_limit_per_address` above `waiting_limit`, or that above half of `connection_limit`;
-        `data_dir` that is a file; `upload_budget` below `max_photo_bytes`.
+        `data_dir` that is a file; `upload_budget` below `max_photo_bytes`;
+        what speaks of a bucket without `photos_url`; a `photos_endpoint` over plain HTTP beyond this machine without
+        `photos_plain_http`; `photos_timeout` above half of `deadline`.
         """
         if self.max_body_bytes < self.max_photo_bytes:
             raise ValueError(
@@ -337,7 +397,36 @@ class Settings(BaseSettings):
                 f"upload_budget ({self.upload_budget}) is below max_photo_bytes ({self.max_photo_bytes}): "
                 "a legal photo could never be sent ahead. Raise the first or lower the second."
             )
+        self._refuse_half_a_bucket()
         return self
+
+    def _refuse_half_a_bucket(self) -> None:
+        if not self.photos_url:
+            names = ("endpoint", "region", "virtual_host", "plain_http", "ca_file", "versions_days", "link_seconds")
+            if told := [f"photos_{name}" for name in names if getattr(self, f"photos_{name}")]:
+                raise ValueError(f"{', '.join(told)} without photos_url: name the bucket too, or leave them out.")
+            return
+        if is_plain(self.photos_endpoint) and not self.photos_plain_http:
+            raise ValueError(
+                f"photos_endpoint ({self.photos_endpoint}) is plain HTTP: whoever is on the way could read the photos. "
+                "Use https, or, on a network that is yours alone, set photos_plain_http."
+            )
+        if 2 * self.photos_timeout > self.deadline:
+            raise ValueError(
+                f"photos_timeout ({self.photos_timeout:g}) is above half of deadline ({self.deadline:g}): an item "
+                "could not be refused in time while the bucket is away. Lower the first or raise the second."
+            )
+        if self.photos_ca_file is not None and not self.photos_ca_file.is_file():
+            raise ValueError(f"photos_ca_file ({self.photos_ca_file}) is no file. Name one with certificates (PEM).")
+
+    @property
+    def photos_bucket(self) -> Bucket | None:
+        """The bucket that photos are kept in; None where they are files."""
+        if not self.photos_url:
+            return None
+        name, prefix = parts_of(self.photos_url)
+        place = self.photos_endpoint, self.photos_region, self.photos_virtual_host, self.photos_ca_file
+        return Bucket(name, prefix, *place, self.photos_timeout, self.photos_versions_days)
 
     @property
     def bundle_store(self) -> "BundleStore":

@@ -9,6 +9,7 @@ from typing import Any
 from regrade.models.errors import PhotoError, RegradeError
 from regrade.models.grader import Grader
 from regrade.models.photos.intake import DEFAULT_LIMITS, open_photo
+from regrade.serving.base.errors import PhotosAwayError
 from regrade.serving.bulk.output import Output
 from regrade.serving.bulk.rows import bad_row, graded_row
 from regrade.serving.bulk.work import Work
@@ -71,6 +72,8 @@ def graded(grader: Grader, read: Read, work: Work) -> Graded:
             seen.append(grader.look(open_photo(read(name), index, limits), category))
         except PhotoError as error:
             bad.append(bad_row(work, index, error.code, str(error)))
+        except PhotosAwayError:
+            raise  # nothing is wrong with the photo
         except (OSError, RegradeError) as error:
             bad.append(bad_row(work, index, "missing", str(error)))
     row = None if bad else graded_row(work, grader.conclude(seen, category))

@@ -10,6 +10,7 @@ from typing import Final
 
 from regrade.serving.base.errors import BulkError
 from regrade.serving.storage.records import Inspection
+from regrade.serving.storage.s3.objects import Objects
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif")
 
@@ -38,6 +39,23 @@ def of_folder(folder: Path) -> Iterator[Work]:
                 path = (Path(root) / name).relative_to(folder).as_posix()
                 # Names need not be UTF-8, ids must: the path keeps the bytes.
                 yield Work(readable(path), (path,))
+
+
+def of_bucket(objects: Objects) -> Iterator[Work]:
+    """Each photo in a bucket below a prefix, as an item of its own; its id is its name. In the order of the names.
+
+    Raises `PhotosAwayError`.
+    """
+    for name in objects.names():
+        if Path(name).suffix.lower() in SUFFIXES:
+            yield Work(name, (name,))
+
+
+def read_of(objects: Objects, name: str) -> bytes:
+    """The bytes of a photo in a bucket; raises OSError where it is gone, and `PhotosAwayError`."""
+    if (data := objects.get(name)) is None:
+        raise FileNotFoundError(name)
+    return data
 
 
 def read_in(folder: Path, name: str) -> bytes:

@@ -38,9 +38,9 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look at CPU, networks, golden photos, how long a photo takes, bundles, data directory, disk, database and clock,
-    as the service would use them, and with --url at a running one: TLS, certificate, health, clock. Changes nothing,
-    and a service may be running meanwhile. Exits with 1 if something is failing."""
+    """Look at CPU, networks, golden photos, how long a photo takes, bundles, data directory, disk, database,
+    bucket and clock, as the service would use them, and with --url at a running one: TLS, certificate, health, clock.
+    Changes nothing, and a service may be running meanwhile. Exits with 1 if something is failing."""
     import json
 
     from rich.console import Console
@@ -86,6 +86,8 @@ def examine(settings: "Settings") -> Iterator[Check]:
     yield from _bundles(store)
     yield from _folders(settings)
     yield _database(settings) if settings.database_file is not None else _server(settings)
+    if settings.photos_bucket is not None:
+        yield _bucket(settings)
     yield from look_at_clock(settings.data_dir)
 
 
@@ -198,6 +200,30 @@ def _server(settings: "Settings") -> Check:
     if found[1] != "on":
         return Check("database", "failing", f"{told}; fsync is off: a loss of power loses what was acknowledged")
     return Check("database", "ok", told)
+
+
+def _bucket(settings: "Settings") -> Check:
+    """The bucket of the photos: can it be written, read and cleared, with the keys that are here? Leaves nothing."""
+    import time
+
+    from regrade.models.errors import RegradeError
+    from regrade.serving.base.errors import PhotosAwayError
+    from regrade.serving.storage.s3.objects import Objects
+    from regrade.serving.storage.s3.start_check import examine
+
+    assert settings.photos_bucket is not None
+    begun = time.perf_counter()
+    try:
+        found = examine(Objects(settings.photos_bucket))
+    except PhotosAwayError as error:
+        return Check("photos", "failing", f"no answer: {error.told}")
+    except RegradeError as error:
+        return Check("photos", "failing", str(error))
+    told = f"{settings.photos_bucket}: written, read and cleared in {(time.perf_counter() - begun) * 1000:.0f} ms"
+    if found.versions:
+        days = settings.photos_bucket.versions_days
+        return Check("photos", "warning", f"{told}; it keeps versions: what is erased is gone {days} days later")
+    return Check("photos", "ok", told + ("" if found.conditional else "; it knows no conditional puts"))
 
 
 def _folders(settings: "Settings") -> Iterator[Check]:

@@ -259,7 +259,7 @@ class ItemGrading:
         if self._staging is not None:
             (staged,) = await asyncio.gather(self._staging, return_exceptions=True)
             if not isinstance(staged, BaseException):
-                await self._means.threads.call(self._means.photos.discard, staged)
+                await self._means.threads.call(self._means.photos.discard, staged, self._means.inspections.using)
 
 
 def status_of(result: ItemResult, decision: Decision | None) -> Status:

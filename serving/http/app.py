@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute
 
 from regrade.models.errors import RegradeError
 from regrade.models.grader import Grader
-from regrade.serving.base.errors import BusyError, InvalidFieldsError
+from regrade.serving.base.errors import BusyError, InvalidFieldsError, PhotosAwayError
 from regrade.serving.base.fields import describe_fault
 from regrade.serving.base.problems import Problem, problem_of
 from regrade.serving.base.settings import Settings, load_settings
@@ -229,6 +229,8 @@ async def _answer_expected(request: Request, error: Exception) -> Response:
     metrics.problems.labels(problem.slug).inc()
     if isinstance(error, BusyError):
         metrics.refused.labels(error.reason).inc()
+    if isinstance(error, PhotosAwayError):
+        metrics.refused.labels("photos_away").inc()
     if problem.status == 404 and home.wants_page(request):
         return await home.missing_page(request, problem)
     response = problem.response(own_path(request.scope))

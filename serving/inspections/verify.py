@@ -1,17 +1,23 @@
 """Checks that what the database says of photos is true, and finds what no inspection needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from typing import Final
 
 from sqlalchemy import select
 
 from regrade.serving.base.errors import PhotoDamagedError
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.sqlite.check import full_check
 from regrade.serving.storage.tables import PHOTO_TABLES, inspection_photos, inspections
+
+READERS: Final = 8
+"""Threads that read photos: each waits for a disk or a network."""
+PART: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Report:
     damaged: tuple[str, ...]
     incomplete: tuple[str, ...]
     orphans: tuple[str, ...]
-    leftovers: tuple[Path, ...]
+    leftovers: tuple[str, ...]
     uses: Mapping[str, tuple[Use, ...]]
 
     @property
@@ -49,7 +55,7 @@ class Report:
         return not (self.database or self.missing or self.damaged or self.incomplete)
 
 
-def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
+def verify_store(database: Database, photos: PhotoStore) -> Report:
     """Read every photo that an inspection has and compare it with its hash."""
     store = InspectionStore(database)
     # Files first: one that is published while we look is then at worst not yet known, never called an orphan
@@ -58,11 +64,10 @@ def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
     wanted = store.photo_hashes()
     missing: list[str] = []
     damaged: list[str] = []
-    for sha256 in sorted(wanted):
-        try:
-            photos.read(sha256)
-        except PhotoDamagedError as error:
-            (missing if error.missing else damaged).append(sha256)
+    with ThreadPoolExecutor(READERS, thread_name_prefix="verify") as readers:
+        for some in _parts(sorted(wanted)):
+            for fault in filter(None, readers.map(partial(_fault_of, photos), some)):
+                (missing if fault.missing else damaged).append(fault.sha256)
     return Report(
         inspections=store.count(),
         erased=store.count_erased(),
@@ -77,12 +82,25 @@ def verify_store(database: Database, photos: LocalPhotoStore) -> Report:
     )
 
 
-def remove_surplus(photos: LocalPhotoStore, report: Report) -> None:
+def remove_surplus(database: Database, photos: PhotoStore, report: Report) -> None:
     """Remove the orphans and leftovers of `report`. No server may be running on the store."""
-    for sha256 in report.orphans:
-        photos.path(sha256).unlink(missing_ok=True)
-    for path in report.leftovers:
-        path.unlink(missing_ok=True)
+    using = InspectionStore(database).using
+    for some in _parts(report.orphans):
+        photos.remove(some, using)
+    photos.clear_leftovers(using)
+
+
+def _fault_of(photos: PhotoStore, sha256: str) -> PhotoDamagedError | None:
+    try:
+        photos.examine(sha256)
+    except PhotoDamagedError as error:
+        return error
+    return None
+
+
+def _parts(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many at once as a statement takes parameters, and as are waited for together."""
+    return (hashes[start : start + PART] for start in range(0, len(hashes), PART))
 
 
 def _looked_through(database: Database) -> tuple[str, ...]:

@@ -13,8 +13,10 @@ from PIL import Image
 from regrade.models.errors import PhotoError
 from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.serving.base.dispositions import ACTIONS
+from regrade.serving.base.errors import PhotoDamagedError
 from regrade.serving.base.i18n import name_of, text
 from regrade.serving.base.settings import Settings
+from regrade.serving.installation.photos import open_photos
 from regrade.serving.replay.charts import bar_chart, review_chart
 from regrade.serving.replay.document import item_url
 from regrade.serving.replay.outcome import Outcome
@@ -45,7 +47,7 @@ class Photos:
     """Small copies of stored photos, as data URLs. Reads the files alone: not even a cache is written."""
 
     def __init__(self, settings: Settings) -> None:
-        self._root = settings.data_dir / "photos"
+        self._store = open_photos(settings)
         self._limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
 
     def url(self, photo: StoredPhoto | None) -> str | None:
@@ -53,9 +55,9 @@ class Photos:
         if photo is None:
             return None
         try:
-            data = (self._root / photo.sha256[:2] / photo.sha256).read_bytes()
+            data = self._store.read(photo.sha256)
             pixels = open_photo(data, photo.index, self._limits.reaching(THUMBNAIL)).rgb
-        except (OSError, PhotoError):
+        except (OSError, PhotoError, PhotoDamagedError):
             return None
         picture = Image.fromarray(pixels)
         picture.thumbnail((THUMBNAIL, THUMBNAIL))

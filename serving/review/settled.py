@@ -17,15 +17,16 @@ from sqlalchemy import Connection, Select, exists, func, select
 from regrade.models.category.economics import ACTIONS
 from regrade.models.types import CONDITIONS
 from regrade.serving.access.audit import Action, record_command
-from regrade.serving.base.errors import DataDirError
+from regrade.serving.base.errors import BucketError, DataDirError
 from regrade.serving.base.settings import Settings, load_settings
 from regrade.serving.inspections.store import load
 from regrade.serving.installation.data_dir import open_database, user_name
+from regrade.serving.installation.photos import open_photos
 from regrade.serving.policy.terms import economics_of
 from regrade.serving.rubric.in_force import in_force
 from regrade.serving.storage.adjudication import settled, votes_of
 from regrade.serving.storage.database import Database
-from regrade.serving.storage.photostore import LocalPhotoStore
+from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.records import RESULT, Inspection
 from regrade.serving.storage.reviews import DEFECTS, Remarks, Review, ReviewedDefect
 from regrade.serving.storage.tables import inspections, review_undos, reviews, tasks
@@ -56,14 +57,26 @@ def decisions(data_dir: Path, since: datetime | None = None) -> Iterator[dict[st
       that say that there are none, else of the others; null where there is none;
     - `decided_at` of the newest look.
 
-    Raises `DataDirError` where there is no installation in `data_dir`.
+    Of photos in a bucket the files are copies, made for this.
+
+    Raises `DataDirError` where there is no installation in `data_dir`, and `BucketError` where its photos are elsewhere
+    than the settings say, or more than may be copied.
     """
     settings = _settings(data_dir)
-    photos = LocalPhotoStore(settings.data_dir.absolute() / "photos")
+    # Their paths are told to others, who may work elsewhere.
+    photos = open_photos(settings.model_copy(update={"data_dir": settings.data_dir.absolute()}))
     database = open_database(settings)
     try:
-        yield from _all(database, photos, since)
+        room = None if settings.photos_bucket is None else settings.photos_cache_bytes
+        for one in _all(database, photos, since):
+            if room is not None and (room := room - sum(photo["size"] for photo in one["photos"])) < 0:
+                raise BucketError(
+                    "The photos that were decided on are more than are kept here of those in the bucket. Raise "
+                    "REGRADE_PHOTOS_CACHE_BYTES, so that all of them can be read."
+                )
+            yield one
     finally:
+        photos.close()
         database.close()
 
 
@@ -134,7 +147,7 @@ def _settings(data_dir: Path) -> Settings:
     return settings
 
 
-def _all(database: Database, photos: LocalPhotoStore, since: datetime | None) -> Iterator[dict[str, Any]]:
+def _all(database: Database, photos: PhotoStore, since: datetime | None) -> Iterator[dict[str, Any]]:
     counted = _decided()
     if since is not None:
         counted = counted.having(func.max(reviews.c.decided_at) >= since)
@@ -163,7 +176,7 @@ def _open(connection: Connection, ids: list[str]) -> dict[str, list[str]]:
     return owed
 
 
-def _decision(inspection: Inspection, owed: list[str], photos: LocalPhotoStore) -> dict[str, Any]:
+def _decision(inspection: Inspection, owed: list[str], photos: PhotoStore) -> dict[str, Any]:
     looks = [review for review in inspection.reviews if review.undone_at is None]
     condition = settled(inspection.model_condition, votes_of(looks))
     agreeing = [look for look in reversed(looks) if look.condition == condition]
@@ -177,7 +190,7 @@ def _decision(inspection: Inspection, owed: list[str], photos: LocalPhotoStore) 
         "status": inspection.status,
         "category": call.name if call else None,
         "item": dict(inspection.item),
-        "photos": [{**asdict(photo), "path": str(photos.path(photo.sha256))} for photo in inspection.photos],
+        "photos": [{**asdict(photo), "path": str(photos.copy_here(photo.sha256))} for photo in inspection.photos],
         "model": _model(inspection),
         "looks": [_look(review) for review in looks],
         "condition": condition,

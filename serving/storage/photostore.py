@@ -1,8 +1,8 @@
 """Where the bytes of photos live, under the hash of their content.
 
 A photo is staged (durable, under a temporary name) while it is being graded, and published (durable, under
-its hash) only once the whole item has been graded, so that a refused item leaves nothing behind. Whoever
-keeps photos elsewhere (an object store) writes another `PhotoStore`.
+its hash) only once the whole item has been graded, so that a refused item leaves nothing behind. Here they are files;
+`s3` keeps them in a bucket.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from uuid import uuid4
 from regrade.models.errors import RegradeError
 from regrade.models.files import locked, sync_folder
 from regrade.serving.base.errors import PhotoDamagedError, StorageError
+from regrade.serving.base.i18n import Message
 from regrade.serving.storage import private
 from regrade.serving.storage.directio import write_new
 from regrade.serving.storage.disk import storage_faults
@@ -37,10 +38,14 @@ Used = Callable[[Collection[str]], set[str]]
 
 
 class PhotoStore(Protocol):
-    """Content-addressed bytes. Every method may be called from any thread."""
+    """Content-addressed bytes. Every method may be called from any thread, and raises `PhotosAwayError` where what it
+    needs is kept by a server that does not answer."""
+
+    folder: Path
+    """Where it writes on this machine."""
 
     def stage(self, photos: Sequence[tuple[bytes, str]], files: Sequence[Path] = ()) -> list[StagedPhoto]:
-        """Write photos (bytes and their SHA-256) durably, not yet visible under their hashes: all, or none.
+        """Write photos (bytes and their SHA-256) durably, named by no inspection yet: all, or none.
 
         `files` are those of them that lie on the disk already, durably, of which no second copy need be written.
         Raises `StorageError` where there is no room for them."""
@@ -52,8 +57,8 @@ class PhotoStore(Protocol):
         """Publish photos for what is done within. Where that is refused, or finds no room (`StorageError`), those of
         them that `used` does not name are removed again."""
 
-    def discard(self, staged: Sequence[StagedPhoto]) -> None:
-        """Remove staged photos that were not published."""
+    def discard(self, staged: Sequence[StagedPhoto], used: Used) -> None:
+        """Remove staged photos that were not published, but those that `used` names."""
 
     def keeping(self, hashes: Collection[str]) -> AbstractContextManager[None]:
         """While this is held, `remove` takes none of these photos, in no process: the row that needs them is coming."""
@@ -64,8 +69,44 @@ class PhotoStore(Protocol):
     def holds(self, sha256: str) -> bool:
         """Whether there is a photo under `sha256`, whole or not."""
 
+    def size(self, sha256: str) -> int | None:
+        """How many bytes there are under `sha256`; None where there is nothing."""
+
     def read(self, sha256: str) -> bytes:
-        """The bytes stored under `sha256`. Raises `PhotoDamagedError` where they are gone or are not those bytes."""
+        """The bytes stored under `sha256`, also from a copy that is at hand. Raises `PhotoDamagedError` where they are
+        gone or are not those bytes."""
+
+    def examine(self, sha256: str) -> bytes:
+        """The same from where they are kept, whatever copies there are."""
+
+    def file(self, sha256: str) -> Path | None:
+        """The file that holds, or would hold, the photo; None where photos are not kept as files."""
+
+    def copy_here(self, sha256: str) -> Path:
+        """A file with the photo, which may be a copy made for that; where it is gone or damaged, there may be none, or
+        one that is no better."""
+
+    def link(self, sha256: str, seconds: int) -> str | None:
+        """A URL by which anybody can read the photo for so long; None where there is no such thing."""
+
+    def hashes(self) -> Iterator[str]:
+        """The hashes of all photos present, as their names say."""
+
+    def leftovers(self) -> list[str]:
+        """Names of what was begun; while no server runs, the remains of a crash."""
+
+    def clear_leftovers(self, used: Used, *, older: float = 0.0) -> int:
+        """Remove the remains of a crash, but photos that `used` names, and say how many. Only for the one server that
+        owns the store; beside others, those alone that are `older` (in seconds) than any request."""
+
+    def refuse(self) -> None:
+        """Raise `PhotosAwayError` where photos cannot be taken as far as is known. Costs nothing."""
+
+    def look(self) -> tuple[Message, str] | None:
+        """What is wrong, in words and for the log; None where photos can be kept. It may wait, and does not raise."""
+
+    def close(self) -> None:
+        """End its threads after what they are doing."""
 
 
 class LocalPhotoStore:
@@ -77,7 +118,7 @@ class LocalPhotoStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = self.folder = root
         self.staging = root / "tmp"
         make_directories(self.staging)
 
@@ -134,7 +175,7 @@ class LocalPhotoStore:
                 self.remove(hashes, used)
             raise
 
-    def discard(self, staged: Sequence[StagedPhoto]) -> None:
+    def discard(self, staged: Sequence[StagedPhoto], used: Used) -> None:
         _remove([self.staging / photo.handle for photo in staged])
 
     @contextmanager
@@ -170,24 +211,49 @@ class LocalPhotoStore:
     def holds(self, sha256: str) -> bool:
         return self.path(sha256).exists()
 
+    def size(self, sha256: str) -> int | None:
+        try:
+            return self.path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def examine(self, sha256: str) -> bytes:
+        return self.read(sha256)
+
     def path(self, sha256: str) -> Path:
         """The file that holds, or would hold, the photo `sha256`."""
         return place(self.root, sha256)
 
+    def file(self, sha256: str) -> Path:
+        return self.path(sha256)
+
+    def copy_here(self, sha256: str) -> Path:
+        return self.path(sha256)
+
+    def link(self, sha256: str, seconds: int) -> None:
+        return None
+
+    def refuse(self) -> None:
+        """Whether there is room is for `Disk` to say."""
+
+    def look(self) -> tuple[Message, str] | None:
+        if os.access(self.staging, os.W_OK):
+            return None
+        return Message("problem.photos_unwritable"), f"{self.staging}"
+
+    def close(self) -> None:
+        """It has no threads."""
+
     def hashes(self) -> Iterator[str]:
-        """The hashes of all photos present, as their file names say."""
         for directory in sorted(self.root.iterdir()):
             if directory != self.staging and directory.is_dir():
                 yield from sorted(entry.name for entry in directory.iterdir())
 
-    def leftovers(self) -> list[Path]:
-        """Staged files; while no server runs, they are the remains of a crash."""
-        return sorted(self.staging.iterdir())
+    def leftovers(self) -> list[str]:
+        return sorted(path.name for path in self.staging.iterdir())
 
-    def clear_leftovers(self, *, older: float = 0.0) -> int:
-        """Remove the remains of a crash and say how many. Only for the one server that owns the store; beside others,
-        those alone that are `older` (in seconds) than any request."""
-        leftovers = [path for path in self.leftovers() if not older or unused_for(path) > older]
+    def clear_leftovers(self, used: Used, *, older: float = 0.0) -> int:
+        leftovers = [path for path in self.staging.iterdir() if not older or unused_for(path) > older]
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)

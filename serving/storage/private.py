@@ -12,7 +12,7 @@ from regrade.models.files import create_private
 FILE: Final = 0o600
 FOLDER: Final = 0o700
 
-_FOLDERS: Final = ("photos", "cache", "keys", "uploads")
+_FOLDERS: Final = ("photos", "photos-s3", "cache", "keys", "uploads")
 _FILES: Final = ("regrade.db*", "serve.lock", "labels.*", "*.json")
 """What an installation keeps in its data directory. Anything else that lies there is not ours to change."""
 _CHECKED: Final = ".private"

@@ -120,15 +120,15 @@ def _opened(data_dir: Path | None) -> "Iterator[tuple[Settings, Database, Eraser
     from regrade.serving.base.settings import load_settings
     from regrade.serving.evidence import Signer
     from regrade.serving.installation.data_dir import open_database
+    from regrade.serving.installation.photos import open_photos
     from regrade.serving.runtime import open_eraser
-    from regrade.serving.storage.photostore import LocalPhotoStore
 
     settings = load_settings(data_dir=data_dir)
     if settings.database_url is None and not (settings.data_dir / "regrade.db").is_file():
         raise DataDirError(f"There is no installation in {settings.data_dir}. Name its directory with --data-dir.")
     database = open_database(settings)
     try:
-        photos = LocalPhotoStore(settings.data_dir / "photos")
+        photos = open_photos(settings)
         yield settings, database, open_eraser(settings, database, photos, Signer.load(settings.data_dir / "keys"))
     finally:
         database.close()

@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 def regrade(
     source: Annotated[
         str,
-        typer.Option("--from", help="A folder, each photo in it an item; or `store`: the items of the service."),
+        typer.Option(
+            "--from",
+            help="A folder, each photo in it an item, or s3://bucket/prefix; or `store`: the items of the service.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder for what comes of it; named again, the work goes on.")],
     bundle: Annotated[
@@ -52,10 +55,10 @@ def regrade(
     from regrade.serving.bulk.output import Made, Output
     from regrade.serving.bulk.rows import arrow
     from regrade.serving.bulk.run import run
-    from regrade.serving.bulk.work import of_folder, read_in
+    from regrade.serving.bulk.work import of_bucket, of_folder, read_in, read_of
     from regrade.serving.cli.replay import moment
+    from regrade.serving.installation.photos import objects_at, open_photos
     from regrade.serving.replay.past import Span
-    from regrade.serving.storage.photostore import LocalPhotoStore
 
     arrow()
     settings = load_settings(data_dir=data_dir)
@@ -70,8 +73,11 @@ def regrade(
     if not stored and out.resolve().is_relative_to(folder.resolve()):
         raise BulkError(f"{out} lies within {folder}, which is read. Name a folder beside it with --out.")
     read: Callable[[str], bytes]
-    if stored:
-        read, items = LocalPhotoStore(settings.data_dir / "photos").read, _of_store(settings, span)
+    if source.startswith("s3://"):
+        objects = objects_at(settings, source)
+        read, items = partial(read_of, objects), of_bucket(objects)
+    elif stored:
+        read, items = open_photos(settings).examine, _of_store(settings, span)
     else:
         read, items = partial(read_in, folder), of_folder(folder)
     grader = Grader.load(
@@ -81,6 +87,7 @@ def regrade(
     )
     told = {"since": since, "until": until, "seller": seller} if stored else {}
     where = str(settings.data_dir.absolute() if stored else folder.absolute())
+    where = source if source.startswith("s3://") else where
     bundles = {name: f"{grader.versions[name]} {digest[:16]}" for name, digest in grader.digests.items()}
     about = {"kind": "store" if stored else "folder", "at": where, **told}
     made = Made(about, bundles, str(grader.arithmetic), version("regrade"), part=part)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from regrade.serving.cli.data.photos import photos
+
 DataDir = Annotated[Path | None, typer.Option(help="The service's data directory.")]
 
 
@@ -15,6 +17,7 @@ def register(app: typer.Typer) -> None:
     store.command()(verify)
     store.command()(salvage)
     store.command()(copy)
+    store.command()(photos)
     app.add_typer(store)
 
 
@@ -41,17 +44,18 @@ def verify(
     from regrade.serving.evidence.store_check import check_evidence
     from regrade.serving.inspections.verify import remove_surplus, verify_store
     from regrade.serving.installation.data_dir import DataDirLock, open_database
+    from regrade.serving.installation.photos import open_photos
     from regrade.serving.runtime import staged_photos_of
-    from regrade.serving.storage.photostore import LocalPhotoStore
     from regrade.serving.storage.private import close_to_others, open_to_others
 
     settings = load_settings(data_dir=data_dir)
     if not settings.data_dir.is_dir():
         raise DataDirError(f"There is no data directory {settings.data_dir}. Name one with --data-dir.")
     lock = DataDirLock(settings.data_dir) if fix else None
-    photos = LocalPhotoStore(settings.data_dir / "photos")
+    kept = open_photos(settings)
+    kept.refuse()
     database = open_database(settings)
-    report = verify_store(database, photos)
+    report = verify_store(database, kept)
     staged = staged_photos_of(settings)
     expired = tuple(f"{path.parent.name}/{path.name}" for path in staged.leftovers())
     evidence = check_evidence(database, settings.data_dir / "keys")
@@ -64,7 +68,7 @@ def verify(
         ("damaged photo", report.damaged),
         ("inspection with a gap in its photos", report.incomplete),
         ("orphan", report.orphans),
-        ("leftover", (*(path.name for path in report.leftovers), *expired)),
+        ("leftover", (*report.leftovers, *expired)),
     ):
         for name in found:
             typer.echo(f"{word}: {name}")
@@ -81,7 +85,7 @@ def verify(
     for path in opened:
         typer.echo(f"open to others: {path}")
     if lock is not None:
-        remove_surplus(photos, report)
+        remove_surplus(database, kept, report)
         leftovers = len(report.leftovers) + staged.clear_leftovers()
         typer.echo(f"removed {len(report.orphans)} orphans and {leftovers} leftovers")
         opened = [path for path in opened if path.exists() and not close_to_others(path)]

@@ -60,6 +60,8 @@ async def original_answer(runtime: Runtime, inspection: Inspection, index: int, 
             Problem("forbidden", text("problem.original", lang), {"role": viewer.role, "needed": ["admin"]})
         )
     stored = _stored(inspection, index)
+    if runtime.settings.photos_link_seconds and (answer := await _led_away(runtime, inspection, stored, viewer)):
+        return answer
     try:
         data = await runtime.call(runtime.photos.read, stored.sha256)
     except PhotoDamagedError:
@@ -69,6 +71,18 @@ async def original_answer(runtime: Runtime, inspection: Inspection, index: int, 
     name = f"{stored.sha256}{SUFFIXES[stored.media_type]}"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(data, headers=headers, media_type=stored.media_type)
+
+
+async def _led_away(runtime: Runtime, inspection: Inspection, stored: StoredPhoto, viewer: ApiKey) -> Response | None:
+    """Leads to the bucket by a link that ends soon, once it is written that it was given; None where photos are files.
+    A photo that is not there is answered as if there were no links."""
+    if not await runtime.call(runtime.photos.holds, stored.sha256):
+        return None
+    url = await runtime.call(runtime.photos.link, stored.sha256, runtime.settings.photos_link_seconds)
+    if url is None:
+        return None
+    await runtime.call(runtime.photo_views.record, viewer, inspection.id, stored.index, "original")
+    return Response(status_code=307, headers={"Location": url, "Cache-Control": "no-store"})
 
 
 async def linked_answer(runtime: Runtime, inspection: Inspection, index: int) -> Response:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from regrade.serving.base.errors import BackupError
+from regrade.serving.base.errors import BackupError, PhotoDamagedError
 from regrade.serving.base.settings import Settings
 from regrade.serving.installation.backup.known import Known, remember
 from regrade.serving.installation.backup.manifest import Manifest, Photos, Stored
@@ -27,9 +27,9 @@ from regrade.serving.installation.backup.source import (
     shown_settings,
 )
 from regrade.serving.installation.data_dir import open_to_read
+from regrade.serving.installation.photos import open_photos
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.disk import storage_faults
-from regrade.serving.storage.photostore import LocalPhotoStore
 
 ATTEMPTS: Final = 5
 
@@ -83,7 +83,8 @@ class _Making:
         self._settings = settings
         self._database = database
         self._repository = repository
-        self._photos = LocalPhotoStore(settings.data_dir.absolute() / "photos")
+        self._photos = open_photos(settings)
+        self._photos.refuse()
         self._progress = progress
         self._taken_at = datetime.now(UTC)
 
@@ -156,8 +157,10 @@ class _Making:
 
     def _copy_photo(self, photo: Stored) -> bool:
         try:
-            return self._repository.add_known(self._photos.path(photo.sha256), photo)
-        except FileNotFoundError:
+            if (file := self._photos.file(photo.sha256)) is not None:
+                return self._repository.add_known(file, photo)
+            return self._repository.add_read(self._photos.examine(photo.sha256), photo)
+        except (FileNotFoundError, PhotoDamagedError):
             return False
 
     def _put(self, data: bytes) -> Stored:

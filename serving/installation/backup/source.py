@@ -17,6 +17,7 @@ from regrade.serving.base.settings import Settings
 from regrade.serving.installation.backup.known import NAME as KNOWN
 from regrade.serving.installation.backup.manifest import Stored
 from regrade.serving.storage.database import Database
+from regrade.serving.storage.s3.store import FOLDER as PHOTOS_S3
 from regrade.serving.storage.sqlite.mark import SUFFIX
 from regrade.serving.storage.tables import PHOTO_TABLES, inspections
 
@@ -24,7 +25,7 @@ DATABASE: Final = "regrade.db"
 """The database's name in a backup, whatever it was called."""
 OUTSIDE: Final = "settings"
 """The folder, in a backup, of files that settings name and that lie elsewhere."""
-_LEFT_OUT: Final = ("cache", "photos", "uploads", "serve.lock", KNOWN)
+_LEFT_OUT: Final = ("cache", "photos", PHOTOS_S3, "uploads", "serve.lock", KNOWN)
 _PARTS: Final = ("", "-wal", "-shm", "-journal", SUFFIX)
 _SUFFIXES: Final = (".tmp", ".partial", ".lock")
 

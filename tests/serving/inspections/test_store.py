@@ -124,8 +124,8 @@ def test_a_staged_photo_is_not_visible_and_can_be_discarded(tmp_path: Path) -> N
     (staged,) = store.stage([(b"pixels", "ab" * 32)])
     with pytest.raises(PhotoDamagedError):
         store.read("ab" * 32)
-    store.discard([staged])
-    store.discard([staged])
+    store.discard([staged], set)
+    store.discard([staged], set)
     assert (list(store.hashes()), store.leftovers()) == ([], [])
 
 
@@ -211,8 +211,8 @@ def test_orphans_and_leftovers_are_found_and_removed(service: Any, photo: bytes)
     orphan, left = put(photos, b"orphan"), photos.stage([(b"left", "cd" * 32)])[0]
     report = verify_store(service.runtime.database, photos)
     assert report.sound
-    assert (report.orphans, [path.name for path in report.leftovers]) == ((orphan,), [left.handle])
-    remove_surplus(photos, report)
+    assert (report.orphans, list(report.leftovers)) == ((orphan,), [left.handle])
+    remove_surplus(service.runtime.database, photos, report)
     assert [path.read_bytes() for path in service.files()] == [photo]
 
 

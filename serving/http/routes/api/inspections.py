@@ -206,7 +206,7 @@ async def _stored_before(
         return False
     try:
         runtime.admission.refuse_if_late(runtime.admission.at_least(announced), wait)
-        runtime.disk.refuse(announced)
+        runtime.admission.refuse_if_full(announced)
     except (BusyError, StorageError):
         return await runtime.call(runtime.inspections.by_idempotency_key, key_id, idempotency_key) is not None
     return False
