@@ -27,6 +27,8 @@ _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
 _UNKNOWN_HEADER: Final = re.compile(r"status code: 501 |<Code>NotImplemented</Code>")
 """What a server answers that was asked for a condition it does not know."""
 _NO_BUCKET: Final = "NoSuchBucket"
+_ROLES: Final = "http://169.254."
+"""Where machines and containers are asked for the keys of their role, where no others were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Objects:
                     raise NotImplementedError(self._said(what, error)) from None
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**turn) * random.uniform(0.5, 1)
                 if not again or time.monotonic() + pause >= until:
-                    lasting = _NO_BUCKET in str(error)
+                    lasting = _NO_BUCKET in str(error) or _ROLES in str(error)
                     raise PhotosAwayError(self._said(what, error), lasting=lasting) from None
                 time.sleep(pause)
         raise AssertionError("unreachable")
@@ -140,6 +142,8 @@ class Objects:
     def _said(self, what: str, error: BaseException) -> str:
         """What went wrong, without what the server repeats of the request, nor what the library tells of itself."""
         text = str(error).partition("\n\nDebug source")[0]
+        if _ROLES in text:
+            return f"{what} at {self.bucket} was not sent: there are no keys to it here, and no role gives any"
         code, status = _CODE.search(text), _STATUS.search(text)
         said = code.group(1) if code else status.group(1).strip() if status else text.rpartition(" - ")[2].strip()
         return f"{what} at {self.bucket} was answered by: {said[:200]}"

@@ -29,6 +29,16 @@ def test_wrong_keys_are_told_and_never_repeated(bucket: Bucket, monkeypatch: pyt
     assert "this-is-wrong" not in str(caught.value)
 
 
+def test_no_keys_are_told_as_that(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    # Nobody gives keys there; on a machine in a cloud somebody might.
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://169.254.0.1:9")
+    with pytest.raises(BucketError, match="no keys to it here"):
+        examine(Objects(Bucket(bucket.name, bucket.prefix, bucket.endpoint, seconds=0.3)))
+
+
 @pytest.mark.parametrize("name", ["no_such", "x"])
 def test_a_name_that_no_bucket_can_have_is_no_address(name: str) -> None:
     with pytest.raises(SettingsError, match="no address of a bucket"):
