@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from PIL import Image
 from regrade.models.errors import PhotoError
 from regrade.models.photos.intake import IntakeLimits, open_photo
 from regrade.serving.base.dispositions import ACTIONS
-from regrade.serving.base.errors import PhotoDamagedError
+from regrade.serving.base.errors import PhotoDamagedError, PhotosAwayError
 from regrade.serving.base.i18n import name_of, text
 from regrade.serving.base.settings import Settings
 from regrade.serving.installation.photos import open_photos
@@ -33,6 +33,7 @@ from regrade.serving.replay.words import (
     signed,
     versions,
 )
+from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.records import StoredPhoto
 
 THUMBNAIL: Final = 160
@@ -47,8 +48,13 @@ class Photos:
     """Small copies of stored photos, as data URLs. Reads the files alone: not even a cache is written."""
 
     def __init__(self, settings: Settings) -> None:
-        self._store = open_photos(settings)
+        self._settings = settings
         self._limits = IntakeLimits(max_bytes=settings.max_photo_bytes, seconds=settings.photo_seconds)
+
+    @cached_property
+    def _store(self) -> PhotoStore:
+        # Not before there is a photo: what is no installation stays none.
+        return open_photos(self._settings)
 
     def url(self, photo: StoredPhoto | None) -> str | None:
         """A small JPEG of `photo`; None where it is gone or damaged."""
@@ -57,7 +63,7 @@ class Photos:
         try:
             data = self._store.read(photo.sha256)
             pixels = open_photo(data, photo.index, self._limits.reaching(THUMBNAIL)).rgb
-        except (OSError, PhotoError, PhotoDamagedError):
+        except (OSError, PhotoError, PhotoDamagedError, PhotosAwayError):
             return None
         picture = Image.fromarray(pixels)
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
