@@ -14,6 +14,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -76,11 +77,16 @@ class Site:
         for thread in self._threads:
             thread.join(120)
         if self._failures or any(thread.is_alive() for thread in self._threads):
-            raise RuntimeError("a client has not come to an end") from (self._failures or [None])[0]
+            raise RuntimeError("a client has not come to an end") from next(iter(self._failures), None)
 
     def without_s3(self, seconds: float) -> Round:
         """Kill the S3 server, and start it again after so many seconds."""
-        return self._round("s3", self.s3.kill, lambda: (time.sleep(seconds), self.s3.start()))
+
+        def back() -> None:
+            time.sleep(seconds)
+            self.s3.start()
+
+        return self._round("s3", self.s3.kill, back)
 
     def without_service(self) -> Round:
         """Kill the service, and start it again at once."""
@@ -91,7 +97,7 @@ class Site:
 
         return self._round("service", lambda: self.server.end(signal.SIGKILL), back)
 
-    def _round(self, victim: str, kill: Any, back: Any) -> Round:
+    def _round(self, victim: str, kill: Callable[[], object], back: Callable[[], None]) -> Round:
         time.sleep(WORK_SECONDS)
         items, refused, began = len(self.told.items), self.told.answers["503"], time.monotonic()
         kill()

@@ -56,7 +56,7 @@ def test_labels_are_as_documented(busy: Any) -> None:
 
 def test_every_reason_to_refuse_is_documented() -> None:
     code = "".join(path.read_text("utf-8") for path in DOCUMENT.parent.rglob("*.py"))
-    reasons = set(re.findall(r'BusyError\(\s*"(\w+)"', code))
+    reasons = set(re.findall(r'(?:BusyError\(\s*|refused\.labels\()"(\w+)"', code))
     (row,) = re.findall(r"^\| `regrade_refused_total` .*$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert reasons == set(re.findall(r"`(\w+)`", row)) - {"regrade_refused_total", "reason"}
 
