@@ -114,8 +114,10 @@ class Queue:
             connection.execute(take.values(held_by=holder, held_until=now + HOLD))
             head = newest(connection)
             mine = select(webhooks).where(webhooks.c.held_by == holder, webhooks.c.stopped.is_(None))
-            for row in sendable(connection, connection.execute(mine).all(), now):
-                if row.position < head:
+            behind = [r for r in sendable(connection, connection.execute(mine).all(), now) if r.position < head]
+            passed = self._pass_over(connection, behind, head)
+            for row in behind:
+                if row.id not in passed:
                     more |= self._fan_out(connection, row, head, now)
         return more
 
@@ -144,6 +146,20 @@ class Queue:
                 return 0
         with self._database.write() as connection:
             return connection.execute(update(webhook_deliveries).where(*late).values(state="dead")).rowcount
+
+    def _pass_over(self, connection: Connection, rows: Sequence[Row[Any]], head: int) -> set[str]:
+        """Bring those webhooks up to `head` for whose seller nothing happened since, all at once: there may be many,
+        and decisions wait meanwhile. Returns their ids."""
+        near = [row for row in rows if row.seller is not None and row.position >= head - FAN_OUT]
+        if not near:
+            return set()
+        since = events.c.number > min(row.position for row in near)
+        told = connection.execute(select(events.c.seller).where(since, events.c.number <= head).distinct())
+        sellers = set(told.scalars())
+        passed = {row.id for row in near if sellers.isdisjoint(wanted_by(row, self._alias).sellers or ())}
+        if passed:
+            connection.execute(update(webhooks).where(webhooks.c.id.in_(passed)).values(position=head))
+        return passed
 
     def _fan_out(self, connection: Connection, row: Row[Any], head: int, now: datetime) -> bool:
         """Put the next events on their way to one webhook; returns whether there are more."""

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.event import listen as listen_for
 
 from regrade.serving.access.codes import Codes
 from regrade.serving.access.keys import KeyStore
@@ -16,12 +17,13 @@ from regrade.serving.erasure.records import Actor
 from regrade.serving.events import owners
 from regrade.serving.events.deliveries import Deliveries
 from regrade.serving.events.endpoints import By, Endpoint
+from regrade.serving.events.queue import Queue
 from regrade.serving.inspections.selection import Criteria
 from regrade.serving.outbox.kinds import SELLER_KINDS
 from regrade.serving.outbox.tables import webhooks
 from regrade.serving.storage.scope import seeing
 from regrade.serving.storage.tables import people
-from tests.serving.events.conftest import Deliver, Receiver
+from tests.serving.events.conftest import SOON, Deliver, Receiver
 from tests.serving.events.test_delivery import until
 
 Listen = Callable[..., Receiver]
@@ -208,6 +210,20 @@ def test_a_seller_has_so_many_and_takes_none_from_others(site: Any, monkeypatch:
     site.endpoints.add(URL, site.by)
     with pytest.raises(TooManyWebhooksError):
         site.endpoints.add(URL, site.by)
+
+
+def test_many_webhooks_of_others_are_passed_over_in_one_step(site: Any) -> None:
+    mine, others = hook(site, of(site)), [hook(site, of(site, f"seller {number}")) for number in range(20)]
+    for number in range(3):
+        site.graded(f"R-{number}", seller=OWN)
+    asked = list[str]()
+    listen_for(site.database.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    Queue(site.database, SOON).turn("here", datetime.now(UTC), [], [])
+    assert sum("webhook_deliveries" in one for one in asked) == 1
+    assert [site.endpoints.get(one.id).behind for one in (mine, *others)] == [0] * 21
+    assert [one.type for one in Deliveries(site.database).page(mine.id, 9).items] == ["inspection.graded"] * 3
+    with site.database.read() as connection:
+        assert set(connection.execute(select(webhooks.c.position)).scalars()) == {3}
 
 
 def test_how_much_the_site_does_is_in_no_figure(site: Any) -> None:
