@@ -1,4 +1,7 @@
-"""Which inspections somebody asks for, and which of them they may see. All questions of this wing go by `fitting`."""
+"""Which inspections somebody asks for, and which of them they may see. All questions of this wing go by `fitting`.
+
+Whose items are somebody else's is none of its business: the database gives sellers their own alone (`storage.scope`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -48,20 +51,11 @@ class Asked:
 FILTERS: Final = tuple(field.name for field in fields(Asked))
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What somebody may see. `viewer`: items that they might still look at blind are left out, all the same what they
-    ask for; None sees all. `sellers`: those whose items they may see; None sees all sellers', and items without one."""
+def fitting(asked: Asked, viewer: Viewer | None) -> list[ColumnElement[bool]]:
+    """The conditions on a row of `inspections`, all of which must hold.
 
-    viewer: Viewer | None = None
-    sellers: frozenset[str] | None = None
-
-
-EVERYTHING: Final = Scope()
-
-
-def fitting(asked: Asked, scope: Scope) -> list[ColumnElement[bool]]:
-    """The conditions on a row of `inspections`, all of which must hold."""
+    Items that `viewer` might still look at blind are left out, all the same what they ask for; None sees all.
+    """
     table = inspections.c
     found: list[ColumnElement[bool]] = []
     given = {name: getattr(asked, name) for name in EXACT if getattr(asked, name) is not None}
@@ -86,12 +80,12 @@ def fitting(asked: Asked, scope: Scope) -> list[ColumnElement[bool]]:
         found.append(table.decided_by.is_not(None))
     elif asked.by == "automatic":
         found += [table.decided_by.is_(None), AUTOMATIC]
-    return found + _allowed(scope)
+    return found + _not_hidden(viewer)
 
 
-def among(ids: Sequence[str], scope: Scope) -> list[ColumnElement[bool]]:
+def among(ids: Sequence[str], viewer: Viewer | None) -> list[ColumnElement[bool]]:
     """Conditions likewise, for the inspections `ids`."""
-    return [inspections.c.id.in_(ids), *_allowed(scope)]
+    return [inspections.c.id.in_(ids), *_not_hidden(viewer)]
 
 
 def chosen(where: Sequence[ColumnElement[bool]], *columns: ColumnElement[Any]) -> Select[Any]:
@@ -99,10 +93,6 @@ def chosen(where: Sequence[ColumnElement[bool]], *columns: ColumnElement[Any]) -
     return select(*columns).select_from(inspections).where(*where)
 
 
-def _allowed(scope: Scope) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if scope.sellers is not None:
-        found.append(inspections.c.seller.in_(sorted(scope.sellers)))
-    if (hidden := hidden_from(scope.viewer)) is not None:
-        found.append(~hidden)
-    return found
+def _not_hidden(viewer: Viewer | None) -> list[ColumnElement[bool]]:
+    hidden = hidden_from(viewer)
+    return [] if hidden is None else [~hidden]

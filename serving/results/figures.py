@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, case, distinct, exists, func, select
 
-from regrade.serving.results.asked import Asked, Scope, chosen, fitting
+from regrade.serving.inspections.visibility import Viewer
+from regrade.serving.results.asked import Asked, chosen, fitting
 from regrade.serving.results.forecast import Forecast, forecast
 from regrade.serving.results.moments import day_of, hour_of
 from regrade.serving.review.quality.decision_rows import AUTOMATIC, week_of
@@ -102,11 +103,11 @@ class Figures:
 
 
 def figures(
-    database: Database, asked: Asked, scope: Scope, *, now: datetime | None = None, target: float = TARGET
+    database: Database, asked: Asked, viewer: Viewer | None, *, now: datetime | None = None, target: float = TARGET
 ) -> Figures:
     """All of it for the inspections that are asked for; looks are those at them, whenever they were."""
     moment = now or datetime.now(UTC)
-    where = fitting(asked, scope)
+    where = fitting(asked, viewer)
     with database.read() as connection:
         days = _days(connection, where)
         people = _people(connection, where)

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, CursorResult, and_, or_, selec
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message
 from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
-from regrade.serving.results.asked import Asked, Scope, among, chosen, fitting
+from regrade.serving.inspections.visibility import Viewer
+from regrade.serving.results.asked import Asked, among, chosen, fitting
 from regrade.serving.results.moments import written
 from regrade.serving.review.quality.decision_rows import AUTOMATIC
 from regrade.serving.storage.database import Database
@@ -80,12 +81,12 @@ def columns_of(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def page(database: Database, asked: Asked, scope: Scope, limit: int, cursor: str | None = None) -> Page:
+def page(database: Database, asked: Asked, viewer: Viewer | None, limit: int, cursor: str | None = None) -> Page:
     """At most `limit` rows with all columns. Raises `InvalidFieldsError` for a damaged cursor."""
     after = None if cursor is None else decode_cursor(LIST, cursor)
     with database.read() as connection:
         # First which, for which indexes are enough, then what stands in their rows.
-        found = _next(connection, fitting(asked, scope), (_TABLE.id, _TABLE.created_at), after, limit + 1).all()
+        found = _next(connection, fitting(asked, viewer), (_TABLE.id, _TABLE.created_at), after, limit + 1).all()
         ids = [row[0] for row in found[:limit]]
         stand = select(*(one.read for one in COLUMNS.values())).where(_TABLE.id.in_(ids))
         rows = {row.id: row for row in connection.execute(stand)}
@@ -96,7 +97,7 @@ def page(database: Database, asked: Asked, scope: Scope, limit: int, cursor: str
 
 
 def every(
-    database: Database, asked: Asked, scope: Scope, names: Sequence[str], ids: Sequence[str] | None = None
+    database: Database, asked: Asked, viewer: Viewer | None, names: Sequence[str], ids: Sequence[str] | None = None
 ) -> Iterator[list[Sequence[Any]]]:
     """All rows, newest first, some thousand at a time: the values of each of the columns `names`, in their order, all
     equally long and never empty; moments as texts (RFC 3339).
@@ -104,7 +105,7 @@ def every(
     With `ids`, those of these inspections. What comes in meanwhile is not among them; nothing comes twice, and nothing
     that was there is left out, whatever is stored meanwhile.
     """
-    where = fitting(asked, scope) if ids is None else among(ids, scope)
+    where = fitting(asked, viewer) if ids is None else among(ids, viewer)
     wanted = tuple(dict.fromkeys((*names, "created_at", "id")))  # a place is a moment and an id
     people: dict[str | None, str | None] = {None: None}
     after: tuple[datetime, str] | None = None

@@ -63,7 +63,6 @@ def report(
     from regrade.serving.installation.data_dir import open_to_read
     from regrade.serving.installation.simulated import is_simulated
     from regrade.serving.results.address import asked_of, columns_in
-    from regrade.serving.results.asked import EVERYTHING
     from regrade.serving.results.figures import figures
     from regrade.serving.results.files import as_csv, as_parquet
     from regrade.serving.results.rows import COLUMNS, every
@@ -93,11 +92,11 @@ def report(
     words = Language(lang, names(categories_here(settings.data_dir), lang))
     database, now = open_to_read(settings), datetime.now(UTC)
     try:
-        found = figures(database, asked, EVERYTHING, now=now, target=target)
+        found = figures(database, asked, None, now=now, target=target)
         shown = sections(found, words)
         for path, write in ((csv, as_csv), (parquet, as_parquet)):
             if path is not None:
-                _write(path, write(wanted, _watched(every(database, asked, EVERYTHING, wanted), found.items)))
+                _write(path, write(wanted, _watched(every(database, asked, None, wanted), found.items)))
         if html is not None:
             page = report_page(shown, given, found.items, now, words, simulated=is_simulated(database))
             _write(html, iter([page.encode()]))

@@ -8,7 +8,7 @@ import pytest
 
 from regrade.serving.http.routes.desk.svg import bars
 from regrade.serving.http.routes.results.sections import sections
-from regrade.serving.results.asked import EVERYTHING, Asked
+from regrade.serving.results.asked import Asked
 from regrade.serving.results.figures import figures
 
 PAGE = {"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -63,7 +63,7 @@ def test_a_file_that_is_asked_for_wrongly_is_refused_on_a_page_and_to_programs_a
 
 
 def test_of_nothing_there_is_no_share(service: Any) -> None:
-    found = figures(service.runtime.database, Asked(), EVERYTHING, now=datetime(2026, 11, 30, tzinfo=UTC))
+    found = figures(service.runtime.database, Asked(), None, now=datetime(2026, 11, 30, tzinfo=UTC))
     told = " ".join(cell for one in sections(found, "en") for cell in (one.hint, *(sum(one.rows, ()))))
     assert "0 of them (–)" in told
     assert "%" not in told

@@ -7,17 +7,18 @@ import pytest
 from sqlalchemy import insert
 
 from regrade.serving.base.errors import InvalidFieldsError, NotFoundError
-from regrade.serving.results.asked import EVERYTHING, Asked, Scope
+from regrade.serving.results.asked import Asked
 from regrade.serving.results.figures import figures
 from regrade.serving.results.saved import forget, save, views
+from regrade.serving.storage.scope import seeing
 from regrade.serving.storage.tables import review_undos
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = START + timedelta(days=10)
 
 
-def told(shelf: Any, asked: Asked = Asked(), scope: Scope = EVERYTHING, target: float = 24.0) -> Any:  # noqa: B008
-    return figures(shelf.database, asked, scope, now=NOW, target=target)
+def told(shelf: Any, asked: Asked = Asked(), target: float = 24.0) -> Any:  # noqa: B008
+    return figures(shelf.database, asked, None, now=NOW, target=target)
 
 
 def at(hours: float) -> datetime:
@@ -106,7 +107,8 @@ def test_figures_are_of_one_s_own_sellers_alone(shelf: Any) -> None:
         row = shelf.add(seller=seller, station=f"of {seller}", created_at=at(1))
         shelf.task(row)
         shelf.look(row, shelf.people[0], at(2), 10.0)
-    found = told(shelf, scope=Scope(sellers=frozenset(("acme",))))
+    with seeing(("acme",)):
+        found = told(shelf)
     assert (found.items, found.queue.waiting, found.people[0].done) == (1, 1, 1)
     assert [one.name for one in found.stations] == ["of acme"]
     assert [one.name for one in found.recovery_sellers] == ["acme"]

@@ -14,9 +14,10 @@ from regrade.serving.base.errors import InvalidFieldsError
 from regrade.serving.inspections.visibility import Viewer
 from regrade.serving.results import rows as paging
 from regrade.serving.results.address import STATUSES, asked_of
-from regrade.serving.results.asked import EVERYTHING, Asked, Scope
+from regrade.serving.results.asked import Asked
 from regrade.serving.results.files import as_csv, as_parquet
 from regrade.serving.results.rows import COLUMNS, columns_of, every, page
+from regrade.serving.storage.scope import seeing
 
 DAY = datetime(2026, 11, 5, tzinfo=UTC)
 
@@ -45,11 +46,11 @@ def naive(rows: list[dict[str, Any]], asked: Asked) -> list[str]:
     return [row["id"] for row in sorted(fitting, key=lambda row: (row["created_at"], row["id"]), reverse=True)]
 
 
-def paged(shelf: Any, asked: Asked, limit: int = 7, scope: Scope = EVERYTHING) -> list[str]:
+def paged(shelf: Any, asked: Asked, limit: int = 7, viewer: Viewer | None = None) -> list[str]:
     """The ids of all pages, one after the other."""
     found, cursor = [], None
     while True:
-        one = page(shelf.database, asked, scope, limit, cursor)
+        one = page(shelf.database, asked, viewer, limit, cursor)
         found += [row["id"] for row in one.rows]
         if (cursor := one.next_cursor) is None:
             return found
@@ -82,14 +83,14 @@ def test_every_filter_finds_what_a_look_at_each_row_finds(shelf: Any) -> None:
     for asked in questions(shelf):
         wanted = naive(shelf.rows, asked)
         assert paged(shelf, asked) == wanted, asked
-        assert [one for (ids,) in every(shelf.database, asked, EVERYTHING, ["id"]) for one in ids] == wanted, asked
+        assert [one for (ids,) in every(shelf.database, asked, None, ["id"]) for one in ids] == wanted, asked
 
 
 def test_pages_have_no_gap_and_nothing_twice_while_items_come_in(shelf: Any) -> None:
     shelf.scatter(60)
     before, found, cursor = naive(shelf.rows, Asked()), [], None
     while True:
-        one = page(shelf.database, Asked(), EVERYTHING, 7, cursor)
+        one = page(shelf.database, Asked(), None, 7, cursor)
         found += [row["id"] for row in one.rows]
         shelf.add(created_at=DAY + timedelta(days=30, minutes=len(found)))  # newer than the page
         if (cursor := one.next_cursor) is None:
@@ -101,7 +102,7 @@ def test_a_file_has_no_gap_and_nothing_twice_while_items_come_in(shelf: Any, mon
     monkeypatch.setattr(paging, "AT_ONCE", 7)
     shelf.scatter(60)
     before, found = naive(shelf.rows, Asked()), list[str]()
-    for (ids,) in every(shelf.database, Asked(), EVERYTHING, ["id"]):
+    for (ids,) in every(shelf.database, Asked(), None, ["id"]):
         found += ids
         shelf.add(created_at=DAY + timedelta(days=30, minutes=len(found)))
     assert found == before
@@ -109,14 +110,15 @@ def test_a_file_has_no_gap_and_nothing_twice_while_items_come_in(shelf: Any, mon
 
 def test_only_the_sellers_that_are_somebody_s_are_found(shelf: Any) -> None:
     shelf.scatter(60)
-    own = [row["id"] for row in shelf.rows if row["seller"] in ("acme", "a,b")]
-    scope = Scope(sellers=frozenset(("acme", "a,b")))
-    assert set(paged(shelf, Asked(), scope=scope)) == set(own)
-    assert paged(shelf, Asked(seller="zenith"), scope=scope) == []
+    own = {row["id"] for row in shelf.rows if row["seller"] in ("acme", "a,b")}
     every_id = [row["id"] for row in shelf.rows]
-    chosen = [one for (ids,) in every(shelf.database, Asked(), scope, ["id"], every_id) for one in ids]
-    assert set(chosen) == set(own)
-    assert paged(shelf, Asked(), scope=Scope(sellers=frozenset())) == []
+    with seeing(("acme", "a,b")):
+        assert set(paged(shelf, Asked())) == own
+        assert paged(shelf, Asked(seller="zenith")) == []
+        for ids in (None, every_id):
+            assert {one for (some,) in every(shelf.database, Asked(), None, ["id"], ids) for one in some} == own
+    with seeing(()):
+        assert paged(shelf, Asked()) == []
 
 
 def test_who_may_still_look_at_an_item_blind_does_not_find_it_by_any_filter(shelf: Any) -> None:
@@ -125,16 +127,16 @@ def test_who_may_still_look_at_an_item_blind_does_not_find_it_by_any_filter(shel
     ann, engineer = shelf.people[0], shelf.keys.create("engineer", "Eve")[1]
     now = datetime.now(UTC)
     for key, found in ((ann, [other["id"]]), (engineer, [other["id"], hidden["id"]])):
-        scope = Scope(viewer=Viewer(key, now, now - timedelta(minutes=1)))
-        assert paged(shelf, Asked(), scope=scope) == found
-        assert paged(shelf, Asked(condition="used"), scope=scope) == found
-        assert len(paged(shelf, Asked(rma="HIDDEN"), scope=scope)) == len(found) - 1
+        viewer = Viewer(key, now, now - timedelta(minutes=1))
+        assert paged(shelf, Asked(), viewer=viewer) == found
+        assert paged(shelf, Asked(condition="used"), viewer=viewer) == found
+        assert len(paged(shelf, Asked(rma="HIDDEN"), viewer=viewer)) == len(found) - 1
 
 
 def test_a_cursor_of_another_list_is_refused(shelf: Any) -> None:
     for cursor in ("x", "inspections.0.00000000-0000-0000-0000-000000000000", "results.1"):
         with pytest.raises(InvalidFieldsError):
-            page(shelf.database, Asked(), EVERYTHING, 7, cursor)
+            page(shelf.database, Asked(), None, 7, cursor)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ def test_csv_says_what_the_database_says_and_no_cell_is_a_formula(
     shelf.scatter(80)
     shelf.add(recovery=-0.1, policy_recovery=0.1 + 0.2, sku="\u3000=1")
     shelf.rows[-1]["sku"] = "'\u3000=1"
-    assert b"".join(as_csv(names, every(shelf.database, Asked(), EVERYTHING, names))) == in_plain_words(shelf, names)
+    assert b"".join(as_csv(names, every(shelf.database, Asked(), None, names))) == in_plain_words(shelf, names)
 
 
 def test_parquet_is_read_by_others(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +212,7 @@ def test_parquet_is_read_by_others(shelf: Any, monkeypatch: pytest.MonkeyPatch) 
     pytest.importorskip("pyarrow")
     monkeypatch.setattr("regrade.serving.results.files.GROUP", 30)
     shelf.scatter(80)
-    written = b"".join(as_parquet(tuple(COLUMNS), every(shelf.database, Asked(), EVERYTHING, tuple(COLUMNS))))
+    written = b"".join(as_parquet(tuple(COLUMNS), every(shelf.database, Asked(), None, tuple(COLUMNS))))
     frame = pandas.read_parquet(io.BytesIO(written))
     by_id = {row["id"]: row for row in shelf.rows}
     assert set(frame["id"]) == set(by_id)
@@ -232,4 +234,4 @@ def test_without_the_library_for_parquet_it_is_said_what_to_install(monkeypatch:
 
 
 def test_an_empty_database_makes_files_with_a_header_alone(shelf: Any) -> None:
-    assert b"".join(as_csv(["id"], every(shelf.database, Asked(), EVERYTHING, ["id"]))) == b"\xef\xbb\xbfid\r\n"
+    assert b"".join(as_csv(["id"], every(shelf.database, Asked(), None, ["id"]))) == b"\xef\xbb\xbfid\r\n"

@@ -16,7 +16,7 @@ from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_desk
 from regrade.serving.http.routes.home import wants_page
 from regrade.serving.http.routes.results.faults import shown_fault
-from regrade.serving.http.routes.results.page import PAGE, ROWS, query_of, results_page, scope_of
+from regrade.serving.http.routes.results.page import PAGE, ROWS, query_of, results_page
 from regrade.serving.results.address import COLUMNS_FIELD, asked_of, columns_in
 from regrade.serving.results.files import FORMATS, NoParquetError, as_csv, as_parquet
 from regrade.serving.results.rows import COLUMNS, every
@@ -59,7 +59,7 @@ def _parts(kind: str, request: Request, session: Session, runtime: Runtime) -> I
             "invalid-query", "query", [FieldFault("id", Message("fault.too_many", {"limit": ROWS}))]
         )
     names = columns_in(query) if COLUMNS_FIELD in query else tuple(COLUMNS)
-    chunks = every(runtime.database, asked, scope_of(runtime, session), names, ids or None)
+    chunks = every(runtime.database, asked, runtime.desk.viewer(session.key), names, ids or None)
     return as_csv(names, chunks) if kind == "csv" else as_parquet(names, chunks)
 
 

@@ -17,7 +17,7 @@ from regrade.serving.http.routes.desk.templates import DESK, desk_page
 from regrade.serving.http.routes.results.faults import shown_fault
 from regrade.serving.http.routes.results.sections import sections
 from regrade.serving.results.address import COLUMNS_FIELD, NONE, STATUSES, asked_of, columns_in, kept, read, written
-from regrade.serving.results.asked import BY, Scope
+from regrade.serving.results.asked import BY
 from regrade.serving.results.figures import TARGET, figures
 from regrade.serving.results.files import writes_parquet
 from regrade.serving.results.rows import COLUMNS, SHOWN, Page, page, people
@@ -33,12 +33,6 @@ ROWS: Final = 50
 SPAN: Final = timedelta(weeks=12)
 """What figures are of where no moment is named."""
 MOST_HOURS: Final = 24 * 365
-
-
-def scope_of(runtime: Runtime, session: Session) -> Scope:
-    """What whoever sits here may see."""
-    sees = session.key.sees
-    return Scope(runtime.desk.viewer(session.key), None if sees is None else frozenset(sees))
 
 
 @router.get("")
@@ -59,7 +53,9 @@ async def shown_figures(request: Request, session: PageDep, runtime: RuntimeDep,
         asked, target = asked_of(query), _target(request.query_params.get("target", ""))
     except InvalidFieldsError as error:
         asked, fault, status = asked_of(default), shown_fault(error, lang), 422
-    found = await runtime.call(figures, runtime.database, asked, scope_of(runtime, session), now=now, target=target)
+    found = await runtime.call(
+        figures, runtime.database, asked, runtime.desk.viewer(session.key), now=now, target=target
+    )
     shown = await runtime.call(sections, found, lang)
     values = await _common(runtime, session, query)
     values |= {"sections": shown, "items": found.items, "target": f"{target:g}", "since": asked.since}
@@ -112,7 +108,7 @@ async def results_page(
     names: tuple[str, ...] = SHOWN
     try:
         asked, names = asked_of(given), columns_in(given)
-        found = await runtime.call(page, runtime.database, asked, scope_of(runtime, session), ROWS, cursor)
+        found = await runtime.call(page, runtime.database, asked, runtime.desk.viewer(session.key), ROWS, cursor)
     except InvalidFieldsError as error:
         fault, status = shown_fault(error, lang), 422
     values = await _common(runtime, session, given)
