@@ -11,7 +11,7 @@ from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message
 from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
 from regrade.serving.inspections.visibility import Viewer
-from regrade.serving.results.asked import Asked, among, chosen, fitting
+from regrade.serving.results.asked import Asked, among, by_change, chosen, fitting, unled
 from regrade.serving.results.moments import written
 from regrade.serving.review.quality.decision_rows import AUTOMATIC
 from regrade.serving.storage.database import Database
@@ -86,7 +86,9 @@ def page(database: Database, asked: Asked, viewer: Viewer | None, limit: int, cu
     after = None if cursor is None else decode_cursor(LIST, cursor)
     with database.read() as connection:
         # First which, for which indexes are enough, then what stands in their rows.
-        found = _next(connection, fitting(asked, viewer), (_TABLE.id, _TABLE.created_at), after, limit + 1).all()
+        changed = by_change(connection, asked)
+        where, columns = fitting(asked, viewer, changed=changed), (_TABLE.id, _TABLE.created_at)
+        found = _next(connection, where, columns, after, limit + 1, changed=changed).all()
         ids = [row[0] for row in found[:limit]]
         stand = select(*(one.read for one in COLUMNS.values())).where(_TABLE.id.in_(ids))
         rows = {row.id: row for row in connection.execute(stand)}
@@ -105,7 +107,9 @@ def every(
     With `ids`, those of these inspections. What comes in meanwhile is not among them; nothing comes twice, and nothing
     that was there is left out, whatever is stored meanwhile.
     """
-    where = fitting(asked, viewer) if ids is None else among(ids, viewer)
+    with database.read() as connection:
+        changed = ids is None and by_change(connection, asked)
+    where = fitting(asked, viewer, changed=changed) if ids is None else among(ids, viewer)
     wanted = tuple(dict.fromkeys((*names, "created_at", "id")))  # a place is a moment and an id
     people: dict[str | None, str | None] = {None: None}
     after: tuple[datetime, str] | None = None
@@ -113,7 +117,7 @@ def every(
         with database.read() as connection:
             columns = [COLUMNS[name] for name in wanted]
             read = [written(connection, one.read) if one.kind == "moment" else one.read for one in columns]
-            found = _bare(_next(connection, where, read, after, AT_ONCE))
+            found = _bare(_next(connection, where, read, after, AT_ONCE, changed=changed))
             values = dict(zip(wanted, zip(*found, strict=True), strict=True)) if found else {}
             for name in values:
                 if COLUMNS[name].kind == "person":
@@ -158,13 +162,15 @@ def _next(
     columns: Sequence[ColumnElement[Any]],
     after: tuple[datetime, str] | None,
     limit: int,
+    *,
+    changed: bool,
 ) -> CursorResult[Any]:
-    query = chosen(where, *columns)
+    query, came = chosen(where, *columns), unled(_TABLE.created_at) if changed else _TABLE.created_at
     if after is not None:
-        same = and_(_TABLE.created_at == after[0], _TABLE.id < after[1])
+        same = and_(came == after[0], _TABLE.id < after[1])
         # The first condition alone is one that an index is entered by.
-        query = query.where(_TABLE.created_at <= after[0], or_(_TABLE.created_at < after[0], same))
-    return connection.execute(query.order_by(_TABLE.created_at.desc(), _TABLE.id.desc()).limit(limit))
+        query = query.where(came <= after[0], or_(came < after[0], same))
+    return connection.execute(query.order_by(came.desc(), _TABLE.id.desc()).limit(limit))
 
 
 def _shown(row: Any, names: dict[str | None, str | None]) -> dict[str, Any]:

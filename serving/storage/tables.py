@@ -165,6 +165,7 @@ inspections = Table(
         Index(f"ix_inspections_{name}_results", name, "created_at", "id", *(one for one in _BESIDE if one != name))
         for name in ("status", "sku", "seller", "station", "category", "condition", "disposition")
     ),
+    Index("ix_inspections_updated_results", "updated_at", "created_at", "id", *_BESIDE),
     Index("ix_inspections_decided_by_results", "decided_by", "created_at", "id", *_BESIDE[:-1], **DECIDED),
     # All that lists and figures of results show. SQLite would else read whole rows, with all that was said of an item;
     # PostgreSQL keeps what is long elsewhere, and bounds how long an entry may be.

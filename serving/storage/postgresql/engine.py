@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, event
 
 _CONNECTING: Final = {
     "application_name": "regrade",
@@ -40,7 +40,7 @@ def reading(engine: Engine) -> Engine:
 def _engine(url: URL) -> Engine:
     # Transactions that write run in READ COMMITTED, whatever the server's default: once they have their turn, each
     # statement sees what was committed before it (see `turns`).
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
         # What was cut off, by a restart of the server or a firewall, is noticed before it is used.
@@ -50,6 +50,16 @@ def _engine(url: URL) -> Engine:
         pool_timeout=_WAIT,
         connect_args=_connecting(url),
     )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: Any) -> None:
+        # Servers would compile a statement whose costs they overrate, as those of pages with many filters: that takes a
+        # second, and the statement a millisecond. In the text of a connection, some proxies would refuse it.
+        with connection.cursor() as cursor:
+            cursor.execute("SET jit TO off")
+        connection.commit()
+
+    return engine
 
 
 def _connecting(url: URL) -> dict[str, Any]:

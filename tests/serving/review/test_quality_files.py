@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from regrade.serving.base.sheets import harmless
+from regrade.serving.base.sheets import MARK, csv_lines, csv_rows, harmless
 from regrade.serving.http.routes.desk.quality_files import as_csv
 
 
@@ -26,3 +26,20 @@ def test_a_file_is_marked_as_utf8_and_keeps_its_cells_apart() -> None:
     assert written.startswith("\ufeff")
     rows = list(csv.reader(io.StringIO(written.removeprefix("\ufeff"))))
     assert rows == [["a", 'say "hi", 你好\nthere', "-1"], ["'=x", "", "0.5"]]
+
+
+COLUMNS: list[list[object]] = [
+    ["acme", None, "=x", 'say "hi"', "a,b\r\n", "", "acme"],
+    [0.0, -0.0, 0.1 + 0.2, 1e-7, None, -3.5, 1e22],
+    [True, False, True, None, False, True, True],
+    [1, 1, 2, 3, 4, 5, 6],
+    ["a", "b", "c", "d", "e", "f", "g"],
+]
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, COLUMNS[:1], COLUMNS[4:]])
+def test_columns_are_written_as_rows_are(columns: list[list[object]]) -> None:
+    header = ["x", *"abcd"][: len(columns)]
+    written = b"".join(csv_rows(header, [columns, columns]))
+    assert written == MARK.encode() + csv_lines([header]) + csv_lines(zip(*columns, strict=True)) * 2
+    assert b"".join(csv_rows(header, ())) == MARK.encode() + csv_lines([header])
