@@ -19,9 +19,10 @@ BY: Final[tuple[By, ...]] = get_args(By)
 EXACT: Final = ("rma", "sku", "seller", "station", "category", "condition", "disposition", "status")
 LEADS: Final = ("rma", "sku", "decided_by", "seller", "station", "category", "disposition", "condition", "status")
 """By which column's index rows are found where several are asked for: the fewer have a value, the sooner."""
+CHANGED: Final = "updated_at"
 MOMENTS: Final = ("since", "until", "updated_since", "updated_until")
-FEW: Final = 50_000
-"""Inspections that are sooner looked through than found one by one, some milliseconds' work."""
+FEW: Final = 30_000
+"""Inspections that are looked through in some milliseconds, all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,17 @@ class Asked:
 FILTERS: Final = tuple(field.name for field in fields(Asked))
 
 
-def by_change(connection: Connection, asked: Asked) -> bool:
-    """Whether rows are best found by when they were changed: that is asked for, and `FEW` were changed then. From the
-    newest on, all others would be passed over once no more of them fit."""
-    changed = _between(inspections.c.updated_at, asked.updated_since, asked.updated_until)
-    more = chosen(changed, literal(1)).offset(FEW).limit(1)
-    return bool(changed) and connection.execute(more).first() is None
+def lead_of(connection: Connection, asked: Asked) -> str | None:
+    """By which column's index rows are best found: where `FEW` have what is asked for. From the newest on, or among
+    the many of another column, all others would be passed over once no more of them fit."""
+    exact, changed = _exact(asked), _between(inspections.c[CHANGED], asked.updated_since, asked.updated_until)
+    choices = {CHANGED: changed} if changed else {}
+    choices |= {name: [_is(inspections.c[name], exact[name])] for name in LEADS if name in exact}
+    if len(choices) > 1 or changed:
+        for name, condition in choices.items():
+            if connection.execute(chosen(condition, literal(1)).offset(FEW).limit(1)).first() is None:
+                return name
+    return next((name for name in choices if name != CHANGED), None)
 
 
 def unled(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -66,28 +72,20 @@ def unled(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.coalesce(column, column)
 
 
-def fitting(asked: Asked, viewer: Viewer | None, *, changed: bool = False) -> list[ColumnElement[bool]]:
-    """The conditions on a row of `inspections`, all of which must hold; rows are found by when they were `changed`, or
-    by whatever else is asked for.
+def fitting(asked: Asked, viewer: Viewer | None, lead: str | None = None) -> list[ColumnElement[bool]]:
+    """The conditions on a row of `inspections`, all of which must hold; rows are found by the index of the column
+    `lead`, None by that of when they came in.
 
     Items that `viewer` might still look at blind are left out, all the same what they ask for; None sees all.
     """
     table = inspections.c
     found: list[ColumnElement[bool]] = []
-    given = {name: getattr(asked, name) for name in EXACT if getattr(asked, name) is not None}
-    if asked.person is not None:
-        given["decided_by"] = asked.person
-    first = None if changed else next((name for name in LEADS if name in given), None)
-    for name, wanted in given.items():
-        if name != first:
-            found.append(func.coalesce(table[name], "") == wanted)
-        else:
-            found.append(table[name] == wanted if wanted else table[name].is_(None))
+    for name, wanted in _exact(asked).items():
+        found.append(_is(table[name], wanted) if name == lead else func.coalesce(table[name], "") == wanted)
     if asked.status == "needs_review":  # what was erased waits for nobody
         found.append(table.erased_at.is_(None))
-    came, altered = (
-        (unled(table.created_at), table.updated_at) if changed else (table.created_at, unled(table.updated_at))
-    )
+    came = unled(table.created_at) if lead == CHANGED else table.created_at
+    altered = table.updated_at if lead == CHANGED else unled(table.updated_at)
     found += _between(came, asked.since, asked.until) + _between(altered, asked.updated_since, asked.updated_until)
     if asked.updated_until is not None:  # nothing changes before it comes in
         found.append(came < asked.updated_until)
@@ -106,6 +104,15 @@ def among(ids: Sequence[str], viewer: Viewer | None) -> list[ColumnElement[bool]
 def chosen(where: Sequence[ColumnElement[bool]], *columns: ColumnElement[Any]) -> Select[Any]:
     """`columns` of the rows of `inspections` that fit."""
     return select(*columns).select_from(inspections).where(*where)
+
+
+def _exact(asked: Asked) -> dict[str, str]:
+    given = {name: getattr(asked, name) for name in EXACT} | {"decided_by": asked.person}
+    return {name: wanted for name, wanted in given.items() if wanted is not None}
+
+
+def _is(column: ColumnElement[Any], wanted: str) -> ColumnElement[bool]:
+    return column == wanted if wanted else column.is_(None)
 
 
 def _between(moment: ColumnElement[Any], begin: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, and_, case, distinct, exists, func, select
 
 from regrade.serving.inspections.visibility import Viewer
-from regrade.serving.results.asked import Asked, chosen, fitting
+from regrade.serving.results.asked import Asked, chosen, fitting, lead_of
 from regrade.serving.results.forecast import Forecast, forecast
 from regrade.serving.results.moments import day_of, hour_of
 from regrade.serving.review.quality.decision_rows import AUTOMATIC, week_of
@@ -107,8 +107,8 @@ def figures(
 ) -> Figures:
     """All of it for the inspections that are asked for; looks are those at them, whenever they were."""
     moment = now or datetime.now(UTC)
-    where = fitting(asked, viewer)
     with database.read() as connection:
+        where = fitting(asked, viewer, lead_of(connection, asked))
         days = _days(connection, where)
         people = _people(connection, where)
         looks, seconds = _looks(connection, where)

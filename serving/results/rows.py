@@ -11,7 +11,7 @@ from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message
 from regrade.serving.inspections.cursors import decode_cursor, encode_cursor
 from regrade.serving.inspections.visibility import Viewer
-from regrade.serving.results.asked import Asked, among, by_change, chosen, fitting, unled
+from regrade.serving.results.asked import CHANGED, Asked, among, chosen, fitting, lead_of, unled
 from regrade.serving.results.moments import written
 from regrade.serving.review.quality.decision_rows import AUTOMATIC
 from regrade.serving.storage.database import Database
@@ -86,9 +86,9 @@ def page(database: Database, asked: Asked, viewer: Viewer | None, limit: int, cu
     after = None if cursor is None else decode_cursor(LIST, cursor)
     with database.read() as connection:
         # First which, for which indexes are enough, then what stands in their rows.
-        changed = by_change(connection, asked)
-        where, columns = fitting(asked, viewer, changed=changed), (_TABLE.id, _TABLE.created_at)
-        found = _next(connection, where, columns, after, limit + 1, changed=changed).all()
+        lead = lead_of(connection, asked)
+        where, columns = fitting(asked, viewer, lead), (_TABLE.id, _TABLE.created_at)
+        found = _next(connection, where, columns, after, limit + 1, lead).all()
         ids = [row[0] for row in found[:limit]]
         stand = select(*(one.read for one in COLUMNS.values())).where(_TABLE.id.in_(ids))
         rows = {row.id: row for row in connection.execute(stand)}
@@ -108,8 +108,8 @@ def every(
     that was there is left out, whatever is stored meanwhile.
     """
     with database.read() as connection:
-        changed = ids is None and by_change(connection, asked)
-    where = fitting(asked, viewer, changed=changed) if ids is None else among(ids, viewer)
+        lead = lead_of(connection, asked) if ids is None else None
+    where = fitting(asked, viewer, lead) if ids is None else among(ids, viewer)
     wanted = tuple(dict.fromkeys((*names, "created_at", "id")))  # a place is a moment and an id
     people: dict[str | None, str | None] = {None: None}
     after: tuple[datetime, str] | None = None
@@ -117,7 +117,7 @@ def every(
         with database.read() as connection:
             columns = [COLUMNS[name] for name in wanted]
             read = [written(connection, one.read) if one.kind == "moment" else one.read for one in columns]
-            found = _bare(_next(connection, where, read, after, AT_ONCE, changed=changed))
+            found = _bare(_next(connection, where, read, after, AT_ONCE, lead))
             values = dict(zip(wanted, zip(*found, strict=True), strict=True)) if found else {}
             for name in values:
                 if COLUMNS[name].kind == "person":
@@ -162,10 +162,9 @@ def _next(
     columns: Sequence[ColumnElement[Any]],
     after: tuple[datetime, str] | None,
     limit: int,
-    *,
-    changed: bool,
+    lead: str | None,
 ) -> CursorResult[Any]:
-    query, came = chosen(where, *columns), unled(_TABLE.created_at) if changed else _TABLE.created_at
+    query, came = chosen(where, *columns), unled(_TABLE.created_at) if lead == CHANGED else _TABLE.created_at
     if after is not None:
         same = and_(came == after[0], _TABLE.id < after[1])
         # The first condition alone is one that an index is entered by.

@@ -73,12 +73,15 @@ def questions(shelf: Any) -> list[Asked]:
         {"since": DAY, "until": DAY + timedelta(days=1)},
         {"since": DAY, "until": DAY},
         {"updated_since": DAY, "updated_until": DAY + timedelta(hours=6)},
+        {"updated_since": DAY + timedelta(days=9), "since": DAY, "condition": "used"},
+        {"updated_until": DAY, "condition": "used", "category": "footwear"},
     ]
     both = [{**one, **other} for one in exact[::5] for other in exact[1::4]]
     return [Asked(**one) for one in ({}, *exact, *times, *both)]
 
 
-def test_every_filter_finds_what_a_look_at_each_row_finds(shelf: Any) -> None:
+def test_every_filter_finds_what_a_look_at_each_row_finds(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regrade.serving.results.asked.FEW", 20)  # some of it is of few rows, some of many
     shelf.scatter(120)
     for asked in questions(shelf):
         wanted = naive(shelf.rows, asked)
