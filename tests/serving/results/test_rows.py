@@ -68,7 +68,7 @@ def questions(shelf: Any) -> list[Asked]:
         *({"person": one.id} for one in (*shelf.people, shelf.station)),
         *({"by": one} for one in ("automatic", "person")),
     ]
-    times = [
+    times: list[dict[str, Any]] = [
         *({name: DAY} for name in ("since", "until", "updated_since", "updated_until")),
         {"since": DAY, "until": DAY + timedelta(days=1)},
         {"since": DAY, "until": DAY},
