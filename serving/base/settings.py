@@ -503,6 +503,11 @@ def _networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(one.strip()) for one in written.split(",") if one.strip())
 
 
+def as_files() -> dict[str, object]:
+    """Settings by which photos are files, whatever the environment says: for a site that is only to be tried."""
+    return {name: one.default for name, one in Settings.model_fields.items() if name.startswith("photos_")}
+
+
 def load_settings(**given: object) -> Settings:
     """Settings from `given` (those that are not None), the environment and `.env`.
 

@@ -51,7 +51,7 @@ def demo(
     from rich.console import Console
     from rich.progress import track
 
-    from regrade.serving.base.settings import load_settings
+    from regrade.serving.base.settings import as_files, load_settings
     from regrade.serving.demo.history import write_history
     from regrade.serving.examples.items import demo_items
     from regrade.serving.planning.client import post_inspection
@@ -62,7 +62,9 @@ def demo(
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regrade-demo-")))
         if weeks:
             progress = partial(_progress, console)
-            written = write_history(load_settings(data_dir=folder), datetime.now(UTC), weeks, progress=progress)
+            written = write_history(
+                load_settings(data_dir=folder, **as_files()), datetime.now(UTC), weeks, progress=progress
+            )
             tell_of(console, written, weeks)
         service = stack.enter_context(running(folder, port))
         answers = [
@@ -124,13 +126,13 @@ def running(data_dir: Path, port: int = 0) -> Iterator[DemoService]:
 
     Raises `RegradeError` where it cannot start: the port or the directory in use, the bundles unusable.
     """
-    from regrade.serving.base.settings import load_settings
+    from regrade.serving.base.settings import as_files, load_settings
     from regrade.serving.connections.listen import listen
     from regrade.serving.http.app import create_app
     from regrade.serving.http.server import build_server
     from regrade.serving.runtime import Runtime
 
-    settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir, log_level="warning")
+    settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir, log_level="warning", **as_files())
     sockets = listen(settings)
     try:
         runtime = Runtime(settings)

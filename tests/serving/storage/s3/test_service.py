@@ -1,6 +1,7 @@
 """A whole service with its photos in a bucket: graded, shown, erased, refused while the bucket is away, and moved."""
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from regrade.serving.base.bucket import Bucket
 from regrade.serving.base.errors import BucketError, PhotosAwayError
 from regrade.serving.base.settings import Settings
+from regrade.serving.review.settled import decisions
 from regrade.serving.storage.s3.objects import Objects
 from tests.commands import run_command as run
+from tests.serving.storage.conftest import DEAR
 from tests.serving.storage.s3.faulty import Faulty
 
 
@@ -127,6 +130,14 @@ def test_a_site_is_moved_into_a_bucket_verified_backed_up_and_moved_back(
     run("store", "verify", "--data-dir", data)
     assert "3 photos" in run("backup", out, "--data-dir", data).output
     run("backup", "verify", out)
+    # Restored, it finds its photos in its own prefix; without the keys of the backup it would be another site.
+    restored = out.parent / "restored"
+    run("restore", out, "--data-dir", restored)
+    assert "3 photos are" in (again := run("store", "photos", "--move", "--data-dir", restored)).output
+    assert ", 0 of them since just now" in again.output
+    (restored / "keys" / "photos-bucket.key").unlink()
+    with pytest.raises(BucketError, match="another site"):
+        run("store", "verify", "--data-dir", restored)
     # One is lost, and one is nobody's.
     objects = Objects(bucket)
     lost = hashlib.sha256(b"one").hexdigest()
@@ -144,6 +155,24 @@ def test_a_site_is_moved_into_a_bucket_verified_backed_up_and_moved_back(
         run("store", "verify", "--data-dir", data)
     run("store", "photos", "--move", "--data-dir", data)
     run("store", "verify", "--data-dir", data)
+
+
+@pytest.mark.usefixtures("environment")
+def test_what_was_decided_is_given_out_with_copies_of_its_photos(
+    serve: Any, at: dict[str, Any], render_photo: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = serve(**at)
+    service.post([render_photo(0)], DEAR)
+    claim = service.client.post("/v1/reviews/claim").json()
+    body = {"lease": claim["lease"]["token"], "condition": "used"}
+    assert service.client.post(f"/v1/reviews/{claim['inspection']['id']}", json=body).status_code == 200
+    data_dir = service.settings.data_dir
+    shutil.rmtree(data_dir / "cache")
+    (one,) = decisions(data_dir)
+    assert Path(one["photos"][0]["path"]).read_bytes() == render_photo(0)
+    monkeypatch.setenv("REGRADE_PHOTOS_CACHE_BYTES", "1000")
+    with pytest.raises(BucketError, match="REGRADE_PHOTOS_CACHE_BYTES"):
+        list(decisions(data_dir))
 
 
 @pytest.mark.usefixtures("environment")

@@ -8,7 +8,7 @@ from s3_server import S3Server
 
 from regrade.serving.base.bucket import Bucket
 from regrade.serving.base.errors import BucketError, PhotosAwayError, SettingsError
-from regrade.serving.base.settings import Settings, load_settings
+from regrade.serving.base.settings import Settings, as_files, load_settings
 from regrade.serving.storage.s3.credentials import profile_keys
 from regrade.serving.storage.s3.objects import Objects, Written
 from regrade.serving.storage.s3.start_check import MARK, Examined, claim, examine
@@ -142,3 +142,10 @@ def test_keys_are_found_in_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_PROFILE", "other")
     with pytest.raises(BucketError, match="other"):
         profile_keys()
+
+
+def test_a_site_that_is_only_tried_has_files_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGRADE_PHOTOS_URL", "s3://bucket/of-the-site")
+    monkeypatch.setenv("REGRADE_PHOTOS_ENDPOINT", "https://minio:9000")
+    assert load_settings().photos_bucket is not None
+    assert load_settings(**as_files()).photos_bucket is None
