@@ -1,5 +1,6 @@
 """Before a bucket is trusted: what is wrong with it, or with what the settings say of it, is said with what to do."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,9 @@ def test_a_site_that_is_only_tried_has_files_whatever_the_environment_says(monke
     monkeypatch.setenv("REGRADE_PHOTOS_ENDPOINT", "https://minio:9000")
     assert load_settings().photos_bucket is not None
     assert load_settings(**as_files()).photos_bucket is None
+
+
+def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(BucketError, match=r"pip install 'regrade\[s3\]'"):
+        Objects(Bucket("photos"))
