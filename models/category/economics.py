@@ -1,9 +1,10 @@
 """What may be done with a returned item, and what each action brings in and costs, by condition."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from regrade.models.category.fields import Amount, Condition, Model, Probability, Worth
 from regrade.models.types import CONDITIONS
@@ -91,6 +92,48 @@ class Costs(Model):
         return costs
 
 
+class PieceCost(Model):
+    """What an item brings in less for a missing piece, whatever is done with it: `share` of what the action would bring
+    in, and `fixed` in the policy's currency. It never takes more than there is."""
+
+    fixed: Amount = 0.0
+    share: Probability = 0.0
+
+
+PieceCostPart = Annotated[PieceCost, BeforeValidator(_fixed)]
+MAX_PIECE_NAME = 128
+
+
+class PieceCosts(Model):
+    """What missing pieces cost: those that are `named` (in large or small letters), and `any` other one. What is left
+    out is not said here."""
+
+    any: PieceCostPart | None = None
+    named: dict[Annotated[str, Field(min_length=1, max_length=MAX_PIECE_NAME)], PieceCostPart] = Field(
+        default_factory=dict
+    )
+
+    def of(self, name: str) -> PieceCost | None:
+        """The cost of a piece that is named; None where it is not."""
+        wanted = name.casefold()
+        return next((cost for own, cost in self.named.items() if own.strip().casefold() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What is missing of one item: what it takes off what an action brings in."""
+
+    fixed: float = 0.0
+    share: float = 0.0
+
+    def of(self, gross: float) -> float:
+        """What is taken of `gross`, which is never negative; no more than all of it."""
+        return min(gross, self.share * gross + self.fixed)
+
+
+NO_LACK = Lack()
+
+
 class SoldAsPart(Model):
     """As what an item is sold after each action, as far as it is written."""
 
@@ -163,6 +206,7 @@ class Economics(Model):
     raises, and never lowers, the confidence from which the model bundle lets items go without a human. `sold_as` is
     as what items of the category are sold, where that is not as usual. `shares` is how a site's items of the category
     are shared out over the conditions; promises then speak of these, not of the photos that the bundle was judged on.
+    `pieces` is what missing pieces of its items cost, before what the policy says of all categories.
     """
 
     default_value: Worth
@@ -170,13 +214,26 @@ class Economics(Model):
     min_confidence: Probability | None = None
     sold_as: SoldAsPart = SoldAsPart()
     shares: dict[Condition, Probability] | None = None
+    pieces: PieceCosts = PieceCosts()
     rates: RatesByCondition
     costs: Costs
+    _lack: Lack = PrivateAttr(default=NO_LACK)
+
+    def without(self, lack: Lack) -> "Economics":
+        """The economics of an item of which something is missing."""
+        if lack == self._lack:
+            return self
+        found = self.model_copy()
+        found._lack = lack
+        return found
 
     def share(self, condition: str) -> float:
         """The share of the site's items in one condition, 0 where it is not named."""
         return next((share for name, share in (self.shares or {}).items() if name == condition), 0.0)
 
     def recovery(self, condition: str, action: str, value: float) -> float:
-        """Net recovery of `action` on an item of `value` that truly is `condition`: rate x value - costs."""
-        return self.rates.of(condition).of(action) * value - self.costs.of(action).at(value)
+        """Net recovery of `action` on an item of `value` that truly is `condition`: rate x value - costs, less what is
+        missing of it."""
+        gross = self.rates.of(condition).of(action) * value
+        lack = 0.0 if self._lack is NO_LACK else self._lack.of(gross)
+        return gross - lack - self.costs.of(action).at(value)

@@ -28,6 +28,10 @@ Identity = Literal["match", "mismatch", "nothing_read", "not_expected"]
 """What codes say of an item being the one that its return names."""
 
 
+PiecesState = Literal["complete", "incomplete", "unknown"]
+"""What a person has found of the pieces that belong to an item; `unknown` before anybody has looked."""
+
+
 def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -39,7 +43,8 @@ class When(Model):
     posterior that leaves a 6% chance of `damaged` triggers a rule on `damaged` at the default of 5%.
     `value_below` and `value_above` are exclusive and in the policy's currency. `sku_in` takes shell patterns.
     `defect_in` holds when any such defect was found, at whatever score the detector reports. `identity_is` (one or
-    several) asks what the codes in its photos said; it never holds where nobody has read them.
+    several) asks what the codes in its photos said; it never holds where nobody has read them. `pieces_are` (one or
+    several) asks what was found of its pieces; it never holds where none are expected.
     """
 
     condition_in: Annotated[list[Condition], Field(min_length=1)] | None = None
@@ -51,6 +56,7 @@ class When(Model):
     value_below: Annotated[float, Field(gt=0)] | None = None
     value_above: Amount | None = None
     identity_is: Annotated[list[Identity], BeforeValidator(_several), Field(min_length=1)] | None = None
+    pieces_are: Annotated[list[PiecesState], BeforeValidator(_several), Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

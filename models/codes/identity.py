@@ -15,10 +15,12 @@ Kind = Literal["gtin", "serial", "other"]
 
 @dataclass(frozen=True, slots=True)
 class ExpectedCodes:
-    """What a return should show: GTINs of 14 digits, and serial numbers (IMEI among them) as they were imported."""
+    """What a return should show: GTINs of 14 digits, and serial numbers (IMEI among them) as they were imported. What
+    stands on pieces of it is `apart`: it says nothing of which item it is."""
 
     gtins: tuple[str, ...] = ()
     serials: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.gtins or self.serials)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import datetime
 
     from regrade.models.category.economics import Economics
+    from regrade.models.pieces.types import Pieces
     from regrade.models.types import ItemResult
     from regrade.serving.base.dispositions import Decision, Money
     from regrade.serving.policy.terms import Policy
@@ -113,6 +114,9 @@ def explain(
     seller: SellerOption = None,
     sku: Annotated[str | None, typer.Option(help="SKU of the item.")] = None,
     threshold: Annotated[float, typer.Option(help="Confidence from which the bundle needs no human.")] = 0.9,
+    missing: Annotated[
+        list[str] | None, typer.Option(help="A piece that is missing, such as charger or 'cable x2'; once for each.")
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the reasons: en or zh-CN.")] = "en",
     policy_file: PolicyOption = None,
 ) -> None:
@@ -131,7 +135,25 @@ def explain(
     _economics(policy, category, seller)
     item = _item(category, {condition: 1.0} if condition else _shares(probability or []), threshold)
     declared = _declared(policy, value, currency)
-    _print(decide(policy, item, declared_value=declared, seller=seller, sku=sku, human_condition=condition), lang)
+    pieces = _without(missing or [])
+    decision = decide(
+        policy, item, declared_value=declared, seller=seller, sku=sku, human_condition=condition, pieces=pieces
+    )
+    _print(decision, lang)
+
+
+def _without(missing: list[str]) -> "Pieces | None":
+    """An item of which these pieces are missing; None where none are."""
+    from datetime import UTC, datetime
+
+    from regrade.models.pieces.types import Count, ExpectedPiece, Pieces
+    from regrade.serving.catalogue.tables_csv import piece_of
+
+    told = [piece_of(text) for text in missing]
+    if not told:
+        return None
+    expected = tuple(ExpectedPiece(one["name"], one.get("quantity", 1)) for one in told)
+    return Pieces("unknown", expected).counted(Count((), "", "", "", datetime.now(UTC)))
 
 
 def _print(decision: "Decision", lang: str) -> None:

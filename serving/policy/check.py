@@ -131,6 +131,7 @@ def _choices(
                 rule.when.sku_in
                 or rule.when.defect_in
                 or rule.when.identity_is
+                or rule.when.pieces_are
                 or not applies(anywhere, Case(name, value, {}, seller))
             ):
                 continue

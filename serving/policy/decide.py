@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from regrade.models.category.economics import Economics
+from regrade.models.category.economics import NO_LACK, Economics
 from regrade.models.category.rules import Because
 from regrade.models.errors import PolicyError
+from regrade.models.pieces.types import Pieces
 from regrade.models.types import CONDITIONS, CategoryCall, Grade, ItemResult
 from regrade.serving.base.dispositions import ACTIONS, Decision, Disposition, Money, Option, Reason
 from regrade.serving.policy import reasons
@@ -16,7 +17,7 @@ from regrade.serving.policy.promise.promised import Promised, limits_of, promise
 from regrade.serving.policy.promise.stake import Stake, stake_of
 from regrade.serving.policy.rules import Case, closed_actions
 from regrade.serving.policy.schema import Terms
-from regrade.serving.policy.terms import Policy, economics_of
+from regrade.serving.policy.terms import Policy, economics_for, economics_of
 from regrade.serving.policy.value import expected_recovery
 
 
@@ -44,14 +45,15 @@ def decide(
     sku: str | None = None,
     human_condition: str | None = None,
     identity: str | None = None,
+    pieces: Pieces | None = None,
 ) -> Decision:
     """The disposition with the highest expected net recovery that the policy's rules permit.
 
     `result.grade` and `result.category` must not be None: an item to be retaken cannot be decided on.
     `human_condition` is the condition that a reviewer has fixed: it is then certain, and no review is asked
-    for. `identity` is the verdict on the item's codes, None where nobody has read them. Raises `PolicyError` for a
-    currency without an exchange rate, a negative value or an unknown condition, and `ValueError` for an item that was
-    not graded.
+    for. `identity` is the verdict on the item's codes, None where nobody has read them; `pieces` are what belongs
+    to it and what of that is there, None where nothing is expected. Raises `PolicyError` for a currency without an
+    exchange rate, a negative value or an unknown condition, and `ValueError` for an item that was not graded.
     """
     if result.grade is None or result.category is None:
         raise ValueError("an item that was not graded has no disposition: let its photos be retaken first")
@@ -63,9 +65,10 @@ def decide(
         sku=sku,
         human_condition=human_condition,
         identity=identity,
+        pieces=pieces,
     )
     terms, value = policy.terms(seller), case.value
-    economics, own = economics_of(terms, case.category)
+    economics, own = economics_for(terms, case)
     asked = human_condition is None and _by_table(policy, result)
     promise = promised(policy, case.category, seller, value) if asked else None
     if promise is not None and promise.threshold is None and terms.promise.where_unproven == "condition":
@@ -108,6 +111,7 @@ def case_of(
     sku: str | None = None,
     human_condition: str | None = None,
     identity: str | None = None,
+    pieces: Pieces | None = None,
 ) -> Case:
     """What the rules of `policy` ask about an item; arguments and errors as of `decide`."""
     if result.grade is None or result.category is None:
@@ -121,6 +125,8 @@ def case_of(
         sku=sku,
         defects=frozenset(defect.type for defect in result.defects),
         identity=identity,
+        pieces=None if pieces is None else pieces.state,
+        missing=() if pieces is None else pieces.missing,
     )
 
 
@@ -154,6 +160,8 @@ def _why(
         for action, because in closed.items()
         if recoveries[action] > recoveries[best]
     ]
+    if case.missing:
+        found.append(reasons.pieces_missing(case.missing, _lacks(item, best), currency))
     if "return_to_origin" in ranked:
         found.append(reasons.return_to_origin(item.economics, case.posterior, case.value, currency))
     if declared is None:
@@ -163,6 +171,13 @@ def _why(
     if not item.own_economics:
         found.append(reasons.other_economics(case.category))
     return tuple(found)
+
+
+def _lacks(item: _Item, action: str) -> float:
+    """What is missing takes off what `action` brings in, on average."""
+    case = item.case
+    whole = expected_recovery(item.economics.without(NO_LACK), case.posterior, action, case.value)
+    return whole - expected_recovery(item.economics, case.posterior, action, case.value)
 
 
 def _review(item: _Item, ranked: Sequence[str]) -> tuple[Reason, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from regrade.models.category.economics import COST_PARTS, Economics
 from regrade.models.category.rules import Because
+from regrade.models.pieces.types import Piece, in_short
 from regrade.models.types import CategoryCall, Grade
 from regrade.serving.base.dispositions import Money, Reason
 
@@ -52,12 +53,12 @@ def rule(words: Because) -> Reason:
 
 
 def return_to_origin(economics: Economics, posterior: Mapping[str, float], value: float, currency: str) -> Reason:
-    """What sending the item back would bring in, and what freight, customs and duty take of it."""
+    """What sending the item back would bring in, as it is, and what freight, customs and duty take of it."""
     costs = economics.costs.return_to_origin
     parts = {name: costs.part(name).at(value) for name in COST_PARTS}
-    gross = sum(p * economics.rates.of(c).return_to_origin for c, p in posterior.items()) * value
     cost = sum(parts.values())
-    net = gross - cost
+    net = sum(p * economics.recovery(c, "return_to_origin", value) for c, p in posterior.items())
+    gross = net + cost
     params: dict[str, str | float] = {
         "gross": gross,
         "cost": cost,
@@ -69,6 +70,14 @@ def return_to_origin(economics: Economics, posterior: Mapping[str, float], value
         "currency": currency,
     }
     return Reason("return_to_origin_nets" if net >= 0 else "return_to_origin_loses", params)
+
+
+def pieces_missing(missing: Sequence[Piece], amount: float, currency: str) -> Reason:
+    """What is not there, and what that takes off what the action brings in."""
+    told = {"pieces": in_short(missing)}
+    if amount > 0:
+        return Reason("pieces_missing_cost", {**told, "amount": amount, "currency": currency})
+    return Reason("pieces_missing", told)
 
 
 def default_value(category: str, value: float, currency: str) -> Reason:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from regrade.models.category.rules import Because, When
+from regrade.models.pieces.types import Piece
 from regrade.models.types import CONDITIONS
 from regrade.serving.policy.schema import Terms
 
@@ -12,7 +13,8 @@ from regrade.serving.policy.schema import Terms
 @dataclass(frozen=True, slots=True)
 class Case:
     """What a rule may ask about an item. `value` is in the policy's currency; `posterior` sums to 1;
-    `identity` is the verdict on its codes, None where nobody has read them."""
+    `identity` is the verdict on its codes, None where nobody has read them; `pieces` what was found of its pieces, None
+    where none are expected, with those that are `missing`."""
 
     category: str
     value: float
@@ -21,6 +23,8 @@ class Case:
     sku: str | None = None
     defects: frozenset[str] = frozenset()
     identity: str | None = None
+    pieces: str | None = None
+    missing: tuple[Piece, ...] = ()
 
 
 def applies(when: When, case: Case) -> bool:
@@ -34,6 +38,8 @@ def applies(when: When, case: Case) -> bool:
     if when.defect_in is not None and case.defects.isdisjoint(when.defect_in):
         return False
     if when.identity_is is not None and case.identity not in when.identity_is:
+        return False
+    if when.pieces_are is not None and case.pieces not in when.pieces_are:
         return False
     if when.value_below is not None and not case.value < when.value_below:
         return False

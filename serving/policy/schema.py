@@ -5,12 +5,21 @@ a mistyped rate moves money.
 """
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from regrade.models.category.economics import ActionCosts, CostPart, Economics, Rate, SoldAsPart
+from regrade.models.category.economics import (
+    ActionCosts,
+    CostPart,
+    Economics,
+    Lack,
+    PieceCost,
+    PieceCosts,
+    Rate,
+    SoldAsPart,
+)
 from regrade.models.category.fields import (
     MACHINE_NAME,
     Amount,
@@ -22,7 +31,8 @@ from regrade.models.category.fields import (
     inconsistent,
     same,
 )
-from regrade.models.category.rules import NAME, NeverRule, PolicyName, ReviewRule
+from regrade.models.category.rules import NAME, NeverRule, PolicyName, ReviewRule, Rule
+from regrade.models.pieces.types import Piece
 
 OTHER = "other"
 """The category whose economics stand in for one that neither the policy nor a bundle has figures for."""
@@ -77,6 +87,7 @@ class EconomicsPart(Model):
     min_confidence: Probability | None = None
     sold_as: SoldAsPart | None = None
     shares: dict[Condition, Probability] | None = None
+    pieces: PieceCosts | None = None
     rates: RatesByConditionPart | None = None
     costs: CostsPart | None = None
 
@@ -209,6 +220,7 @@ class Terms(Model):
     promise: Promise = Promise()
     bench: Bench | None = None
     bins: Bins = Bins()
+    pieces: PieceCosts = PieceCosts()
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)
@@ -217,6 +229,25 @@ class Terms(Model):
     def review_cost(self, economics: Economics) -> float:
         """What one review of an item of a category costs, in the policy's currency."""
         return self.review.cost if economics.review_cost is None else economics.review_cost
+
+    def lack(self, economics: Economics, missing: Sequence[Piece]) -> Lack:
+        """What pieces that are missing take off what an item brings in."""
+        costs = [(self.pieces_cost(economics, one.name), one.quantity) for one in missing]
+        share = min(1.0, sum(cost.share * number for cost, number in costs))
+        return Lack(sum(cost.fixed * number for cost, number in costs), share)
+
+    def pieces_cost(self, economics: Economics, name: str) -> PieceCost:
+        """What one missing piece costs: by its name, else as any; each as the category says, else as the policy."""
+        own, house = economics.pieces, self.pieces
+        said = (own.of(name), house.of(name), own.any, house.any)
+        return next((cost for cost in said if cost is not None), PieceCost())
+
+    def counts_pieces(self, category: str) -> bool:
+        """Whether anything depends on which pieces of an item are there."""
+        economics = self.categories.get(category) or self.categories[OTHER]
+        rules: list[Rule] = [*self.never, *self.require_review]
+        said = any(rule.when.pieces_are is not None for rule in rules)
+        return said or any(costs.any is not None or costs.named for costs in (economics.pieces, self.pieces))
 
     @model_validator(mode="after")
     def _whole_shares(self) -> Self:
@@ -252,6 +283,7 @@ class PolicyFile(Model):
     promise: Promise = Promise()
     bench: Bench | None = None
     bins: Bins = Bins()
+    pieces: PieceCosts = PieceCosts()
     auto_relist_min_probability: Annotated[float, Field(ge=0.5, le=1)] | None = None
     never: list[NeverRule] = Field(default_factory=list)
     require_review: list[ReviewRule] = Field(default_factory=list)

@@ -5,6 +5,7 @@ The item is not checked anew: it is as it was accepted, even where the rules hav
 
 from typing import TypedDict
 
+from regrade.models.pieces.types import Pieces
 from regrade.serving.base.dispositions import Decision, Money
 from regrade.serving.policy.decide import case_of, decide
 from regrade.serving.policy.rules import Case
@@ -17,6 +18,7 @@ class _Told(TypedDict):
     seller: str | None
     sku: str | None
     identity: str | None
+    pieces: Pieces | None
 
 
 def decide_stored(policy: Policy, inspection: Inspection, human_condition: str | None = None) -> Decision:
@@ -36,4 +38,5 @@ def _told(inspection: Inspection) -> _Told:
         "seller": item.get("seller"),
         "sku": item.get("sku"),
         "identity": None if identity is None else identity.verdict,
+        "pieces": inspection.pieces_now,
     }

@@ -9,6 +9,7 @@ from regrade.models.category.economics import Economics
 from regrade.models.errors import PolicyError
 from regrade.models.promise.held_out import HeldOut
 from regrade.serving.base.dispositions import Money
+from regrade.serving.policy.rules import Case
 from regrade.serving.policy.schema import OTHER, Fx, Photos, Terms
 
 
@@ -75,3 +76,9 @@ def economics_of(terms: Terms, category: str) -> tuple[Economics, bool]:
     """The economics for `category`, and whether they are its own (else those of `other`)."""
     own = terms.categories.get(category)
     return (own, True) if own is not None else (terms.categories[OTHER], False)
+
+
+def economics_for(terms: Terms, case: Case) -> tuple[Economics, bool]:
+    """The same for one item, of which something may be missing."""
+    economics, own = economics_of(terms, case.category)
+    return (economics.without(terms.lack(economics, case.missing)) if case.missing else economics), own

@@ -45,7 +45,7 @@ def test_an_unknown_field_is_told_with_its_line_and_the_legal_ones(broken: Any) 
     line = line_of("default_value: 30")
     assert (
         f"line {line}: categories.other.default_valu: no such field. "
-        "Legal fields: default_value, review_cost, min_confidence, sold_as, shares, rates, costs." in message
+        "Legal fields: default_value, review_cost, min_confidence, sold_as, shares, pieces, rates, costs." in message
     )
 
 
@@ -121,10 +121,8 @@ def test_a_seller_may_have_terms_for_a_category_of_which_no_bundle_is_active() -
 
 def test_a_seller_cannot_override_the_currency(broken: Any) -> None:
     message = broken("sellers: {}", "sellers: {acme: {currency: EUR}}")
-    assert (
-        "sellers.acme.currency: no such field. Legal fields: review, quality_control, promise, bench, bins, auto_relist"
-        in message
-    )
+    legal = "review, quality_control, promise, bench, bins, pieces, auto_relist"
+    assert f"sellers.acme.currency: no such field. Legal fields: {legal}" in message
 
 
 def test_a_field_written_twice_is_refused_and_not_silently_overruled(broken: Any) -> None:
