@@ -19,6 +19,7 @@ In wings, each of which may import those above it in this table and never those 
 | `rubric` | what reviewers judge by, and a seller's own names for conditions |
 | `grading` | an item's way from upload to grade: admission, turns, graders, pipeline |
 | `catalogue` | what is expected to come back: SKUs and returns |
+| `pieces` | what belongs to an item and what of it is there, counted by whoever holds it |
 | `oip` | the Open Inference Protocol: tensors in and out, and items judged of which nothing is stored |
 | `review` | the desk: which items are looked at, by whom, what they decide, how good they and the model are |
 | `results` | lists, files and figures of what came of the inspections, and saved views |

@@ -59,6 +59,7 @@ from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.installation.data_dir import DataDirLock, open_database
 from regrade.serving.installation.photos import open_photos
 from regrade.serving.installation.simulated import is_simulated
+from regrade.serving.pieces.counting import Counting
 from regrade.serving.policy.load import Policy
 from regrade.serving.review import Desk, FirstLooks, Lottery
 from regrade.serving.rubric.in_force import InForce, SiteRules
@@ -184,6 +185,14 @@ class Runtime:
             signer=self.signer,
             bundles=settings.bundle_store,
             refuse_if_full=self.disk.refuse,
+        )
+        self.counting = Counting(
+            self.database,
+            lambda: self.policy,
+            lambda: self.grader,
+            first_looks,
+            self.signer,
+            self.disk.refuse,
         )
         self.shadow = Shadowing(
             self.database,

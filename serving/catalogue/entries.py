@@ -13,6 +13,7 @@ MOST: Final = 2_000
 """Entries of one import over HTTP: less than half a second of a core."""
 MAX_LINES: Final = 100
 MAX_PIECES: Final = 50
+MAX_PIECE_CODES: Final = 20
 MAX_GTINS: Final = 50
 MAX_SERIALS: Final = 200
 
@@ -46,6 +47,12 @@ class Piece(BaseModel):
 
     name: Name = Field(examples=["charger"])
     quantity: Quantity = 1
+    codes: tuple[Name, ...] = Field(
+        (),
+        max_length=MAX_PIECE_CODES,
+        description="What may stand on it in a barcode, such as a GTIN or a part number. Read in a photo, it says that "
+        "the piece is there, and nothing of which item it is.",
+    )
 
 
 class SkuEntry(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, bindparam, delete, exists, insert, select
 
 from regrade.models.codes.identity import ExpectedCodes
+from regrade.models.pieces.types import ExpectedPiece, gathered
 from regrade.serving.catalogue.entries import RmaEntry, SkuEntry
 from regrade.serving.grading.item import DeclaredValue, Item
 from regrade.serving.storage.database import Database
@@ -19,8 +20,8 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One kind of item of a return, with what is known of its SKU. `pieces` are names and numbers;
-    `gtins` those of the line, else of its SKU; `serials` hold `serial` too."""
+    """One kind of item of a return, with what is known of its SKU; `gtins` are those of the line, else of its SKU;
+    `serials` hold `serial` too."""
 
     sku: str
     quantity: int
@@ -28,7 +29,7 @@ class Expected:
     title: str | None
     category: str | None
     declared_value: DeclaredValue | None
-    pieces: tuple[tuple[str, int], ...]
+    pieces: tuple[ExpectedPiece, ...]
     gtins: tuple[str, ...] = ()
     serials: tuple[str, ...] = ()
 
@@ -138,7 +139,16 @@ class Catalogue:
         whole = all(line.gtins for line in lines)
         serials = dict.fromkeys(one for line in lines for one in line.serials)
         every = all(len(line.serials) >= line.quantity for line in lines)
-        return ExpectedCodes(tuple(gtins) if whole else (), tuple(serials) if every else ())
+        apart = dict.fromkeys(code for line in lines for piece in line.pieces for code in piece.codes)
+        return ExpectedCodes(tuple(gtins) if whole else (), tuple(serials) if every else (), tuple(apart))
+
+    def pieces_expected(self, item: Mapping[str, Any]) -> tuple[ExpectedPiece, ...]:
+        """What belongs to an item by its SKU; nothing where that is not known: of which line it is would be a guess."""
+        if not item.get("sku"):
+            return ()
+        with self._database.read() as connection:
+            row = _sku(connection, item["sku"], item.get("seller"))
+        return _pieces(row)
 
     def skus_of_gtins(self, gtins: Sequence[str], seller: str | None) -> dict[str, str]:
         """GTIN-14 → the SKU that has it, for those that are known: of this seller, else of one that holds for all."""
@@ -205,10 +215,15 @@ def _expected(connection: Connection, line: dict[str, Any], seller: str | None) 
         None if row is None else row.title,
         None if row is None else row.category,
         None if value is None else DeclaredValue.model_validate(value),
-        () if row is None else tuple((piece["name"], piece["quantity"]) for piece in row.pieces),
+        _pieces(row),
         tuple(line.get("gtins") or (None if row is None else row.gtins) or ()),
         tuple(dict.fromkeys([*([line["serial"]] if line.get("serial") else []), *line.get("serials", ())])),
     )
+
+
+def _pieces(row: Row[Any] | None) -> tuple[ExpectedPiece, ...]:
+    told = [] if row is None else row.pieces
+    return gathered(ExpectedPiece(one["name"], one["quantity"], tuple(one.get("codes", ()))) for one in told)
 
 
 def _sku(connection: Connection, sku: str, seller: str | None) -> Row[Any] | None:

@@ -23,11 +23,11 @@ M = TypeVar("M", bound=BaseModel)
 
 def read_skus(data: bytes) -> list[SkuEntry]:
     """The SKUs of a table. `pieces` are names with commas or semicolons between, each with its number where it is not
-    one: `charger; cable x2`. `gtins` are separated likewise. Raises `InvalidFieldsError`, which names lines and
-    columns."""
+    one, and with its codes in brackets: `charger [4006381333931 LH-90]; cable x2`. `gtins` are separated likewise.
+    Raises `InvalidFieldsError`, which names lines and columns."""
     told = []
     for line, row in _rows(data, SKU_COLUMNS, "sku"):
-        pieces = [_piece(text) for text in row.pop("pieces", "").replace(",", ";").split(";") if text.strip()]
+        pieces = [piece_of(text) for text in row.pop("pieces", "").replace(",", ";").split(";") if text.strip()]
         told.append((line, _listed(_valued(row)) | ({"pieces": pieces} if pieces else {})))
     return _checked(SkuEntry, told, lambda entry: (entry.seller, entry.sku))
 
@@ -105,9 +105,14 @@ def _number(text: str | None, kind: type[float] | type[int] = float) -> float | 
     return kind(text) if text is not None and re.fullmatch(plain, text) else text
 
 
-def _piece(text: str) -> dict[str, Any]:
-    found = re.fullmatch(r"(.*\S) +x ?([0-9]{1,9})", text.strip())
-    return {"name": text} if found is None else {"name": found[1], "quantity": int(found[2])}
+def piece_of(text: str) -> dict[str, Any]:
+    """A piece as tables have it: its name, with its codes in brackets, and its number where it is not one."""
+    told: dict[str, Any] = {}
+    if (coded := re.fullmatch(r"(.*\S) *\[([^\[\]]+)\]", text.strip())) is not None:
+        text, told["codes"] = coded[1], coded[2].split()
+    if (found := re.fullmatch(r"(.*\S) +x ?([0-9]{1,9})", text.strip())) is not None:
+        text, told["quantity"] = found[1], int(found[2])
+    return {"name": text, **told}
 
 
 def _checked(model: type[M], told: list[tuple[int, dict[str, Any]]], name: Callable[[M], object]) -> list[M]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, Row, delete, func, select, update
 
 from regrade.models.codes.identity import only_verdict
+from regrade.models.pieces.stored import only_state
 from regrade.serving.base.dispositions import Decision, Disposition, Reason
 from regrade.serving.erasure.pseudonyms import Pseudonyms
 from regrade.serving.evidence import withhold
@@ -54,6 +55,8 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
         "idempotency_key": None if key is None else pseudonyms.of_request(key),
         "decision": None if row.decision is None else _decision(row.decision),
         "identity": only_verdict(row.identity),
+        "pieces": only_state(row.pieces),
+        "missing_pieces": None,
         # Of two actions' amounts the declared value can be told, as of the alternatives.
         "policy_recovery": inspections.c.recovery,
     }
@@ -70,7 +73,7 @@ def clear(connection: Connection, row: Row[Any], at: datetime, pseudonyms: Pseud
     expected = delete(catalogue_rmas).where(catalogue_rmas.c.rma == row.rma, whose, ~others.exists())
     connection.execute(expected)
     for review in connection.execute(select(reviews.c.id, reviews.c.disposition).where(_of(reviews, row))).all():
-        kept = {"note": None, "disposition": _disposition(review.disposition)}
+        kept = {"note": None, "pieces": None, "disposition": _disposition(review.disposition)}
         connection.execute(update(reviews).where(reviews.c.id == review.id).values(kept))
     _clear_history(connection, row, pseudonyms)
     connection.execute(update(tasks).where(_of(tasks, row)).values(value=None))
@@ -92,6 +95,7 @@ def _clear_history(connection: Connection, row: Row[Any], pseudonyms: Pseudonyms
             "declared": None,
             "decision": None if was.decision is None else _decision(was.decision),
             "identity": only_verdict(was.identity),
+            "pieces": only_state(was.pieces),
         }
         this = update(revisions).where(_of(revisions, row), revisions.c.number == was.number)
         connection.execute(this.values(kept))

@@ -58,6 +58,11 @@ class Graded:
         return self.body.get("identity")
 
     @property
+    def pieces(self) -> Any:
+        """What was said of its pieces; None where none are expected."""
+        return self.body.get("pieces")
+
+    @property
     def sample_share(self) -> Any:
         """The chance of a blind look that it had."""
         return self.body["sample_share"]
@@ -122,6 +127,7 @@ def _revision(step: Step, now: Graded, before: Graded) -> Row:
         "decision": before.decision,
         "sample_share": before.sample_share,
         "identity": before.identity,
+        "pieces": before.pieces,
     }
 
 

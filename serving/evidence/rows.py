@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
+from regrade.models.pieces.stored import PIECES
+from regrade.models.pieces.types import in_short, lacking, missing_column
 from regrade.serving.evidence.history import (
     ERASED,
     asks_and_ends,
@@ -20,6 +22,7 @@ from regrade.serving.evidence.history import (
 from regrade.serving.evidence.statements import REVIEW, moment
 from regrade.serving.evidence.steps import FIRST, Finding, Step
 from regrade.serving.storage.adjudication import standing, votes_of
+from regrade.serving.storage.reviews import FOUND
 from regrade.serving.storage.tables import (
     ask_ends,
     asks,
@@ -135,7 +138,7 @@ class _Comparison:
     def _same(self, name: str, signed: Any, stored: Any) -> bool:
         if signed is ERASED:
             return True
-        if self.erased and name in ("item", "decision", "disposition", "identity"):
+        if self.erased and name in ("item", "decision", "disposition", "identity", "pieces"):
             return _same_left(signed, stored, whole=name != "item")
         return bool((moment(stored) if isinstance(stored, datetime) else stored) == signed)
 
@@ -163,6 +166,7 @@ def _inspection(first: Step, steps: Sequence[Step], erased: bool) -> dict[str, A
         "decision": now.decision,
         "sample_share": now.sample_share,
         "identity": now.identity,
+        "pieces": now.pieces,
         "category": category["name"] if category else None,
         "model_condition": grade["condition"] if grade else None,
         "model_confidence": grade["confidence"] if grade else None,
@@ -191,9 +195,21 @@ def _standing(told: Row, steps: Sequence[Step]) -> dict[str, Any]:
         "disposition": disposition.get("action"),
         "suggested": graded.get("action"),
         "decided_by": None if newest is None else newest.key_id,
+        "missing_pieces": _missing(told, votes),
         "updated_at": _changed(told, steps),
         **_recovered(disposition, erased=told["erased_at"] is not None),
     }
+
+
+def _missing(told: Row, votes: Sequence[Any]) -> Any:
+    """What is missing by the newest count."""
+    if told["erased_at"] is not None or told["pieces"] is None:
+        return None
+    pieces = PIECES.validate_python(told["pieces"])
+    newest = next((one.pieces for one in reversed(votes) if one.undone_at is None and one.pieces is not None), None)
+    if newest is None:
+        return missing_column(pieces)
+    return in_short(lacking(pieces.expected, FOUND.validate_python(newest)))
 
 
 def _recovered(disposition: Row, *, erased: bool) -> dict[str, Any]:
@@ -233,7 +249,8 @@ def _review(step: Step, review: Row) -> Row:
     clear = {name: left(review, name, step) for name in REVIEW}
     by = review["by"]
     own = {"id": review["id"], "inspection_id": step.inspection, "decided_at": review["at"], "key_id": by["key_id"]}
-    return {**own, **clear, "reviewer": left(by, "name", step), "note": left(review, "note", step)}
+    told = {name: left(review, name, step) for name in ("note", "pieces")}
+    return {**own, **clear, **told, "reviewer": left(by, "name", step)}
 
 
 def _erasures(steps: Sequence[Step]) -> dict[Any, Row]:

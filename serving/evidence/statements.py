@@ -1,8 +1,8 @@
 """What steps say: bodies made of the rows that are written, so that nothing that is stored goes unsigned.
 
-Personal (it can be erased): what a client wrote of the item, names of people, notes, and the reasons and alternatives
-of a disposition, from whose amounts a declared value can be told. In the clear: hashes of photos, models, policy, what
-was found and decided, ids of keys, roles.
+Personal (it can be erased): what a client wrote of the item, names of people, notes, the names of pieces, and the
+reasons and alternatives of a disposition, from whose amounts a declared value can be told. In the clear: hashes of
+photos, models, policy, what was found and decided, ids of keys, roles.
 """
 
 import json
@@ -125,16 +125,17 @@ def _graded(row: Row, photos: Sequence[Row]) -> Body:
         "model_output": row["result"],
         "decision": None if row["decision"] is None else _decision(row["decision"]),
         "sample_share": row["sample_share"],
-        **_identity(row.get("identity")),
+        **_but_for("identity", row.get("identity"), "verdict"),
+        **_but_for("pieces", row.get("pieces"), "state"),
     }
 
 
-def _identity(identity: Row | None) -> Body:
-    """The verdict in the clear; which codes were read, and which were expected, names the thing."""
-    if identity is None:
+def _but_for(name: str, said: Row | None, clear: str) -> Body:
+    """What was `said` of codes or pieces, `clear` of it in the clear: which were expected and found names the thing."""
+    if said is None:
         return {}
-    rest = {name: value for name, value in identity.items() if name != "verdict"}
-    return {"identity": {"verdict": identity["verdict"], **_personal(rest)}}
+    rest = {one: value for one, value in said.items() if one != clear}
+    return {name: {clear: said[clear], **_personal(rest)}}
 
 
 def _provenance(by: Provenance) -> Body:
@@ -167,7 +168,8 @@ def _review(connection: Connection, row: Row) -> Body:
     clear = {name: row[name] for name in REVIEW} | {"disposition": _disposition(row["disposition"])}
     if "/" in (row["rubric"] or ""):  # a seller's own, with the name in it
         clear["rubric"] = Personal(row["rubric"])
-    return {"id": row["id"], "at": moment(row["decided_at"]), "by": by, **clear, **_personal({"note": row["note"]})}
+    told = {"note": row["note"], "pieces": row.get("pieces")}
+    return {"id": row["id"], "at": moment(row["decided_at"]), "by": by, **clear, **_personal(told)}
 
 
 def _old_review(connection: Connection, row: Row) -> Body:

@@ -64,8 +64,8 @@ def _graded(body: Mapping[str, Any]) -> dict[str, Any]:
         "policy": None if decision is None else decision["disposition"].get("policy"),
         "decision": decision,
         "provenance": body.get("provenance"),
-        # Not in what was signed before codes were read: its view must stay what it was.
-        **({"identity": body["identity"]} if "identity" in body else {}),
+        # Not in what was signed before codes were read and pieces counted: its view must stay what it was.
+        **{name: body[name] for name in ("identity", "pieces") if name in body},
     }
 
 

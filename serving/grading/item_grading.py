@@ -14,6 +14,7 @@ from regrade.models.codes.types import Code
 from regrade.models.grader import Grader
 from regrade.models.photo_evidence import PhotoEvidence
 from regrade.models.photos.intake import IntakeLimits, open_photo
+from regrade.models.pieces.types import ExpectedPiece, Pieces
 from regrade.models.types import ItemResult, Photo
 from regrade.serving.base.dispositions import Decision
 from regrade.serving.evidence import Provenance
@@ -27,6 +28,7 @@ from regrade.serving.grading.workload import Work
 from regrade.serving.identity.compare import identify
 from regrade.serving.identity.look import look_for_codes
 from regrade.serving.identity.papers import NO_PAPERS, Papers
+from regrade.serving.identity.pieces import seen_pieces
 from regrade.serving.inspections.store import InspectionStore
 from regrade.serving.policy.decide import decide
 from regrade.serving.policy.load import Policy
@@ -90,6 +92,19 @@ class SeenPhoto:
     """Those that were read in it; None where they could not be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What its codes say of an item, and what belongs to it; None where nothing is expected."""
+
+    identity: Identity
+    pieces: Pieces | None
+
+
+def codes_in(seen: Sequence[SeenPhoto]) -> list[Code]:
+    """All codes that were read in the photos of an item."""
+    return [code for photo in seen for code in photo.codes or ()]
+
+
 class ItemGrading:
     """One item under way. Call `run` once."""
 
@@ -101,6 +116,7 @@ class ItemGrading:
         self._ticket = ticket
         self._limits = replace(means.limits, working_side=intake.grader.working_side)
         self._expected = ExpectedCodes()
+        self._belong: tuple[ExpectedPiece, ...] = ()
         self._staging: asyncio.Future[list[StagedPhoto]] | None = None
 
     async def run(self) -> Inspection:
@@ -112,15 +128,16 @@ class ItemGrading:
         self._ticket.enqueue(self._intake.work)
         try:
             decoded = await self._decode_slow_photos()
-            self._expected = await self._codes_expected()
+            self._expected, self._belong = await self._look_up()
             async with self._turn():
                 self._begin_to_stage_photos()
                 seen = await self._look_at_photos(decoded)
             result = await self._fuse([photo.evidence for photo in seen])
             identity = await self._identify(seen)
-            decision = await self._decide(result, identity)
+            found = Found(identity, self._pieces(codes_in(seen)))
+            decision = await self._decide(result, found)
             staged = await self._staged_photos()
-            inspection = await self._keep(self._inspection(result, decision, seen, identity), staged)
+            inspection = await self._keep(self._inspection(result, decision, seen, found), staged)
         except BaseException:
             await self._discard_photos()
             raise
@@ -194,28 +211,42 @@ class ItemGrading:
         return await self._means.threads.call(self._intake.grader.conclude, evidence, self._intake.item.category)
 
     @step("other")
-    async def _codes_expected(self) -> ExpectedCodes:
+    async def _look_up(self) -> tuple[ExpectedCodes, tuple[ExpectedPiece, ...]]:
+        """Which codes the item should show, and what belongs to it."""
         papers, item = self._means.papers, self._intake.item.canonical()
-        return await self._means.threads.call(papers.codes_expected, item)
+        return await self._means.threads.call(lambda: (papers.codes_expected(item), papers.pieces_expected(item)))
 
     @step("other", "identity")
     async def _identify(self, seen: Sequence[SeenPhoto]) -> Identity:
-        codes = [code for photo in seen for code in photo.codes or ()]
+        codes = codes_in(seen)
         unread = [photo.stored.index for photo in seen if photo.codes is None]
         told = (self._intake.item.canonical(), self._expected, codes, self._means.papers, unread)
         return await self._means.threads.call(identify, *told)
 
+    def _pieces(self, codes: Sequence[Code]) -> Pieces | None:
+        """What belongs to the item and which codes tell of it; nobody has counted yet. None where nothing belongs."""
+        if not self._belong:
+            return None
+        return Pieces("unknown", self._belong, seen_pieces(self._belong, codes, self._intake.item.canonical()))
+
     @step("other", "policy")
-    async def _decide(self, result: ItemResult, identity: Identity) -> Decision | None:
+    async def _decide(self, result: ItemResult, found: Found) -> Decision | None:
         """What to do with the item; None where photos must be taken again."""
         if result.retake or result.grade is None:
             return None
-        return await self._means.threads.call(self._decision, result, identity)
+        return await self._means.threads.call(self._decision, result, found)
 
-    def _decision(self, result: ItemResult, identity: Identity) -> Decision:
-        item, verdict = self._intake.item, identity.verdict
-        policy = self._intake.policy
-        return decide(policy, result, declared_value=item.value, seller=item.seller, sku=item.sku, identity=verdict)
+    def _decision(self, result: ItemResult, found: Found) -> Decision:
+        item = self._intake.item
+        return decide(
+            self._intake.policy,
+            result,
+            declared_value=item.value,
+            seller=item.seller,
+            sku=item.sku,
+            identity=found.identity.verdict,
+            pieces=found.pieces,
+        )
 
     @step("store")
     async def _staged_photos(self) -> list[StagedPhoto]:
@@ -225,7 +256,7 @@ class ItemGrading:
         return staged
 
     def _inspection(
-        self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto], identity: Identity
+        self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto], found: Found
     ) -> Inspection:
         return Inspection(
             id=new_id(),
@@ -238,7 +269,8 @@ class ItemGrading:
             result=replace(result, timings_ms=self.clock.timings.as_ms()),
             decision=decision,
             photos=tuple(photo.stored for photo in seen),
-            identity=identity,
+            identity=found.identity,
+            pieces=found.pieces,
         )
 
     @step("store", span=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from regrade.models.codes.identity import Identity
+from regrade.models.codes.types import Code
 from regrade.models.grader import Grader
+from regrade.models.pieces.types import Pieces
 from regrade.models.types import ItemResult
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.canonical import canonical_json
@@ -17,9 +18,10 @@ from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import Provenance
 from regrade.serving.grading.admission import Ticket
 from regrade.serving.grading.item import DeclaredValue, Item
-from regrade.serving.grading.item_grading import Intake, ItemGrading, Means, SeenPhoto, Sender, status_of
+from regrade.serving.grading.item_grading import Found, Intake, ItemGrading, Means, SeenPhoto, Sender, status_of
 from regrade.serving.grading.judges import Judges
 from regrade.serving.grading.workload import work_of
+from regrade.serving.identity.pieces import seen_pieces
 from regrade.serving.inspections.regrade import Change, RevisionStore
 from regrade.serving.storage.photostore import PhotoStore
 from regrade.serving.storage.records import Cause, Inspection
@@ -86,7 +88,7 @@ class Regrading(ItemGrading):
         return [file for place, file in enumerate(super()._new_files()) if place not in self._remade.stored]
 
     def _inspection(
-        self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto], identity: Identity
+        self, result: ItemResult, decision: Decision | None, seen: Sequence[SeenPhoto], found: Found
     ) -> Inspection:
         before, category = self._remade.before, self._sent.mended.category
         return replace(
@@ -97,8 +99,16 @@ class Regrading(ItemGrading):
             decision=decision,
             photos=tuple(photo.stored for photo in seen),
             revision=before.revision + 1,
-            identity=identity,
+            identity=found.identity,
+            pieces=found.pieces,
         )
+
+    def _pieces(self, codes: Sequence[Code]) -> Pieces | None:
+        """What was counted still holds, and of what it was counted; codes may tell of other pieces now."""
+        before, anew = self._remade.before.pieces, super()._pieces(codes)
+        if before is None or (anew is not None and before.count is None):
+            return anew
+        return replace(before, seen=seen_pieces(before.expected, codes, self._intake.item.canonical()))
 
     def _write(self, inspection: Inspection, provenance: Provenance) -> Inspection:
         sent = self._sent

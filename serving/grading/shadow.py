@@ -27,7 +27,7 @@ from regrade.serving.base.errors import StorageError
 from regrade.serving.grading.judges import Judges
 from regrade.serving.policy.decide import case_of, decide
 from regrade.serving.policy.promise.stake import stake_of
-from regrade.serving.policy.terms import economics_of
+from regrade.serving.policy.terms import economics_for
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.records import Inspection
 from regrade.serving.storage.tables import inspections, shadow_grades
@@ -223,13 +223,15 @@ def _row(job: _Job) -> dict[str, Any] | None:
         "seller": item.get("seller"),
         "sku": item.get("sku"),
         "identity": None if inspection.identity is None else inspection.identity.verdict,
+        "pieces": inspection.pieces,
     }
     decision = decide(policy, result, **about)
     terms = policy.terms(item.get("seller"))
-    economics, _ = economics_of(terms, job.category)
+    case = case_of(policy, result, **about)
+    economics, _ = economics_for(terms, case)
     disposition = decision.disposition
     ranked = (disposition.action, *(option.action for option in disposition.alternatives))
-    stake = stake_of(terms, economics, case_of(policy, result, **about), ranked)
+    stake = stake_of(terms, economics, case, ranked)
     return {
         "inspection_id": inspection.id,
         "version": job.version,

@@ -87,6 +87,11 @@ class _Rules:
 
     def judged(self, code: Code) -> tuple[Kind, bool | None]:
         """What a code is compared as, and whether it agrees; None where it says nothing of the item."""
+        kind, agrees = self._as_the_item_s(code)
+        # A piece's own code speaks for nothing else; one that the item itself should show may stand on a piece too.
+        return ("other", None) if agrees is False and stands_in(code, self.expected.apart) else (kind, agrees)
+
+    def _as_the_item_s(self, code: Code) -> tuple[Kind, bool | None]:
         serial = self._serial(code)
         if serial is not None and self.expected.serials:
             return "serial", serial
@@ -115,6 +120,12 @@ class _Rules:
         if text in self.names or code.format in RETAIL:
             return None
         return False if any(looks_like_serial(text, one) for one in wanted) else None
+
+
+def stands_in(code: Code, texts: Iterable[str]) -> bool:
+    """Whether a code that was read is one of `texts`: as the same GTIN, or but for letters' size and signs the same."""
+    read, gtin = {serial_of(code.text), serial_in(code)}, gtin_in(code)
+    return any(serial_of(one) in read or (gtin is not None and gtin_of(one) == gtin) for one in texts)
 
 
 def _scanned(text: str) -> Code:

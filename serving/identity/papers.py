@@ -1,9 +1,10 @@
-"""What somebody must know of returns for codes to be compared."""
+"""What somebody must know of returns for codes to be compared, and pieces to be looked for."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from regrade.models.codes.identity import ExpectedCodes
+from regrade.models.pieces.types import ExpectedPiece
 
 
 class Papers(Protocol):
@@ -11,6 +12,10 @@ class Papers(Protocol):
 
     def codes_expected(self, item: Mapping[str, Any]) -> ExpectedCodes:
         """The codes that the item of a return should show; none where nothing is known of it."""
+        ...
+
+    def pieces_expected(self, item: Mapping[str, Any]) -> tuple[ExpectedPiece, ...]:
+        """What belongs to the item; nothing where that is not known."""
         ...
 
     def skus_of_gtins(self, gtins: Sequence[str], seller: str | None) -> Mapping[str, str]:
@@ -23,6 +28,9 @@ class NoPapers:
 
     def codes_expected(self, item: Mapping[str, Any]) -> ExpectedCodes:
         return ExpectedCodes()
+
+    def pieces_expected(self, item: Mapping[str, Any]) -> tuple[ExpectedPiece, ...]:
+        return ()
 
     def skus_of_gtins(self, gtins: Sequence[str], seller: str | None) -> Mapping[str, str]:
         return {}

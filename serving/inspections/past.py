@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from regrade.models.codes.identity import stored_identity
+from regrade.models.pieces.stored import stored_pieces
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.storage.records import DECISION, RESULT, Inspection, Revision, StoredPhoto
@@ -60,6 +61,7 @@ def revision_of(connection: Connection, inspection: Inspection, number: int) -> 
         decision=None if row.decision is None else DECISION.validate_python(row.decision),
         photos=() if inspection.erased is not None else tuple(_photo(one) for one in photos),
         identity=stored_identity(row.identity),
+        pieces=stored_pieces(row.pieces),
         reviews=(),
         asks=(),
     )

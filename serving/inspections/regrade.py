@@ -115,15 +115,18 @@ class RevisionStore:
             return revision_of(connection, inspection, number)
 
 
-def refuse_closed(connection: Connection, before: Inspection, now: datetime) -> None:
-    """Raises `ErasedError`, and `RevisionError` where a human has decided on an inspection, or is about to."""
+def refuse_closed(connection: Connection, before: Inspection, now: datetime, *, held: bool = True) -> None:
+    """Raises `ErasedError`, and `RevisionError` where a human has decided on an inspection, or with `held` is about
+    to: whoever has it before them looks at photos that must not change, and waits for a count of its pieces."""
     before.refuse_erased()
     if (decided := before.decided_by) is not None:
         raise RevisionError(Message("problem.revision_decided", {"by": decided.reviewer}))
-    held = select(tasks.c.id).where(
+    if not held:
+        return
+    lease = select(tasks.c.id).where(
         tasks.c.inspection_id == before.id, tasks.c.state == "open", tasks.c.lease_expires_at > now
     )
-    if connection.execute(held.limit(1)).first() is not None:
+    if connection.execute(lease.limit(1)).first() is not None:
         raise RevisionError(Message("problem.revision_held"))
 
 
@@ -135,7 +138,7 @@ def regrade(
     Raises as `refuse_closed` does, and `RevisionError` where another revision came in between.
     """
     before = find(connection, new.id, lock=True)
-    refuse_closed(connection, before, change.at)
+    refuse_closed(connection, before, change.at, held=change.cause != "pieces")
     if before.revision + 1 != new.revision:
         raise RevisionError(Message("problem.revision_raced"))
     begin(connection, signer, new.id)
@@ -174,7 +177,7 @@ def _of_tasks(inspection_id: str) -> Any:
 
 def _keep_old(connection: Connection, before: Inspection, change: Change) -> None:
     """Put what the inspection was, and its photos, beside it."""
-    kept = ("status", "result", "decision", "sample_share", "identity")
+    kept = ("status", "result", "decision", "sample_share", "identity", "pieces")
     query = select(*(inspections.c[name] for name in kept)).where(inspections.c.id == before.id)
     was = dict(connection.execute(query).mappings().one())
     asked = {"idempotency_key": change.idempotency_key, "body_digest": change.body_digest, "cause": change.cause}
@@ -231,11 +234,13 @@ def _renew(
     copies = task_row(columns_of(new), look)
     fresh = {name: copies[name] for name in ("category", "share", "reason", "value")}
     since = row.created_at if row.state in _LIVE else change.at
-    # Photos that the desk has asked for are still to come where another category alone was named.
-    waits = change.cause == "category" and new.ask is not None and new.ask.kind == "photos"
-    route = row.route if change.cause == "category" or row.route != LEAD else None
+    # Photos that the desk has asked for are still to come where nothing else than a category or a count was sent.
+    waits = change.cause != "photos" and new.ask is not None and new.ask.kind == "photos"
+    route = row.route if change.cause != "photos" or row.route != LEAD else None
     state = "away" if waits else "open"
-    values = {**fresh, "state": state, "created_at": since, "done_at": None, "route": route, **NOBODY, **also}
+    # Who has it before them keeps it where its pieces were counted: photos and grade are the same.
+    let_go = {} if change.cause == "pieces" and row.state == "open" else NOBODY
+    values = {**fresh, "state": state, "created_at": since, "done_at": None, "route": route, **let_go, **also}
     connection.execute(update(tasks).where(tasks.c.id == row.id).values(values))
 
 

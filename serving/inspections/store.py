@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert
 from sqlalchemy.exc import IntegrityError
 
 from regrade.models.codes.identity import identity_column, stored_identity
+from regrade.models.pieces.stored import pieces_column, stored_pieces
+from regrade.models.pieces.types import missing_column
 from regrade.serving.base.dispositions import Disposition
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
@@ -229,13 +231,16 @@ def columns_of(inspection: Inspection) -> dict[str, Any]:
         "result": RESULT.dump_python(result, mode="json"),
         "decision": None if decision is None else DECISION.dump_python(decision, mode="json"),
         "identity": identity_column(inspection.identity),
+        "pieces": pieces_column(inspection.pieces),
     }
 
 
 def standing_columns(inspection: Inspection) -> dict[str, Any]:
-    """Copies of what stands of an inspection: the condition, the action and what it recovers, and who decided last."""
+    """Copies of what stands of an inspection: the condition, the action and what it recovers, who decided last, and
+    what is missing."""
     review, decision, newest = inspection.review, inspection.decision, inspection.decided_by
-    by = {"decided_by": None if newest is None else newest.key_id}
+    missing = missing_column(inspection.pieces_now)
+    by = {"decided_by": None if newest is None else newest.key_id, "missing_pieces": missing}
     if review is not None:
         return {"condition": review.condition, **_action_columns(review.disposition), **by}
     condition = None if inspection.status == "retake" else inspection.model_condition
@@ -312,6 +317,7 @@ def _inspection(
         revisions=tuple(history),
         asks=tuple(asked),
         identity=stored_identity(row.identity),
+        pieces=stored_pieces(row.pieces),
     )
 
 

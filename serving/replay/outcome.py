@@ -8,7 +8,7 @@ from regrade.models.errors import PolicyError
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.policy.rules import Case, closed_actions
 from regrade.serving.policy.stored import case_of_stored, decide_stored
-from regrade.serving.policy.terms import Policy, economics_of
+from regrade.serving.policy.terms import Policy, economics_for
 from regrade.serving.policy.value import expected_recovery
 from regrade.serving.storage.records import Inspection, StoredPhoto
 
@@ -97,7 +97,7 @@ def _values(disposition: Disposition) -> dict[str, int]:
 
 
 def _worth(policy: Policy, case: Case, action: str) -> float:
-    economics, _ = economics_of(policy.terms(case.seller), case.category)
+    economics, _ = economics_for(policy.terms(case.seller), case)
     return expected_recovery(economics, case.posterior, action, case.value)
 
 

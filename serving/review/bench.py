@@ -10,9 +10,10 @@ from regrade.serving.base.errors import DecidedError, DeskAloneError
 from regrade.serving.base.i18n import Message
 from regrade.serving.evidence import begin
 from regrade.serving.inspections.store import find
+from regrade.serving.pieces.decided import with_count
 from regrade.serving.policy.bench import between, desk_alone
 from regrade.serving.policy.stored import case_of_stored
-from regrade.serving.policy.terms import economics_of
+from regrade.serving.policy.terms import economics_for
 from regrade.serving.review import decisions, tasks, undo
 from regrade.serving.review.context import DeskContext
 from regrade.serving.review.decisions import Second
@@ -63,7 +64,7 @@ def decide(context: DeskContext, inspection_id: str, inspector: ApiKey, verdict:
             _refuse(Reason("destroy_needs_desk"))
         made = replace(made, blind=drawn)
         return decisions.record_decision(
-            connection, context, made, inspector, _second(context, before, made), now, at="bench"
+            connection, context, made, inspector, _second(context, before, made, inspector), now, at="bench"
         )
 
 
@@ -88,12 +89,13 @@ def _refuse(reason: Reason | None) -> None:
         raise DeskAloneError(Message(f"reason.{reason.code}", dict(reason.params)))
 
 
-def _second(context: DeskContext, inspection: Inspection, made: Review) -> Second:
+def _second(context: DeskContext, inspection: Inspection, made: Review, inspector: ApiKey) -> Second:
     """A reviewer looks too where inspector and model differ about more than the policy leaves to the bench."""
     policy = context.rules().policy
+    inspection = with_count(inspection, made.pieces, inspector, made.decided_at)
     case = case_of_stored(policy, inspection)
     terms = policy.terms(case.seller)
-    economics, _ = economics_of(terms, case.category)
+    economics, _ = economics_for(terms, case)
     model = inspection.model_condition
     if model is not None and terms.bench is not None and made.condition != model:
         led_to = decisions.disposition_for(context, inspection, model).action

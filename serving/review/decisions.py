@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from regrade.models.pieces.types import same_pieces
 from regrade.models.types import CONDITIONS, DEFECT_TYPES
 from regrade.serving.access.audit import first_claim, record
 from regrade.serving.access.keys import ApiKey
@@ -20,6 +21,7 @@ from regrade.serving.inspections.regrade import NOBODY
 from regrade.serving.inspections.store import find, insert_review, standing_columns
 from regrade.serving.inspections.visibility import own_decision
 from regrade.serving.outbox.writer import note
+from regrade.serving.pieces.decided import as_expected, uncountable, with_count
 from regrade.serving.policy.stored import decide_stored
 from regrade.serving.review.context import DeskContext, digest
 from regrade.serving.review.tasks import task_of
@@ -181,6 +183,8 @@ def says(review: Review, verdict: Verdict) -> bool:
     said = (review.condition, action, review.defects, review.note)
     if said != (verdict.condition, verdict.action, verdict.defects, verdict.note):
         return False
+    if not same_pieces(review.pieces, verdict.pieces):
+        return False
     # Left out, these were filled in by the desk.
     return verdict.rubric in (None, review.rubric) and verdict.seller_grade in (None, review.seller_grade)
 
@@ -203,9 +207,11 @@ def review_of(
         for index, defect in enumerate(verdict.defects or ())
         if (fault := _misplaced(defect, inspection.photos)) is not None
     ]
+    faults += uncountable(inspection, verdict.pieces, blind=task_of(task).blind)
     if faults:
         raise InvalidFieldsError("invalid-request", "review", faults)
-    suggested = disposition_for(context, inspection, verdict.condition)
+    pieces = as_expected(inspection, verdict.pieces)
+    suggested = disposition_for(context, with_count(inspection, pieces, reviewer, now), verdict.condition)
     chosen = suggested if verdict.action is None else choose(suggested, verdict.action)
     source: Literal["policy", "reviewer"] = "policy" if verdict.action is None else "reviewer"
     rubric, seller_grade = _graded_by(context, inspection, verdict)
@@ -224,6 +230,7 @@ def review_of(
         kind=task.kind,
         blind=task_of(task).blind,
         role=reviewer.role,
+        pieces=pieces,
         **Remarks.of(replace(verdict, rubric=rubric, seller_grade=seller_grade)),
     )
 
@@ -324,6 +331,8 @@ def _audit(
     lot = {} if second is None else {"second_share": second.share, "second_drawn": second.drawn}
     said = {"review": review.id, "kind": review.kind, "condition": review.condition}
     detail = {**said, "action": review.disposition.action, "source": review.disposition_source, **lot}
+    if review.pieces is not None:
+        detail["pieces"] = sum(one.quantity for one in review.pieces)
     if at is not None:
         detail |= {"at": at, "blind": review.blind}
     about = {"inspection_id": review.inspection_id, "task_id": review.task_id}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from regrade.models.pieces.types import Piece
 from regrade.serving.access.audit import AuditEntry
 from regrade.serving.review.quality.agreement import Agreement
 from regrade.serving.storage.asks import Ask, AskKind
@@ -70,7 +71,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict(Remarks):
-    """What a reviewer found. `action` None takes the policy's, `defects` None says nothing of the model's.
+    """What a reviewer found. `action` None takes the policy's, `defects` None says nothing of the model's, `pieces`
+    None nothing of what is there.
 
     Where `rubric` and `seller_grade` are None, what the rubric of the item's category and seller says now is taken;
     where `seconds` is, the time since the item was claimed, which is the most that counts.
@@ -79,6 +81,7 @@ class Verdict(Remarks):
     condition: str
     action: str | None = None
     defects: tuple[ReviewedDefect, ...] | None = None
+    pieces: tuple[Piece, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from regrade.models.codes.identity import Identity
+from regrade.models.pieces.types import Count, Pieces
 from regrade.models.types import ItemResult
 from regrade.serving.base.dispositions import Decision, Money
 from regrade.serving.base.errors import ErasedError
@@ -20,8 +21,9 @@ from regrade.serving.storage.reviews import Kind, Review
 
 Status = Literal["graded", "needs_review", "reviewed", "retake"]
 
-Cause = Literal["photos", "category"]
-"""Why an inspection was graded anew: photos were added or replaced, or it is of another category."""
+Cause = Literal["photos", "category", "pieces"]
+"""Why an inspection was graded anew: photos were added or replaced, it is of another category, or somebody has counted
+its pieces."""
 
 RESULT: TypeAdapter[ItemResult] = TypeAdapter(ItemResult)
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -79,7 +81,8 @@ class Inspection:
     `reviews` are the humans' decisions, oldest first, the undone ones included, and `asks` what they asked instead.
     `revisions` are all that there are, the first first, where there is more than one.
 
-    `identity` is None where no codes were looked for.
+    `identity` is None where no codes were looked for, `pieces` where none are expected; `pieces` are as they were when
+    it was graded, and what stands of them is `pieces_now`.
 
     Of one that was `erased` there are no photos and no words of people; its `item` has no RMA.
 
@@ -103,6 +106,7 @@ class Inspection:
     revisions: tuple[Revision, ...] = ()
     asks: tuple[Ask, ...] = ()
     identity: Identity | None = None
+    pieces: Pieces | None = None
 
     def refuse_erased(self) -> None:
         """Raise `ErasedError` where it was erased."""
@@ -129,6 +133,17 @@ class Inspection:
     def decided_by(self) -> Review | None:
         """The newest human decision that counts, whether or not it changed anything."""
         return next(reversed(votes_of(self.reviews).values()), None)
+
+    @property
+    def pieces_now(self) -> Pieces | None:
+        """Its pieces by the newest count: that of a decision that was not undone, else that of its revision."""
+        if self.pieces is None:
+            return None
+        said = (review for review in reversed(self.reviews) if review.undone_at is None and review.pieces is not None)
+        if (newest := next(said, None)) is None or newest.pieces is None:
+            return self.pieces
+        by = (newest.reviewer, newest.key_id, newest.role or "reviewer", newest.decided_at)
+        return self.pieces.counted(Count(newest.pieces, *by))
 
     @property
     def who(self) -> Literal["nobody", "bench", "desk"]:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args
 from pydantic import TypeAdapter
 from sqlalchemy import Row
 
+from regrade.models.pieces.types import Piece
 from regrade.models.types import Box
 from regrade.serving.base.dispositions import Disposition
 
@@ -31,6 +32,7 @@ class ReviewedDefect:
 
 DISPOSITION: TypeAdapter[Disposition] = TypeAdapter(Disposition)
 DEFECTS: TypeAdapter[tuple[ReviewedDefect, ...]] = TypeAdapter(tuple[ReviewedDefect, ...])
+FOUND: TypeAdapter[tuple[Piece, ...]] = TypeAdapter(tuple[Piece, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Review(Remarks):
-    """What a human decided of an inspection. `defects` is None where nothing was said of the model's.
+    """What a human decided of an inspection. `defects` is None where nothing was said of the model's, `pieces` where
+    nothing was said of what is there.
 
     `undone_at` is set where the reviewer took the decision back.
     """
@@ -75,10 +78,11 @@ class Review(Remarks):
     blind: bool = False
     role: str | None = None
     """That of the key; None in decisions of before inspectors at the bench decided too, which are reviewers'."""
+    pieces: tuple[Piece, ...] | None = None
     undone_at: datetime | None = None
 
 
-_AS_JSON: Final[Mapping[str, TypeAdapter[Any]]] = {"disposition": DISPOSITION, "defects": DEFECTS}
+_AS_JSON: Final[Mapping[str, TypeAdapter[Any]]] = {"disposition": DISPOSITION, "defects": DEFECTS, "pieces": FOUND}
 _KEPT_APART: Final = "undone_at"
 """In a table of its own, for a decision is never changed."""
 

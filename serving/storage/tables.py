@@ -112,6 +112,7 @@ passkeys = Table(
 
 NOT_ERASED: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("erased_at IS NULL"))
 DECIDED: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("decided_by IS NOT NULL"))
+WITH_PIECES: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("pieces IS NOT NULL"))
 _BESIDE = ("status", "condition", "disposition", "category", "seller", "station", "decided_by")
 
 inspections = Table(
@@ -156,6 +157,10 @@ inspections = Table(
     Column("erased_at", UtcTime),
     # Which codes were read, and whether it is the item that its return says; NULL where nobody looked.
     Column("identity", JSON(none_as_null=True)),
+    # Which pieces belong to it, which codes tell of some, and what was counted as it was graded; NULL where none are
+    # expected. A later decision may count anew: what is missing by the newest count is in `missing_pieces`, in short.
+    Column("pieces", JSON(none_as_null=True)),
+    Column("missing_pieces", Text),
     # NULLs are distinct, so requests without an Idempotency-Key never collide.
     UniqueConstraint("key_id", "idempotency_key"),
     # With `updated_at`, so that what has not changed since some moment is passed over without reading its row.
@@ -173,8 +178,10 @@ inspections = Table(
         "ix_inspections_results",
         *("created_at", "id", "updated_at", "status", "condition", "disposition", "category", "seller", "station"),
         *("decided_by", "rma", "sku", "model_condition", "model_confidence", "suggested", "recovery"),
-        *("policy_recovery", "currency", "revision", "sample_share", "erased_at"),
+        *("policy_recovery", "currency", "revision", "sample_share", "erased_at", "missing_pieces"),
     ).ddl_if(dialect="sqlite"),
+    # Items with pieces, of which there may be few.
+    Index("ix_inspections_pieces", "created_at", **WITH_PIECES),
     # What retention looks through: it must not pass over all that was erased, each time.
     Index("ix_inspections_kept", "status", "created_at", "id", **NOT_ERASED),
 )
@@ -215,6 +222,7 @@ revisions = Table(
     Column("decision", JSON),
     Column("sample_share", Float),
     Column("identity", JSON(none_as_null=True)),
+    Column("pieces", JSON(none_as_null=True)),
     UniqueConstraint("key_id", "idempotency_key"),
 )
 
@@ -332,6 +340,8 @@ reviews = Table(
     Column("seconds", Float),
     # What the key was for by which it was decided; NULL in decisions of before inspectors decided too.
     Column("role", String(16)),
+    # All pieces that were found with the item; NULL where nothing was said of them.
+    Column("pieces", JSON(none_as_null=True)),
     # Tells who has decided on an item without reading the decisions.
     Index("ix_reviews_inspection_id_key_id", "inspection_id", "key_id"),
     Index("ix_reviews_decided_at", "decided_at"),

@@ -7,6 +7,7 @@ import pytest
 
 from regrade.models.codes.identity import ExpectedCodes, Identity
 from regrade.models.codes.types import Code
+from regrade.models.pieces.types import ExpectedPiece
 from regrade.serving.identity.compare import identify, scanned
 
 PEN, INK = "04006381333931", "00036000291452"
@@ -17,6 +18,9 @@ ITEM = {"rma": "C02RMA000001", "sku": "PEN"}
 class Papers:
     def codes_expected(self, item: Mapping[str, Any]) -> ExpectedCodes:
         return ExpectedCodes()
+
+    def pieces_expected(self, item: Mapping[str, Any]) -> tuple[ExpectedPiece, ...]:
+        return ()
 
     def skus_of_gtins(self, gtins: Sequence[str], seller: str | None) -> Mapping[str, str]:
         return {INK: "INK"} if INK in gtins else {}
