@@ -29,7 +29,7 @@ from regrade.serving.events.attempts import Told
 from regrade.serving.http.front import Front, method_not_allowed
 from regrade.serving.http.middleware import Wrap, asked_method, own_path
 from regrade.serving.http.openapi import describe
-from regrade.serving.http.routes import catalogue, home
+from regrade.serving.http.routes import catalogue, counts, home
 from regrade.serving.http.routes.accounts import page as accounts_page
 from regrade.serving.http.routes.accounts import people, sign_in, stations
 from regrade.serving.http.routes.api import (
@@ -95,7 +95,7 @@ def _routes() -> list[BaseRoute]:
     """All that is answered, shared by the applications of a process: what FastAPI works out of a route, with the first
     request, takes 60 ms of all of them."""
     api = (
-        *(inspections, uploads, revisions, bench, labels, erasures, evidence),
+        *(inspections, uploads, revisions, counts, bench, labels, erasures, evidence),
         *(
             reviews,
             audit,

@@ -1,5 +1,6 @@
 """What is to be done with an item now: one word and one bin, for whoever holds it."""
 
+from regrade.models.types import CONDITIONS
 from regrade.serving.http.schemas import BinOut, NowOut
 from regrade.serving.policy.terms import Policy
 from regrade.serving.storage.records import Inspection
@@ -23,8 +24,20 @@ def now_of(inspection: Inspection, policy: Policy, lang: str) -> NowOut | None:
         if inspection.who == "bench":
             return NowOut(state="decide")
         return NowOut(state="aside", bin=_bin(inspection, ASIDE, policy, lang))
+    if _to_be_counted(inspection, policy):
+        return NowOut(state="count")
     action = disposition.action
     return NowOut.model_validate({"state": "put", "action": action, "bin": _bin(inspection, action, policy, lang)})
+
+
+def _to_be_counted(inspection: Inspection, policy: Policy) -> bool:
+    """Whether a bin would be named too soon: what is done with it depends on which pieces are there, and nobody has
+    looked or decided. Nobody opens what is sealed for it."""
+    pieces, call = inspection.pieces_now, inspection.result.category
+    if pieces is None or pieces.state != "unknown" or call is None or inspection.decided_by is not None:
+        return False
+    sealed = inspection.model_condition == CONDITIONS[0]
+    return not sealed and policy.terms(inspection.item.get("seller")).counts_pieces(call.name)
 
 
 def _bin(inspection: Inspection, place: str, policy: Policy, lang: str) -> BinOut:

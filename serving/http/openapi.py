@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from regrade.serving.base.problems import KINDS, MEDIA_TYPE, TYPE_PREFIX
-from regrade.serving.http.routes import catalogue
+from regrade.serving.http.routes import catalogue, counts
 from regrade.serving.http.routes.accounts import people, stations
 from regrade.serving.http.routes.api import bench, inspections, models, reviews, revisions
 from regrade.serving.http.routes.common import problems
@@ -81,7 +81,7 @@ def _build(app: FastAPI, root_path: str) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": root_path or "/"}],
     )
-    rooms = (inspections, revisions, bench, reviews, models, catalogue, stations, people, infer, webhooks)
+    rooms = (inspections, revisions, counts, bench, reviews, models, catalogue, stations, people, infer, webhooks)
     bodies = (*(body for room in rooms for body in room.BODIES), ProblemOut)
     _, extra = models_json_schema([(body, "validation") for body in bodies], ref_template=_REF)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})

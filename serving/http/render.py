@@ -7,6 +7,7 @@ from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.i18n import render, text
 from regrade.serving.http.identity.shown import identity_out
 from regrade.serving.http.now import now_of
+from regrade.serving.http.pieces.shown import pieces_out
 from regrade.serving.http.schemas import (
     AskedOut,
     AskOut,
@@ -91,6 +92,7 @@ def inspection_out(
         decision=None if review is None else _decision_out(review, inspection),
         erased=None if inspection.erased is None else ErasedOut.model_validate(inspection.erased, from_attributes=True),
         identity=None if inspection.erased is not None else identity_out(inspection.identity, lang),
+        pieces=None if inspection.erased is not None else pieces_out(inspection.pieces_now, lang),
         revision=inspection.revision,
         revisions=[_revision(inspection.id, one) for one in inspection.revisions] or None,
         ask=None if inspection.ask is None else AskOut.model_validate(inspection.ask, from_attributes=True),

@@ -23,9 +23,10 @@ from regrade.models.category.fields import MACHINE_NAME, Condition
 from regrade.models.types import Box
 from regrade.serving.base.text_forms import Label, Name, Note, ShortLabel, ShortNote, Words
 from regrade.serving.http.identity.shown import IdentityOut
+from regrade.serving.http.pieces.shown import FoundPieces, PiecesOut
 from regrade.serving.policy.schema import Colour
 from regrade.serving.storage.asks import AskKind
-from regrade.serving.storage.records import Status
+from regrade.serving.storage.records import Cause, Status
 from regrade.serving.storage.reviews import ReviewedDefect
 
 DefectType = Annotated[str, StringConstraints(pattern=MACHINE_NAME, max_length=40)]
@@ -216,8 +217,9 @@ class NowOut(Sparse):
 
     ABSENT = ("action", "bin")
 
-    state: Literal["put", "decide", "aside", "retake"] = Field(
-        description="`put`: its disposition stands, and it goes into that bin. `decide`: whoever holds it is asked. "
+    state: Literal["put", "count", "decide", "aside", "retake"] = Field(
+        description="`put`: its disposition stands, and it goes into that bin. `count`: which of its pieces are there "
+        "is asked of whoever holds it, for the policy goes by that. `decide`: whoever holds it is asked what it is. "
         "`aside`: the desk decides; until then it is set aside. `retake`: photos are to be taken again, or added."
     )
     action: Action | None = Field(None, description="Only with `put`.")
@@ -229,8 +231,9 @@ class RevisionOut(BaseModel):
 
     revision: int
     at: datetime
-    cause: Literal["photos", "category"] | None = Field(
-        description="Why it was graded anew: photos were added or replaced, or another category; null for the first."
+    cause: Cause | None = Field(
+        description="Why it was graded anew: photos were added or replaced, another category, or its pieces counted; "
+        "null for the first."
     )
     status: Status
     condition: str | None = Field(description="The model's.")
@@ -264,7 +267,18 @@ class AskedOut(AskOut):
 class InspectionOut(Sparse):
     """A graded item. Boxes and sizes are those of the upright photo."""
 
-    ABSENT = ("retake", "erased", "defects_examined", "decision", "now", "revisions", "ask", "asks", "identity")
+    ABSENT = (
+        "retake",
+        "erased",
+        "defects_examined",
+        "decision",
+        "now",
+        "revisions",
+        "ask",
+        "asks",
+        "identity",
+        "pieces",
+    )
 
     id: str
     status: Status
@@ -298,6 +312,11 @@ class InspectionOut(Sparse):
     identity: IdentityOut | None = Field(
         None,
         description="What the codes in its photos say. Left out where nobody has read them, and of what was erased.",
+    )
+    pieces: PiecesOut | None = Field(
+        None,
+        description="Which pieces belong to it and which are there. Left out where the catalogue expects none, and of "
+        "what was erased.",
     )
     ask: AskOut | None = Field(None, description="Only where something is asked of the station or of a reviewer now.")
     asks: list[AskedOut] | None = Field(None, description="Only where something was asked: all of it, the first first.")
@@ -342,6 +361,11 @@ class VerdictIn(BaseModel):
         None,
         max_length=200,
         description="All that are visible, `[]` where none are; if left out, the model's stand.",
+    )
+    pieces: FoundPieces | None = Field(
+        None,
+        description="All pieces that are there, `[]` where none are; if left out, what was counted before stands. "
+        "Not in a blind look, nor where none are expected.",
     )
     note: Note | None = None
     seconds: float | None = Field(

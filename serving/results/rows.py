@@ -51,6 +51,7 @@ COLUMNS: Final[dict[str, Column]] = {
     "confidence": Column("share", _TABLE.model_confidence),
     "suggested": Column("text", _TABLE.suggested),
     "automatic": Column("yes", AUTOMATIC.label("automatic")),
+    "missing": Column("text", _TABLE.missing_pieces),
     "revision": Column("count", _TABLE.revision),
     "updated_at": Column("moment", _TABLE.updated_at),
     "id": Column("text", _TABLE.id),

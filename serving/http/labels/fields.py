@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 import segno
 
-from regrade.serving.base.i18n import name_of
+from regrade.serving.base.i18n import name_of, text
+from regrade.serving.http.pieces.shown import listed
 from regrade.serving.http.schemas import InspectionOut
 
 Size = Literal["4x6", "62mm"]
@@ -17,13 +18,15 @@ MOST_SHOWN: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`word` is what to do, `condition` and `bin` are empty where they are not settled; `address` is of its page."""
+    """`word` is what to do, `condition` and `bin` are empty where they are not settled, `missing` where nothing is or
+    nobody has counted; `address` is of its page."""
 
     rma: str
     word: str
     condition: str
     bin: str
     address: str
+    missing: str = ""
 
 
 def label_of(shown: InspectionOut, address: str, lang: str) -> Label:
@@ -40,9 +43,16 @@ def label_of(shown: InspectionOut, address: str, lang: str) -> Label:
         condition=name_of("condition", shown.grade.condition, lang) if settled and shown.grade else "",
         bin=now.bin.name if now is not None and now.bin is not None else "",
         address=address,
+        missing=_missing(shown, lang)[:MOST_SHOWN],
     )
 
 
-def qr_rows(text: str) -> Sequence[Sequence[int]]:
-    """The modules of a QR code of `text`, row by row, 1 for dark; medium error correction, no quiet zone."""
-    return [list(row) for row in segno.make(text, error="m", micro=False).matrix]
+def _missing(shown: InspectionOut, lang: str) -> str:
+    if shown.pieces is None or not shown.pieces.missing:
+        return ""
+    return text("pieces.label", lang, missing=listed(shown.pieces.missing, lang))
+
+
+def qr_rows(words: str) -> Sequence[Sequence[int]]:
+    """The modules of a QR code of `words`, row by row, 1 for dark; medium error correction, no quiet zone."""
+    return [list(row) for row in segno.make(words, error="m", micro=False).matrix]

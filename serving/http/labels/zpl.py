@@ -45,7 +45,12 @@ def zpl_of(label: Label, size: Size) -> str:
     form = _FORMS[size]
     inner, y = form.width - 2 * form.margin, form.margin
     lines = ["^XA", "^CI28", f"^PW{form.width}", f"^LL{form.height}", "^LH0,0"]
-    for text, height in ((label.word, form.word), (label.bin, form.bin), (label.condition, form.text)):
+    for text, height in (
+        (label.word, form.word),
+        (label.bin, form.bin),
+        (label.condition, form.text),
+        (label.missing, form.text),
+    ):
         if text:
             lines.append(_text(text, form.margin, y, height, inner, 1))
             y += height + form.margin // 2

@@ -91,7 +91,7 @@ def _import_body(schema: str, columns: str) -> dict[str, Any]:
     "/skus",
     summary="Import SKUs",
     openapi_extra=_import_body(
-        "SkuImport", "sku, seller, title, category, value, currency, pieces (charger; cable x2), gtins"
+        "SkuImport", "sku, seller, title, category, value, currency, pieces (charger [4006381333931]; cable x2), gtins"
     ),
     responses=problems(400, 401, 403, 408, 413, 422, 503, 507),
 )
@@ -229,5 +229,5 @@ def _line_out(line: Expected) -> ExpectedOut:
         title=line.title,
         category=line.category,
         declared_value=line.declared_value,
-        pieces=[Piece(name=name, quantity=quantity) for name, quantity in line.pieces],
+        pieces=[Piece(name=one.name, quantity=one.quantity, codes=one.codes) for one in line.pieces],
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from regrade.serving.access.keys import ApiKey
+from regrade.serving.http.pieces.shown import found
 from regrade.serving.http.render import inspection_out
 from regrade.serving.http.routes.api.decided import decided_out
 from regrade.serving.http.routes.common import LanguageDep, RuntimeDep, caller, json_body, problems, read_json
@@ -38,7 +39,8 @@ async def decide(
     where the desk alone may decide. The same decision may be sent again, should its answer have been lost.
     """
     body = await read_json(request, BenchDecisionIn)
-    verdict = Verdict(body.condition, body.disposition, recorded(body.defects), note=body.note, seconds=body.seconds)
+    said = (body.condition, body.disposition, recorded(body.defects), found(body.pieces))
+    verdict = Verdict(*said, note=body.note, seconds=body.seconds)
     decided = await runtime.call(runtime.desk.decide_at_bench, inspection_id, inspector, verdict, blind=body.blind)
     return decided_out(runtime, response, decided, body.condition, lang)
 
@@ -53,6 +55,6 @@ async def undo(inspection_id: str, runtime: RuntimeDep, lang: LanguageDep, inspe
 
     The decision is kept, and marked as undone.
     """
-    found = await runtime.call(runtime.desk.take_back_at_bench, inspection_id, inspector)
-    first = runtime.desk.decides_first(found)
-    return inspection_out(found, lang, runtime.rubrics, first=first, policy=runtime.policy)
+    back = await runtime.call(runtime.desk.take_back_at_bench, inspection_id, inspector)
+    first = runtime.desk.decides_first(back)
+    return inspection_out(back, lang, runtime.rubrics, first=first, policy=runtime.policy)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.json_text import names, read_model
 from regrade.serving.base.text_forms import Label
+from regrade.serving.http.pieces.shown import found as pieces_found
 from regrade.serving.http.render import inspection_out
 from regrade.serving.http.review_schemas import (
     AgreementOut,
@@ -96,7 +97,8 @@ async def decide(
     if names(data, "ask"):
         return await _ask(inspection_id, read_model(data, AskIn, "request"), response, runtime, lang, reviewer)
     body = read_model(data, ReviewIn, "request")
-    verdict = Verdict(body.condition, body.disposition, recorded(body.defects), **Remarks.of(body))
+    said = (body.condition, body.disposition, recorded(body.defects), pieces_found(body.pieces))
+    verdict = Verdict(*said, **Remarks.of(body))
     decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, reviewer, verdict)
     return decided_out(runtime, response, decided, body.condition, lang)
 

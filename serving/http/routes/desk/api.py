@@ -17,13 +17,15 @@ from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import NotFoundError
 from regrade.serving.base.i18n import Message
 from regrade.serving.base.text_forms import Note
+from regrade.serving.http.pieces.shown import CountIn, FoundPieces, found
 from regrade.serving.http.routes.common import RuntimeDep, read_json
 from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_desk
-from regrade.serving.http.routes.desk.cards import card, item, lease
+from regrade.serving.http.routes.desk.cards import card, dispositions, item, lease
 from regrade.serving.http.routes.desk.filters import filters_of
 from regrade.serving.http.routes.desk.templates import DESK
 from regrade.serving.http.routes.photos import photo_answer
 from regrade.serving.http.schemas import AskIn, DefectIn, recorded
+from regrade.serving.pieces.decided import as_expected, with_count
 from regrade.serving.review import Asking, Claim, Counts, Verdict
 from regrade.serving.rubric.types import example_photo
 from regrade.serving.runtime import Runtime
@@ -72,6 +74,7 @@ class DecideIn(_Body):
     condition: Condition
     disposition: Action | None = None
     defects: list[DefectIn] | None = Field(None, max_length=200)
+    pieces: FoundPieces | None = None
     note: Note | None = None
     seconds: float | None = Field(None, ge=0, le=86_400)
 
@@ -94,7 +97,8 @@ async def decide(
     """Records a decision; may be sent again, should its answer have been lost."""
     body = await read_json(request, DecideIn)
     inspection = await _known(runtime, inspection_id, session)
-    verdict = Verdict(body.condition, body.disposition, recorded(body.defects), note=body.note, seconds=body.seconds)
+    said = (body.condition, body.disposition, recorded(body.defects), found(body.pieces))
+    verdict = Verdict(*said, note=body.note, seconds=body.seconds)
     decided = await runtime.call(runtime.desk.decide, inspection_id, body.lease, session.key, verdict)
     category = inspection.result.category
     if not decided.replayed and decided.model_condition is not None and category is not None:
@@ -151,6 +155,19 @@ async def read(inspection_id: str, session: ReviewerDep, runtime: RuntimeDep, la
     """The item in the words of the language; what must not be known of it is left out."""
     inspection = await _known(runtime, inspection_id, session)
     return JSONResponse(await runtime.call(item, inspection, runtime, lang), headers=PRIVATE)
+
+
+@router.post("/items/{inspection_id}/dispositions")
+async def reckon(
+    inspection_id: str, request: Request, session: ReviewerDep, runtime: RuntimeDep, lang: DeskLanguageDep
+) -> Response:
+    """What each condition would lead to with the pieces given; nothing is recorded."""
+    body = await read_json(request, CountIn)
+    inspection = await _known(runtime, inspection_id, session)
+    pieces = as_expected(inspection, found(body.pieces))
+    counted = with_count(inspection, pieces, session.key, datetime.now(UTC))
+    told = None if inspection.blind else await runtime.call(dispositions, counted, runtime.in_force, lang)
+    return JSONResponse({"dispositions": told}, headers=PRIVATE)
 
 
 @router.get("/items/{inspection_id}/photos/{index}")

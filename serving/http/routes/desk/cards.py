@@ -8,6 +8,7 @@ from regrade.models.types import CONDITIONS, Defect
 from regrade.serving.base.dispositions import Disposition, Money
 from regrade.serving.base.i18n import render
 from regrade.serving.http.identity.shown import identity_json
+from regrade.serving.http.pieces.shown import pieces_json
 from regrade.serving.policy.stored import decide_stored
 from regrade.serving.review import Claim
 from regrade.serving.review.decisions import conditions_of
@@ -104,6 +105,7 @@ def _inspection(inspection: Inspection, lang: str) -> Json:
         "defects": [] if inspection.blind else [defect_of(defect) for defect in result.defects],
         "examined": None if result.examination is None else list(result.examination.everywhere),
         "identity": identity_json(inspection, lang),
+        "pieces": pieces_json(inspection, lang),
         "based_on": [] if result.examination is None else list(result.examination.basis),
         "reasons": [] if decision is None or inspection.blind else [render(reason, lang) for reason in decision.review],
     }

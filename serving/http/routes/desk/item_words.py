@@ -9,6 +9,7 @@ from regrade.serving.access.audit import AuditEntry
 from regrade.serving.base.dispositions import Disposition
 from regrade.serving.base.i18n import name_of, render, text
 from regrade.serving.http.identity.shown import identity_json
+from regrade.serving.http.pieces.shown import pieces_json
 from regrade.serving.http.routes.desk.cards import defect_of, needed
 from regrade.serving.inspections.examined import basis_words, examined_words
 from regrade.serving.review import Dossier
@@ -70,6 +71,7 @@ def view(found: Dossier, runtime: Runtime, lang: str) -> View:
         "free": found.free,
         "layers": _layers(inspection),
         "identity": identity_json(inspection, lang),
+        "pieces": pieces_json(inspection, lang),
         "photos": [{"index": p.index, "width": p.width, "height": p.height} for p in inspection.photos],
         "trail": [{"at": entry.at, "words": _words(entry, lang)} for entry in found.trail],
         "undo_seconds": runtime.settings.undo_seconds,

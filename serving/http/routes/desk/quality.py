@@ -29,6 +29,7 @@ from regrade.serving.http.routes.desk.quality_files import (
     as_csv,
     error_rows,
     influence_rows,
+    piece_rows,
     promise_rows,
 )
 from regrade.serving.http.routes.desk.quality_files import station_rows as station_file
@@ -45,6 +46,7 @@ from regrade.serving.review.quality.errors_and_agreement import (
     pairs_of,
 )
 from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
+from regrade.serving.review.quality.missing_pieces import MissingPieces, missing_pieces
 from regrade.serving.review.quality.promises import CategoryPromise, category_promises
 from regrade.serving.review.quality.station_days import MEASURES, Day, station_days
 from regrade.serving.review.quality.statistics import AgreementInterval, agreement_interval
@@ -57,7 +59,7 @@ PageDep = Annotated[Session, Depends(at_page("reviewer", "engineer"))]
 FileDep = Annotated[Session, Depends(at_desk("reviewer", "engineer"))]
 
 ERROR_PARTS: Final[tuple[Literal["all", "category", "seller", "week"], ...]] = ("all", "category", "seller", "week")
-TABLES: Final = ("errors", "promises", "agreement", "inspectors", "stations", "alarms")
+TABLES: Final = ("errors", "promises", "agreement", "inspectors", "pieces", "stations", "alarms")
 DEFAULT_SPAN: Final = timedelta(weeks=26)
 SHOWN: Final = 12
 """Stations that are shown at once; the others, which are the steadier ones, are folded away."""
@@ -85,6 +87,7 @@ class Report:
     pairs: list[OpinionPair]
     looks: list[DecisionRow]
     withheld: int
+    pieces: list[MissingPieces]
     days: dict[str, list[Day]]
     charts: list[Chart]
     alarms: list[Alarm]
@@ -126,7 +129,7 @@ async def download(
     table: str, request: Request, session: FileDep, runtime: RuntimeDep, lang: DeskLanguageDep
 ) -> Response:
     """One table of the page as CSV (RFC 4180, UTF-8): `errors`, `promises`, `agreement`,
-    `inspectors`, `stations` or `alarms`."""
+    `inspectors`, `pieces`, `stations` or `alarms`."""
     if table not in TABLES:
         raise NotFoundError(Message("problem.no_table", {"table": table}))
     asked = _asked(request.query_params)
@@ -136,6 +139,7 @@ async def download(
         "promises": lambda: promise_rows(report.promises),
         "agreement": lambda: agreement_rows(report.pairs),
         "inspectors": lambda: influence_rows(report.looks),
+        "pieces": lambda: piece_rows(report.pieces),
         "stations": lambda: station_file(report.charts),
         "alarms": lambda: alarm_rows([(one.verdict, one.words) for one in _broken(report, lang)], report.alarms, lang),
     }
@@ -201,12 +205,13 @@ def _judged(runtime: Runtime, asked: Asked, session: Session) -> dict[str, Any]:
 
 
 def _watched(runtime: Runtime, asked: Asked) -> dict[str, Any]:
-    """The part of the report that tells of stations."""
+    """The part of the report that tells of stations, and of what came in incomplete."""
     # Whatever is asked for, a station is compared with the same weeks before.
     begin = datetime.now(UTC) - KEPT
     days = station_days(runtime.database, begin, category=asked.category, seller=asked.seller)
     drawn = {station: charts(station, of) for station, of in days.items()}
     return {
+        "pieces": missing_pieces(runtime.database, asked.since, category=asked.category, seller=asked.seller),
         "days": days,
         "charts": [chart for found in drawn.values() for chart in found],
         "alarms": [alarm for station, of in days.items() for alarm in alarms(station, of, drawn[station])],
@@ -233,6 +238,7 @@ def _values(report: Report, asked: Asked, lang: str) -> dict[str, Any]:
         "influence": {by: influence(report.looks, by) for by in INFLUENCE_PARTS},
         "weekly_kappa": weekly_kappa(report.of(asked.subject), lang),
         "confusions": confusions(report.pairs, lang),
+        "pieces": (report.pieces[:SHOWN], report.pieces[SHOWN:]),
         "stations": (stations[:SHOWN], stations[SHOWN:]),
         "changed": sum(bool(row.kinds) for row in stations),
         "measures": MEASURES,

@@ -6,6 +6,7 @@ from regrade.serving.base.sheets import MARK, csv_lines
 from regrade.serving.review.quality.drift import Alarm, Chart
 from regrade.serving.review.quality.errors_and_agreement import PARTS, SUBJECTS, ErrorRate, OpinionPair, agreement_by
 from regrade.serving.review.quality.influence import INFLUENCE_PARTS, influence
+from regrade.serving.review.quality.missing_pieces import MissingPieces
 from regrade.serving.review.quality.promises import CategoryPromise
 from regrade.serving.review.types import DecisionRow
 
@@ -60,6 +61,13 @@ def influence_rows(looks: Sequence[DecisionRow]) -> Iterable[Sequence[object]]:
         for one in influence(looks, by):
             ends = (one.interval and one.interval.low, one.interval and one.interval.high)
             yield by, one.part, one.first, one.first_agreed, one.after, one.after_agreed, one.moved, *ends, one.verdict
+
+
+def piece_rows(rows: Sequence[MissingPieces]) -> Iterable[Sequence[object]]:
+    """What is missing, a row a SKU."""
+    yield "sku", "items", "counted", "incomplete", "most_often_missing", "times"
+    for one in rows:
+        yield one.sku, one.items, one.counted, one.incomplete, one.most, one.times
 
 
 def station_rows(charts: Sequence[Chart]) -> Iterable[Sequence[object]]:

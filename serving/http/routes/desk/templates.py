@@ -20,7 +20,10 @@ HOME: Final = {"reviewer": DESK, "admin": DESK, "engineer": f"{DESK}/quality", "
 
 PAGES: Final = Path(__file__).resolve().parents[3] / "pages"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_SHARED: Final = ("dom.js", "words.js", "identity.js", "identity.css", "tokens.css", "icon.svg")
+_SHARED: Final = (
+    *("dom.js", "words.js", "identity.js", "identity.css", "pieces.js", "pieces.css"),
+    *("tokens.css", "icon.svg"),
+)
 """Files of the station page that the desk uses too."""
 _WORDS: Final = (
     "desk.",
@@ -33,6 +36,7 @@ _WORDS: Final = (
     "basis.",
     "view.",
     "identity.",
+    "pieces.",
     "code.",
 )
 """Beginnings of the catalogue keys that the desk's scripts may show."""

@@ -12,10 +12,12 @@ from pydantic import BaseModel, Field
 
 from regrade.models.category.economics import Action
 from regrade.models.category.fields import Condition
+from regrade.models.pieces.types import State
 from regrade.models.types import Box
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message
 from regrade.serving.grading.item import DeclaredValue
+from regrade.serving.http.pieces.shown import PieceOut
 from regrade.serving.http.render import inspection_out
 from regrade.serving.http.schemas import InspectionOut, MoneyOut, PhotoOut, RetakeOut
 from regrade.serving.rubric.types import Rubrics
@@ -47,6 +49,13 @@ class SellerDefectOut(BaseModel):
     box: Box | None = Field(description="x1, y1, x2, y2 in pixels of the upright photo.")
 
 
+class SellerPiecesOut(BaseModel):
+    """Which pieces that belong to the item are not there."""
+
+    state: State = Field(description="`unknown`: nobody has looked yet.")
+    missing: list[PieceOut] | None = Field(description="Null where nobody has looked.")
+
+
 class SellerDispositionOut(BaseModel):
     action: Action
     expected_recovery: MoneyOut
@@ -71,6 +80,7 @@ class SellerInspectionOut(BaseModel):
     category: str | None = Field(description="The one that it was graded as.")
     grade: SellerGradeOut | None
     defects: list[SellerDefectOut]
+    pieces: SellerPiecesOut | None = Field(description="Null where the catalogue expects none.")
     disposition: SellerDispositionOut | None
     decision: SellerDecisionOut | None = Field(description="Where a person has decided; null: the model's word stands.")
     photos: list[PhotoOut]
@@ -100,6 +110,7 @@ def public(told: InspectionOut) -> SellerInspectionOut:
             "category": None if told.category is None else told.category.name,
             "grade": None if told.grade is None else {"condition": told.grade.condition, "name": told.grade.name},
             "defects": [one.model_dump(include=set(SellerDefectOut.model_fields)) for one in told.defects],
+            "pieces": None if told.pieces is None else {"state": told.pieces.state, "missing": told.pieces.missing},
             "disposition": None
             if disposition is None
             else {"action": disposition.action, "expected_recovery": disposition.expected_recovery},

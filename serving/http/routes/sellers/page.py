@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from regrade.serving.access.sessions import Session
 from regrade.serving.base.errors import InvalidFieldsError, NotFoundError
+from regrade.serving.http.pieces.shown import listed
 from regrade.serving.http.routes.api.evidence import evidence_out
 from regrade.serving.http.routes.common import RuntimeDep
 from regrade.serving.http.routes.desk.access import DeskLanguageDep, at_page
@@ -85,6 +86,7 @@ async def item(
         one=one,
         asked="",
         boxes=boxes,
+        listed=lambda pieces: listed(pieces, lang),
         revision=found.revision,
         photos=[{"index": p.index, "width": p.width, "height": p.height} for p in one.photos],
         stamp=stamp,

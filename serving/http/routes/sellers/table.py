@@ -6,6 +6,7 @@ from typing import Final, get_args
 
 from regrade.models.category.economics import Action
 from regrade.models.category.fields import Condition
+from regrade.models.pieces.types import Piece, in_short
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError
 from regrade.serving.base.i18n import Message, name_of, text
 from regrade.serving.base.sheets import csv_lines, csv_rows
@@ -19,8 +20,8 @@ CONDITIONS: Final[tuple[str, ...]] = get_args(Condition)
 ACTIONS: Final[tuple[str, ...]] = get_args(Action)
 AT_ONCE: Final = 200
 COLUMNS: Final = (
-    "came_in", "rma", "sku", "seller", "category", "status", "condition", "grade", "defects", "disposition",
-    "expected_recovery", "currency", "declared_value", "declared_currency", "decided", "inspection",
+    "came_in", "rma", "sku", "seller", "category", "status", "condition", "grade", "defects", "missing",
+    "disposition", "expected_recovery", "currency", "declared_value", "declared_currency", "decided", "inspection",
 )  # fmt: skip
 
 
@@ -67,6 +68,7 @@ def _row(one: SellerInspectionOut, lang: str) -> tuple[object, ...]:
         None if grade is None else name_of("condition", grade.condition, lang),
         None if grade is None else grade.name,
         ", ".join(name_of("defect", f"{one.category}/{defect.type}", lang) for defect in one.defects),
+        None if one.pieces is None else in_short(Piece(own.name, own.quantity) for own in one.pieces.missing or ()),
         None if disposition is None else name_of("action", disposition.action, lang),
         recovery and recovery.amount,
         recovery and recovery.currency,

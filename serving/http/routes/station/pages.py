@@ -32,7 +32,7 @@ _TYPES: Final = {
 }  # fmt: skip
 _SAID: Final = (
     "station", "condition", "action", "category", "defect", "severity", "advice", "examined", "basis", "view", "now",
-    "identity", "code",
+    "identity", "code", "pieces",
 )  # fmt: skip
 _WORDS: Final = tuple(f"{kind}." for kind in _SAID)
 """Beginnings of the catalogue keys that the page may show."""
