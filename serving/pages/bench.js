@@ -1,9 +1,10 @@
 // Deciding at the bench: the inspector who holds the item says what it is, by one tap or the keys 1 to 4.
 
 import { el } from "./dom.js";
-import { entered, extras, marker } from "./marks.js";
+import { entered, extras, marker, tallied } from "./marks.js";
 import { nowNode } from "./now.js";
 import { photoViewer } from "./overlay.js";
+import { checklist, countOf, piecesNode } from "./pieces.js";
 import { rubricNodes } from "./rubric.js";
 import { named, t } from "./words.js";
 
@@ -73,10 +74,21 @@ export function outcomeOf(inspection, onUndo) {
     onUndo ? el("button", { type: "button", class: "secondary", id: "bench-undo", onclick: onUndo }, t("station.bench_undo")) : null);
 }
 
-/** Send a decision, or take it back where `decision` is null. Never throws: {inspection}, or {why} in words. */
-export async function tell(api, id, decision, apiKey, language) {
+/** The pieces of an inspection, to be ticked off while nobody has decided: with the decision where the bench decides, else by
+ * `onCount(pieces)`. Else to be read. Null where none are expected. */
+export function piecesOf(inspection, onCount) {
+  const { pieces, status, decision } = inspection;
+  if (!pieces || !onCount || decision || status === "retake") return piecesNode(pieces);
+  const tally = tallied(inspection);
+  if (benchDecides(inspection)) return checklist(pieces, tally, { hint: t("station.pieces_with_decision"), keys: true });
+  return checklist(pieces, tally, { onSave: () => onCount(countOf(tally)), keys: true });
+}
+
+/** Send a decision, or take it back where `decision` is null, or a count to `what`. Never throws: {inspection}, or {why} in
+ * words. */
+export async function tell(api, id, decision, apiKey, language, what = decision ? "decision" : "decision/undo") {
   const headers = { Authorization: `Bearer ${apiKey}`, "Accept-Language": language, "Content-Type": "application/json" };
-  const address = `${api}/${encodeURIComponent(id)}/decision${decision ? "" : "/undo"}`;
+  const address = `${api}/${encodeURIComponent(id)}/${what}`;
   const body = decision ? JSON.stringify(decision) : undefined;
   try {
     const response = await fetch(address, { method: "POST", headers, body, signal: AbortSignal.timeout(20_000) });

@@ -2,6 +2,7 @@
 
 import { el, svg } from "./dom.js";
 import { box } from "./overlay.js";
+import { countOf, tallyOf } from "./pieces.js";
 import { rubricOf } from "./rubric.js";
 import { named, t } from "./words.js";
 
@@ -20,6 +21,13 @@ export function entered(inspection) {
   return kept;
 }
 
+/** What is ticked of its pieces; a count that came since takes the place of what was ticked before it. */
+export function tallied(inspection) {
+  const mine = entered(inspection);
+  if (!mine.tally || mine.tally.at !== (inspection.pieces.counted?.at ?? "")) mine.tally = tallyOf(inspection.pieces);
+  return mine.tally;
+}
+
 /** Whether a defect was marked in `result` and not said what it is: it is asked for, for a decision would drop it. */
 export function asksForKind(inspection, result) {
   const { pending } = entered(inspection);
@@ -34,9 +42,10 @@ export function asksForKind(inspection, result) {
 /** What was entered, as the service takes it. Without a mark nothing is said of defects; with one, those that the
  * inspector was shown of the model stand beside it. */
 export function extras(inspection, blind) {
-  const { marks, action } = entered(inspection);
+  const { marks, action, tally } = entered(inspection);
   const shown = blind ? [] : inspection.defects;
-  return { ...(marks.length ? { defects: [...shown, ...marks] } : {}), ...(action ? { disposition: action } : {}) };
+  const pieces = countOf(tally);
+  return { ...(pieces ? { pieces } : {}), ...(marks.length ? { defects: [...shown, ...marks] } : {}), ...(action ? { disposition: action } : {}) };
 }
 
 /** Draws marks on the stage of a photo and takes taps on it: `on(stage, photo)`. */

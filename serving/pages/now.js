@@ -13,6 +13,7 @@ const SHAPES = {
   destroy: ["M4 6.5h16", "M9 6.5V3.5h6v3", "M6 6.5 7.5 21h9L18 6.5", "M10 10.5v6.5", "M14 10.5v6.5"],
   aside: ["M8.5 4v16", "M15.5 4v16"],
   decide: ["M8 8.5a4 4 0 1 1 5.5 3.7c-1 .5-1.5 1.2-1.5 2.8", "M12 19.5h.01"],
+  count: ["M4 6.5 6 8.5 9 4.5", "M4 13.5 6 15.5 9 11.5", "M12.5 7H20", "M12.5 14H20", "M12.5 20.5H20"],
   retake: ["M4 7.5h3l2-3h6l2 3h3v12H4z", "M12 9.5a4 4 0 1 0 0 8a4 4 0 1 0 0-8"],
 };
 
@@ -39,7 +40,8 @@ export const shape = (inspection) =>
 /** Classes that colour what is said of `inspection`. */
 export const dress = (inspection) => {
   const now = nowOf(inspection);
-  return `${now.state} ${now.bin ? `bin-${now.bin.colour}` : "no-bin"}`;
+  // Who is asked to count is asked, as who is to decide.
+  return `${now.state === "count" ? "decide" : now.state} ${now.bin ? `bin-${now.bin.colour}` : "no-bin"}`;
 };
 
 /** The card: word and bin, with `standing` (who decided or is to) and the RMA below; `also` goes beside the RMA. */
@@ -57,7 +59,7 @@ export function nowNode(inspection, standing, ...also) {
 
 /** To the label's print view; the new tab is given this one's key, as browsers do for tabs that a page opens. */
 function labelLink(inspection) {
-  if (["retake", "decide"].includes(nowOf(inspection).state) || inspection.erased) return null;
+  if (["retake", "decide", "count"].includes(nowOf(inspection).state) || inspection.erased) return null;
   return el("a", { class: "label-link", href: `station/label/${encodeURIComponent(inspection.id)}`, target: "_blank", rel: "opener" },
     t("station.label"));
 }

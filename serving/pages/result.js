@@ -1,6 +1,6 @@
 // An inspection, as the API answered it, drawn for the inspector.
 
-import { benchDecides, benchMarks, decidesFirst, outcomeOf, question, unseenNodes } from "./bench.js";
+import { benchDecides, benchMarks, decidesFirst, outcomeOf, piecesOf, question, unseenNodes } from "./bench.js";
 import { el } from "./dom.js";
 import { identityNode } from "./identity.js";
 import { folded, nowNode, place, word } from "./now.js";
@@ -8,16 +8,19 @@ import { photoViewer } from "./overlay.js";
 import { basisWords, money, named, percent, t } from "./words.js";
 
 /** The nodes that show `inspection`; `urls` are of the photos sent, `onRetake(index)` asks for one anew, `onDecide` is
- * told what the inspector chose, `onUndo` takes it back. Where it is shown only to be read, these three are missing. */
-export function resultNodes(inspection, urls, { onRetake, onDecide, onUndo } = {}) {
+ * told what the inspector chose, `onCount` what they counted, `onUndo` takes a decision back. Where it is shown only to be
+ * read, these are missing. */
+export function resultNodes(inspection, urls, { onRetake, onDecide, onCount, onUndo } = {}) {
   const identity = identityNode(inspection.identity);
   if (inspection.status === "retake") return [...retakeNodes(inspection, urls, onRetake), identity];
-  if (decidesFirst(inspection)) return [identity, ...unseenNodes(inspection, urls, onDecide)];
+  const pieces = inspection.erased ? null : piecesOf(inspection, onCount);
+  if (decidesFirst(inspection)) return [identity, pieces, ...unseenNodes(inspection, urls, onDecide)];
   if (inspection.erased || !inspection.grade || !inspection.disposition) return [nowNode(inspection, standing(inspection))];
   const { grade, disposition, category } = inspection;
   return [
     nowNode(inspection, standing(inspection), settled(inspection)),
     identity,
+    pieces,
     onUndo ? outcomeOf(inspection, onUndo) : null,
     onDecide ? question(inspection, onDecide) : null,
     block(t("station.photos_with_defects"), photoViewer(inspection, urls, onDecide ? benchMarks(inspection) : null)),
@@ -42,6 +45,7 @@ export function announcement(inspection) {
   if (inspection.status === "retake") return t("station.retake_heading");
   if (decidesFirst(inspection)) return t("station.bench_first");
   if (benchDecides(inspection)) return t("station.bench_question");
+  if (inspection.now?.state === "count") return inspection.pieces.words;
   return t("station.announce", { rma: inspection.item.rma, word: word(inspection), place: place(inspection) });
 }
 

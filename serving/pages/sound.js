@@ -9,6 +9,7 @@ const SIGNALS = {
   put: { notes: [[660, 0], [990, 0.11]], tremble: [40] },
   aside: { notes: [[520, 0], [520, 0.16]], tremble: [40, 60, 40] },
   decide: { notes: [[784, 0], [784, 0.12], [784, 0.24]], tremble: [30, 40, 30, 40, 30] },
+  count: { notes: [[784, 0], [587, 0.14]], tremble: [30, 40, 30] },
   retake: { notes: [[440, 0], [294, 0.16]], tremble: [180] },
 };
 let context = null;

@@ -174,7 +174,8 @@ function show(inspection, replayed, urls, { again = false } = {}) {
 /** To what comes next: a photo to take again, the question, or the next item. */
 function goOn() {
   const { inspection } = shown;
-  const asked = inspection.status === "retake" ? ["button"] : benchDecides(inspection) ? [".choice.said", ".choice"] : [];
+  const asked = inspection.status === "retake" ? ["button"]
+    : benchDecides(inspection) ? [".choice.said", ".choice"] : inspection.now?.state === "count" ? [".pieces-all"] : [];
   const first = asked.map((one) => $("result").querySelector(one)).find(Boolean);
   (first ?? $("next")).focus({ preventScroll: true });
 }
@@ -187,15 +188,16 @@ async function decide(condition) {
 }
 
 const takeBack = () => !busy && shown && settle(shown.inspection, null);
+const count = (pieces) => !busy && shown && settle(shown.inspection, { pieces }, "pieces");
 
 /** Tell the service; what it answers is shown, and what it refuses beside the question. */
-async function settle(inspection, decision) {
+async function settle(inspection, decision, what) {
   busy = true;
-  const answer = await tell(api, inspection.id, decision, apiKey(), chosen());
+  const answer = await tell(api, inspection.id, decision, apiKey(), chosen(), what);
   busy = false;
   if (shown?.inspection.id !== inspection.id) return;
   if (!answer.inspection) {
-    const place = $("bench-error") ?? $("bench-done");
+    const place = (what && $("result").querySelector(".pieces-error")) || ($("bench-error") ?? $("bench-done"));
     place.textContent = answer.why;
     return;
   }
@@ -205,7 +207,7 @@ async function settle(inspection, decision) {
   if (decision) signal(answer.inspection);
   refresh();
   goOn();
-  if (decision) setTimeout(endUndo, UNDO_MS, inspection.id);
+  if (decision && !what) setTimeout(endUndo, UNDO_MS, inspection.id);
 }
 
 /** After a minute a decision stands. */
@@ -217,7 +219,7 @@ function draw() {
   if (!shown) return;
   const { inspection, urls, replayed } = shown;
   const note = replayed ? el("p", { class: "hint" }, t("station.replayed")) : null;
-  const nodes = resultNodes(inspection, urls, { onRetake: photos.retake, onDecide: decide, onUndo: takeBack });
+  const nodes = resultNodes(inspection, urls, { onRetake: photos.retake, onDecide: decide, onCount: count, onUndo: takeBack });
   const tap = decidesFirst(inspection) ? null : categoryTap(inspection, gradeAs);
   $("result").replaceChildren(...[note, tap, ...nodes].filter(Boolean));
   $("result").hidden = $("next").hidden = false;
@@ -451,6 +453,8 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey;
   const choice = shown && !typing && !$("earlier").open && benchDecides(shown.inspection) ? choices(shown.inspection)[Number(event.key) - 1] : null;
   if (choice) { event.preventDefault(); unlessScanned(() => decide(choice)); }
+  const all = shown && !typing && !$("earlier").open && event.key.toLowerCase() === "a" ? $("result").querySelector(".pieces-all") : null;
+  if (all) { event.preventDefault(); unlessScanned(() => all.click()); }
 });
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => switchLanguage(button.dataset.language));

@@ -8,9 +8,9 @@ const MOST_DEFECTS = 200;
 const LONGEST_NOTE = 4000;
 const DAY_SECONDS = 86_400;
 
-export const nothing = () => ({ condition: null, action: null, note: "", defects: null, photo: 0 });
+export const nothing = () => ({ condition: null, action: null, note: "", defects: null, pieces: null, photo: 0 });
 
-export const isNothing = ({ condition, action, note, defects }) => !condition && !action && !note.trim() && !defects;
+export const isNothing = ({ condition, action, note, defects, pieces }) => !condition && !action && !note.trim() && !defects && !pieces;
 
 const within = (value, least, most) => typeof value === "number" && value >= least && value <= most;
 
@@ -23,10 +23,12 @@ function isDefect(defect, photos) {
     (box === null || (Array.isArray(box) && box.length === 4 && box.every(inside)));
 }
 
+const isPiece = (piece) => typeof piece?.name === "string" && piece.name.length <= 128 && Number.isInteger(piece.quantity) && within(piece.quantity, 1, 10_000);
+
 /** `kept` as { draft, seconds } for the item of a card, or null where it is no draft of this item. */
 export function sound(kept, card) {
   const { inspection, dispositions } = card;
-  const { condition, action, note, defects, photo } = kept?.draft ?? {};
+  const { condition, action, note, defects, photo, pieces = null } = kept?.draft ?? {};
   const { photos } = inspection;
   if (kept?.inspection !== inspection.id || !within(kept.seconds, 0, DAY_SECONDS)) return null;
   if (condition !== null && !conditionsOf(card).includes(condition)) return null;
@@ -34,9 +36,10 @@ export function sound(kept, card) {
   if (!Number.isInteger(photo) || !(photo in photos)) return null;
   const list = defects === null || (Array.isArray(defects) && defects.length <= MOST_DEFECTS && defects.every((one) => isDefect(one, photos)));
   if (!list) return null;
+  const counted = Array.isArray(pieces) && inspection.pieces && pieces.length <= 100 && pieces.every(isPiece) ? pieces : null;
   // The policy may have changed since: then the best disposition stands.
   const offered = dispositions?.[condition ?? ""];
   const offers = offered ? [offered, ...offered.alternatives].map((option) => option.action) : [];
-  const draft = { condition, action: offers.includes(action) ? action : null, note, defects, photo };
+  const draft = { condition, action: offers.includes(action) ? action : null, note, defects, pieces: counted, photo };
   return { draft, seconds: kept.seconds };
 }

@@ -4,6 +4,7 @@ import { boxNode } from "./box.js";
 import { card } from "./cards.js";
 import { $, el } from "./dom.js";
 import { codeNodes, identityNode } from "./identity.js";
+import { piecesNode } from "./pieces.js";
 import "./times.js";
 import * as viewer from "./viewer.js";
 import { named, percent, t, use } from "./words.js";
@@ -67,6 +68,7 @@ addEventListener("keydown", (event) => {
 
 use(await (await fetch(strings)).json(), document.documentElement.lang);
 const shown = card({ inspection: { id: item, revision, photos: JSON.parse(photos), identity } });
+$("pieces")?.replaceChildren(...[piecesNode(JSON.parse(document.body.dataset.pieces ?? "null"))].filter(Boolean));
 $("identity")?.replaceChildren(...[identityNode(identity)].filter(Boolean));
 viewer.onView(draw);
 viewer.wire(() => false);

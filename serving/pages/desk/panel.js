@@ -6,11 +6,13 @@ import { address } from "./call.js";
 import { $, el } from "./dom.js";
 import { conditionsOf } from "./entered.js";
 import { identityNode } from "./identity.js";
+import { checklist, countOf, piecesNode, tallyOf } from "./pieces.js";
 import { basisWords, chosen, examinedWords, named, percent, money, t } from "./words.js";
 
 /** Write all of a card down. */
-export function draw(card, { onCondition, onAction }) {
+export function draw(card, { onCondition, onAction, onCount }) {
   facts(card);
+  pieces(card, onCount);
   asks.offer(card);
   conditions(card, onCondition);
   actions(card, onAction);
@@ -48,6 +50,15 @@ function facts(card) {
   $("why").replaceChildren(...why.map((reason) => el("li", {}, reason)));
   $("identity").replaceChildren(...[identityNode(inspection.identity)].filter(Boolean));
   $("why").hidden = $("why").children.length === 0;
+}
+
+/** What is there, to be ticked off; in a blind check, to be read. */
+function pieces({ inspection, task, draft }, onCount) {
+  const { pieces: found } = inspection;
+  if (!found || task.blind) return $("pieces").replaceChildren(...[piecesNode(found)].filter(Boolean));
+  const tally = tallyOf(found, draft.pieces);
+  if (draft.pieces) onCount(draft.pieces); // entered before, and not what the service reckoned with
+  $("pieces").replaceChildren(checklist(found, tally, { onChange: () => onCount(countOf(tally)), folded: true }));
 }
 
 function conditions(card, onCondition) {

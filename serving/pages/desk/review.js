@@ -2,7 +2,7 @@
 
 import * as asks from "./asks.js";
 import * as boxes from "./boxes.js";
-import { address } from "./call.js";
+import { address, call } from "./call.js";
 import { $ } from "./dom.js";
 import * as holding from "./holding.js";
 import { wireKeys } from "./keys.js";
@@ -79,6 +79,18 @@ function chooseAction(action) {
   entered();
 }
 
+/** Another count leads to other dispositions: the service is asked for them. */
+async function counted(pieces) {
+  const one = item();
+  if (!one) return;
+  one.draft.pieces = pieces;
+  entered();
+  const answer = await call(`items/${encodeURIComponent(one.inspection.id)}/dispositions`, { pieces }).catch(() => null);
+  if (!answer?.dispositions || one !== item() || one.draft.pieces !== pieces) return;
+  one.dispositions = answer.dispositions;
+  panel.actions(one, chooseAction);
+}
+
 function cycleAction() {
   const one = item();
   const offered = one && panel.disposition(one);
@@ -107,6 +119,7 @@ function submit(pressed = performance.now()) {
     // In a blind check nothing was shown to be left as it is: an empty list says that the reviewer saw none.
     defects: one.task.blind ? boxes.all() : boxes.answer(),
     note: note.trim() || null,
+    pieces: one.draft.pieces,
     seconds: Math.round(one.seconds * 10) / 10,
   };
   if (document.activeElement === $("note")) $("note").blur();
@@ -220,7 +233,7 @@ function help() {
 
 await language.begin();
 language.onSwitch(speakAnew);
-onChoice({ onCondition: choose, onAction: chooseAction });
+onChoice({ onCondition: choose, onAction: chooseAction, onCount: counted });
 holding.onNews(news);
 viewer.wire(boxes.taken);
 boxes.wire();
