@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-HEAD = "0020"
+HEAD = "0021"
 """The newest revision; when the database is there already, Alembic need not even be loaded."""
 
 
