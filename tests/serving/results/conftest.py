@@ -63,6 +63,7 @@ class Shelf:
             "revision": 1,
             "sample_share": None,
             "erased_at": None,
+            "missing_pieces": None,
             **given,
         }
         with self.database.write() as connection:

@@ -186,6 +186,7 @@ def in_plain_words(shelf: Any, names: Sequence[str]) -> bytes:
         "decided_by": lambda row: who.get(row["decided_by"]),
         "automatic": lambda row: row["sample_share"] is not None or row["status"] == "graded",
         "confidence": lambda row: row["model_confidence"],
+        "missing": lambda row: row["missing_pieces"],
     }
 
     def cell(row: dict[str, Any], name: str) -> Any:
