@@ -84,7 +84,7 @@ async def read(
 
     Beside it what blind looks found of the seller's own items, where there are 50 of them: nothing of others is in it.
     """
-    since, found = datetime.now(UTC) - SPAN, []
+    since, found = _begin(), []
     for one in _whose(key, seller):
         categories = [_out(row) for row in await _promises(runtime, one, since)]
         found.append(PromisesOfSellerOut(seller=one, since=since, categories=categories))
@@ -99,12 +99,17 @@ async def page(
     lang: DeskLanguageDep,
 ) -> Response:
     """The same as a page. An admin names the seller in the address, and sees what that one sees."""
-    key, since = session.key, datetime.now(UTC) - SPAN
+    key, since = session.key, _begin()
     asked = searched(request.query_params.get("seller", ""))
     named = (asked,) if asked and key.sees is None else key.sees or ()
     found = [(one, await _promises(runtime, one, since)) for one in named]
     values: dict[str, Any] = {"found": found, "few": FEW, "since": since, "asked": asked, "staff": key.sees is None}
     return desk_page(request, "seller_promise.html", lang, session, **values)
+
+
+def _begin() -> datetime:
+    """The midnight (UTC) since which items count: the same all day, as the figures are."""
+    return (datetime.now(UTC) - SPAN).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _whose(key: ApiKey, seller: str | None) -> tuple[str, ...]:
