@@ -1,9 +1,10 @@
 """Files that are there wholly or not at all, however the machine goes down."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -102,5 +103,43 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def held_folder(parent: Path, mode: int) -> tuple[Path, int]:
+    """A new folder in `parent` that is this process's, and a descriptor: until that is closed, or the process ends
+    however it may, `remove_unheld` lets it alone, on every machine that has a local disk's or NFS's locks."""
+    while True:
+        folder = parent / uuid4().hex
+        folder.mkdir(mode)
+        with suppress(FileNotFoundError):  # somebody tidied up between its making and its lock
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if folder.is_dir():
+                return folder, descriptor
+            os.close(descriptor)
+
+
+def remove_unheld(folder: Path) -> int:
+    """Remove a `held_folder` whose process has ended, with the files in it, and say how many these were: 0 where it
+    is held, or gone."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        files = list(folder.iterdir())
+        for file in files:
+            file.unlink(missing_ok=True)
+        folder.rmdir()
+        return len(files)
+    except (BlockingIOError, FileNotFoundError):
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:  # NFS keeps a name of what is still being read
+            raise
+        return 0
     finally:
         os.close(descriptor)

@@ -7,6 +7,7 @@ its hash) only once the whole item has been graded, so that a refused item leave
 
 import hashlib
 import os
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,7 +18,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from regrade.models.errors import RegradeError
-from regrade.models.files import locked, sync_folder
+from regrade.models.files import held_folder, locked, remove_unheld, sync_folder
 from regrade.serving.base.errors import PhotoDamagedError, StorageError
 from regrade.serving.base.i18n import Message
 from regrade.serving.storage import private
@@ -106,7 +107,7 @@ class PhotoStore(Protocol):
         """What is wrong, in words and for the log; None where photos can be kept. It may wait, and does not raise."""
 
     def close(self) -> None:
-        """End its threads after what they are doing."""
+        """End its threads after what they are doing, and take away what was staged and not published."""
 
 
 class LocalPhotoStore:
@@ -121,10 +122,13 @@ class LocalPhotoStore:
         self.root = self.folder = root
         self.staging = root / "tmp"
         make_directories(self.staging)
+        self._own: tuple[Path, int] | None = None
+        self._making = threading.Lock()
 
     @storage_faults()
     def stage(self, photos: Sequence[tuple[bytes, str]], files: Sequence[Path] = ()) -> list[StagedPhoto]:
-        paths = [self.staging / uuid4().hex for _ in photos]
+        place = self._place()
+        paths = [place / uuid4().hex for _ in photos]
         descriptors: list[int] = []
         try:
             for number, (path, (data, _)) in enumerate(zip(paths, photos, strict=True)):
@@ -139,7 +143,14 @@ class LocalPhotoStore:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        return [StagedPhoto(sha256, path.name) for (_, sha256), path in zip(photos, paths, strict=True)]
+        return [StagedPhoto(one, f"{place.name}/{path.name}") for (_, one), path in zip(photos, paths, strict=True)]
+
+    def _place(self) -> Path:
+        """Where this process stages: a folder of its own, by whose lock others know what it left when it is gone."""
+        with self._making:
+            if self._own is None:
+                self._own = held_folder(self.staging, private.FOLDER)
+            return self._own[0]
 
     def publish(self, staged: Sequence[StagedPhoto]) -> None:
         # The root too, each time: another thread may have made `ab/` a moment ago and not yet synced its name.
@@ -188,6 +199,8 @@ class LocalPhotoStore:
             yield
 
     def remove(self, hashes: Collection[str], used: Used) -> None:
+        # A process that was killed while it stored one of them may have left a copy.
+        self._clear_unheld()
         folders = defaultdict(set)
         for sha256 in hashes:
             folders[self.path(sha256).parent].add(sha256)
@@ -242,7 +255,11 @@ class LocalPhotoStore:
         return Message("problem.photos_unwritable"), f"{self.staging}"
 
     def close(self) -> None:
-        """It has no threads."""
+        with self._making:
+            own, self._own = self._own, None
+        if own is not None:
+            os.close(own[1])
+            remove_unheld(own[0])
 
     def hashes(self) -> Iterator[str]:
         for directory in sorted(self.root.iterdir()):
@@ -250,13 +267,18 @@ class LocalPhotoStore:
                 yield from sorted(entry.name for entry in directory.iterdir())
 
     def leftovers(self) -> list[str]:
-        return sorted(path.name for path in self.staging.iterdir())
+        return sorted(str(path.relative_to(self.staging)) for path in self.staging.rglob("*") if path.is_file())
 
     def clear_leftovers(self, used: Used, *, older: float = 0.0) -> int:
-        leftovers = [path for path in self.staging.iterdir() if not older or unused_for(path) > older]
+        # Releases before 0.4 staged in the folder itself.
+        leftovers = [path for path in self.staging.iterdir() if not path.is_dir()]
+        leftovers = [path for path in leftovers if not older or unused_for(path) > older]
         for path in leftovers:
             path.unlink(missing_ok=True)
-        return len(leftovers)
+        return len(leftovers) + self._clear_unheld()
+
+    def _clear_unheld(self) -> int:
+        return sum(remove_unheld(path) for path in self.staging.iterdir() if path.is_dir())
 
 
 def place(root: Path, sha256: str) -> Path:

@@ -134,7 +134,9 @@ def test_fixing_wants_the_service_to_be_off(service: Any) -> None:
 
 def test_fixing_removes_what_nobody_needs(service: Any, photo: bytes) -> None:
     service.post([photo])
-    service.runtime.photos.stage([(b"left", "ab" * 32)])
+    killed = service.runtime.photos.staging / "of a process that was killed"
+    killed.mkdir()
+    (killed / "half").write_bytes(b"left")
     service.stop()
     assert "removed 0 orphans and 1 leftovers" in run(
         "store", "verify", "--fix", "--data-dir", service.settings.data_dir

@@ -129,6 +129,22 @@ def test_a_staged_photo_is_not_visible_and_can_be_discarded(tmp_path: Path) -> N
     assert (list(store.hashes()), store.leftovers()) == ([], [])
 
 
+def test_what_a_process_left_that_is_gone_is_removed_at_once_and_what_another_is_writing_is_not(tmp_path: Path) -> None:
+    """Several services share a folder: one was killed amid an item, which another then stored, and erased."""
+    running, other, erasing = (LocalPhotoStore(tmp_path) for _ in range(3))
+    staged = running.stage([(b"pixels", "ab" * 32)])
+    killed = tmp_path / "tmp" / "of a process that was killed"
+    killed.mkdir()
+    (killed / "half").write_bytes(b"the same pixels")
+    other.stage([(b"more", "cd" * 32)])
+    other.close()  # in good order: it takes along what it staged
+    erasing.remove({"ab" * 32}, set)
+    assert erasing.leftovers() == [staged[0].handle]
+    assert erasing.clear_leftovers(set) == 0  # not even by who believes to be alone
+    running.publish(staged)
+    assert erasing.read(put(running, b"pixels")) == b"pixels"
+
+
 def test_publishing_the_same_photo_twice_keeps_it_once(tmp_path: Path) -> None:
     store = LocalPhotoStore(tmp_path)
     sha256 = put(store, b"pixels")
@@ -208,10 +224,12 @@ def test_an_inspection_without_one_of_its_photos_is_found(service: Any, photo: b
 def test_orphans_and_leftovers_are_found_and_removed(service: Any, photo: bytes) -> None:
     service.post([photo])
     photos = service.runtime.photos
-    orphan, left = put(photos, b"orphan"), photos.stage([(b"left", "cd" * 32)])[0]
+    orphan, killed = put(photos, b"orphan"), photos.staging / "of a process that was killed"
+    killed.mkdir()
+    (killed / "half").write_bytes(b"left")
     report = verify_store(service.runtime.database, photos)
     assert report.sound
-    assert (report.orphans, list(report.leftovers)) == ((orphan,), [left.handle])
+    assert (report.orphans, list(report.leftovers)) == ((orphan,), [f"{killed.name}/half"])
     remove_surplus(service.runtime.database, photos, report)
     assert [path.read_bytes() for path in service.files()] == [photo]
 
