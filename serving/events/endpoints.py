@@ -18,7 +18,7 @@ from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import NotFoundError, SecretOverlapError
 from regrade.serving.base.i18n import Message
 from regrade.serving.events.log import before, count_after, newest
-from regrade.serving.events.owners import Owner, lost, mark_of, owner_of, owners_of, refuse_many, refuse_unfit
+from regrade.serving.events.owners import Owner, lost, owners_of, refuse_many, refuse_unfit
 from regrade.serving.events.queue import bring_forward, clear_from, wanted_by
 from regrade.serving.events.signing import OVERLAP, Secrets
 from regrade.serving.outbox.tables import webhook_deliveries, webhooks
@@ -116,16 +116,16 @@ class Endpoints:
 
         Raises `TooManyWebhooksError`, and `InvalidFieldsError` for what is not for sellers.
         """
-        now, webhook_id = datetime.now(UTC), new_id()
+        now, webhook_id, owner = datetime.now(UTC), new_id(), None
         told: dict[str, Any] = {"url": url} | ({"adapter": adapter} if adapter else {})
         if by.key is not None and by.sees is not None:
             seller = by.sees[0] if seller is None and len(by.sees) == 1 else seller
             refuse_unfit({"seller": seller, "types": types, "adapter": adapter}, by.sees)
-            adapter, told = mark_of(by.key), told | {"seller": seller}
+            owner, told = by.key.id, told | {"seller": seller}
         with seeing(None), self._database.write() as connection:
             refuse_many(connection, None if by.sees is None else seller)
             said = {"url": url, "types": _types(types), "seller": seller}
-            said |= {"description": description, "adapter": adapter}
+            said |= {"description": description, "adapter": adapter, "owner": owner}
             own = {"created_at": now, "generation": 1, "failures": 0, "position": newest(connection)}
             connection.execute(insert(webhooks).values(id=webhook_id, **own, **said))
             note_step(connection, now, by, webhook_id, "add", told)
@@ -142,13 +142,13 @@ class Endpoints:
         if "types" in columns:
             columns["types"] = _types(columns["types"])
         with self._changing(webhook_id, by) as (connection, row):
-            if owner_of(row.adapter) is not None:
+            if row.owner is not None:
                 refuse_unfit(values, [row.seller])
             if "enabled" in values:
                 columns["stopped"] = None if values["enabled"] else (row.stopped or "paused")
                 if values["enabled"] and by.key is not None and _may_be_taken_over(connection, row, by):
-                    columns["adapter"] = mark_of(by.key)
-                    note_step(connection, now, by, webhook_id, "take over", {"from": owner_of(row.adapter)})
+                    columns["owner"] = by.key.id
+                    note_step(connection, now, by, webhook_id, "take over", {"from": row.owner})
             if columns.get("stopped", row.stopped) is None:
                 columns |= {"failures": 0, "resume_at": None}
                 bring_forward(connection, webhook_id, now)
@@ -229,16 +229,13 @@ def endpoint_of(
     """The webhook in a row of its table; `owners` (of `owners_of`) tell whether they still see what is sent."""
     overlaps = row.overlap_until is not None and row.overlap_until > now and row.generation > 1
     shown = (
-        *("id", "created_at", "url", "seller", "description", "failures"),
+        *("id", "created_at", "url", "seller", "description", "adapter", "owner", "failures"),
         *("resume_at", "last_at", "last_status", "last_error"),
     )
-    owner = owner_of(row.adapter)
-    named = None if owner is None or owners is None else owners.get(owner)
+    named = None if row.owner is None or owners is None else owners.get(row.owner)
     return Endpoint(
         **{name: getattr(row, name) for name in shown},
-        adapter=row.adapter if owner is None else None,
         stopped="owner" if owners is not None and lost(row, owners) else row.stopped,
-        owner=owner,
         owner_name=None if named is None else named.name,
         types=None if row.types is None else tuple(row.types),
         generations=(row.generation, row.generation - 1) if overlaps else (row.generation,),
@@ -263,7 +260,7 @@ def _may_be_taken_over(connection: Connection, row: Row[Any], by: By) -> bool:
 def _behind(connection: Connection, row: Row[Any], after: int) -> int:
     """How many events there are after the number `after`. A seller's webhook counts those alone that it is sent: how
     much happens at the site is not for sellers."""
-    if owner_of(row.adapter) is None:
+    if row.owner is None:
         return max(0, newest(connection) - after)
     return count_after(connection, wanted_by(row), after)
 

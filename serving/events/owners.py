@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import Connection, Row, Select, func, select
 
-from regrade.serving.access.keys import ApiKey
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, TooManyWebhooksError
 from regrade.serving.base.i18n import Message
 from regrade.serving.outbox.kinds import SELLER_KINDS
 from regrade.serving.outbox.tables import webhooks
-from regrade.serving.storage.scope import OWN_WEBHOOK, seeing
+from regrade.serving.storage.scope import seeing
 from regrade.serving.storage.tables import api_keys, people
 
 MOST: Final = 50
@@ -35,19 +34,9 @@ class Owner:
     sees: tuple[str, ...]
 
 
-def mark_of(key: ApiKey) -> str:
-    """What the column `adapter` holds of a webhook of this key."""
-    return f"{OWN_WEBHOOK}{key.id}"
-
-
-def owner_of(adapter: str | None) -> str | None:
-    """The id of the key that the column `adapter` names; None where the webhook is the site's."""
-    return adapter.removeprefix(OWN_WEBHOOK) if adapter is not None and adapter.startswith(OWN_WEBHOOK) else None
-
-
 def owners_of(connection: Connection, rows: Iterable[Row[Any]], now: datetime) -> Mapping[str, Owner]:
     """Those whose the webhooks in `rows` are, by the ids of their keys."""
-    ids = {owner for row in rows if (owner := owner_of(row.adapter)) is not None}
+    ids = {row.owner for row in rows if row.owner is not None}
     if not ids:
         return {}
     named = (api_keys.c.id, api_keys.c.name, api_keys.c.role, api_keys.c.revoked_at, api_keys.c.sellers)
@@ -64,9 +53,9 @@ def _sees(row: Any, now: datetime) -> tuple[str, ...]:
 
 def lost(row: Row[Any], owners: Mapping[str, Owner]) -> bool:
     """Whether the webhook in `row` is of somebody who may not see any more what is sent there."""
-    if (owner := owner_of(row.adapter)) is None:
+    if row.owner is None:
         return False
-    return owner not in owners or row.seller not in owners[owner].sees
+    return row.owner not in owners or row.seller not in owners[row.owner].sees
 
 
 def sendable(connection: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Row[Any]]:
@@ -78,7 +67,7 @@ def sendable(connection: Connection, rows: Sequence[Row[Any]], now: datetime) ->
 def kinds_of(row: Row[Any]) -> tuple[str, ...] | None:
     """The types of events that the webhook in `row` is sent; None for all."""
     types = None if row.types is None else tuple(row.types)
-    if owner_of(row.adapter) is None:
+    if row.owner is None:
         return types
     return tuple(kind for kind in SELLER_KINDS if types is None or kind in types)
 
@@ -99,9 +88,8 @@ def refuse_unfit(given: Mapping[str, Any], sellers: Sequence[str]) -> None:
 
 def refuse_many(connection: Connection, seller: str | None) -> None:
     """Raise `TooManyWebhooksError` where there may be no more: of `seller`, or of the site's own (None)."""
-    query, adapter = select(func.count()).select_from(webhooks), webhooks.c.adapter
-    own = adapter.startswith(OWN_WEBHOOK, autoescape=True)
-    sites, sellers = query.where(or_(adapter.is_(None), ~own)), query.where(own)
+    query, owner = select(func.count()).select_from(webhooks), webhooks.c.owner
+    sites, sellers = query.where(owner.is_(None)), query.where(owner.is_not(None))
     if seller is None:
         _refuse_beyond(connection, sites, MOST, "problem.webhooks_many")
         return

@@ -35,8 +35,8 @@ events = Table(
 # Where events are sent. `types` and `seller` narrow what is sent, NULL: all. `position` is the number of the last event
 # that has been looked at for it, `generation` which of its secrets is in use; the one before signs too until
 # `overlap_until`. `failures` are attempts that failed one after another; until `resume_at` nothing is sent.
-# `adapter` says what is sent there: NULL, the event itself, signed; `seller:` and the id of a key, the same as sellers
-# are shown it, for whoever holds that key; else it names a file. What is a seller's own has no column of its own.
+# `adapter` names the file that says what is sent there: NULL, the event itself, signed. `owner` is the key of the
+# seller's person or program whose it is, and what is sent is what sellers are shown: NULL, it is the site's.
 # `stopped` says why nothing is sent at all: `paused`, or `gone` where the receiver has answered 410. `held_by` is the
 # process that sends for it, until `held_until`.
 webhooks = Table(
@@ -49,6 +49,7 @@ webhooks = Table(
     Column("seller", String(128)),
     Column("description", String(200), nullable=False),
     Column("adapter", String(64)),
+    Column("owner", String(16)),
     Column("stopped", String(8)),
     Column("generation", Integer, nullable=False),
     Column("overlap_until", UtcTime),

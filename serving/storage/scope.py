@@ -32,9 +32,6 @@ _OF_ASK: Final = "EXISTS (SELECT 1 FROM asks AS own WHERE own.id = them.ask_id)"
 _OF_WEBHOOK: Final = "EXISTS (SELECT 1 FROM webhooks AS own WHERE own.id = them.webhook_id)"
 _SELLERS: Final = "them.seller IN ({sellers})"
 
-OWN_WEBHOOK: Final = "seller:"
-"""How the column `adapter` of a webhook begins that is a seller's own, and none of the site's for that seller."""
-
 RULES: Final = {
     "inspections": _SELLERS,
     "inspection_photos": _OF_ITEM,
@@ -51,7 +48,7 @@ RULES: Final = {
     "events": _OF_ITEM,
     "catalogue_skus": _SELLERS,
     "catalogue_rmas": _SELLERS,
-    "webhooks": f"{_SELLERS} AND substr(them.adapter, 1, {len(OWN_WEBHOOK)}) = '{OWN_WEBHOOK}'",
+    "webhooks": f"{_SELLERS} AND them.owner IS NOT NULL",  # not the site's own for that seller
     "webhook_deliveries": _OF_WEBHOOK,
     # One number, which leaves the service in no answer: events up to it have been committed.
     "event_head": "1 = 1",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-HEAD = "0021"
+HEAD = "0022"
 """The newest revision; when the database is there already, Alembic need not even be loaded."""
 
 
