@@ -40,7 +40,7 @@ KEPT = 40
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remove what passed tests have written, a while after them: together it is tens of gigabytes."""
+    """Remove what passed tests have written, a while after them: together it is more than ten gigabytes."""
     report = yield
     if report.failed:
         item.stash[has_failed] = True
