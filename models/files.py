@@ -3,8 +3,8 @@
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -105,6 +105,16 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked_together(folders: Collection[Path]) -> Iterator[None]:
+    """Hold the lock that is `shared` among readers on each of the `folders`: in one order, so that two who hold several
+    never wait for each other."""
+    with ExitStack() as stack:
+        for folder in sorted(set(folders)):
+            stack.enter_context(locked(folder, shared=True))
+        yield
 
 
 def held_folder(parent: Path, mode: int) -> tuple[Path, int]:

@@ -14,7 +14,6 @@ from typing import Final
 
 from regrade.serving.base.errors import PhotoDamagedError
 from regrade.serving.storage.photostore import LocalPhotoStore, PhotoStore
-from regrade.serving.storage.s3.store import S3PhotoStore
 
 AT_ONCE: Final = 8
 PART: Final = 500
@@ -65,10 +64,7 @@ def _move(source: PhotoStore, target: PhotoStore, sha256: str) -> bool | None:
 
 def keep(target: PhotoStore, sha256: str, data: bytes) -> None:
     """Put one photo into a store, durably, and read it back."""
-    if isinstance(target, S3PhotoStore):
-        target.keep(sha256, data)
-    else:
-        target.publish(target.stage([(data, sha256)]))
+    target.keep(sha256, data)
     if hashlib.sha256(target.examine(sha256)).hexdigest() != sha256:
         raise PhotoDamagedError(sha256, missing=False)
 

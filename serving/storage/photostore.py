@@ -11,14 +11,14 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from regrade.models.errors import RegradeError
-from regrade.models.files import held_folder, locked, remove_unheld, sync_folder
+from regrade.models.files import held_folder, locked, locked_together, remove_unheld, sync_folder
 from regrade.serving.base.errors import PhotoDamagedError, StorageError
 from regrade.serving.base.i18n import Message
 from regrade.serving.storage import private
@@ -57,6 +57,9 @@ class PhotoStore(Protocol):
     def published(self, staged: Sequence[StagedPhoto], used: Used) -> AbstractContextManager[None]:
         """Publish photos for what is done within. Where that is refused, or finds no room (`StorageError`), those of
         them that `used` does not name are removed again."""
+
+    def keep(self, sha256: str, data: bytes) -> None:
+        """Store one photo whose row is there already, durably."""
 
     def discard(self, staged: Sequence[StagedPhoto], used: Used) -> None:
         """Remove staged photos that were not published, but those that `used` names."""
@@ -186,16 +189,18 @@ class LocalPhotoStore:
                 self.remove(hashes, used)
             raise
 
+    def keep(self, sha256: str, data: bytes) -> None:
+        self.publish(self.stage([(data, sha256)]))
+
     def discard(self, staged: Sequence[StagedPhoto], used: Used) -> None:
         _remove([self.staging / photo.handle for photo in staged])
 
     @contextmanager
     def keeping(self, hashes: Collection[str]) -> Iterator[None]:
-        # In one order, so that two who keep several folders never wait for each other.
-        with ExitStack() as stack:
-            for folder in sorted({self.path(sha256).parent for sha256 in hashes}):
-                make_directories(folder)
-                stack.enter_context(locked(folder, shared=True))
+        folders = {self.path(sha256).parent for sha256 in hashes}
+        for folder in folders:
+            make_directories(folder)
+        with locked_together(folders):
             yield
 
     def remove(self, hashes: Collection[str], used: Used) -> None:

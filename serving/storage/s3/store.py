@@ -11,14 +11,14 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from regrade.models.errors import RegradeError
-from regrade.models.files import locked
+from regrade.models.files import locked, locked_together
 from regrade.serving.base.errors import BucketError, PhotoDamagedError, PhotosAwayError, StorageError
 from regrade.serving.base.i18n import Message
 from regrade.serving.storage.disk import storage_faults
@@ -102,7 +102,6 @@ class S3PhotoStore:
             self._told(self.objects.replace, self._name(sha256), data)
 
     def keep(self, sha256: str, data: bytes) -> None:
-        """Send one photo whose row is there already, and see that it has come."""
         self.refuse()
         self._send((data, sha256))
         self._see_whole(data, sha256)
@@ -177,13 +176,8 @@ class S3PhotoStore:
         for photo in staged:
             self._sent.pop(photo.handle, None)
 
-    @contextmanager
-    def keeping(self, hashes: Collection[str]) -> Iterator[None]:
-        # In one order, so that two who keep several never wait for each other.
-        with ExitStack() as stack:
-            for lock in sorted({self._lock(sha256) for sha256 in hashes}):
-                stack.enter_context(locked(lock, shared=True))
-            yield
+    def keeping(self, hashes: Collection[str]) -> AbstractContextManager[None]:
+        return locked_together({self._lock(sha256) for sha256 in hashes})
 
     def remove(self, hashes: Collection[str], used: Used) -> None:
         self.refuse()
