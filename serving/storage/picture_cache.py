@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -47,7 +48,7 @@ class PictureCache:
         data = stored[_DIGEST:]
         if stored[:_DIGEST] != hashlib.sha256(data).digest():
             return None
-        _note_use(path)
+        note_use(path, _USED_EVERY)
         return data
 
     def put(self, sha256: str, made: str, data: bytes) -> None:
@@ -56,7 +57,7 @@ class PictureCache:
         fresh = path.with_name(f"{path.stem}.{uuid4().hex}.tmp")
         try:
             make_directories(path.parent)
-            _write(fresh, hashlib.sha256(data).digest() + data)
+            write_private(fresh, hashlib.sha256(data).digest() + data)
             fresh.replace(path)
         except OSError as error:
             # A full disk makes pictures slow, and no worse.
@@ -79,41 +80,46 @@ class PictureCache:
 
     def _grown(self, size: int) -> None:
         with self._lock:
-            self._bytes = sum(one[1] for one in self._files()) if self._bytes is None else self._bytes + size
+            self._bytes = sum(one[1] for one in _files(self.root)) if self._bytes is None else self._bytes + size
             if self._bytes > self._most_bytes:
-                self._bytes = self._shrink(int(self._most_bytes * _LEFT))
+                self._bytes = shrink(self.root, int(self._most_bytes * _LEFT))
 
-    def _shrink(self, most: int) -> int:
-        """Remove those that were used the longest time ago, until at most `most` bytes are left; how many are."""
-        files = sorted(self._files())
-        left = sum(size for _, size, _ in files)
-        for _, size, path in files:
-            if left <= most:
-                break
+
+# What other caches of files do likewise, `ROOT/ab/…` each.
+
+
+def shrink(root: Path, most: float) -> int:
+    """Remove the files of a cache that were used the longest time ago, until at most `most` bytes are left; returns how
+    many are."""
+    files = sorted(_files(root))
+    left = sum(size for _, size, _ in files)
+    for _, size, path in files:
+        if left <= most:
+            break
+        with suppress(OSError):
             path.unlink(missing_ok=True)
-            left -= size
-        return left
-
-    def _files(self) -> list[tuple[float, int, Path]]:
-        """When each file was used, its size and its path."""
-        found = []
-        for path in self.root.glob("??/*"):
-            try:
-                about = path.stat()
-            except FileNotFoundError:
-                continue
-            found.append((about.st_mtime, about.st_size, path))
-        return found
+        left -= size
+    return left
 
 
-def _note_use(path: Path) -> None:
+def _files(root: Path) -> Iterator[tuple[float, int, Path]]:
+    """When each file was used, its size and its path."""
+    for path in root.glob("??/*"):
+        with suppress(OSError):  # another process may have removed it
+            about = path.stat()
+            yield about.st_mtime, about.st_size, path
+
+
+def note_use(path: Path, every: float) -> None:
+    """Note that a file was used, unless that was noted within `every` seconds."""
     # It may have been removed a moment ago, or the disk cannot be written.
     with suppress(OSError):
-        if time.time() - path.stat().st_mtime > _USED_EVERY:
+        if time.time() - path.stat().st_mtime > every:
             os.utime(path)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
+    """Write a new file for its owner alone, without syncing it to the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, private.FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

@@ -2,17 +2,14 @@
 
 import hashlib
 import logging
-import os
 import threading
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from regrade.serving.storage import private
 from regrade.serving.storage.photostore import make_directories, place
+from regrade.serving.storage.picture_cache import note_use, shrink, write_private
 
 _LEFT: Final = 0.9
 """Of the bound, when it was counted, and the copies that were not wanted for the longest time have been removed."""
@@ -54,7 +51,7 @@ class PhotoCache:
         if hashlib.sha256(data).hexdigest() != sha256:
             self.forget(sha256)
             return None
-        _note_use(path)
+        note_use(path, _USED_EVERY)
         return data
 
     def put(self, sha256: str, data: bytes) -> None:
@@ -65,9 +62,7 @@ class PhotoCache:
         fresh = path.with_name(f"{sha256}.{uuid4().hex}.tmp")
         try:
             make_directories(path.parent)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, private.FILE)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+            write_private(fresh, data)
             fresh.replace(path)
         except OSError as error:
             with suppress(OSError):
@@ -92,28 +87,4 @@ class PhotoCache:
                 if self._added < self.most_bytes * _COUNTED:
                     return
             self._added = 0
-            files = sorted(self._files())
-            left = sum(one[1] for one in files)
-            self._shrink(files, left)
-
-    def _shrink(self, files: list[tuple[float, int, Path]], left: int) -> None:
-        for _, size, path in files:
-            if left <= self.most_bytes * _LEFT:
-                return
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-            left -= size
-
-    def _files(self) -> Iterator[tuple[float, int, Path]]:
-        """When each file was used, its size and its path."""
-        for path in self.root.glob("??/*"):
-            with suppress(OSError):
-                about = path.stat()
-                yield about.st_mtime, about.st_size, path
-
-
-def _note_use(path: Path) -> None:
-    # Another process may have removed it a moment ago.
-    with suppress(OSError):
-        if time.time() - path.stat().st_mtime > _USED_EVERY:
-            os.utime(path)
+            shrink(self.root, self.most_bytes * _LEFT)
