@@ -167,6 +167,11 @@ def whose() -> Select[Any]:
     return found.outerjoin(people, people.c.key_id == api_keys.c.id)
 
 
+def has_ended(row: Row[Any], now: datetime) -> bool:
+    """Whether the key in a row opens nothing any more: it is revoked, or its person's access is over (`expires_at`)."""
+    return row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now)
+
+
 def key_of(row: Row[Any]) -> ApiKey:
     """The key in a row of `whose`."""
     bound, person = row.station_key is not None, row.person_key is not None

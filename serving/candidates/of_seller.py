@@ -20,7 +20,7 @@ from regrade.serving.policy.promise.promised import limits_of, promised
 from regrade.serving.policy.terms import Policy, economics_of
 from regrade.serving.review.quality.decision_rows import AUTOMATIC
 from regrade.serving.review.quality.promises import FEW, NEWEST
-from regrade.serving.review.quality.statistics import Interval, clopper_pearson
+from regrade.serving.review.quality.statistics import Interval, clopper_pearson, effective_size
 from regrade.serving.review.types import DecisionRow
 from regrade.serving.storage.database import Database
 from regrade.serving.storage.tables import inspections
@@ -143,7 +143,7 @@ def _counts(look: DecisionRow, seller: str, category: str) -> bool:
 def _share(values: Floats, weights: Floats) -> Figure:
     """A share, with the exact interval for the effective number of looks (Kish 1965; Korn and Graubard 1998)."""
     mean = float(weights @ values / weights.sum())
-    effective = float(weights.sum() ** 2 / (weights**2).sum())
+    effective = effective_size(weights)
     return Figure(mean, clopper_pearson(mean * effective, effective))
 
 

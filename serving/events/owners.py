@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from regrade.serving.access.keys import has_ended
 from regrade.serving.base.errors import FieldFault, InvalidFieldsError, TooManyWebhooksError
 from regrade.serving.base.i18n import Message
 from regrade.serving.outbox.kinds import SELLER_KINDS
@@ -47,8 +48,7 @@ def owners_of(connection: Connection, rows: Iterable[Row[Any]], now: datetime) -
 
 
 def _sees(row: Any, now: datetime) -> tuple[str, ...]:
-    over = row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now)
-    return () if over or row.role != "seller" else tuple(row.sellers or ())
+    return () if has_ended(row, now) or row.role != "seller" else tuple(row.sellers or ())
 
 
 def lost(row: Row[Any], owners: Mapping[str, Owner]) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, insert, or_, update
 
 from regrade.serving.access.audit import record
 from regrade.serving.access.codes import Codes
-from regrade.serving.access.keys import ApiKey, key_of, whose
+from regrade.serving.access.keys import ApiKey, has_ended, key_of, whose
 from regrade.serving.access.names import folded
 from regrade.serving.access.people.passwords import checked, hashed, matches
 from regrade.serving.base.errors import CodeError, SignInError
@@ -106,7 +106,7 @@ class SignIn:
 
     def _admitted(self, row: Row[Any]) -> ApiKey:
         """Who has proven who they are. Raises `SignInError` where they may not sign in any more."""
-        if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= self._now()):
+        if has_ended(row, self._now()):
             raise SignInError(Message("problem.person_ended"))
         return key_of(row)
 

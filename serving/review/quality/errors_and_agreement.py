@@ -7,7 +7,13 @@ from datetime import datetime
 from typing import Final, Literal, cast
 
 from regrade.serving.review.quality.decision_rows import week_of
-from regrade.serving.review.quality.statistics import AgreementInterval, Interval, agreement_interval, clopper_pearson
+from regrade.serving.review.quality.statistics import (
+    AgreementInterval,
+    Interval,
+    agreement_interval,
+    clopper_pearson,
+    effective_size,
+)
 from regrade.serving.review.types import AutoGraded, DecisionRow
 from regrade.serving.storage.adjudication import Votes, settled
 
@@ -130,7 +136,7 @@ def _error_rate(part: str | None, votes: Sequence[Mapping[str, DecisionRow]], ce
     rate = interval = promised = None
     if outcomes:
         total = sum(one.weight for one in outcomes)
-        effective = total**2 / sum(one.weight**2 for one in outcomes)
+        effective = effective_size(one.weight for one in outcomes)
         broken = {kind: _share_wrong(outcomes, kind) for kind in ("sample", "second")}
         known, open_, likely = 0.0, 0.0, 0.0
         for one in outcomes:

@@ -1,7 +1,7 @@
 """Intervals and tests for counted things, pure. An installation has no SciPy: what they need of it is here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,6 +86,12 @@ def clopper_pearson(hits: float, total: float) -> Interval:
     low = 0.0 if hits <= 0 else _beta_quantile(0.025, hits, total - hits + 1)
     high = 1.0 if hits >= total else _beta_quantile(0.975, hits + 1, total - hits)
     return Interval(low, high)
+
+
+def effective_size(weights: Iterable[float]) -> float:
+    """How many equally weighted looks would tell as much: (Σw)² / Σw² (Kish 1965). `weights` are positive."""
+    each = list(weights)
+    return float(sum(each) ** 2 / sum(weight**2 for weight in each))
 
 
 def _beta_quantile(level: float, a: float, b: float) -> float:
